@@ -1,0 +1,7 @@
+"""Network parts that fit together: extractors and heads trained to be recombined.
+
+Implements "Towards Reusable Network Components by Learning Compatible Representations"
+(Gygli, Uijlings, Ferrari; AAAI 2021) on Keras 3.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,59 @@
+"""Names to objects, with an error that helps when a name is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from keras_compat.errors import unknown_name
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Holds the members of one extensible kind (architectures, auxiliary tasks, data sources).
+
+    Args:
+        kind: the word for a member in error messages.
+
+    Raises:
+        InputError: on a look-up of an unknown name; the message lists the nearest names.
+        ValueError: when a name is registered twice.
+
+    Example:
+
+    >>> colours = Registry("colour")
+    >>> @colours.register("red")
+    ... def red():
+    ...     return "#f00"
+    >>> colours["red"]()
+    '#f00'
+    >>> list(colours)
+    ['red']
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._members: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Returns a decorator that adds its argument under `name` and returns it unchanged."""
+
+        def add(member: T) -> T:
+            if name in self._members:
+                raise ValueError(f"{self.kind} {name!r} is registered already")
+            self._members[name] = member
+            return member
+
+        return add
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._members:
+            raise unknown_name(self.kind, name, self._members)
+        return self._members[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
