@@ -1,0 +1,72 @@
+"""The endless minibatches of a training run."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from keras_compat.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_compat.data.examples import Examples
+
+
+class Minibatches(keras.utils.PyDataset):
+    """Full, shuffled minibatches without end, each a pure function of the seed and its index.
+
+    Args:
+        examples: what to draw from; at least one.
+        batch_size: examples a batch.
+        seed: of the orders.
+        start: what is added to every index.
+
+    Raises:
+        InputError: if there are no examples, or an argument is out of range.
+
+    Example:
+
+    >>> from keras_compat.data import Examples
+    >>> examples = Examples(np.zeros((3, 8, 8, 1), "uint8"), np.arange(3))
+    >>> batches = examples.batches(6, seed=0)
+    >>> sorted(batches[0][1].tolist())
+    [0, 0, 1, 1, 2, 2]
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, seed: int, start: int = 0):
+        super().__init__()
+        if len(examples) == 0:
+            raise InputError("there are no examples to make minibatches of; expected at least one")
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; expected a positive whole number")
+        if start < 0 or seed < 0:
+            raise InputError(f"start is {start} and seed is {seed}; expected none below 0")
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.start = start
+        # Two epochs meet in one batch; more are kept for readers in several threads.
+        self._order = lru_cache(maxsize=4)(self._permutation)
+
+    @property
+    def num_batches(self) -> None:
+        """`None`: there is no end, so `fit` needs a `steps_per_epoch`."""
+        return None
+
+    def rows(self, index: int) -> np.ndarray:
+        """Returns the rows of `examples` in batch `index`, int64 `[batch_size]`."""
+        count = len(self.examples)
+        first = (self.start + index) * self.batch_size
+        epochs, places = np.divmod(np.arange(first, first + self.batch_size), count)
+        return np.concatenate(
+            [self._order(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)]
+        )
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.rows(index)
+        return self.examples.images[rows], self.examples.labels[rows]
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.examples))

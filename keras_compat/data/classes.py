@@ -1,0 +1,132 @@
+"""Class names: which ones a flag names, and which ones of two data sets are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keras_compat.errors import InputError, unknown_name
+
+# Each line: names of one thing in the data sets used here; the first one stands for all.
+_SAME = (
+    ("automobile", "car", "passenger car"),
+    ("airplane", "aeroplane", "plane", "aircraft"),
+    ("truck", "lorry", "pickup truck"),
+    ("ship", "boat"),
+    ("motorcycle", "motorbike"),
+    ("bicycle", "bike"),
+    ("couch", "sofa"),
+    ("television", "tv", "tv monitor", "tvmonitor"),
+    ("potted plant", "pottedplant"),
+    ("dining table", "diningtable"),
+    ("mobile phone", "cell phone", "cellphone"),
+    ("person", "people", "pedestrian"),
+)
+ALIASES: dict[str, str] = {name: line[0] for line in _SAME for name in line[1:]}
+
+
+def match_classes(
+    names_a: Sequence[str], names_b: Sequence[str], aliases: Mapping[str, str] | None = None
+) -> list[tuple[int, int]]:
+    """Finds the classes that two data sets have in common.
+
+    Names match if they are equal up to case, `_`, `-` and the table of aliases (`automobile` and
+    `car`, `airplane` and `plane`, ...). Equal names win over aliases.
+
+    Args:
+        names_a: class names of one data set.
+        names_b: class names of the other.
+        aliases: more aliases, each a name to the name it stands for; they win over the table's.
+
+    Returns:
+        Pairs (index in `names_a`, index in `names_b`), in the order of `names_a`; no index occurs
+        twice.
+
+    Example:
+
+    >>> match_classes(["cat", "automobile"], ["Car", "monkey", "cat"])
+    [(0, 2), (1, 0)]
+    >>> match_classes(["cat"], ["kitten"], aliases={"kitten": "cat"})
+    [(0, 0)]
+    """
+    more = {_normal(name): _normal(other) for name, other in (aliases or {}).items()}
+    pairs: dict[int, int] = {}
+    for key in (_normal, lambda name: _canonical(name, more)):
+        free = {
+            key(name): j
+            for j, name in reversed(list(enumerate(names_b)))
+            if j not in pairs.values()
+        }
+        for i, name in enumerate(names_a):
+            if i not in pairs and key(name) in free:
+                pairs[i] = free.pop(key(name))
+    return sorted(pairs.items())
+
+
+def parse_classes(text: str, class_names: Sequence[str]) -> tuple[int, ...]:
+    """Reads which classes a flag asks for.
+
+    Args:
+        text: a count (`"5"`: the first five classes), or names or indices with commas between
+            (`"cat,dog"`, `"3,5"`). A word that is a name is never read as an index.
+        class_names: the name of class 0, 1, ...
+
+    Returns:
+        The class indices in the order given.
+
+    Raises:
+        InputError: if a class is unknown (with the nearest names) or named twice, or fewer than
+            two classes, or more than there are, are asked for.
+
+    Example:
+
+    >>> parse_classes("2", ["cat", "dog", "frog"]), parse_classes("frog,cat", ["cat", "dog", "frog"])
+    ((0, 1), (2, 0))
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if len(words) == 1 and words[0].lstrip("+-").isdecimal():
+        count = int(words[0])
+        if not 2 <= count <= len(class_names):
+            raise InputError(
+                f"{count} classes were asked for; expected 2 to {len(class_names)}, "
+                "as many as the data set has"
+            )
+        return tuple(range(count))
+    classes = tuple(_class_index(word, class_names) for word in words)
+    twice = [word for word, c in zip(words, classes, strict=True) if classes.count(c) > 1]
+    if twice:
+        raise InputError(f"classes {text!r} name {twice[0]!r} twice; expected each once")
+    if len(classes) < 2:
+        raise InputError(f"classes {text!r} are fewer than two; expected a count or names: cat,dog")
+    return classes
+
+
+def look_like_photographs(class_names: Sequence[str], colour: bool) -> bool:
+    """Guesses whether images may be mirrored: in colour, and not of single characters.
+
+    Example:
+
+    >>> look_like_photographs(["cat", "dog"], True), look_like_photographs(["0", "1"], True)
+    (True, False)
+    """
+    return colour and not all(len(name) <= 1 or name.isdecimal() for name in class_names)
+
+
+def _class_index(word: str, class_names: Sequence[str]) -> int:
+    if word in class_names:
+        return list(class_names).index(word)
+    matched = match_classes([word], class_names)
+    if matched:
+        return matched[0][1]
+    if word.isdecimal() and int(word) < len(class_names):
+        return int(word)
+    raise unknown_name("class", word, class_names)
+
+
+def _normal(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def _canonical(name: str, more: Mapping[str, str]) -> str:
+    name = _normal(name)
+    name = more.get(name, name)
+    return ALIASES.get(name, name)

