@@ -1,0 +1,238 @@
+"""Batch normalization that keeps its mode when it is frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_compat.errors import InputError
+from keras_compat.layers import fused_tensorflow
+
+MODES = ("batch", "moving")
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class BatchStatisticsNormalization(keras.layers.Layer):
+    """Normalizes with the statistics of the batch, at inference as in training.
+
+    Recombined networks meet features whose statistics differ from those of their training, so
+    the paper normalizes with the batch at test time. Keras' own `BatchNormalization` cannot:
+    it uses moving statistics at inference, and also in training once it is frozen.
+
+    ```
+    statistics  training=True                      training=False
+    "batch"     of the batch                       of the batch
+    "moving"    of the batch                       moving
+    ```
+
+    The table holds whatever `trainable` is. Moving statistics are kept up to date in training
+    while the layer is trainable, so that a network can be deployed with them. Statistics are
+    computed in float32 at least, also under mixed precision.
+
+    Args:
+        axis: the axis of the channels.
+        momentum: share of the old value in an update of the moving statistics.
+        epsilon: added to the variance.
+        center: whether to add the learned offset `beta`.
+        scale: whether to multiply by the learned `gamma`.
+        statistics: `"batch"` or `"moving"`; may be set again later, see `set_statistics`.
+        synchronized: whether replicas of a `tf.distribute` strategy share their statistics.
+            On JAX a batch that is split over devices has common statistics anyway.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        moving_mean_initializer: initializer of `moving_mean`.
+        moving_variance_initializer: initializer of `moving_variance`.
+        beta_regularizer: regularizer of `beta`.
+        gamma_regularizer: regularizer of `gamma`.
+        beta_constraint: constraint on `beta`.
+        gamma_constraint: constraint on `gamma`.
+        **kwargs: of every Keras layer, such as `name`, `dtype`, `trainable`.
+
+    Input shape: any rank of 2 or more. Output shape: the same.
+
+    Raises:
+        InputError: if `statistics` is neither `"batch"` nor `"moving"`.
+
+    Source: Ioffe and Szegedy 2015; Gygli et al. 2021, Sec. 4 and B.1.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = BatchStatisticsNormalization()
+    >>> x = np.array([[1.0], [3.0]], "float32")
+    >>> y = layer(x, training=False)
+    >>> np.round(keras.ops.convert_to_numpy(y), 3).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        center: bool = True,
+        scale: bool = True,
+        statistics: str = "batch",
+        synchronized: bool = False,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.axis = int(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.statistics = statistics
+        self.synchronized = synchronized
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.moving_mean_initializer = keras.initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = keras.initializers.get(moving_variance_initializer)
+        self.beta_regularizer = keras.regularizers.get(beta_regularizer)
+        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
+        self.beta_constraint = keras.constraints.get(beta_constraint)
+        self.gamma_constraint = keras.constraints.get(gamma_constraint)
+        self.gamma = None
+        self.beta = None
+        self._recalibrating = False
+
+    @property
+    def statistics(self) -> str:
+        """`"batch"` or `"moving"`: what normalizes at inference."""
+        return self._statistics
+
+    @statistics.setter
+    def statistics(self, mode: str) -> None:
+        if mode not in MODES:
+            raise InputError(f"statistics is {mode!r}; expected 'batch' or 'moving'")
+        self._statistics = mode
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `gamma`, `beta`, `moving_mean` and `moving_variance`, each `[channels]`."""
+        rank = len(input_shape)
+        if not -rank <= self.axis < rank:
+            raise ValueError(f"axis is out of bounds for shape {input_shape}. Received: {self.axis}")
+        channels = input_shape[self.axis]
+        if channels is None:
+            raise ValueError(f"axis {self.axis} of shape {input_shape} must have a known size")
+        self.input_spec = keras.layers.InputSpec(ndim=rank, axes={self.axis: channels})
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape=(channels,),
+                name="gamma",
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                autocast=False,
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape=(channels,),
+                name="beta",
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                autocast=False,
+            )
+        self.moving_mean = self.add_weight(
+            shape=(channels,),
+            name="moving_mean",
+            initializer=self.moving_mean_initializer,
+            trainable=False,
+            autocast=False,
+        )
+        self.moving_variance = self.add_weight(
+            shape=(channels,),
+            name="moving_variance",
+            initializer=self.moving_variance_initializer,
+            trainable=False,
+            autocast=False,
+        )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Normalizes `inputs`; see the class for which statistics it uses."""
+        if self.statistics == "moving" and not training and not self._recalibrating:
+            mean, variance = self.moving_mean, self.moving_variance
+            return self._normalize(inputs, mean, variance)
+        if fused_tensorflow.applies(inputs, self.axis) and not self.synchronized:
+            outputs, mean, variance = self._fused(inputs)
+        else:
+            mean, variance = self._moments(inputs)
+            outputs = self._normalize(inputs, mean, variance)
+        if self._recalibrating:
+            self.moving_mean.assign(mean)
+            self.moving_variance.assign(variance)
+        elif training and self.trainable:
+            self._average(self.moving_mean, mean)
+            self._average(self.moving_variance, variance)
+        return outputs
+
+    def _statistics_dtype(self, inputs: Any) -> str:
+        return keras.backend.result_type(inputs.dtype, "float32")
+
+    def _moments(self, inputs: Any) -> tuple[Any, Any]:
+        x = ops.cast(inputs, self._statistics_dtype(inputs))
+        axes = [i for i in range(len(inputs.shape)) if i != self.axis % len(inputs.shape)]
+        synchronized = self.synchronized and keras.backend.backend() == "tensorflow"
+        return ops.moments(x, axes, synchronized=synchronized)
+
+    def _normalize(self, inputs: Any, mean: Any, variance: Any) -> Any:
+        dtype = self._statistics_dtype(inputs)
+        outputs = ops.batch_normalization(
+            ops.cast(inputs, dtype),
+            ops.cast(mean, dtype),
+            ops.cast(variance, dtype),
+            axis=self.axis,
+            offset=ops.cast(self.beta, dtype) if self.center else None,
+            scale=ops.cast(self.gamma, dtype) if self.scale else None,
+            epsilon=self.epsilon,
+        )
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _fused(self, inputs: Any) -> tuple[Any, Any, Any]:
+        channels = (inputs.shape[self.axis],)
+        gamma = ops.cast(self.gamma, "float32") if self.scale else ops.ones(channels, "float32")
+        beta = ops.cast(self.beta, "float32") if self.center else ops.zeros(channels, "float32")
+        outputs, mean, variance = fused_tensorflow.normalize(inputs, gamma, beta, self.epsilon)
+        return ops.cast(outputs, self.compute_dtype), mean, variance
+
+    def _average(self, moving: keras.Variable, value: Any) -> None:
+        value = ops.cast(value, moving.dtype)
+        moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns `input_shape`."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this layer again."""
+        config = {
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "statistics": self.statistics,
+            "synchronized": self.synchronized,
+            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": keras.initializers.serialize(
+                self.moving_variance_initializer
+            ),
+            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
+            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,92 @@
+"""Which statistics the normalization layers of whole models use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import keras
+
+from keras_compat.layers.batch_statistics_normalization import BatchStatisticsNormalization
+
+
+def normalization_layers(model: keras.layers.Layer) -> list[BatchStatisticsNormalization]:
+    """Lists the `BatchStatisticsNormalization` layers of a model, nested models included.
+
+    Args:
+        model: a model or a layer; itself counts too.
+
+    Returns:
+        The layers in the order of the model, each once.
+
+    Example:
+
+    >>> model = keras.Sequential([BatchStatisticsNormalization(name="norm")])
+    >>> [layer.name for layer in normalization_layers(model)]
+    ['norm']
+    """
+    layers = [model, *model._flatten_layers(include_self=False)]
+    found = {id(x): x for x in layers if isinstance(x, BatchStatisticsNormalization)}
+    return list(found.values())
+
+
+def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
+    """Switches all normalization layers of a model, nested models included.
+
+    What `predict` and `evaluate` of this model had compiled is dropped. Other models that share
+    the layers, and a training step that calls the model with `training=False`, must be compiled
+    again to see the change.
+
+    Args:
+        model: a model or a layer.
+        statistics: `"batch"` to normalize with each batch at inference, `"moving"` to normalize
+            with the moving statistics.
+
+    Raises:
+        InputError: if `statistics` is neither `"batch"` nor `"moving"`.
+
+    Example:
+
+    >>> model = keras.Sequential([BatchStatisticsNormalization()])
+    >>> set_statistics(model, "moving")
+    >>> normalization_layers(model)[0].statistics
+    'moving'
+    """
+    for layer in normalization_layers(model):
+        layer.statistics = statistics
+    for part in [model, *model._flatten_layers(include_self=False)]:
+        if isinstance(part, keras.Model):
+            part.predict_function = None
+            part.test_function = None
+
+
+@contextmanager
+def recalibrating(models: keras.layers.Layer | Iterable[keras.layers.Layer]) -> Iterator[None]:
+    """Within this context a call replaces the moving statistics by those of its batch.
+
+    Call a model eagerly, as `model(images, training=False)`: every normalization layer
+    normalizes with the batch, whatever its mode, and its moving mean and variance become exactly
+    the statistics of that batch. Afterwards the layers are in their earlier mode. Compiled
+    functions (`predict`) do not see the context.
+
+    Args:
+        models: a model or several, nested models included.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = keras.Sequential([BatchStatisticsNormalization()])
+    >>> with recalibrating(model):
+    ...     y = model(np.array([[1.0], [3.0]], "float32"), training=False)
+    >>> keras.ops.convert_to_numpy(model.layers[0].moving_mean).tolist()
+    [2.0]
+    """
+    models = [models] if isinstance(models, keras.layers.Layer) else list(models)
+    layers = [layer for model in models for layer in normalization_layers(model)]
+    for layer in layers:
+        layer._recalibrating = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._recalibrating = False
