@@ -121,7 +121,9 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         """Creates `gamma`, `beta`, `moving_mean` and `moving_variance`, each `[channels]`."""
         rank = len(input_shape)
         if not -rank <= self.axis < rank:
-            raise ValueError(f"axis is out of bounds for shape {input_shape}. Received: {self.axis}")
+            raise ValueError(
+                f"axis is out of bounds for shape {input_shape}. Received: {self.axis}"
+            )
         channels = input_shape[self.axis]
         if channels is None:
             raise ValueError(f"axis {self.axis} of shape {input_shape} must have a known size")

@@ -1,0 +1,217 @@
+"""What an architecture is, and the registry of architectures.
+
+To add one: write a file with a function from plain arguments (int, float) to an `Architecture`,
+register it under its name, and import the file in `keras_compat/networks/__init__.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_compat.errors import InputError, unknown_name
+from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.registry import Registry
+
+Apply = Callable[[Any, SeededInitializers], Any]
+"""A part of a network: a symbolic tensor and initializers in, a symbolic tensor out."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A named part of a network, after which the network can be split.
+
+    Args:
+        name: unique in the architecture; the last layer of the block bears it.
+        apply: maps the tensor before the block to the tensor after it.
+    """
+
+    name: str
+    apply: Apply
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as an ordered list of blocks, up to its global average pooling.
+
+    Args:
+        blocks: in order; the stem first.
+        top: what follows the last block and belongs to every head.
+        default_split: the block or alias after which the network is split if nothing else is
+            said.
+        aliases: other names of blocks, such as `"stage2"` for its last block.
+    """
+
+    blocks: tuple[Block, ...]
+    top: Apply
+    default_split: str
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def split_points(self) -> tuple[str, ...]:
+        """The names of the blocks, then the aliases."""
+        return (*(block.name for block in self.blocks), *self.aliases)
+
+    def blocks_before(self, split: str | None) -> int:
+        """Returns how many blocks the extractor has when the network is split at `split`."""
+        split = self.default_split if split is None else split
+        if split not in self.split_points:
+            raise unknown_name("split", split, self.split_points)
+        names = [block.name for block in self.blocks]
+        return names.index(self.aliases.get(split, split)) + 1
+
+
+ARCHITECTURES: Registry[Callable[..., Architecture]] = Registry("architecture")
+
+
+def architectures() -> tuple[str, ...]:
+    """Lists the names of all registered architectures.
+
+    Example:
+
+    >>> "resnet56" in architectures()
+    True
+    """
+    return tuple(ARCHITECTURES)
+
+
+def parse_architecture(text: str) -> tuple[str, dict[str, int | float], str | None]:
+    """Reads `"NAME"`, `"NAME:key=value,key=value"`, either followed by `"@SPLIT"`.
+
+    Args:
+        text: such as `"mobilenet_v2:width=0.5@block11"`.
+
+    Returns:
+        The registered name, the arguments in the types that the architecture takes, and the
+        split point or None.
+
+    Raises:
+        InputError: if the architecture, an argument or the split is unknown (with the nearest
+            names), or a value is not valid.
+
+    Example:
+
+    >>> parse_architecture("resnet:depth=20@stage2")
+    ('resnet', {'depth': 20}, 'stage2')
+    """
+    specification, at, split = text.partition("@")
+    name, colon, argument_text = specification.partition(":")
+    family = ARCHITECTURES[name]
+    parameters = inspect.signature(family, eval_str=True).parameters
+    arguments: dict[str, int | float] = {}
+    for part in argument_text.split(",") if colon else ():
+        key, _, value = part.partition("=")
+        if key not in parameters:
+            raise unknown_name(f"argument of {name}", key, parameters)
+        arguments[key] = _convert(f"{name}:{key}", value, parameters[key].annotation)
+    architecture = family(**arguments)
+    if at and split not in architecture.split_points:
+        raise unknown_name(f"split of {specification}", split, architecture.split_points)
+    return name, arguments, split if at else None
+
+
+def _convert(what: str, value: str, kind: type) -> int | float:
+    try:
+        return kind(value)
+    except ValueError:
+        expected = "a whole number" if kind is int else "a number"
+        raise InputError(f"{what} is {value!r}; expected {expected}") from None
+
+
+def find_architecture(text: str, split: str | None = None) -> tuple[Architecture, str | None]:
+    """Returns the architecture that `text` names, and where to split it.
+
+    Args:
+        text: as in `parse_architecture`.
+        split: a split point; wins over none in `text`.
+
+    Returns:
+        The architecture; `split`, else the split in `text`, else None.
+
+    Raises:
+        InputError: as `parse_architecture`, or if both name a different split.
+
+    Example:
+
+    >>> find_architecture("resnet8@stem")[1]
+    'stem'
+    """
+    name, arguments, split_in_text = parse_architecture(text)
+    if split is not None and split_in_text not in (None, split):
+        raise InputError(
+            f"{text!r} names split {split_in_text!r}, but split is {split!r}; drop one"
+        )
+    return ARCHITECTURES[name](**arguments), split or split_in_text
+
+
+def register_preset(name: str, family: Callable[..., Architecture], **arguments: int | float):
+    """Registers a member of a family under a name of its own; its arguments may be overridden.
+
+    Args:
+        name: the new name.
+        family: the function that makes the family's architectures.
+        **arguments: what the name stands for.
+    """
+    ARCHITECTURES.register(name)(functools.partial(family, **arguments))
+
+
+def split_points(architecture: str) -> tuple[str, ...]:
+    """Lists the points at which an architecture can be split into extractor and head.
+
+    Args:
+        architecture: as in `parse_architecture`.
+
+    Returns:
+        The names of its blocks in order, then the aliases (`"stage2"`: its last block).
+
+    Raises:
+        InputError: if the architecture is unknown.
+
+    Example:
+
+    >>> split_points("resnet8")
+    ('stem', 'stage1_block1', 'stage2_block1', 'stage3_block1', 'stage1', 'stage2', 'stage3')
+    """
+    return find_architecture(architecture)[0].split_points
+
+
+def default_split(architecture: str) -> str:
+    """Returns where an architecture is split if nothing else is said.
+
+    Example:
+
+    >>> default_split("mobilenet_v2"), default_split("resnet56")
+    ('block11', 'stage2')
+    """
+    return find_architecture(architecture)[0].default_split
+
+
+def stage_aliases(names: list[str]) -> dict[str, str]:
+    """Maps each `"stageN"` to the last of the blocks named `"stageN_blockM"`.
+
+    Example:
+
+    >>> stage_aliases(["stem", "stage1_block1", "stage1_block2"])
+    {'stage1': 'stage1_block2'}
+    """
+    stages = [(re.fullmatch(r"(stage\d+)_block\d+", name), name) for name in names]
+    return {match.group(1): name for match, name in stages if match}
+
+
+def require_positive(**arguments: int | float) -> None:
+    """Raises an `InputError` for the first argument that is not above zero.
+
+    Example:
+
+    >>> require_positive(width=0)
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: width is 0; expected more than 0
+    """
+    for name, value in arguments.items():
+        if not value > 0:
+            raise InputError(f"{name} is {value}; expected more than 0")

@@ -1,0 +1,178 @@
+"""Functional Keras models from the names of architectures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_compat.errors import InputError
+from keras_compat.networks.architectures import Apply, find_architecture
+from keras_compat.networks.initializers import SeededInitializers
+
+INTERFACE_CHANNELS = 64
+"""Channels of the shared feature interface in the paper (Sec. 5.2)."""
+
+
+def build(
+    architecture: str,
+    input_shape: Sequence[int | None],
+    classes: int,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds an unsplit network that maps images to logits.
+
+    Args:
+        architecture: as in `parse_architecture`, without a split.
+        input_shape: height, width and channels of the images; height and width may be None.
+        classes: number of classes.
+        seed: of the initial weights; each layer's follow from it and the layer's name.
+        name: of the model.
+
+    Returns:
+        A functional model: images float32 `[batch, height, width, channels]` in [0, 255] to
+        logits `[batch, classes]`.
+
+    Raises:
+        InputError: if an argument is not valid.
+
+    Example:
+
+    >>> build("resnet8:filters=4", (32, 32, 3), classes=10, seed=0).output_shape
+    (None, 10)
+    """
+    plan, split = find_architecture(architecture)
+    if split is not None:
+        raise InputError(f"{architecture!r} names a split; drop @{split} for an unsplit network")
+    _check_count("classes", classes)
+    init = SeededInitializers(seed)
+    images, x = _images(input_shape)
+    for block in plan.blocks:
+        x = block.apply(x, init)
+    return keras.Model(
+        images, _classify(x, plan.top, classes, init), name=name or _name(architecture)
+    )
+
+
+def build_extractor(
+    architecture: str,
+    input_shape: Sequence[int | None],
+    split: str | None = None,
+    interface_channels: int | None = INTERFACE_CHANNELS,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds the part of a network up to a split point.
+
+    Args:
+        architecture: as in `parse_architecture`.
+        input_shape: height, width and channels of the images; height and width may be None.
+        split: a split point; None takes that of `architecture`, else the default.
+        interface_channels: outputs of a last 1x1 convolution, which fits the extractor to a
+            shared interface (paper Sec. 5.2); None leaves it out.
+        seed: of the initial weights, as in `build`.
+        name: of the model.
+
+    Returns:
+        A functional model: images float32 `[batch, height, width, channels]` in [0, 255] to
+        features `[batch, height', width', channels']`.
+
+    Raises:
+        InputError: if an argument is not valid.
+
+    Example:
+
+    >>> build_extractor("resnet8", (32, 32, 3), "stage2", seed=0).output_shape
+    (None, 16, 16, 64)
+    """
+    plan, split = find_architecture(architecture, split)
+    init = SeededInitializers(seed)
+    images, x = _images(input_shape)
+    for block in plan.blocks[: plan.blocks_before(split)]:
+        x = block.apply(x, init)
+    if interface_channels is not None:
+        _check_count("interface_channels", interface_channels)
+        x = layers.Conv2D(
+            interface_channels, 1, kernel_initializer=init.he_normal("interface"), name="interface"
+        )(x)
+    return keras.Model(images, x, name=name or f"{_name(architecture)}_extractor")
+
+
+def build_head(
+    architecture: str,
+    split: str | None = None,
+    input_channels: int = INTERFACE_CHANNELS,
+    classes: int = 10,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds the part of a network from a split point on.
+
+    The first block adapts to the channels it receives: its residual connection is left out, or
+    gets a projection where the architecture has them, if their number is not the network's own.
+
+    Args:
+        architecture: as in `parse_architecture`.
+        split: a split point; None takes that of `architecture`, else the default.
+        input_channels: channels of the features.
+        classes: number of classes.
+        seed: of the initial weights, as in `build`.
+        name: of the model.
+
+    Returns:
+        A functional model: features `[batch, height, width, input_channels]` of any height and
+        width to logits `[batch, classes]`; its last layer is a `Dense` named `"logits"`.
+
+    Raises:
+        InputError: if an argument is not valid.
+
+    Example:
+
+    >>> build_head("mobilenet_v2_small", classes=5, seed=0).output_shape
+    (None, 5)
+    """
+    plan, split = find_architecture(architecture, split)
+    _check_count("input_channels", input_channels)
+    _check_count("classes", classes)
+    init = SeededInitializers(seed)
+    features = x = keras.Input((None, None, input_channels), name="features")
+    for block in plan.blocks[plan.blocks_before(split) :]:
+        x = block.apply(x, init)
+    logits = _classify(x, plan.top, classes, init)
+    return keras.Model(features, logits, name=name or f"{_name(architecture)}_head")
+
+
+def _images(input_shape: Sequence[int | None]) -> tuple[Any, Any]:
+    if len(input_shape) != 3 or input_shape[-1] is None:
+        raise InputError(f"input_shape is {input_shape}; expected (height, width, channels)")
+    for size in input_shape:
+        if size is not None:
+            _check_count("a size in input_shape", size)
+    images = keras.Input(tuple(input_shape), name="images")
+    return images, layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(images)
+
+
+def _classify(x: Any, top: Apply, classes: int, init: SeededInitializers) -> Any:
+    x = top(x, init)
+    x = layers.GlobalAveragePooling2D(name="pooling")(x)
+    # Logits keep the precision of the weights, since a loss in 16 bits is not reliable.
+    return layers.Dense(
+        classes,
+        kernel_initializer=init.he_normal("logits"),
+        dtype=keras.config.dtype_policy().variable_dtype,
+        name="logits",
+    )(x)
+
+
+def _check_count(what: str, value: int) -> None:
+    if value < 1:
+        raise InputError(f"{what} is {value}; expected a whole number from 1")
+
+
+def _name(architecture: str) -> str:
+    """Returns a model name from an architecture string, without characters that files forbid."""
+    return re.sub(r"[^\w.]+", "_", architecture)

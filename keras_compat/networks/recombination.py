@@ -1,0 +1,93 @@
+"""Extractors and heads put together."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_compat.errors import InputError
+
+Shape = tuple[int | None, ...]
+
+
+def feature_interface(extractor: keras.Model) -> Shape:
+    """Returns the shape of the features that an extractor emits for one image.
+
+    Args:
+        extractor: a model with one output.
+
+    Returns:
+        Height, width and channels; None where they depend on the image.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> feature_interface(networks.build_extractor("resnet8", (32, 32, 3), seed=0))
+    (16, 16, 64)
+    """
+    return tuple(extractor.output_shape[1:])
+
+
+def check_interface(extractor: keras.Model, head: keras.Model) -> None:
+    """Raises an error if a head cannot take the features of an extractor.
+
+    Args:
+        extractor: a model with one output.
+        head: a model with one input; a size of None takes any.
+
+    Raises:
+        InputError: naming both shapes.
+
+    Example:
+
+    >>> features = keras.Input((8, 8, 16))
+    >>> extractor = keras.Model(features, features, name="a")
+    >>> images = keras.Input((None, None, 64))
+    >>> check_interface(extractor, keras.Model(images, images, name="b"))
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: extractor 'a' emits (8, 8, 16), but head 'b' takes \
+(None, None, 64); build both with the same interface channels
+    """
+    emitted, taken = feature_interface(extractor), tuple(head.input_shape[1:])
+    fits = len(emitted) == len(taken) and all(
+        b is None or a == b for a, b in zip(emitted, taken, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"extractor {extractor.name!r} emits {emitted}, but head {head.name!r} takes {taken}; "
+            "build both with the same interface channels"
+        )
+
+
+def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None) -> keras.Model:
+    """Puts a head on an extractor, whatever network each was trained in.
+
+    Args:
+        extractor: images to features.
+        head: features to logits.
+        name: of the new model.
+
+    Returns:
+        A functional model from images to logits that shares the weights of both parts.
+
+    Raises:
+        InputError: if the head does not take what the extractor emits (names both shapes), or
+            both have the same name.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("resnet8", (16, 16, 1), seed=0)
+    >>> head = networks.build_head("mobilenet_v2_small", classes=5, seed=0)
+    >>> recombine(extractor, head).output_shape
+    (None, 5)
+    """
+    check_interface(extractor, head)
+    if extractor.name == head.name:
+        raise InputError(f"extractor and head are both named {head.name!r}; rename one of them")
+    images = keras.tree.map_structure(
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), extractor.input
+    )
+    return keras.Model(
+        images, head(extractor(images)), name=name or f"{extractor.name}_{head.name}"
+    )

@@ -1,0 +1,96 @@
+"""ResNet for 32 x 32 images (He et al. 2016, https://arxiv.org/abs/1512.03385, Sec. 4.2)."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from keras import layers
+
+from keras_compat.errors import InputError
+from keras_compat.layers import ChannelPadding
+from keras_compat.networks.architectures import (
+    ARCHITECTURES,
+    Architecture,
+    Block,
+    register_preset,
+    require_positive,
+    stage_aliases,
+)
+from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.parts import convolution_normalization
+
+
+@ARCHITECTURES.register("resnet")
+def resnet(depth: int = 56, filters: int = 16) -> Architecture:
+    """Describes a ResNet of depth 6n + 2: three stages of n blocks of two convolutions.
+
+    Shortcuts have no weights (option A), as the paper's parameter counts ask for.
+
+    Args:
+        depth: number of layers with weights, 8, 14, 20, ...
+        filters: channels of the first stage; each further stage doubles them.
+
+    Returns:
+        The architecture. ResNet-56 for 10 classes has 0.85 M parameters.
+
+    Raises:
+        InputError: if `depth` is not 6n + 2, or `filters` is not positive.
+
+    Example:
+
+    >>> resnet(depth=8).default_split
+    'stage2'
+    """
+    require_positive(filters=filters)
+    if depth < 8 or depth % 6 != 2:
+        raise InputError(f"depth is {depth}; expected 6n + 2 for a ResNet: 8, 14, 20, ..., 56")
+    blocks = [Block("stem", functools.partial(_stem, filters=filters))]
+    for stage in (1, 2, 3):
+        for index in range(1, (depth - 2) // 6 + 1):
+            name = f"stage{stage}_block{index}"
+            apply = functools.partial(
+                _block,
+                name=name,
+                filters=filters * 2 ** (stage - 1),
+                strides=2 if stage > 1 and index == 1 else 1,
+            )
+            blocks.append(Block(name, apply))
+    return Architecture(
+        blocks=tuple(blocks),
+        top=lambda x, init: x,
+        default_split="stage2",
+        aliases=stage_aliases([block.name for block in blocks]),
+    )
+
+
+for _depth in (8, 20, 56):
+    register_preset(f"resnet{_depth}", resnet, depth=_depth)
+
+
+def _stem(x: Any, init: SeededInitializers, filters: int) -> Any:
+    x = convolution_normalization(x, filters, 3, init, "stem")
+    return layers.ReLU(name="stem")(x)
+
+
+def _block(x: Any, init: SeededInitializers, name: str, filters: int, strides: int) -> Any:
+    shortcut = _shortcut(x, name, filters, strides)
+    x = convolution_normalization(x, filters, 3, init, f"{name}_1", strides)
+    x = layers.ReLU(name=f"{name}_1_relu")(x)
+    x = convolution_normalization(x, filters, 3, init, f"{name}_2")
+    if shortcut is not None:
+        x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=name)(x)
+
+
+def _shortcut(x: Any, name: str, filters: int, strides: int) -> Any | None:
+    """Returns the shortcut; None where a head takes more channels than its first block has."""
+    channels = x.shape[-1]
+    if channels > filters:
+        return None
+    if strides > 1:
+        # Pooling over one pixel is subsampling.
+        x = layers.MaxPooling2D(1, strides=strides, padding="same", name=f"{name}_subsample")(x)
+    if channels < filters:
+        x = ChannelPadding(filters, name=f"{name}_pad")(x)
+    return x
