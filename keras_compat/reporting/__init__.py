@@ -1,0 +1,37 @@
+"""What a run measured, as records, and the tables and figures made from them.
+
+A report of one more app is one more file here, with a function registered in `reports`.
+"""
+
+from keras_compat.reporting.hardware import collect_hardware
+from keras_compat.reporting.metrics import load_metrics, write_metrics, write_text
+from keras_compat.reporting.records import (
+    Record,
+    Summary,
+    check_record,
+    make_record,
+    select,
+    summarise,
+    unique,
+)
+from keras_compat.reporting.run import Run
+from keras_compat.reporting.table import Table, percent
+from keras_compat.reporting.versions import collect_versions
+
+__all__ = [
+    "Record",
+    "Run",
+    "Summary",
+    "Table",
+    "check_record",
+    "collect_hardware",
+    "collect_versions",
+    "load_metrics",
+    "make_record",
+    "percent",
+    "select",
+    "summarise",
+    "unique",
+    "write_metrics",
+    "write_text",
+]

@@ -1,0 +1,184 @@
+"""`metrics.json`: one form for every app."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_compat.errors import InputError
+from keras_compat.reporting.hardware import collect_hardware
+from keras_compat.reporting.records import Record, check_record
+from keras_compat.reporting.versions import collect_versions
+
+SECTIONS = {
+    "experiment": str,
+    "config": dict,
+    "versions": dict,
+    "hardware": dict,
+    "data": dict,
+    "durations_s": dict,
+    "results": list,
+}
+
+
+def write_metrics(
+    path: str | os.PathLike[str],
+    *,
+    experiment: str,
+    config: Mapping[str, Any],
+    data: Mapping[str, Any],
+    durations_s: Mapping[str, float],
+    results: Sequence[Record],
+    versions: Mapping[str, Any] | None = None,
+    hardware: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Writes a `metrics.json`, whole or not at all.
+
+    Args:
+        path: the file; its folder must exist. A file that is there is replaced.
+        experiment: the app's name, such as `"classifier_transfer"`.
+        config: every setting of the run.
+        data: the fingerprint of each data set, under its name.
+        durations_s: seconds that each phase took.
+        results: the records.
+        versions: as of `collect_versions`, which is called if it is not given.
+        hardware: as of `collect_hardware`, which is called if it is not given.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: if a record is not flat or a figure is not finite.
+
+    Example:
+
+    >>> import tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "metrics.json")
+    >>> records = [{"metric": "chance", "value": 0.1}]
+    >>> metrics = write_metrics(path, experiment="demo", config={}, data={}, durations_s={},
+    ...                         results=records)
+    >>> load_metrics(path)["results"]
+    [{'metric': 'chance', 'value': 0.1}]
+    """
+    for record in results:
+        check_record(record)
+    metrics = {
+        "experiment": experiment,
+        "config": dict(config),
+        "versions": dict(collect_versions() if versions is None else versions),
+        "hardware": dict(collect_hardware() if hardware is None else hardware),
+        "data": dict(data),
+        "durations_s": {name: round(float(s), 3) for name, s in durations_s.items()},
+        "results": list(results),
+    }
+    write_text(path, _to_json(metrics))
+    return metrics
+
+
+def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a `metrics.json` and checks its form.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A dict with the keys `experiment`, `config`, `versions`, `hardware`, `data`,
+        `durations_s` and `results`.
+
+    Raises:
+        InputError: if the file is missing, is not JSON, lacks a section or holds a bad record.
+
+    Example:
+
+    >>> load_metrics("no_such.json")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: no_such.json cannot be read (No such file or directory); ...
+    """
+    try:
+        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); expected a metrics.json that an app wrote"
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"{path} is not JSON ({error}); expected a metrics.json that an app wrote"
+        ) from None
+    for section, kind in SECTIONS.items():
+        found = metrics.get(section) if isinstance(metrics, dict) else None
+        if not isinstance(found, kind):
+            raise InputError(
+                f"{path} has no {section!r} section; expected a metrics.json that an app wrote"
+            )
+    try:
+        for record in metrics["results"]:
+            check_record(record)
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path}: {error}; write the file again with its app") from None
+    return metrics
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file, whole or not at all, also when the process dies meanwhile.
+
+    Args:
+        path: the file; its folder must exist. A file that is there is replaced.
+        text: its content, written as UTF-8.
+
+    Example:
+
+    >>> import tempfile, os
+    >>> folder = tempfile.mkdtemp()
+    >>> write_text(os.path.join(folder, "report.md"), "# Report")
+    >>> os.listdir(folder)
+    ['report.md']
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner may read.
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _to_json(metrics: Mapping[str, Any]) -> str:
+    """Indented JSON with one record a line, so that results/ can be read in a diff."""
+    head = {k: v for k, v in metrics.items() if k != "results"}
+    text = json.dumps(head, indent=2, allow_nan=False, default=_plain)
+    lines = [json.dumps(r, allow_nan=False, default=_plain) for r in metrics["results"]]
+    body = ",\n    ".join(lines)
+    results = f"[\n    {body}\n  ]" if lines else "[]"
+    return f'{text[:-2]},\n  "results": {results}\n}}\n'
+
+
+def _plain(value: Any) -> Any:
+    """What `json` does not know: NumPy's values, tuples' relatives and paths."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"metrics.json cannot hold a {type(value).__name__}. Received: {value!r}")

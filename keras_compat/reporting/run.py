@@ -1,0 +1,115 @@
+"""Gathers what a run measures while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from keras_compat.reporting.metrics import write_metrics
+from keras_compat.reporting.records import Record, make_record
+
+
+class Run:
+    """Gathers the records, the durations and the data of a run, and writes its `metrics.json`.
+
+    Args:
+        experiment: the app's name, such as `"classifier_transfer"`.
+        config: every setting of the run.
+        **keys: keys that all records of the run share, such as `dataset`.
+
+    Attributes:
+        results: the records so far.
+        durations_s: seconds by phase; phases of the same name are added up.
+        data: fingerprints of the data sets by name.
+
+    Example:
+
+    >>> run = Run("classifier_transfer", {"preset": "demo"}, dataset="digits")
+    >>> with run.phase("train"):
+    ...     _ = run.add("accuracy", 0.9, extractor="resnet8", seed=0)
+    >>> run.results
+    [{'metric': 'accuracy', 'dataset': 'digits', 'extractor': 'resnet8', 'seed': 0, 'value': 0.9}]
+    >>> list(run.durations_s)
+    ['train']
+    """
+
+    def __init__(self, experiment: str, config: Mapping[str, Any], **keys: Any):
+        self.experiment = experiment
+        self.config = dict(config)
+        self.keys = keys
+        self.results: list[Record] = []
+        self.durations_s: dict[str, float] = {}
+        self.data: dict[str, Any] = {}
+
+    def add(self, metric: str, value: float, **keys: Any) -> Record:
+        """Adds a record; see `make_record`.
+
+        Args:
+            metric: what was measured.
+            value: the figure; an accuracy is a fraction.
+            **keys: what it was measured on, on top of the run's own keys.
+
+        Returns:
+            The record.
+
+        Raises:
+            ValueError: if the value is not finite, or a key holds more than one thing.
+
+        Example:
+
+        >>> Run("demo", {}).add("chance", 0.1)
+        {'metric': 'chance', 'value': 0.1}
+        """
+        record = make_record(metric, value, **{**self.keys, **keys})
+        self.results.append(record)
+        return record
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Times what runs inside it, also if that fails.
+
+        Args:
+            name: the phase; the time is added to what it took before.
+
+        Example:
+
+        >>> run = Run("demo", {})
+        >>> with run.phase("train"):
+        ...     pass
+        >>> run.durations_s["train"] >= 0
+        True
+        """
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.durations_s[name] = self.durations_s.get(name, 0.0) + spent
+
+    def write(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """Writes `metrics.json`; see `write_metrics`.
+
+        Args:
+            path: the file; its folder must exist.
+
+        Returns:
+            What was written.
+
+        Example:
+
+        >>> import os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "metrics.json")
+        >>> Run("demo", {}).write(path)["experiment"]
+        'demo'
+        """
+        return write_metrics(
+            path,
+            experiment=self.experiment,
+            config=self.config,
+            data=self.data,
+            durations_s=self.durations_s,
+            results=self.results,
+        )

@@ -1,0 +1,119 @@
+"""Tables in Markdown for reports and in plain text for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_compat.reporting.records import Summary
+
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header; the first column is aligned left, the others right.
+
+    Args:
+        header: the columns' names.
+        rows: one sequence of cells a row, as long as the header.
+
+    Raises:
+        ValueError: if a row is not as long as the header.
+
+    Example:
+
+    >>> table = Table(["extractor", "accuracy"], [["resnet8", "91.7"], ["wide_resnet10", "99.0"]])
+    >>> print(table.markdown())
+    | extractor | accuracy |
+    |:--|--:|
+    | resnet8 | 91.7 |
+    | wide_resnet10 | 99.0 |
+    >>> print(table.text())
+    extractor      accuracy
+    -------------  --------
+    resnet8            91.7
+    wide_resnet10      99.0
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __post_init__(self):
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"expected {len(self.header)} cells in a row. Received: {row}")
+
+    def markdown(self) -> str:
+        """Returns the table in GitHub's Markdown.
+
+        Returns:
+            Lines without a newline at the end; `|` in a cell is escaped.
+
+        Example:
+
+        >>> print(Table(["a"], [["x|y"]]).markdown())
+        | a |
+        |:--|
+        | x\\|y |
+        """
+        rule = "|:--|" + "--:|" * (len(self.header) - 1)
+        lines = [_markdown_row(self.header), rule, *map(_markdown_row, self.rows)]
+        return "\n".join(lines)
+
+    def text(self, header_width: int = 12) -> str:
+        """Returns the table for a terminal, with long column names wrapped.
+
+        Args:
+            header_width: characters after which a column's name goes on in the next line.
+
+        Returns:
+            Lines without a newline at the end and without trailing blanks.
+
+        Example:
+
+        >>> print(Table(["", "upper bound"], [["resnet8", "99.0"]]).text(header_width=6))
+                 upper
+                 bound
+        -------  -----
+        resnet8   99.0
+        """
+        wrapped = [textwrap.wrap(name, header_width) or [""] for name in self.header]
+        height = max(map(len, wrapped))
+        wrapped = [[""] * (height - len(lines)) + lines for lines in wrapped]
+        body = [*zip(*wrapped, strict=True), *self.rows]
+        widths = [max(map(len, column)) for column in zip(*body, strict=True)]
+        lines = [_text_row(row, widths) for row in body]
+        lines.insert(height, "  ".join("-" * width for width in widths))
+        return "\n".join(lines)
+
+
+def percent(summary: Summary | None) -> str:
+    """Returns a fraction's mean as percent with one decimal, with its spread if there is one.
+
+    Args:
+        summary: mean and standard deviation of a fraction.
+
+    Returns:
+        Such as `"91.7"`, `"91.7 ± 0.3"` for more than one seed, or `"-"` for `None`.
+
+    Example:
+
+    >>> percent(Summary(0.917, 0.0031, 3)), percent(Summary(0.5, 0.0, 1)), percent(None)
+    ('91.7 ± 0.3', '50.0', '-')
+    """
+    if summary is None:
+        return MISSING
+    spread = f" ± {100 * summary.std:.1f}" if summary.count > 1 else ""
+    return f"{100 * summary.mean:.1f}{spread}"
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _text_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+    return "  ".join(aligned).rstrip()
