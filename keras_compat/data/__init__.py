@@ -14,10 +14,12 @@ from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.loading import load
 from keras_compat.data.splits import stratified_split
+from keras_compat.data.streaming import StreamedExamples
 
 __all__ = [
     "Examples",
     "ImageDataset",
+    "StreamedExamples",
     "load",
     "match_classes",
     "parse_classes",

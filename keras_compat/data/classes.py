@@ -79,7 +79,8 @@ def parse_classes(text: str, class_names: Sequence[str]) -> tuple[int, ...]:
 
     Example:
 
-    >>> parse_classes("2", ["cat", "dog", "frog"]), parse_classes("frog,cat", ["cat", "dog", "frog"])
+    >>> names = ["cat", "dog", "frog"]
+    >>> parse_classes("2", names), parse_classes("frog,cat", names)
     ((0, 1), (2, 0))
     """
     words = [word.strip() for word in text.split(",") if word.strip()]

@@ -30,7 +30,7 @@ def to_uint8(values: np.ndarray, where: str) -> np.ndarray:
         return values
     if values.dtype.kind not in "iuf":
         raise InputError(
-            f"{where} has the type {values.dtype}; expected integers in [0, 255] or floats in [0, 1]"
+            f"{where} is of type {values.dtype}; expected integers in [0, 255] or floats in [0, 1]"
         )
     if values.size == 0:
         return values.astype(np.uint8)

@@ -7,7 +7,8 @@ import os
 import keras_compat.data.sources  # noqa: F401 - fills the registry
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.options import LoadOptions, sources
-from keras_compat.errors import InputError, unknown_name
+from keras_compat.data.sources.tensorflow_datasets import load_tfds
+from keras_compat.errors import InputError
 
 
 def load(
@@ -58,7 +59,7 @@ def load(
     name, colon, argument = spec.partition(":")
     key = f"{name}:PATH" if colon else name
     if key not in sources:
-        raise unknown_name("data set", spec, sources)
+        return load_tfds(spec, options)
     if colon and not argument:
         raise InputError(f"data set {spec!r} names no path; expected {key}")
     return sources[key](argument, options)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from keras_compat.data.sources import digits, mnist5k, npz  # noqa: F401
+from keras_compat.data.sources import digits, folder, mnist5k, npz  # noqa: F401
