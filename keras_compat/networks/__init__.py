@@ -17,7 +17,10 @@ from keras_compat.networks.building import (
     build_extractor,
     build_head,
 )
+from keras_compat.networks.extension import extend_classes
 from keras_compat.networks.recombination import check_interface, feature_interface, recombine
+from keras_compat.networks.splitting import cut_points, split
+from keras_compat.networks.weights import copy_model, copy_weights, count_parameters
 
 __all__ = [
     "ARCHITECTURES",
@@ -29,9 +32,15 @@ __all__ = [
     "build_extractor",
     "build_head",
     "check_interface",
+    "copy_model",
+    "copy_weights",
+    "count_parameters",
+    "cut_points",
     "default_split",
+    "extend_classes",
     "feature_interface",
     "parse_architecture",
     "recombine",
+    "split",
     "split_points",
 ]

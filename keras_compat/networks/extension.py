@@ -1,0 +1,69 @@
+"""Heads for more classes than they were trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_compat.errors import InputError
+from keras_compat.networks.initializers import SeededInitializers
+
+
+def extend_classes(
+    head: keras.Model, classes: int, seed: int | None = None, name: str | None = None
+) -> keras.Model:
+    """Makes a head for more classes that keeps what it knew (paper Sec. 5.2).
+
+    The logits of the old classes are the same to the last bits. Each new class starts as the old
+    ones once did, with He-normal weights and no bias, so its logits are small noise until it is
+    trained.
+
+    Args:
+        head: a functional model whose last layer is a `Dense`; left as it is.
+        classes: number of classes of the new head; the old ones come first.
+        seed: of the new classes' weights.
+        name: of the new head; None keeps the name.
+
+    Returns:
+        A new head, with copies of all other weights, frozen layers and statistics.
+
+    Raises:
+        InputError: if the last layer is not a `Dense`, or has more units than `classes`.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("mobilenet_v2_small", classes=5, seed=0)
+    >>> extend_classes(head, 10, seed=1).output_shape
+    (None, 10)
+    """
+    last = head.layers[-1]
+    if not isinstance(last, keras.layers.Dense):
+        raise InputError(
+            f"the last layer of head {head.name!r} is {last.name!r} ({type(last).__name__}); "
+            "expected a Dense layer of logits"
+        )
+    if classes < last.units:
+        raise InputError(f"classes is {classes}; expected at least the {last.units} of the head")
+    config = head.get_config()
+    config["name"] = name or head.name
+    dense = next(entry for entry in config["layers"] if entry["name"] == last.name)["config"]
+    dense["units"] = classes
+    dense["kernel_initializer"] = SeededInitializers(seed).he_normal("new_classes")
+    extended = type(head).from_config(config)
+    for layer in head.layers:
+        copy = extended.get_layer(layer.name)
+        if layer is last:
+            _keep_units(layer, copy)
+        else:
+            copy.set_weights(layer.get_weights())
+    return extended
+
+
+def _keep_units(old: Any, new: Any) -> None:
+    """Copies the weights of the first units, the last axis of kernel and bias."""
+    weights = new.get_weights()
+    for kept, weight in zip(old.get_weights(), weights, strict=True):
+        weight[..., : kept.shape[-1]] = kept
+    new.set_weights(weights)

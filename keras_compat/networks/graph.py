@@ -1,0 +1,180 @@
+"""Functional models as a flat list of calls, nested models included."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from keras import tree
+
+from keras_compat.errors import InputError
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer or an operation on symbolic tensors."""
+
+    operation: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: tuple[Any, ...]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic tensors among the arguments."""
+        values = tree.flatten((self.args, self.kwargs))
+        return [x for x in values if isinstance(x, keras.KerasTensor)]
+
+
+@dataclass
+class Graph:
+    """The calls of a functional model in order, and the tensors that its layers emit.
+
+    Args:
+        inputs: symbolic inputs.
+        outputs: symbolic outputs.
+        calls: in an order in which each can be made.
+        points: the path of a layer (`"layer"`, or `"nested_model/layer"`) to its output tensors,
+            a list for each time it is called.
+    """
+
+    inputs: list[Any] = field(default_factory=list)
+    outputs: list[Any] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    points: dict[str, list[list[Any]]] = field(default_factory=dict)
+
+    def add_point(self, path: str, outputs: Iterable[Any]) -> None:
+        """Notes what the layer at `path` emits."""
+        self.points.setdefault(path, []).append(list(outputs))
+
+    def calls_after(self, tensors: Iterable[Any]) -> list[Call]:
+        """Returns the calls that depend on any of `tensors`."""
+        reached = {id(x) for x in tensors}
+        calls = []
+        for call in self.calls:
+            if any(id(x) in reached for x in call.inputs):
+                reached.update(id(x) for x in call.outputs)
+                calls.append(call)
+        return calls
+
+    def bypass(self, tensor: Any) -> Call | None:
+        """Returns a call that needs more than `tensor` of what comes before it; None if none does.
+
+        With none, `tensor` holds everything that later layers need.
+        """
+        after = {id(call) for call in self.calls_after([tensor])}
+        known = {id(tensor)}
+        for call in self.calls:
+            if id(call) in after:
+                if not all(id(x) in known for x in call.inputs):
+                    return call
+                known.update(id(x) for x in call.outputs)
+        if all(id(x) in known for x in self.outputs):
+            return None
+        return next(c for c in self.calls for x in c.outputs if id(x) in self._missing(known))
+
+    def _missing(self, known: set[int]) -> set[int]:
+        return {id(x) for x in self.outputs} - known
+
+
+def replay(
+    calls: Iterable[Call],
+    tensors: dict[int, Any],
+    training: bool | None = None,
+    record: Callable[[Call], None] = lambda call: None,
+) -> None:
+    """Makes calls again on other tensors.
+
+    Args:
+        calls: in an order in which each can be made.
+        tensors: the `id` of an earlier tensor to the one that takes its place; grows by what the
+            calls emit.
+        training: passed to the layers that take it and were called without.
+        record: is called with each new call.
+    """
+    for call in calls:
+        args, kwargs = tree.map_structure(
+            lambda x: tensors.get(id(x), x), (call.args, dict(call.kwargs))
+        )
+        if training is not None and "training" not in kwargs:
+            if "training" in inspect.signature(call.operation.call).parameters:
+                kwargs["training"] = training
+        outputs = tuple(tree.flatten(call.operation(*args, **kwargs)))
+        tensors.update({id(x): y for x, y in zip(call.outputs, outputs, strict=True)})
+        record(Call(call.operation, tuple(args), kwargs, outputs))
+
+
+def is_functional(layer: Any) -> bool:
+    """Says whether a layer is a functional or a built sequential model."""
+    if not isinstance(layer, keras.Model):
+        return False
+    return hasattr(layer, "operations") or (isinstance(layer, keras.Sequential) and layer.built)
+
+
+def trace(
+    model: keras.Model, copy_layer: Callable[[Any], Any] = lambda x: x, path: str = ""
+) -> Graph:
+    """Lists the calls of a functional model, those inside nested models included.
+
+    Args:
+        model: a functional or built sequential model; left as it is.
+        copy_layer: maps each layer to the one that takes its place in the calls.
+        path: goes before the names of points.
+
+    Returns:
+        The graph, on new symbolic inputs.
+
+    Raises:
+        InputError: if the model is not functional.
+    """
+    if not is_functional(model):
+        raise InputError(
+            f"model {model.name!r} is a {type(model).__name__}; expected a functional Keras model, "
+            "since only its graph says where to cut"
+        )
+    graph = Graph()
+    original_names: dict[int, str] = {}
+
+    def replacement(operation: Any) -> Any:
+        keep = is_functional(operation) or not isinstance(operation, keras.layers.Layer)
+        new = operation if keep else copy_layer(operation)
+        original_names[id(new)] = operation.name
+        return new
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        point = path + original_names[id(operation)]
+        if is_functional(operation):
+            outputs = _inline(operation, args, kwargs, copy_layer, point, graph)
+        else:
+            outputs = operation(*args, **kwargs)
+            flat = tuple(tree.flatten(outputs))
+            graph.calls.append(Call(operation, args, kwargs, flat))
+        graph.add_point(point, tree.flatten(outputs))
+        return outputs
+
+    # A plain model of the same tensors: no subclass and nothing compiled gets in the way.
+    plain = keras.Model(model.inputs, model.outputs)
+    new = keras.models.clone_model(plain, clone_function=replacement, call_function=call)
+    graph.inputs, graph.outputs = list(new.inputs), list(new.outputs)
+    return graph
+
+
+def _inline(
+    model: keras.Model,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    copy_layer: Callable[[Any], Any],
+    point: str,
+    graph: Graph,
+) -> list[Any]:
+    """Adds the calls inside a nested model to `graph` and returns the model's outputs."""
+    inner = trace(model, copy_layer, f"{point}/")
+    tensors = {id(x): y for x, y in zip(inner.inputs, tree.flatten(args), strict=True)}
+    replay(inner.calls, tensors, kwargs.get("training"), graph.calls.append)
+    for inner_point, calls in inner.points.items():
+        for outputs in calls:
+            graph.add_point(inner_point, [tensors[id(x)] for x in outputs])
+    return [tensors[id(x)] for x in inner.outputs]

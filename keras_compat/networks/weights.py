@@ -1,0 +1,86 @@
+"""Weights of whole networks: counted and copied."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+
+from keras_compat.errors import InputError
+from keras_compat.layers import BatchStatisticsNormalization
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Counts the parameters that training can change, frozen ones too, as papers do.
+
+    Args:
+        model: a built model.
+
+    Returns:
+        The number of weights without moving statistics.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> count_parameters(networks.build("resnet8", (32, 32, 3), classes=10, seed=0))
+    75290
+    """
+    normalizations = (BatchStatisticsNormalization, keras.layers.BatchNormalization)
+    moving = sum(
+        math.prod(layer.moving_mean.shape) + math.prod(layer.moving_variance.shape)
+        for layer in model._flatten_layers()
+        if isinstance(layer, normalizations)
+    )
+    return model.count_params() - moving
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Gives one network the weights of another of the same layers, moving statistics included.
+
+    Args:
+        source: where the weights come from.
+        target: is changed.
+
+    Raises:
+        InputError: if the networks do not have weights of the same shapes; nothing is changed.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> a, b = (networks.build_head("resnet8", classes=3, seed=seed) for seed in (0, 1))
+    >>> copy_weights(a, b)
+    >>> bool((a.get_weights()[0] == b.get_weights()[0]).all())
+    True
+    """
+    ours = [tuple(weight.shape) for weight in source.weights]
+    theirs = [tuple(weight.shape) for weight in target.weights]
+    if ours != theirs:
+        differing = [pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]]
+        first = f"{differing[0][0]} and {differing[0][1]}" if differing else "more in one"
+        raise InputError(
+            f"weights of {source.name!r} ({len(ours)}) do not fit {target.name!r} ({len(theirs)}): "
+            f"{first}; build both alike"
+        )
+    target.set_weights(source.get_weights())
+
+
+def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
+    """Copies a model: same layers, weights, frozen layers and statistics, nothing shared.
+
+    Args:
+        model: a functional or sequential model; what it was compiled with is not copied.
+        name: of the copy; None keeps the name.
+
+    Returns:
+        The copy.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> copy_model(networks.build_head("resnet8", seed=0), name="new").name
+    'new'
+    """
+    config = model.get_config()
+    copy = type(model).from_config({**config, "name": name or model.name})
+    copy_weights(model, copy)
+    return copy
