@@ -1,0 +1,209 @@
+"""Random changes to training images that keep what they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from keras_compat.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_compat.data.dataset import ImageDataset
+
+FILL_MODES = ("reflect", "nearest")
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class Augmentation(keras.layers.Layer):
+    """Mirrors, shifts, turns and scales every image of a batch at random, in one step.
+
+    It runs inside the compiled training step, so that it costs no input pipeline, and with XLA:
+    images are gathered by index, as `keras.ops.image.affine_transform` has no XLA form on
+    TensorFlow and takes seven times as long on JAX (`benchmarks/augmentation.py`).
+
+    Args:
+        flip: mirror left to right with probability 1/2.
+        shift: the most whole pixels to move by, along each axis.
+        rotation: the most to turn by, in radians, either way.
+        scale: the most to enlarge or shrink by; 0.15 is 0.85 to 1.15.
+        fill_mode: what is beyond the edge: `"reflect"` (d c b a | a b c d | d c b a) or
+            `"nearest"` (a a a a | a b c d | d d d d).
+        seed: of the layer's own `keras.random.SeedGenerator`; `None` draws one.
+        **kwargs: as `keras.layers.Layer`. The layer computes in float32 unless told otherwise.
+
+    Raises:
+        InputError: if an argument is out of range.
+
+    Source: flip and padded crop as in He et al. 2016, Sec. 4.2 (https://arxiv.org/abs/1512.03385),
+    with reflection for zeros.
+
+    Example:
+
+    >>> augment = Augmentation(flip=True, shift=4, seed=0)
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype("uint8")
+    >>> augmented = augment(images, training=True)
+    >>> tuple(augmented.shape), bool(ops.all(augment(images, training=False) == images))
+    ((8, 32, 32, 3), True)
+    """
+
+    def __init__(
+        self,
+        flip: bool = False,
+        shift: int = 0,
+        rotation: float = 0.0,
+        scale: float = 0.0,
+        fill_mode: str = "reflect",
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        # Half precision cannot hold 256 grey values and the places between pixels.
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        if shift < 0 or shift != int(shift):
+            raise InputError(f"shift is {shift}; expected a whole number of pixels, 0 or more")
+        if rotation < 0:
+            raise InputError(f"rotation is {rotation}; expected radians, 0 or more")
+        if not 0 <= scale < 1:
+            raise InputError(f"scale is {scale}; expected 0 or more and below 1")
+        if fill_mode not in FILL_MODES:
+            raise InputError(f"fill_mode is {fill_mode!r}; expected one of {FILL_MODES}")
+        self.flip = flip
+        self.shift = int(shift)
+        self.rotation = rotation
+        self.scale = scale
+        self.fill_mode = fill_mode
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True  # it has no weights
+
+    @classmethod
+    def for_photographs(cls, seed: int | None = None, image_size: int = 32) -> Augmentation:
+        """Returns a flip and shifts of an eighth of the image: 4 pixels at 32 x 32."""
+        return cls(flip=True, shift=max(1, round(image_size / 8)), seed=seed)
+
+    @classmethod
+    def for_digits(cls, seed: int | None = None, image_size: int = 16) -> Augmentation:
+        """Returns small shifts (2 pixels at 16 x 16), turns and scales; never a flip."""
+        return cls(
+            shift=max(1, round(image_size / 8)),
+            rotation=0.2,
+            scale=0.15,
+            fill_mode="nearest",
+            seed=seed,
+        )
+
+    @classmethod
+    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Augmentation:
+        """Returns what suits a data set: see `ImageDataset.photographs` and its image size."""
+        preset = cls.for_photographs if dataset.photographs else cls.for_digits
+        return preset(seed, min(dataset.image_shape[:2]))
+
+    def call(self, images: Any, training: bool = True) -> Any:
+        """Augments a batch.
+
+        Args:
+            images: uint8 or float `[B, H, W, C]`, any range of values.
+            training: `False` returns the images as they are.
+
+        Returns:
+            The layer's type (float32), `[B, H, W, C]`, in the range of the input.
+        """
+        if not training or not (self.flip or self.shift or self.rotation or self.scale):
+            return ops.cast(images, self.compute_dtype)
+        if self.rotation or self.scale:
+            return self._sample_between_pixels(images)
+        return self._sample_pixels(images)
+
+    def compute_output_spec(self, images: Any, training: bool = True) -> keras.KerasTensor:
+        """Returns the shape of the input with the layer's type."""
+        return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that rebuild the layer."""
+        return {
+            **super().get_config(),
+            "flip": self.flip,
+            "shift": self.shift,
+            "rotation": self.rotation,
+            "scale": self.scale,
+            "fill_mode": self.fill_mode,
+            "seed": self.seed,
+        }
+
+    def _sample_pixels(self, images: Any) -> Any:
+        """Moves by whole pixels: rows and columns are chosen apart, and no value changes."""
+        batch, height, width, _ = ops.shape(images)
+        rows = ops.reshape(ops.arange(height, dtype="int32"), (1, height)) + self._shifts(batch)
+        columns = ops.reshape(ops.arange(width, dtype="int32"), (1, width))
+        columns = ops.where(self._flips(batch), width - 1 - columns, columns) + self._shifts(batch)
+        index = self._index(rows, height)[:, :, None] * width
+        index = index + self._index(columns, width)[:, None, :]
+        return ops.cast(self._gather(images, index), self.compute_dtype)
+
+    def _sample_between_pixels(self, images: Any) -> Any:
+        """Moves by any transform: each new pixel lies among four old ones."""
+        batch, height, width, _ = ops.shape(images)
+        angle = self._uniform((batch, 1, 1), self.rotation)
+        zoom = 1 / (1 + self._uniform((batch, 1, 1), self.scale))
+        cosine, sine = ops.cos(angle) * zoom, ops.sin(angle) * zoom
+        # Coordinates count from the middle of the image.
+        y = ops.reshape(ops.arange(height, dtype="float32") - (height - 1) / 2, (1, height, 1))
+        x = ops.reshape(ops.arange(width, dtype="float32") - (width - 1) / 2, (1, 1, width))
+        x = ops.where(self._flips(batch)[:, :, None], -x, x)
+        from_y = cosine * y - sine * x + (height - 1) / 2
+        from_x = sine * y + cosine * x + (width - 1) / 2
+        from_y = from_y + ops.cast(self._shifts(batch), "float32")[:, :, None]
+        from_x = from_x + ops.cast(self._shifts(batch), "float32")[:, :, None]
+        top, left = ops.floor(from_y), ops.floor(from_x)
+        down = ops.cast(from_y - top, self.compute_dtype)[..., None]
+        right = ops.cast(from_x - left, self.compute_dtype)[..., None]
+        top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+        rows = [self._index(top + i, height) * width for i in (0, 1)]
+        columns = [self._index(left + i, width) for i in (0, 1)]
+
+        def row(start: Any) -> Any:
+            near, far = (
+                ops.cast(self._gather(images, start + column), self.compute_dtype)
+                for column in columns
+            )
+            return near + (far - near) * right
+
+        above, below = row(rows[0]), row(rows[1])
+        return above + (below - above) * down
+
+    def _gather(self, images: Any, index: Any) -> Any:
+        """Returns the pixels at `index` int32 `[B, H, W]`, which counts within each image."""
+        batch, height, width, channels = ops.shape(images)
+        first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
+        pixels = ops.reshape(images, (-1, channels))
+        return ops.take(pixels, index + first, axis=0)
+
+    def _index(self, place: Any, size: int) -> Any:
+        """Maps places on an axis that may lie beyond its edges to indices within them."""
+        if self.fill_mode == "reflect":
+            place = ops.mod(place, 2 * size)
+            return ops.minimum(place, 2 * size - 1 - place)
+        return ops.clip(place, 0, size - 1)
+
+    def _flips(self, batch: int) -> Any:
+        """Returns bool `[B, 1]`."""
+        if not self.flip:
+            return ops.zeros((batch, 1), dtype="bool")
+        return keras.random.uniform((batch, 1), seed=self.seed_generator) < 0.5
+
+    def _shifts(self, batch: int) -> Any:
+        """Returns int32 `[B, 1]`, each of the 2 `shift` + 1 values as likely."""
+        if not self.shift:
+            return ops.zeros((batch, 1), dtype="int32")
+        return keras.random.randint(
+            (batch, 1), -self.shift, self.shift + 1, dtype="int32", seed=self.seed_generator
+        )
+
+    def _uniform(self, shape: tuple[int, ...], most: float) -> Any:
+        """Returns float32 in [-most, most)."""
+        if not most:
+            return ops.zeros(shape, dtype="float32")
+        return keras.random.uniform(shape, -most, most, dtype="float32", seed=self.seed_generator)
