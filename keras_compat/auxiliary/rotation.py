@@ -1,0 +1,102 @@
+"""Compatibility through rotation prediction (RP, Sec. 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_compat.auxiliary.base import Auxiliary
+from keras_compat.errors import unknown_name
+
+ROTATIONS = 4
+ASSIGNMENTS = ("random", "cyclic", "all")
+
+
+def square(images: Any) -> Any:
+    """Returns the central square of each image: `[B, H, W, C]` to `[B, S, S, C]`."""
+    height, width = images.shape[1], images.shape[2]
+    size = min(height, width)
+    top, left = (height - size) // 2, (width - size) // 2
+    return images[:, top : top + size, left : left + size, :]
+
+
+def rotate(images: Any, quarters: Any) -> Any:
+    """Turns each square image counter-clockwise by its number of quarter turns.
+
+    Args:
+        images: `[B, S, S, C]`.
+        quarters: int32 `[B]`, 0 to 3.
+
+    Returns:
+        `[B, S, S, C]` of the same dtype, no value interpolated.
+
+    Example:
+
+    >>> import numpy as np
+    >>> image = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+    >>> np.array(rotate(image, np.array([1]))).reshape(2, 2).astype(int).tolist()
+    [[2, 4], [1, 3]]
+    """
+    quarters = ops.reshape(quarters, (-1, 1, 1, 1))
+    half = ops.where(quarters >= 2, images[:, ::-1, ::-1, :], images)
+    # A quarter turn counter-clockwise is a transposition, then a flip of the rows.
+    quarter = ops.transpose(half, (0, 2, 1, 3))[:, ::-1, :, :]
+    return ops.where(quarters % 2 == 1, quarter, half)
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class RotationPrediction(Auxiliary):
+    """Predicts by which of 0, 90, 180 and 270 degrees an image was turned (paper Sec. 3.1, Eq. 1).
+
+    Images that are not square lose their margins first, so that all four angles give one shape.
+
+    Args:
+        assignment: `"random"` draws one angle an image and step; `"cyclic"` gives image i of a
+            batch the angle i mod 4, which needs no random numbers; `"all"` shows all four of each
+            image and averages, as Eq. 1 is written, at four times the cost.
+        seed: of the angles drawn.
+
+    Raises:
+        InputError: on an unknown assignment.
+
+    Example:
+
+    >>> import numpy as np
+    >>> task = RotationPrediction(assignment="all")
+    >>> images, targets = task.transform(np.zeros((2, 6, 4, 1), "float32"), np.array([0, 1]))
+    >>> tuple(images.shape), [int(t) for t in targets]
+    ((8, 4, 4, 1), [0, 0, 1, 1, 2, 2, 3, 3])
+    """
+
+    outputs = ROTATIONS
+
+    def __init__(
+        self,
+        assignment: str = "random",
+        seed: int | None = None,
+        name: str = "rotation",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        if assignment not in ASSIGNMENTS:
+            raise unknown_name("rotation assignment", assignment, ASSIGNMENTS)
+        self.assignment = assignment
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def transform(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        images = square(images)
+        batch = ops.shape(images)[0]
+        if self.assignment == "all":
+            targets = ops.repeat(ops.arange(ROTATIONS, dtype="int32"), batch)
+            images = ops.concatenate([images] * ROTATIONS, axis=0)
+        elif self.assignment == "cyclic":
+            targets = ops.arange(batch, dtype="int32") % ROTATIONS
+        else:
+            targets = keras.random.randint((batch,), 0, ROTATIONS, "int32", self.seed_generator)
+        return rotate(images, targets), targets
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "assignment": self.assignment, "seed": self.seed}

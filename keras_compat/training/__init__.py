@@ -1,0 +1,15 @@
+"""One trainer for every way to train: joint, incremental, adaptation, fine-tuning (Sec. 3.4)."""
+
+from keras_compat.training.guard import NonFiniteLoss, StopOnNonFinite
+from keras_compat.training.round_optimizer import RoundOptimizer
+from keras_compat.training.task import AuxiliaryHead, Task
+from keras_compat.training.trainer import Trainer
+
+__all__ = [
+    "AuxiliaryHead",
+    "NonFiniteLoss",
+    "RoundOptimizer",
+    "StopOnNonFinite",
+    "Task",
+    "Trainer",
+]

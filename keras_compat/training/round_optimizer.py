@@ -1,0 +1,171 @@
+"""One optimizer for a round in which parts are updated different numbers of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@dataclass
+class _Group:
+    """Variables that are always updated together, and the optimizer that holds their state."""
+
+    addresses: list[str]
+    variables: list[keras.Variable]
+    optimizer: keras.optimizers.Optimizer
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class RoundOptimizer(keras.optimizers.Optimizer):
+    """Makes any Keras optimizer right for alternating tasks (paper Sec. 3.4).
+
+    In a round every task takes one step. A shared head takes as many steps a round as there are
+    tasks, an extractor one. So the learning rate follows the rounds, while whatever an optimizer
+    counts for itself (Adam's bias correction) counts the updates that each variable really had.
+    A variable has one state, however many tasks update it. Variables that are frozen keep theirs.
+
+    `iterations` counts rounds, and `learning_rate` is what a Keras user expects: a schedule (over
+    rounds) or a number that callbacks may change.
+
+    Args:
+        optimizer: the optimizer to use, its learning rate and weight decay included.
+        groups: the addresses of variables by group, as in a saved optimizer's configuration.
+
+    Example:
+
+    >>> import keras
+    >>> extractor, head = keras.Variable([1.0]), keras.Variable([1.0])
+    >>> optimizer = RoundOptimizer(keras.optimizers.SGD(0.5))
+    >>> optimizer.track({"extractor": {"extractor/0": extractor}, "head": {"head/0": head}})
+    >>> optimizer.update([keras.ops.ones(1), keras.ops.ones(1)], [extractor, head])
+    >>> optimizer.update([keras.ops.ones(1)], [head])
+    >>> optimizer.end_round()
+    >>> float(extractor[0]), float(head[0]), int(optimizer.iterations)
+    (0.5, 0.0, 1)
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        groups: Sequence[Sequence[str]] = (),
+        name: str = "round_optimizer",
+    ):
+        config = optimizer.get_config()
+        learning_rate = config["learning_rate"]
+        if isinstance(learning_rate, dict):
+            learning_rate = keras.optimizers.schedules.deserialize(learning_rate)
+        super().__init__(learning_rate=learning_rate, name=name)
+        # Clipping by the global norm needs all gradients of a task; the groups see a part each.
+        self._norm_limit = config.get("global_clipnorm")
+        self._inner = (type(optimizer), {**config, "global_clipnorm": None})
+        self._inner_config = keras.optimizers.serialize(optimizer)
+        self._not_decayed: dict[str, Any] | None = None
+        self._saved_groups = [list(group) for group in groups]
+        # A dataclass hides the optimizers from Keras' search for things to save: this optimizer
+        # saves their variables itself, in an order that does not depend on attribute names.
+        self._groups: list[_Group] = []
+        self.built = True
+
+    # State -----------------------------------------------------------------------------------
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Does nothing: `track` makes the state, when it is known which part a variable is of."""
+
+    def restore(self, variables: dict[str, keras.Variable]) -> None:
+        """Makes the state of the groups that a saved configuration names, in their order.
+
+        Args:
+            variables: every variable of the model by its address.
+        """
+        for addresses in self._saved_groups:
+            self._groups.append(self._new_group({a: variables[a] for a in addresses}))
+        self._saved_groups = []
+
+    def track(self, parts: dict[str, dict[str, keras.Variable]]) -> None:
+        """Makes sure that every variable of each part has its state, and keeps what it has.
+
+        Args:
+            parts: the variables that will be updated, by the part that they belong to and by an
+                address that is the same when the model is saved and loaded. The variables of a
+                part are updated together.
+        """
+        for wanted in parts.values():
+            for group in list(self._groups):
+                chosen = [address for address in group.addresses if address in wanted]
+                if chosen and len(chosen) < len(group.addresses):
+                    self._split(group, chosen)
+            tracked = {address for group in self._groups for address in group.addresses}
+            new = {a: v for a, v in wanted.items() if a not in tracked}
+            if new:
+                self._groups.append(self._new_group(new))
+
+    def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
+        cls, config = self._inner
+        optimizer = cls.from_config({**config, "learning_rate": self._current_learning_rate})
+        if self._not_decayed:
+            optimizer.exclude_from_weight_decay(**self._not_decayed)
+        optimizer.build(list(variables.values()))
+        return _Group(list(variables), list(variables.values()), optimizer)
+
+    def _split(self, group: _Group, chosen: list[str]) -> None:
+        """Replaces a group of which only a part is updated from now on by two, state kept."""
+        state = {v.name: v for v in group.optimizer.variables}
+        parts = ([], [])
+        for address, variable in zip(group.addresses, group.variables, strict=True):
+            parts[address in chosen].append((address, variable))
+        place = self._groups.index(group)
+        self._groups[place : place + 1] = [self._new_group(dict(part)) for part in parts]
+        for part in self._groups[place : place + 2]:
+            for variable in part.optimizer.variables:
+                # A copy: on JAX two variables must not share a buffer, which a step donates.
+                variable.assign(np.array(state[variable.name].value))
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        inner = [v for group in self._groups for v in group.optimizer.variables]
+        return [*super().variables, *inner]
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        self._not_decayed = {"var_list": var_list, "var_names": var_names}
+        for group in self._groups:
+            group.optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    # Steps -----------------------------------------------------------------------------------
+
+    def _current_learning_rate(self) -> Any:
+        return self.learning_rate
+
+    def update(self, gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
+        """Applies one task's gradients to the variables that it updates."""
+        if self._norm_limit is not None:
+            present = [g for g in gradients if g is not None]
+            norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in present))
+            factor = self._norm_limit / ops.maximum(norm, self._norm_limit)
+            gradients = [None if g is None else g * ops.cast(factor, g.dtype) for g in gradients]
+        by_variable = {id(v): g for g, v in zip(gradients, variables, strict=True)}
+        for group in self._groups:
+            if id(group.variables[0]) in by_variable:
+                own = [by_variable[id(v)] for v in group.variables]
+                group.optimizer.apply(own, group.variables)
+
+    def end_round(self) -> None:
+        """Counts a round, which is the step that learning-rate schedules see."""
+        self.iterations.assign_add(1)
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        for group in self._groups:
+            group.optimizer.finalize_variable_values(group.variables)
+
+    def get_config(self) -> dict[str, Any]:
+        groups = [group.addresses for group in self._groups] + self._saved_groups
+        return {"optimizer": self._inner_config, "groups": groups, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RoundOptimizer:
+        optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
+        return cls(optimizer, config["groups"], config["name"])

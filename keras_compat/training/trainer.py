@@ -1,0 +1,461 @@
+"""The trainer: several networks, a minibatch each in turn, compatible through auxiliary heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_compat.training.batches import (
+    JointBatches,
+    JointEvaluationBatches,
+    rounds_per_epoch,
+    task_batches,
+)
+from keras_compat.training.round_optimizer import RoundOptimizer
+from keras_compat.training.task import AuxiliaryHead, Task
+
+if keras.backend.backend() == "tensorflow":
+    from keras_compat.training.tensorflow_step import BackendStep
+else:
+    from keras_compat.training.jax_step import BackendStep
+
+# Until a loss fails to be finite.
+_NEVER = -1
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class Trainer(BackendStep, keras.Model):
+    """Trains networks so that their extractors and heads can be recombined (paper Sec. 3).
+
+    A round is one compiled step: every task in turn takes one gradient step on a minibatch of its
+    own, on the parts of its network that are not frozen. Tasks that hold the same head share it.
+    Joint training is all tasks at once; incremental training one task with frozen auxiliary
+    heads; adaptation a task without a target head; fine-tuning a task without auxiliaries
+    (Sec. 3.4, 5).
+
+    What is frozen (`trainable = False`) is looked up at every call of `fit`, so freezing works
+    before and after `compile`. Data is a mapping from task names to `(images, labels)` arrays,
+    `Examples`, a `tf.data.Dataset` or a `PyDataset` of minibatches. Labels are int; -1 is none.
+
+    Args:
+        tasks: the networks to train.
+        seed: of the order of the data.
+
+    Raises:
+        ValueError: on tasks of the same name, or different parts of the same name.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_compat.training import Task, Trainer
+    >>> def part(name, inputs, units):
+    ...     x = keras.Input(inputs)
+    ...     return keras.Model(x, keras.layers.Dense(units)(x), name=name)
+    >>> head = keras.Sequential([keras.Input((4, 4, 8)), keras.layers.Flatten(),
+    ...                          keras.layers.Dense(3)], name="head")
+    >>> tasks = [Task(n, part(f"{n}_extractor", (4, 4, 1), 8), head) for n in ("a", "b")]
+    >>> trainer = Trainer(tasks)
+    >>> trainer.compile(keras.optimizers.Adam(0.01))
+    >>> data = (np.zeros((16, 4, 4, 1), "float32"), np.zeros(16, "int32"))
+    >>> history = trainer.fit({"a": data, "b": data}, batch_size=8, epochs=2, verbose=0)
+    >>> sorted(history.history)
+    ['a_accuracy', 'a_loss', 'b_accuracy', 'b_loss', 'loss']
+    """
+
+    def __init__(self, tasks: Sequence[Task], seed: int = 0, name: str = "trainer", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        names = [task.name for task in tasks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"task names {names}; expected distinct names")
+        self.seed = seed
+        self.tasks = {task.name: task for task in tasks}
+        # Keras tracks what is held in attributes: each part once, by name.
+        self.parts = self._distinct([part for task in tasks for part in task.parts], "parts")
+        self.auxiliaries = [a.auxiliary for task in tasks for a in task.auxiliaries]
+        self.augmentations = [t.augmentation for t in tasks if t.augmentation is not None]
+        self.trackers = {n: keras.metrics.Mean(name=n) for n in self._metric_names()}
+        self._first_bad = [
+            self.add_weight(
+                (),
+                initializer=lambda shape, dtype=None: ops.full(shape, _NEVER, dtype),
+                dtype="int32",
+                trainable=False,
+                name=f"{n}_first_non_finite_round",
+            )
+            for n in names
+        ]
+        self._learnt_ids: list[tuple[str, list[int]]] | None = None
+        self.built = True
+
+    @staticmethod
+    def _distinct(models: Sequence[keras.Model], what: str) -> dict[str, keras.Model]:
+        by_name: dict[str, keras.Model] = {}
+        for model in models:
+            if by_name.setdefault(model.name, model) is not model:
+                raise ValueError(f"two different {what} are named {model.name!r}; give each a name")
+        return by_name
+
+    def _metric_names(self) -> list[str]:
+        names = []
+        for task in self.tasks.values():
+            if task.head is not None:
+                names += [f"{task.name}_loss", f"{task.name}_accuracy"]
+            for held in task.auxiliaries:
+                prefix = f"{task.name}_{held.auxiliary.name}"
+                names += [f"{prefix}_loss", f"{prefix}_accuracy"]
+        return names
+
+    # One task's loss -------------------------------------------------------------------------
+
+    def _task_loss(self, task: Task, images: Any, labels: Any, training: bool) -> tuple[Any, dict]:
+        """Returns a task's loss and, by metric name, the values and weights that make it up."""
+        images = ops.cast(images, self.compute_dtype)
+        labels = ops.cast(labels, "int32")
+        if training and task.augmentation is not None:
+            images = task.augmentation(images, training=True)
+        logs: dict[str, tuple[Any, Any]] = {}
+        total = 0.0
+        features = None
+        if task.head is not None or not all(
+            held.auxiliary.transforms_images for held in task.auxiliaries
+        ):
+            features = task.extractor(images, training=training)
+        if task.head is not None:
+            logits = _in_float(task.head(features, training=training))
+            known = ops.cast(labels >= 0, logits.dtype)
+            loss = keras.losses.sparse_categorical_crossentropy(
+                ops.maximum(labels, 0), logits, from_logits=True
+            )
+            mean = ops.mean(ops.where(known > 0, loss, ops.zeros_like(loss)))
+            right = ops.cast(ops.argmax(logits, axis=-1), labels.dtype) == labels
+            logs[f"{task.name}_loss"] = (mean, ops.ones_like(mean))
+            logs[f"{task.name}_accuracy"] = _mean(ops.cast(right, logits.dtype), known)
+            total = total + task.loss_weight * mean
+        for held in task.auxiliaries:
+            shown, targets = held.auxiliary.transform(images, labels)
+            seen = features
+            if held.auxiliary.transforms_images:
+                seen = task.extractor(shown, training=training)
+            logits = _in_float(held.head(seen, training=training))
+            mean = ops.mean(held.auxiliary.loss(targets, logits))
+            prefix = f"{task.name}_{held.auxiliary.name}"
+            logs[f"{prefix}_loss"] = (mean, ops.ones_like(mean))
+            logs[f"{prefix}_accuracy"] = _mean(*held.auxiliary.correct(targets, logits))
+            total = total + held.loss_weight * mean
+        return total, logs
+
+    # One round of all tasks ------------------------------------------------------------------
+
+    def train_round(self, data: Any, gradients: Callable[..., tuple[Any, Any, Any]]) -> dict:
+        """Takes one step of each task in turn; called by the backend's `train_step`."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        sum_of_losses = 0.0
+        for number, (name, task) in enumerate(self.tasks.items()):
+            learnt = task.learnt_variables()
+            chosen = {id(v) for v in learnt}
+            others = [v for v in self.variables if id(v) not in chosen and not _is_metric(self, v)]
+            loss, logs, grads = gradients(
+                lambda task=task, name=name: self._task_loss(
+                    task, images[name], labels[name], True
+                ),
+                learnt,
+                others,
+            )
+            self.optimizer.update(grads, learnt)
+            self._note_non_finite(self._first_bad[number], loss)
+            self._update_trackers(logs, 1.0)
+            sum_of_losses = sum_of_losses + loss
+        self.optimizer.end_round()
+        self._loss_tracker.update_state(sum_of_losses)
+        return self.get_metrics_result()
+
+    def test_round(self, data: Any) -> dict:
+        """Evaluates one minibatch of each task; called by the backend's `test_step`."""
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        sum_of_losses = 0.0
+        for name, task in self.tasks.items():
+            loss, logs = self._task_loss(task, images[name], labels[name], training=False)
+            weight = ops.sum(weights[name])
+            self._update_trackers(logs, weight)
+            sum_of_losses = sum_of_losses + loss * ops.mean(weights[name])
+        self._loss_tracker.update_state(sum_of_losses)
+        return self.get_metrics_result()
+
+    def _update_trackers(self, logs: dict[str, tuple[Any, Any]], weight: Any) -> None:
+        for name, (value, share) in logs.items():
+            self.trackers[name].update_state(value, sample_weight=share * weight)
+
+    def _note_non_finite(self, first: keras.Variable, loss: Any) -> None:
+        bad = ops.logical_and(ops.equal(first, _NEVER), ops.logical_not(ops.isfinite(loss)))
+        now = ops.cast(self.optimizer.iterations, "int32")
+        first.assign(ops.where(bad, now, ops.convert_to_tensor(first)))
+
+    def first_non_finite_round(self) -> tuple[str, int] | None:
+        """Returns the first task whose loss was not finite, and its round; `None` if all were."""
+        rounds = [int(variable.numpy()) for variable in self._first_bad]
+        bad = [
+            (number, name)
+            for number, name in zip(rounds, self.tasks, strict=True)
+            if number != _NEVER
+        ]
+        return (min(bad)[1], min(bad)[0]) if bad else None
+
+    @property
+    def rounds(self) -> int:
+        """The number of rounds trained so far."""
+        return int(self.optimizer.iterations.numpy())
+
+    # Keras' interface ------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+    ) -> None:
+        """Chooses the optimizer; each task's losses and metrics are its own.
+
+        Args:
+            optimizer: a Keras optimizer or its name; a schedule counts rounds.
+            run_eagerly: see `keras.Model.compile`.
+            steps_per_execution: rounds in one call of the compiled step.
+            jit_compile: whether to use XLA; `"auto"` does where it is the faster one.
+        """
+        optimizer = keras.optimizers.get(optimizer)
+        if not isinstance(optimizer, RoundOptimizer):
+            optimizer = RoundOptimizer(optimizer)
+        optimizer.restore({a: v for part in self._addresses().values() for a, v in part.items()})
+        if jit_compile == "auto":
+            jit_compile = self.default_jit_compile() and not run_eagerly
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,
+        )
+        self._learnt_ids = None
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        config = keras.saving.deserialize_keras_object(config)
+        known = ("optimizer", "run_eagerly", "steps_per_execution", "jit_compile")
+        self.compile(**{key: config[key] for key in known if key in config})
+
+    def _addresses(self) -> dict[str, dict[str, keras.Variable]]:
+        """Returns every variable by its part and its place in it, which outlive a reload."""
+        return {
+            name: {f"{name}/{i}": v for i, v in enumerate(part.weights)}
+            for name, part in self.parts.items()
+        }
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Compiles the step, and again whenever other variables are frozen than before."""
+        learnt = {name: task.learnt_variables() for name, task in self.tasks.items()}
+        idle = [name for name, variables in learnt.items() if not variables]
+        if idle:
+            raise ValueError(f"task {idle[0]!r} has nothing to learn: all of its parts are frozen")
+        # Identities, not variables: Keras would track those a second time.
+        ids = [(name, [id(v) for v in variables]) for name, variables in learnt.items()]
+        same = ids == self._learnt_ids
+        if not same:
+            wanted = {id(v) for variables in learnt.values() for v in variables}
+            self.optimizer.track(
+                {
+                    part: chosen
+                    for part, addresses in self._addresses().items()
+                    if (chosen := {a: v for a, v in addresses.items() if id(v) in wanted})
+                }
+            )
+            self._learnt_ids = ids
+        return super().make_train_function(force=force or not same)
+
+    def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
+        """Returns each task's class logits; `inputs` maps task names to images, or is shared."""
+        images = inputs if isinstance(inputs, Mapping) else dict.fromkeys(self.tasks, inputs)
+        return {
+            name: task.head(task.extractor(images[name], training=training), training=training)
+            for name, task in self.tasks.items()
+            if name in images and task.head is not None
+        }
+
+    def fit(
+        self,
+        x: Mapping[str, Any],
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_data: Mapping[str, Any] | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
+        """Trains for `epochs` times `steps_per_epoch` rounds; see `keras.Model.fit`.
+
+        Args:
+            x: each task's data by its name.
+            batch_size: examples of each task a round, for arrays and `Examples`.
+            epochs: as in Keras.
+            verbose: as in Keras.
+            callbacks: as in Keras.
+            validation_data: each task's data, evaluated after an epoch.
+            initial_epoch: as in Keras; data and schedule go on at the trainer's own round.
+            steps_per_epoch: rounds an epoch; by default what covers the largest set once.
+            validation_freq: as in Keras.
+
+        Returns:
+            Keras' `History`, with `loss` (the sum over tasks) and each task's own figures.
+
+        Raises:
+            ValueError: when the data is not that of the tasks.
+        """
+        self._check_data(x)
+        if validation_data is not None:
+            self._check_data(validation_data)
+        if steps_per_epoch is None:
+            lengths = [rounds_per_epoch(source, batch_size) for source in x.values()]
+            if None in lengths:
+                raise ValueError("steps_per_epoch is needed: a task's data has no known length")
+            steps_per_epoch = max(lengths)
+        sources = {
+            name: task_batches(x[name], batch_size, seed=self.seed + number)
+            for number, name in enumerate(self.tasks)
+        }
+        total = steps_per_epoch * max(epochs - initial_epoch, 1)
+        if validation_data is not None:
+            validation_data = JointEvaluationBatches(validation_data, batch_size)
+        return super().fit(
+            JointBatches(sources, total, start=self.rounds),
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            shuffle=False,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(self, x: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """Returns losses and metrics over every example of every task; see `keras.Model.evaluate`.
+
+        Args:
+            x: each task's data by its name.
+            batch_size: at most so many examples a minibatch; minibatches are near-equal in size.
+            **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
+        """
+        if isinstance(x, Mapping):
+            self._check_data(x)
+            x = JointEvaluationBatches(x, batch_size)
+        return super().evaluate(x, **kwargs)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Returns each task's class logits as arrays; see `keras.Model.predict`.
+
+        Args:
+            x: images for every task, or a mapping from task names to images.
+            batch_size: as in Keras.
+            **kwargs: `verbose`, `steps` and `callbacks` as in Keras.
+        """
+        if not isinstance(x, Mapping):
+            return super().predict(x, batch_size=batch_size, **kwargs)
+        outputs: dict[str, np.ndarray] = {}
+        # One task at a time: their sets may differ in length.
+        for name, images in x.items():
+            outputs |= super().predict({name: images}, batch_size=batch_size, **kwargs)
+        return outputs
+
+    def _check_data(self, data: Any) -> None:
+        if not isinstance(data, Mapping) or set(data) != set(self.tasks):
+            received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            raise ValueError(
+                f"data for {received}; expected a mapping with one entry for each of the tasks "
+                f"{sorted(self.tasks)}"
+            )
+
+    # Saving ----------------------------------------------------------------------------------
+
+    def _own_state(self) -> list[keras.Variable]:
+        """Returns what the parts do not save: the guard's notes, and the state of random draws."""
+        kept = {id(v) for v in [*self.weights, *self.metrics_variables]}
+        return [*self._first_bad, *(v for v in self.variables if id(v) not in kept)]
+
+    def save_own_variables(self, store: Any) -> None:
+        for number, variable in enumerate(self._own_state()):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        for number, variable in enumerate(self._own_state()):
+            variable.assign(store[str(number)])
+
+    def get_config(self) -> dict[str, Any]:
+        save = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "parts": {name: save(part) for name, part in self.parts.items()},
+            "tasks": [
+                {
+                    "name": task.name,
+                    "extractor": task.extractor.name,
+                    "head": task.head.name if task.head is not None else None,
+                    "auxiliaries": [
+                        {
+                            "auxiliary": save(held.auxiliary),
+                            "head": held.head.name,
+                            "loss_weight": held.loss_weight,
+                        }
+                        for held in task.auxiliaries
+                    ],
+                    "loss_weight": task.loss_weight,
+                    "augmentation": save(task.augmentation),
+                }
+                for task in self.tasks.values()
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Trainer:
+        load = keras.saving.deserialize_keras_object
+        parts = {name: load(part, custom_objects) for name, part in config["parts"].items()}
+        tasks = [
+            Task(
+                task["name"],
+                parts[task["extractor"]],
+                parts[task["head"]] if task["head"] is not None else None,
+                [
+                    AuxiliaryHead(
+                        load(held["auxiliary"], custom_objects),
+                        parts[held["head"]],
+                        held["loss_weight"],
+                    )
+                    for held in task["auxiliaries"]
+                ],
+                task["loss_weight"],
+                load(task["augmentation"], custom_objects),
+            )
+            for task in config["tasks"]
+        ]
+        return cls(tasks, seed=config["seed"], name=config["name"])
+
+
+def _in_float(logits: Any) -> Any:
+    """Losses are computed in float32 at least, whatever the networks compute in."""
+    return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
+
+
+def _mean(values: Any, weights: Any) -> tuple[Any, Any]:
+    """Returns the weighted mean (zero where no weight is) and the share of weight, for a metric."""
+    total = ops.sum(weights)
+    return ops.sum(values * weights) / ops.maximum(total, 1.0), ops.mean(weights)
+
+
+def _is_metric(trainer: keras.Model, variable: keras.Variable) -> bool:
+    return any(variable is v for v in trainer.metrics_variables)

@@ -1,0 +1,381 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_compat.auxiliary import CommonClasses, RotationPrediction
+from keras_compat.training import (
+    AuxiliaryHead,
+    NonFiniteLoss,
+    StopOnNonFinite,
+    Task,
+    Trainer,
+)
+from tests.training.small import data, extractor, head, joint_trainer, same, weights
+
+DATA = {"a": data(seed=1), "b": data(seed=2)}
+
+
+def fit(trainer, rounds=3, **options):
+    return trainer.fit(DATA, batch_size=8, steps_per_epoch=rounds, verbose=0, **options)
+
+
+def test_a_round_updates_every_part_that_learns():
+    trainer = joint_trainer()
+    trainer.compile(keras.optimizers.Adam(0.01))
+    before = {name: weights(part) for name, part in trainer.parts.items()}
+    history = fit(trainer)
+    for name, part in trainer.parts.items():
+        changed = [
+            not np.array_equal(x, y) for x, y in zip(before[name], weights(part), strict=True)
+        ]
+        assert all(changed), f"{name}: {changed}"
+    assert set(history.history) == {
+        "loss",
+        *(
+            f"{task}_{what}"
+            for task in "ab"
+            for what in (
+                "loss",
+                "accuracy",
+                "rotation_loss",
+                "rotation_accuracy",
+                "common_classes_loss",
+                "common_classes_accuracy",
+            )
+        ),
+    }
+
+
+def test_training_learns_the_classes():
+    trainer = joint_trainer(common=False)
+    trainer.compile(keras.optimizers.Adam(0.02))
+    fit(trainer, rounds=60)
+    logs = trainer.evaluate(DATA, batch_size=24, verbose=0, return_dict=True)
+    assert logs["a_accuracy"] > 0.9 and logs["b_accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("when", ["before", "after", "between"])
+def test_frozen_parts_keep_their_weights_and_their_momentum(when):
+    trainer = joint_trainer()
+    frozen = [trainer.parts["rotation_head"], trainer.parts["a_extractor"]]
+
+    def freeze():
+        for part in frozen:
+            part.trainable = False
+
+    if when == "before":
+        freeze()
+    trainer.compile(keras.optimizers.SGD(0.05, momentum=0.9))
+    if when == "between":
+        fit(trainer, rounds=2)
+    if when != "before":
+        freeze()
+    parts_before = [weights(part) for part in frozen]
+    slots = {
+        v.name: np.array(v.value)
+        for group in trainer.optimizer._groups
+        if any(a.startswith(("rotation_head/", "a_extractor/")) for a in group.addresses)
+        for v in group.optimizer.variables
+    }
+    other = weights(trainer.parts["b_extractor"])
+    fit(trainer)
+    assert all(same(x, weights(part)) for x, part in zip(parts_before, frozen, strict=True))
+    assert not same(other, weights(trainer.parts["b_extractor"]))
+    after = {
+        v.name: np.array(v.value)
+        for group in trainer.optimizer._groups
+        if any(a.startswith(("rotation_head/", "a_extractor/")) for a in group.addresses)
+        for v in group.optimizer.variables
+    }
+    assert set(after) == set(slots)
+    assert all(np.array_equal(after[name], value) for name, value in slots.items())
+
+
+def test_a_thawed_part_learns_again():
+    trainer = joint_trainer()
+    trainer.parts["a_head"].trainable = False
+    trainer.compile("adam")
+    fit(trainer)
+    before = weights(trainer.parts["a_head"])
+    trainer.parts["a_head"].trainable = True
+    fit(trainer)
+    assert not same(before, weights(trainer.parts["a_head"]))
+
+
+def test_freezing_one_layer_of_a_part_keeps_the_state_of_the_others():
+    trainer = joint_trainer(("a",), common=False)
+    trainer.compile(keras.optimizers.Adam(0.01))
+    trainer.fit({"a": DATA["a"]}, batch_size=8, steps_per_epoch=2, verbose=0)
+    layer = trainer.parts["a_head"].layers[1]
+    other = trainer.parts["a_head"].layers[-1]
+    layer.trainable = False
+    frozen, learning = weights(layer), weights(other)
+    trainer.fit({"a": DATA["a"]}, batch_size=8, steps_per_epoch=3, verbose=0)
+    assert same(frozen, weights(layer)) and not same(learning, weights(other))
+    counts = {
+        address: int(group.optimizer.iterations.numpy())
+        for group in trainer.optimizer._groups
+        for address in group.addresses
+        if address.startswith("a_head/")
+    }
+    assert counts["a_head/0"] == 2 and counts[max(counts)] == 5
+
+
+def test_every_variable_counts_its_own_updates_and_schedules_count_rounds():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.0])
+    trainer = joint_trainer(("a", "b", "c"), common=False)
+    trainer.compile(keras.optimizers.Adam(schedule))
+    three = {name: data(seed=4) for name in "abc"}
+    trainer.fit(three, batch_size=8, steps_per_epoch=2, verbose=0)
+    # PiecewiseConstantDecay holds its first value up to and with step 2: one more round learns.
+    trainer.fit(three, batch_size=8, steps_per_epoch=1, verbose=0)
+    before = [weights(part) for part in trainer.parts.values()]
+    learnt = [
+        [np.array(v.value) for v in part.trainable_variables] for part in trainer.parts.values()
+    ]
+    trainer.fit(three, batch_size=8, steps_per_epoch=1, verbose=0)
+    counts = {
+        group.addresses[0].split("/")[0]: int(group.optimizer.iterations.numpy())
+        for group in trainer.optimizer._groups
+    }
+    assert counts["rotation_head"] == 12
+    assert {counts[f"{n}_extractor"] for n in "abc"} == {4}
+    assert trainer.rounds == 4
+    for part, values in zip(trainer.parts.values(), learnt, strict=True):
+        assert same(values, [np.array(v.value) for v in part.trainable_variables])
+    assert len(before) == len(trainer.parts)
+
+
+def test_the_first_adam_step_of_a_shared_head_is_bias_corrected_for_its_own_count():
+    """Two tasks with the same gradient: the head moves as in two plain Adam steps."""
+    features = keras.Input((2,))
+    shared = keras.Model(
+        features,
+        keras.layers.Dense(2, use_bias=False, kernel_initializer="zeros")(features),
+        name="shared",
+    )
+
+    def identity(name):
+        x = keras.Input((2,))
+        layer = keras.layers.Dense(2, use_bias=False, kernel_initializer="identity")
+        model = keras.Model(x, layer(x), name=name)
+        model.trainable = False
+        return model
+
+    trainer = Trainer([Task(n, identity(f"{n}_extractor"), shared) for n in ("a", "b")])
+    trainer.compile(keras.optimizers.Adam(0.1))
+    source = (np.ones((4, 2), "float32"), np.zeros(4, "int32"))
+    trainer.fit({"a": source, "b": source}, batch_size=4, steps_per_epoch=1, verbose=0)
+
+    plain = keras.Variable(np.zeros((2, 2), "float32"))
+    adam = keras.optimizers.Adam(0.1)
+    adam.build([plain])
+    for _ in range(2):
+        logits = np.ones((1, 2)) @ np.array(plain.value)
+        p = np.exp(logits) / np.exp(logits).sum()
+        gradient = np.ones((2, 1)) @ (p - np.array([[1.0, 0.0]]))
+        adam.apply([keras.ops.convert_to_tensor(gradient.astype("float32"))], [plain])
+    np.testing.assert_allclose(weights(shared)[0], np.array(plain.value), rtol=1e-5)
+
+
+def test_weight_decay_is_decoupled_and_reaches_a_shared_head_once_an_update():
+    trainer = joint_trainer(common=False)
+    rate, decay = 0.1, 0.5
+    trainer.compile(keras.optimizers.SGD(rate, weight_decay=decay))
+    reference = joint_trainer(common=False)
+    reference.compile(keras.optimizers.SGD(rate))
+    nothing = {n: (x, np.full_like(y, -1)) for n, (x, y) in DATA.items()}
+    for model in (trainer, reference):
+        for task in model.tasks.values():
+            task.auxiliaries[0].loss_weight = 0.0
+    start = weights(trainer.parts["rotation_head"])[0]
+    for model in (trainer, reference):
+        model.fit(nothing, batch_size=8, steps_per_epoch=1, verbose=0)
+    np.testing.assert_array_equal(weights(reference.parts["rotation_head"])[0], start)
+    expected = start * (1 - rate * decay) ** 2
+    np.testing.assert_allclose(weights(trainer.parts["rotation_head"])[0], expected, rtol=1e-5)
+
+
+def test_the_global_norm_of_a_tasks_gradient_is_clipped_over_all_its_parts():
+    trainer = joint_trainer(("a",), common=False)
+    trainer.compile(keras.optimizers.SGD(1.0, global_clipnorm=1e-3))
+    before = [np.array(v.value) for v in trainer.trainable_variables]
+    trainer.fit({"a": DATA["a"]}, batch_size=8, steps_per_epoch=1, verbose=0)
+    after = [np.array(v.value) for v in trainer.trainable_variables]
+    moved = np.sqrt(sum(np.sum((x - y) ** 2) for x, y in zip(before, after, strict=True)))
+    assert moved == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_data_of_a_round_depends_on_its_number_alone():
+    whole, parts = joint_trainer(), joint_trainer()
+    for trainer in (whole, parts):
+        trainer.compile(keras.optimizers.SGD(0.05, momentum=0.9))
+    fit(whole, rounds=6)
+    fit(parts, rounds=4)
+    fit(parts, rounds=2)
+    for x, y in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
+
+
+def test_saved_mid_run_and_loaded_it_goes_on_as_if_nothing_had_been(tmp_path):
+    def trainer():
+        model = joint_trainer(assignment="random")
+        model.compile(
+            keras.optimizers.Adam(
+                keras.optimizers.schedules.PiecewiseConstantDecay([3], [0.1, 0.01])
+            )
+        )
+        return model
+
+    whole = trainer()
+    fit(whole, rounds=6)
+    half = trainer()
+    fit(half, rounds=3)
+    half.save(tmp_path / "half.keras")
+    loaded = keras.saving.load_model(tmp_path / "half.keras")
+    assert loaded.rounds == 3
+    assert loaded.tasks["a"].auxiliaries[0].head is loaded.tasks["b"].auxiliaries[0].head
+    fit(loaded, rounds=3)
+    for x, y in zip(weights(whole), weights(loaded), strict=True):
+        np.testing.assert_allclose(x, y, rtol=2e-5, atol=1e-6)
+
+
+def test_early_stopping_tensorboard_and_validation_work(tmp_path):
+    trainer = joint_trainer(common=False)
+    trainer.compile(keras.optimizers.SGD(0.0))
+    callbacks = [keras.callbacks.EarlyStopping("val_a_loss", patience=1, mode="min")]
+    if keras.backend.backend() == "tensorflow":
+        callbacks.append(keras.callbacks.TensorBoard(tmp_path))
+    history = fit(trainer, rounds=1, epochs=6, validation_data=DATA, callbacks=callbacks)
+    # With a learning rate of zero and batch statistics the validation loss never improves.
+    assert len(history.history["loss"]) == 2
+    assert "val_b_accuracy" in history.history
+    if keras.backend.backend() == "tensorflow":
+        assert list(tmp_path.rglob("events.out.tfevents.*"))
+
+
+def test_evaluate_counts_every_example_once_and_none_twice():
+    trainer = joint_trainer(common=False)
+    trainer.compile("sgd")
+    uneven = {"a": data(20, seed=1), "b": data(7, seed=2)}
+    logs = trainer.evaluate(uneven, batch_size=10, verbose=0, return_dict=True)
+    for name, batches in (("a", 2), ("b", 1)):
+        task = trainer.tasks[name]
+        from keras_compat.data import Examples
+
+        right = 0
+        for images, labels in Examples(*uneven[name]).evaluation_batches(10):
+            logits = task.head(task.extractor(images.astype("float32")))
+            right += int((np.argmax(np.array(logits), -1) == labels).sum())
+        assert logs[f"{name}_accuracy"] == pytest.approx(right / len(uneven[name][1]))
+        assert batches >= 1
+
+
+def test_predict_gives_each_tasks_logits():
+    trainer = joint_trainer()
+    trainer.compile("sgd")
+    images = DATA["a"][0]
+    shared = trainer.predict(images, batch_size=24, verbose=0)
+    own = trainer.predict({"a": images, "b": DATA["b"][0][:5]}, batch_size=24, verbose=0)
+    assert {k: v.shape for k, v in own.items()} == {"a": (24, 3), "b": (5, 3)}
+    np.testing.assert_allclose(shared["a"], own["a"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"run_eagerly": True}, {"steps_per_execution": 2}])
+def test_eager_and_several_steps_an_execution_train_the_same(options):
+    plain, other = joint_trainer(), joint_trainer()
+    plain.compile(keras.optimizers.SGD(0.05))
+    other.compile(keras.optimizers.SGD(0.05), **options)
+    for trainer in (plain, other):
+        fit(trainer, rounds=4)
+    assert other.rounds == 4
+    for x, y in zip(weights(plain), weights(other), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+def test_data_may_be_a_pydataset_or_any_iterable_of_minibatches():
+    class Batches(keras.utils.PyDataset):
+        @property
+        def num_batches(self):
+            return 3
+
+        def __getitem__(self, index):
+            images, labels = DATA["a"]
+            return images[index * 8 : index * 8 + 8], labels[index * 8 : index * 8 + 8]
+
+    trainer = joint_trainer()
+    trainer.compile("sgd")
+    history = trainer.fit(
+        {"a": Batches(), "b": [(DATA["b"][0][:8], DATA["b"][1][:8])]}, steps_per_epoch=5, verbose=0
+    )
+    assert trainer.rounds == 5 and np.isfinite(history.history["loss"][0])
+
+
+def test_data_may_be_a_tf_dataset():
+    tf = pytest.importorskip("tensorflow")
+    trainer = joint_trainer()
+    trainer.compile("sgd")
+    sets = {n: tf.data.Dataset.from_tensor_slices(d).batch(8) for n, d in DATA.items()}
+    trainer.fit(sets, verbose=0)
+    assert trainer.rounds == 3
+    logs = trainer.evaluate(sets, verbose=0, return_dict=True)
+    assert 0 <= logs["a_accuracy"] <= 1
+
+
+def test_adaptation_needs_no_labels_and_moves_the_extractor_alone():
+    rotation_head = head("rotation_head", 4)
+    rotation_head.trainable = False
+    task = Task(
+        "a", extractor("a_extractor"), None, [AuxiliaryHead(RotationPrediction(), rotation_head)]
+    )
+    trainer = Trainer([task])
+    trainer.compile("adam")
+    frozen, learning = weights(rotation_head), weights(task.extractor)
+    history = trainer.fit({"a": (DATA["a"][0],)}, batch_size=8, verbose=0)
+    assert same(frozen, weights(rotation_head)) and not same(learning, weights(task.extractor))
+    assert set(history.history) == {"loss", "a_rotation_loss", "a_rotation_accuracy"}
+
+
+def test_batches_without_a_common_class_give_zero_loss_and_no_nan():
+    task = Task(
+        "a",
+        extractor("a_extractor"),
+        head("a_head"),
+        [AuxiliaryHead(CommonClasses([0, 1], 3), head("common_head", 2))],
+    )
+    trainer = Trainer([task])
+    trainer.compile("sgd")
+    images = DATA["a"][0]
+    before = weights(task.auxiliaries[0].head)[0]
+    history = trainer.fit({"a": (images, np.full(len(images), 2))}, batch_size=8, verbose=0)
+    assert history.history["a_common_classes_loss"] == [0.0]
+    assert history.history["a_common_classes_accuracy"] == [0.0]
+    assert np.isfinite(history.history["loss"][0])
+    np.testing.assert_array_equal(before, weights(task.auxiliaries[0].head)[0])
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights():
+    trainer = joint_trainer(common=False)
+    trainer.compile(keras.optimizers.SGD(0.01))
+    fit(trainer, rounds=2)
+    trainer.optimizer.learning_rate = 1e30
+    with pytest.raises(NonFiniteLoss, match=r"task '[ab]' is not finite since round \d+"):
+        fit(trainer, rounds=20, callbacks=[StopOnNonFinite(every=1)])
+    assert all(np.isfinite(w).all() for w in weights(trainer))
+
+
+def test_clear_errors():
+    trainer = joint_trainer()
+    trainer.compile("sgd")
+    with pytest.raises(ValueError, match="expected a mapping with one entry for each of the tasks"):
+        trainer.fit({"a": DATA["a"]}, verbose=0)
+    with pytest.raises(ValueError, match="neither a head nor an auxiliary"):
+        Task("a", extractor("e"), None)
+    with pytest.raises(ValueError, match="distinct names"):
+        Trainer([Task("a", extractor("e"), head("h"))] * 2)
+    with pytest.raises(ValueError, match="two different parts are named 'h'"):
+        Trainer([Task("a", extractor("e"), head("h")), Task("b", extractor("f"), head("h"))])
+    for part in trainer.parts.values():
+        part.trainable = False
+    with pytest.raises(ValueError, match="has nothing to learn"):
+        fit(trainer)
