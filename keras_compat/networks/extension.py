@@ -50,7 +50,8 @@ def extend_classes(
     config["name"] = name or head.name
     dense = next(entry for entry in config["layers"] if entry["name"] == last.name)["config"]
     dense["units"] = classes
-    dense["kernel_initializer"] = SeededInitializers(seed).he_normal("new_classes")
+    initializer = SeededInitializers(seed).he_normal("new_classes")
+    dense["kernel_initializer"] = keras.initializers.serialize(initializer)
     extended = type(head).from_config(config)
     for layer in head.layers:
         copy = extended.get_layer(layer.name)

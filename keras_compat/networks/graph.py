@@ -60,24 +60,22 @@ class Graph:
                 calls.append(call)
         return calls
 
-    def bypass(self, tensor: Any) -> Call | None:
-        """Returns a call that needs more than `tensor` of what comes before it; None if none does.
+    def bypass(self, tensor: Any) -> str | None:
+        """Says what is not fully determined by `tensor` although it comes after or beside it.
 
-        With none, `tensor` holds everything that later layers need.
+        Args:
+            tensor: what a layer emits.
+
+        Returns:
+            The name of a layer after `tensor` that needs an earlier one too, or of an output that
+            does not come from `tensor` alone; None if `tensor` holds all that follows.
         """
-        after = {id(call) for call in self.calls_after([tensor])}
         known = {id(tensor)}
-        for call in self.calls:
-            if id(call) in after:
-                if not all(id(x) in known for x in call.inputs):
-                    return call
-                known.update(id(x) for x in call.outputs)
-        if all(id(x) in known for x in self.outputs):
-            return None
-        return next(c for c in self.calls for x in c.outputs if id(x) in self._missing(known))
-
-    def _missing(self, known: set[int]) -> set[int]:
-        return {id(x) for x in self.outputs} - known
+        for call in self.calls_after([tensor]):
+            if not all(id(x) in known for x in call.inputs):
+                return call.operation.name
+            known.update(id(x) for x in call.outputs)
+        return next((x.name for x in self.outputs if id(x) not in known), None)
 
 
 def replay(
@@ -99,9 +97,9 @@ def replay(
         args, kwargs = tree.map_structure(
             lambda x: tensors.get(id(x), x), (call.args, dict(call.kwargs))
         )
-        if training is not None and "training" not in kwargs:
-            if "training" in inspect.signature(call.operation.call).parameters:
-                kwargs["training"] = training
+        takes_training = "training" in inspect.signature(call.operation.call).parameters
+        if training is not None and takes_training:
+            kwargs.setdefault("training", training)
         outputs = tuple(tree.flatten(call.operation(*args, **kwargs)))
         tensors.update({id(x): y for x, y in zip(call.outputs, outputs, strict=True)})
         record(Call(call.operation, tuple(args), kwargs, outputs))
@@ -149,6 +147,9 @@ def trace(
         if is_functional(operation):
             outputs = _inline(operation, args, kwargs, copy_layer, point, graph)
         else:
+            # Keras notes masks as arguments even where there are none; not every layer takes one.
+            if kwargs.get("mask", kwargs) is None:
+                del kwargs["mask"]
             outputs = operation(*args, **kwargs)
             flat = tuple(tree.flatten(outputs))
             graph.calls.append(Call(operation, args, kwargs, flat))

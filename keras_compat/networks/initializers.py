@@ -5,9 +5,47 @@ from __future__ import annotations
 import math
 import secrets
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class SeededHeNormal(keras.initializers.Initializer):
+    """Draws from a normal distribution with variance 2 / fan-in (He et al. 2015).
+
+    Drawn by NumPy: the same weights on every backend and in every precision, and on JAX no
+    compilation for each shape, which made a small network take seconds to build.
+
+    Args:
+        seed: a whole number from 0.
+        depthwise: whether the weights, `[height, width, channels, multiplier]`, are those of a
+            depthwise convolution, where an output sees one channel.
+
+    Source: https://arxiv.org/abs/1502.01852, Eq. 10.
+
+    Example:
+
+    >>> SeededHeNormal(seed=0)((3, 3, 16, 32)).shape == (3, 3, 16, 32)
+    True
+    """
+
+    def __init__(self, seed: int, depthwise: bool = False):
+        self.seed = int(seed)
+        self.depthwise = depthwise
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+        """Returns weights of this shape; the last axis counts the outputs."""
+        fan_in = math.prod(shape[:-2] if self.depthwise else shape[:-1])
+        values = np.random.default_rng(self.seed).normal(size=tuple(shape))
+        values *= math.sqrt(2.0 / fan_in)
+        return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this initializer again."""
+        return {"seed": self.seed, "depthwise": self.depthwise}
 
 
 class SeededInitializers:
@@ -22,9 +60,9 @@ class SeededInitializers:
     Example:
 
     >>> a, b = SeededInitializers(0), SeededInitializers(0)
-    >>> a.he_normal("stem_conv").seed == b.he_normal("stem_conv").seed
+    >>> a.seed_of("stem_conv") == b.seed_of("stem_conv")
     True
-    >>> a.he_normal("stem_conv").seed == a.he_normal("logits").seed
+    >>> a.seed_of("stem_conv") == a.seed_of("logits")
     False
     """
 
@@ -32,21 +70,10 @@ class SeededInitializers:
         self._seed = secrets.randbits(32) if seed is None else seed
 
     def seed_of(self, layer_name: str) -> int:
-        """Returns the seed of a layer: a whole number of 31 bits."""
+        """Returns the seed of a layer: a whole number of 32 bits."""
         sequence = np.random.SeedSequence([self._seed, zlib.crc32(layer_name.encode())])
-        return int(sequence.generate_state(1)[0] >> 1)
+        return int(sequence.generate_state(1)[0])
 
-    def he_normal(self, layer_name: str) -> keras.initializers.Initializer:
-        """Returns He's initializer for a convolution or a dense layer (He et al. 2015)."""
-        return keras.initializers.HeNormal(seed=self.seed_of(layer_name))
-
-    def he_normal_depthwise(
-        self, layer_name: str, kernel_size: int
-    ) -> keras.initializers.Initializer:
-        """Returns He's initializer for a depthwise convolution.
-
-        Each output channel there sees one input channel; `keras.initializers.HeNormal` counts
-        all of them and would make the weights too small.
-        """
-        deviation = math.sqrt(2.0) / kernel_size
-        return keras.initializers.RandomNormal(stddev=deviation, seed=self.seed_of(layer_name))
+    def he_normal(self, layer_name: str, depthwise: bool = False) -> SeededHeNormal:
+        """Returns the initializer of a convolution or a dense layer."""
+        return SeededHeNormal(self.seed_of(layer_name), depthwise)

@@ -39,7 +39,7 @@ def depthwise_convolution(
         strides=strides,
         padding="same",
         use_bias=False,
-        depthwise_initializer=init.he_normal_depthwise(name, kernel_size),
+        depthwise_initializer=init.he_normal(name, depthwise=True),
         name=name,
     )(x)
 

@@ -155,8 +155,8 @@ def _find_cut(graph: Graph, name: str) -> Any:
     bypass = graph.bypass(outputs[0])
     if bypass is not None:
         raise InputError(
-            f"a cut at {path!r} would need more than its output: layer {bypass.operation.name!r} "
-            f"also uses an earlier one; cut at {_nearest_cuts(graph, path)}"
+            f"a cut at {path!r} would need more than its output, since {bypass!r} also comes from "
+            f"elsewhere; cut at {_nearest_cuts(graph, path)}"
         )
     return outputs[0]
 
