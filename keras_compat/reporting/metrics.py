@@ -140,11 +140,29 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     >>> os.listdir(folder)
     ['report.md']
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file, whole or not at all, also when the process dies meanwhile.
+
+    Args:
+        path: the file; its folder must exist. A file that is there is replaced.
+        content: its bytes.
+
+    Example:
+
+    >>> import tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
+    >>> write_bytes(path, b"png")
+    >>> os.path.getsize(path)
+    3
+    """
     path = Path(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files that only their owner may read.

@@ -62,7 +62,7 @@ class Table:
         lines = [_markdown_row(self.header), rule, *map(_markdown_row, self.rows)]
         return "\n".join(lines)
 
-    def text(self, header_width: int = 12) -> str:
+    def text(self, header_width: int = 8) -> str:
         """Returns the table for a terminal, with long column names wrapped.
 
         Args:
@@ -79,7 +79,10 @@ class Table:
         -------  -----
         resnet8   99.0
         """
-        wrapped = [textwrap.wrap(name, header_width) or [""] for name in self.header]
+        wrapped = [
+            textwrap.wrap(name, header_width, break_long_words=False) or [""]
+            for name in self.header
+        ]
         height = max(map(len, wrapped))
         wrapped = [[""] * (height - len(lines)) + lines for lines in wrapped]
         body = [*zip(*wrapped, strict=True), *self.rows]
@@ -96,16 +99,16 @@ def percent(summary: Summary | None) -> str:
         summary: mean and standard deviation of a fraction.
 
     Returns:
-        Such as `"91.7"`, `"91.7 ± 0.3"` for more than one seed, or `"-"` for `None`.
+        Such as `"91.7"`, `"91.7±0.3"` for more than one seed, or `"-"` for `None`.
 
     Example:
 
     >>> percent(Summary(0.917, 0.0031, 3)), percent(Summary(0.5, 0.0, 1)), percent(None)
-    ('91.7 ± 0.3', '50.0', '-')
+    ('91.7±0.3', '50.0', '-')
     """
     if summary is None:
         return MISSING
-    spread = f" ± {100 * summary.std:.1f}" if summary.count > 1 else ""
+    spread = f"±{100 * summary.std:.1f}" if summary.count > 1 else ""
     return f"{100 * summary.mean:.1f}{spread}"
 
 

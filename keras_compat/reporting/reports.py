@@ -1,0 +1,16 @@
+"""Which report an experiment has: one file and one line here each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_compat.registry import Registry
+from keras_compat.reporting import classifier_transfer
+
+Writer = Callable[[Mapping[str, Any], str | os.PathLike[str]], list[Path]]
+
+REPORTS: Registry[Writer] = Registry("experiment")
+REPORTS.register("classifier_transfer")(classifier_transfer.write_report)

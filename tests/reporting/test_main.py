@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from keras_compat.reporting import make_record, write_metrics
+from keras_compat.reporting.__main__ import main
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    keys = {"extractor": "resnet8", "dataset": "digits", "seed": 0}
+    write_metrics(
+        tmp_path / "metrics.json",
+        experiment="classifier_transfer",
+        config={},
+        data={},
+        durations_s={},
+        results=[make_record("recombination_accuracy", 0.93, **keys)],
+    )
+    return tmp_path / "metrics.json"
+
+
+def test_a_report_is_made_again(metrics, tmp_path, capsys):
+    assert main([str(metrics), f"--output_dir={tmp_path / 'out'}"]) == 0
+    assert "93.0" in (tmp_path / "out/report.md").read_text()
+    assert "figure4.png" in capsys.readouterr().out
+
+
+def test_unknown_experiment_is_one_line(metrics, tmp_path, capsys):
+    metrics.write_text(metrics.read_text().replace("classifier_transfer", "classifier_transfr"))
+    assert main([str(metrics), f"--output_dir={tmp_path / 'out'}"]) == 2
+    error = capsys.readouterr().err
+    assert "did you mean 'classifier_transfer'" in error
+    assert error.count("\n") == 1
+
+
+def test_an_output_folder_that_cannot_be_is_one_line(metrics, capsys):
+    assert main([str(metrics), f"--output_dir={metrics}"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_it_runs_as_a_module(metrics, tmp_path):
+    command = [sys.executable, "-m", "keras_compat.reporting", str(metrics)]
+    done = subprocess.run(
+        [*command, f"--output_dir={tmp_path / 'out'}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert (tmp_path / "out/figures/figure4.png").exists()
