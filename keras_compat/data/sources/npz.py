@@ -35,9 +35,10 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"npz file {str(path)!r} does not exist; expected a .npz of arrays")
     try:
         # Unpickling runs code that the file brings along.
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{str(path)!r} holds a single array; expected a .npz")
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise InputError(f"{str(path)!r} holds a single array; expected a .npz")
+        with loaded as file:
             wanted = ("x_train", "y_train", "x_test", "y_test")
             missing = [key for key in wanted if key not in file]
             if missing:

@@ -124,12 +124,13 @@ class TfdsStream:
     def _read(self, features: dict[str, bool], decoders: dict[str, Any]) -> tf.data.Dataset:
         import tensorflow_datasets as tfds
 
-        return self.builder.as_dataset(
-            split=self.split,
-            shuffle_files=False,
-            decoders=tfds.decode.PartialDecoding(features, decoders=decoders),
-            read_config=tfds.ReadConfig(try_autocache=False),
-        )
+        with _quiet():
+            return self.builder.as_dataset(
+                split=self.split,
+                shuffle_files=False,
+                decoders=tfds.decode.PartialDecoding(features, decoders=decoders),
+                read_config=tfds.ReadConfig(try_autocache=False),
+            )
 
 
 # A stream, the places in it that are meant, and their labels.
@@ -249,7 +250,7 @@ def _keys(tfds: ModuleType, builder: Any, spec: str) -> tuple[str, str]:
         and all(isinstance(key, str) for key in keys)
         and isinstance(features[keys[0]], tfds.features.Image)
         and isinstance(features[keys[1]], tfds.features.ClassLabel)
-        and features[keys[0]].dtype == np.uint8
+        and features[keys[0]].np_dtype == np.uint8
         and features[keys[0]].shape[-1] in (1, 3)
     ):
         return keys

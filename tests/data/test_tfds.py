@@ -1,0 +1,250 @@
+"""TFDS for real: a data set that the test prepares, or the one named by KERAS_COMPAT_TFDS_DIR.
+
+The environment variable names a TFDS `data_dir` that holds a prepared `cifar10`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+tfds = pytest.importorskip("tensorflow_datasets")
+
+from keras_compat import data
+from keras_compat.data.images import conform
+from keras_compat.errors import InputError
+
+NAMES = ("cat", "dog", "emu")
+
+
+def picture(number: int, shape: tuple[int, int, int] = (12, 10, 3)) -> np.ndarray:
+    image = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
+    image[0, 0, 0] = number
+    return image
+
+
+def examples(count: int, first: int = 0, shape=(12, 10, 3), label=lambda i: i % 3) -> list[dict]:
+    return [
+        {"name": f"{i}", "image": picture(first + i, shape), "label": label(i)}
+        for i in range(count)
+    ]
+
+
+def prepare(folder: Path, name: str, splits: dict[str, list[dict]], **changes) -> None:
+    """Writes `folder/name/1.0.0` with TFDS' own writer."""
+    features = {
+        "name": tfds.features.Text(),
+        "image": tfds.features.Image(shape=(12, 10, 3)),
+        "label": tfds.features.ClassLabel(names=NAMES),
+        **changes,
+    }
+    features = tfds.features.FeaturesDict({k: v for k, v in features.items() if v is not None})
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name,
+        version="1.0.0",
+        features=features,
+        split_datasets={
+            split: [
+                (key, {k: v for k, v in row.items() if k in features})
+                for key, row in enumerate(rows)
+            ]
+            for split, rows in splits.items()
+        },
+        data_dir=folder,
+        disable_shuffling=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tfds")
+    prepare(folder, "pets", {"train": examples(60), "test": examples(21, 100)})
+    return folder
+
+
+def both(
+    folder: Path, name: str = "pets", **options
+) -> tuple[data.ImageDataset, data.ImageDataset]:
+    held = data.load(name, data_dir=folder, **options)
+    streamed = data.load(name, data_dir=folder, memory_limit_bytes=100, **options)
+    assert isinstance(held.train, data.Examples)
+    assert isinstance(streamed.train, data.StreamedExamples)
+    return held, streamed
+
+
+def test_every_image_comes_with_its_label(data_dir: Path):
+    dataset = data.load("pets", data_dir=data_dir)
+    assert dataset.name == "pets"
+    assert dataset.class_names == NAMES
+    assert dataset.photographs
+    numbers = dataset.train.images[:, 0, 0, 0]
+    assert sorted(numbers) == list(range(60))
+    for image, label, number in zip(
+        dataset.train.images, dataset.train.labels, numbers, strict=True
+    ):
+        np.testing.assert_array_equal(image, picture(number))
+        assert label == number % 3
+    assert sorted(dataset.test.images[:, 0, 0, 0]) == list(range(100, 121))
+
+
+@pytest.mark.parametrize("options", [{}, {"image_size": 8}, {"channels": 1, "image_size": 16}])
+def test_streaming_changes_no_pixel(data_dir: Path, options: dict):
+    held, streamed = both(data_dir, **options)
+    assert held.image_shape == streamed.image_shape
+    np.testing.assert_array_equal(held.train.images, streamed.train.images)
+    np.testing.assert_array_equal(held.train.labels, streamed.train.labels)
+    raw = data.load("pets", data_dir=data_dir).train.images
+    expected = conform(raw, options.get("image_size"), options.get("channels"))
+    np.testing.assert_array_equal(expected, held.train.images)
+
+
+def test_streamed_subsets_and_classes_follow_the_order_asked_for(data_dir: Path):
+    held, streamed = both(data_dir)
+    order = np.random.default_rng(0).permutation(60)[:17]
+    np.testing.assert_array_equal(
+        held.train.subset(order).images, streamed.train.subset(order).images
+    )
+    held, streamed = held.select_classes([2, 0]), streamed.select_classes([2, 0])
+    np.testing.assert_array_equal(held.train.images, streamed.train.images)
+    np.testing.assert_array_equal(held.train.labels, streamed.train.labels)
+    assert set(streamed.train.labels) == {0, 1}
+    with pytest.raises(InputError, match="twice"):
+        streamed.train.subset([1, 1])
+
+
+def drawn(batches: tf.data.Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = zip(*batches.take(count).as_numpy_iterator(), strict=True)
+    assert all(len(batch) == len(images[0]) for batch in images)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def test_streamed_minibatches(data_dir: Path):
+    train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train.subset(range(50))
+    images, labels = drawn(train.batches(8, seed=1), 19)
+    numbers = images[:, 0, 0, 0]
+    assert (labels == numbers % 3).all()
+    epochs = numbers[:150].reshape(3, 50)
+    assert (np.sort(epochs, axis=1) == np.sort(train.images[:, 0, 0, 0])).all()
+    assert not (epochs[0] == epochs[1]).all()
+    again, _ = drawn(train.batches(8, seed=1, start=9), 10)
+    np.testing.assert_array_equal(images[72:], again)
+    other, _ = drawn(train.batches(8, seed=2), 19)
+    assert not np.array_equal(images, other)
+
+
+def test_streamed_sets_smaller_than_a_batch_repeat(data_dir: Path):
+    train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train.subset([3, 5])
+    _, labels = drawn(train.batches(7, seed=0), 1)
+    assert len(labels) == 7
+
+
+def test_streamed_evaluation_covers_all_once(data_dir: Path):
+    test = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).test
+    first, second = (list(test.evaluation_batches(10)) for _ in range(2))
+    assert [len(labels) for _, labels in first] == [7, 7, 7]
+    numbers = np.concatenate([images[:, 0, 0, 0] for images, _ in first])
+    assert sorted(numbers) == list(range(100, 121))
+    labels = np.concatenate([labels for _, labels in first])
+    np.testing.assert_array_equal(labels, (numbers.astype(int) - 100) % 3)
+    np.testing.assert_array_equal(labels, np.concatenate([labels for _, labels in second]))
+
+
+def test_streamed_fingerprint_and_bad_arguments(data_dir: Path):
+    train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train
+    fingerprint = train.fingerprint()
+    assert fingerprint["source"] == "pets/1.0.0:train"
+    assert (fingerprint["count"], fingerprint["sha256_of"]) == (60, "labels")
+    assert fingerprint["sha256"] != train.relabelled(train.labels[::-1]).fingerprint()["sha256"]
+    with pytest.raises(InputError, match="batch_size is 0"):
+        train.batches(0, 0)
+    with pytest.raises(InputError, match="no examples"):
+        train.subset([]).batches(4, 0)
+    with pytest.raises(InputError, match="expected none below 0"):
+        train.batches(4, 0, start=-1)
+
+
+def test_validation_stands_in_for_a_hidden_or_missing_test_split(tmp_path: Path):
+    splits = {"train": examples(12), "validation": examples(6, 50)}
+    prepare(tmp_path, "validated", splits)
+    hidden = {**splits, "test": examples(6, 80, label=lambda i: -1)}
+    prepare(tmp_path, "hidden", hidden)
+    for name in ("validated", "hidden"):
+        test = data.load(name, data_dir=tmp_path).test
+        assert sorted(test.images[:, 0, 0, 0]) == list(range(50, 56))
+
+
+def test_a_train_split_alone_is_divided(tmp_path: Path):
+    prepare(tmp_path, "alone", {"train": examples(30)})
+    held, streamed = both(tmp_path, "alone")
+    assert (len(held.train), len(held.test)) == (24, 6)
+    numbers = [set(part.images[:, 0, 0, 0]) for part in (held.train, held.test)]
+    assert not numbers[0] & numbers[1]
+    np.testing.assert_array_equal(held.test.images, streamed.test.images)
+
+
+def test_images_of_many_sizes_need_an_image_size(tmp_path: Path):
+    feature = tfds.features.Image(shape=(None, None, 1))
+    rows = examples(6, shape=(5, 7, 1)) + examples(6, 6, shape=(20, 30, 1))
+    prepare(tmp_path, "mixed", {"train": rows, "test": rows}, image=feature)
+    with pytest.raises(InputError, match="many sizes; give an image_size"):
+        data.load("mixed", data_dir=tmp_path)
+    held, streamed = both(tmp_path, "mixed", image_size=9)
+    assert held.image_shape == (9, 9, 1)
+    assert not held.photographs
+    np.testing.assert_array_equal(held.train.images, streamed.train.images)
+
+
+def test_what_is_no_image_classification_set(tmp_path: Path):
+    prepare(tmp_path, "captions", {"train": examples(3), "test": examples(3)}, label=None)
+    with pytest.raises(InputError, match="expected one 8-bit image"):
+        data.load("captions", data_dir=tmp_path)
+    prepare(tmp_path, "odd", {"fold": examples(3)})
+    with pytest.raises(InputError, match="has the splits fold; expected train and test"):
+        data.load("odd", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("cifra10", "unknown data set 'cifra10'; did you mean 'cifar10'"),
+        ("digit", "did you mean 'digits'"),
+        ("fodler:x", "did you mean 'folder:PATH'"),
+        ("stl10", "not prepared in"),
+        ("stl10", "give --download, or prepare it with: tfds build stl10 --data_dir="),
+        ("imagenet_resized/31x31", "cannot be opened"),
+        ("", "unknown data set ''"),
+    ],
+)
+def test_unknown_or_absent_data_are_one_line(tmp_path: Path, spec: str, message: str):
+    with pytest.raises(InputError, match="^[^\n]*$") as caught:
+        data.load(spec, data_dir=tmp_path)
+    assert message in str(caught.value)
+
+
+def test_reading_prints_nothing(data_dir: Path, capfd: pytest.CaptureFixture, caplog):
+    dataset = data.load("pets", data_dir=data_dir, memory_limit_bytes=100)
+    next(iter(dataset.train.batches(4, 0)))
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert [record for record in caplog.records if record.name == "absl"] == []
+
+
+@pytest.mark.skipif(
+    "KERAS_COMPAT_TFDS_DIR" not in os.environ, reason="KERAS_COMPAT_TFDS_DIR names no TFDS folder"
+)
+def test_cifar10_in_memory_and_streamed():
+    held, streamed = both(Path(os.environ["KERAS_COMPAT_TFDS_DIR"]), "cifar10")
+    assert (len(held.train), len(held.test), held.image_shape) == (50000, 10000, (32, 32, 3))
+    assert held.class_names[:2] == ("airplane", "automobile")
+    assert np.bincount(held.train.labels).tolist() == [5000] * 10
+    rows = np.arange(49000, 47000, -4)
+    np.testing.assert_array_equal(
+        held.train.subset(rows).images, streamed.train.subset(rows).images
+    )
+    images, labels = next(iter(streamed.train.batches(512, seed=0)))
+    assert images.shape == (512, 32, 32, 3)
+    assert len(np.unique(labels)) == 10
