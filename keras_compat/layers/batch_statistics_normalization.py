@@ -121,9 +121,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         """Creates `gamma`, `beta`, `moving_mean` and `moving_variance`, each `[channels]`."""
         rank = len(input_shape)
         if not -rank <= self.axis < rank:
-            raise ValueError(
-                f"axis is out of bounds for shape {input_shape}. Received: {self.axis}"
-            )
+            raise ValueError(f"axis is out of bounds of {input_shape}. Received: axis={self.axis}")
         channels = input_shape[self.axis]
         if channels is None:
             raise ValueError(f"axis {self.axis} of shape {input_shape} must have a known size")
@@ -180,7 +178,9 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         return outputs
 
     def _statistics_dtype(self, inputs: Any) -> str:
-        return keras.backend.result_type(inputs.dtype, "float32")
+        # Not `keras.backend.result_type`: on JAX it gives float32 unless `floatx` is float64.
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        return dtype if dtype == "float64" else "float32"
 
     def _moments(self, inputs: Any) -> tuple[Any, Any]:
         x = ops.cast(inputs, self._statistics_dtype(inputs))
