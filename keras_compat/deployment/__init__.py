@@ -1,0 +1,41 @@
+"""From a recombined pair to files for servers and phones, and back for a last check.
+
+1. `recalibrate` gives the pair moving statistics, so that it can see one image at a time.
+2. `export` writes SavedModels and LiteRT files, all in one process of their own.
+3. `evaluate_exported` runs the files in a fresh process without this package and without Keras.
+
+A further format is one file with a job class like `SavedModelExport` and one line in
+`conversion.WRITERS`.
+"""
+
+from keras_compat.deployment.evaluating import (
+    evaluate_exported,
+    evaluate_litert,
+    evaluate_saved_model,
+)
+from keras_compat.deployment.exporting import (
+    Exported,
+    LiteRTExport,
+    SavedModelExport,
+    export,
+    export_litert,
+    export_saved_model,
+    litert_pair,
+)
+from keras_compat.deployment.operators import litert_operators
+from keras_compat.deployment.recalibration import recalibrate
+
+__all__ = [
+    "Exported",
+    "LiteRTExport",
+    "SavedModelExport",
+    "evaluate_exported",
+    "evaluate_litert",
+    "evaluate_saved_model",
+    "export",
+    "export_litert",
+    "export_saved_model",
+    "litert_operators",
+    "litert_pair",
+    "recalibrate",
+]

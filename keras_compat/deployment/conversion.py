@@ -1,0 +1,128 @@
+"""The process that writes SavedModels and LiteRT files: `python -m` this, see `export`.
+
+Weights enter the traced function through `stateless_call`: as constants for LiteRT, whose
+converter then folds normalization into the convolutions (with variables it leaves the weights
+outside of the graph, or takes four times as long by way of a SavedModel), and as plain
+`tf.Variable`s for the SavedModel, which loads twice as fast without Keras' own objects in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import keras_compat.layers  # noqa: F401 registers the layers that the models hold
+from keras_compat.deployment.operators import check_operators, litert_operators
+from keras_compat.errors import InputError
+
+
+def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
+    """Writes a model to the folder `job["path"]`, batch size free; returns no operators."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.trained = [tf.Variable(v, trainable=False) for v in _arrays(model.trainable_variables)]
+    module.others = [
+        tf.Variable(v, trainable=False) for v in _arrays(model.non_trainable_variables)
+    ]
+    shape = (None, *model.input_shape[1:])
+    module.serve = _function(model, module.trained, module.others, shape, job)
+    tf.saved_model.save(module, job["path"], signatures={"serving_default": module.serve})
+    return {}
+
+
+def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
+    """Writes a model to the file `job["path"]`, for one image; returns its operators."""
+    import tensorflow as tf
+
+    trained = _arrays(model.trainable_variables)
+    others = _arrays(model.non_trainable_variables)
+    module = tf.Module()
+    module.serve = _function(model, trained, others, (1, *job["input_shape"]), job)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.serve.get_concrete_function()], module
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    try:
+        content = converter.convert()
+    except Exception as error:
+        # The converter has no error of its own for this case; it lists the operators in the text.
+        outside = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
+        if outside is None:
+            raise
+        names = outside.group(1).split(", ")
+        check_operators({f"CUSTOM:Flex{name}": 1 for name in names}, job["name"])
+    operators = litert_operators(content)
+    check_operators(operators, job["name"])
+    Path(job["path"]).write_bytes(content)
+    return operators
+
+
+WRITERS = {"saved_model": write_saved_model, "litert": write_litert}
+
+
+def _arrays(variables: list[keras.Variable]) -> list[Any]:
+    return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def _function(
+    model: keras.Model,
+    trained: list[Any],
+    others: list[Any],
+    shape: tuple[int | None, ...],
+    job: dict[str, Any],
+) -> Any:
+    import tensorflow as tf
+
+    def serve(inputs: Any) -> dict[str, Any]:
+        outputs, _ = model.stateless_call(trained, others, inputs, training=False)
+        return {job["output_name"]: outputs}
+
+    spec = tf.TensorSpec(shape, tf.float32, name=job["input_name"])
+    return tf.function(serve, input_signature=[spec], autograph=False)
+
+
+def _load(path: str) -> keras.Model:
+    """Loads a model; one of another precision than float32 is rebuilt in float32."""
+    model = keras.saving.load_model(path, compile=False)
+    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+    if all(layer.compute_dtype == layer.variable_dtype == "float32" for layer in layers):
+        return model
+
+    def in_float32(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    inputs = keras.Input(model.input_shape[1:], dtype="float32")
+    single = keras.models.clone_model(
+        model, input_tensors=inputs, clone_function=in_float32, recursive=True
+    )
+    single.set_weights(model.get_weights())
+    return single
+
+
+def main(request_file: str, reply_file: str) -> None:
+    """Does the jobs of a request and writes the reply, both JSON."""
+    results = []
+    loaded: dict[str, keras.Model] = {}
+    try:
+        for job in json.loads(Path(request_file).read_text())["jobs"]:
+            if job["model"] not in loaded:
+                loaded[job["model"]] = _load(job["model"])
+            start = time.perf_counter()
+            operators = WRITERS[job["format"]](loaded[job["model"]], job)
+            seconds = time.perf_counter() - start
+            results.append({"operators": operators, "seconds": round(seconds, 3)})
+        reply: dict[str, Any] = {"results": results}
+    except InputError as error:
+        reply = {"input_error": str(error)}
+    Path(reply_file).write_text(json.dumps(reply))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,110 @@
+"""Runs exported files the way their users will: without this package and without Keras."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_compat.deployment.packages import require
+from keras_compat.deployment.processes import run_python
+from keras_compat.errors import InputError
+
+_SCRIPT = Path(__file__).with_name("run_exported.py")
+
+
+def evaluate_exported(
+    exports: Sequence[str | Path | tuple[str | Path, ...]],
+    images: np.ndarray,
+    batch_size: int = 500,
+) -> list[np.ndarray]:
+    """Runs exported files on images, in one fresh process that sees only the files.
+
+    The process is `python -I` on a script that imports NumPy and TensorFlow (for SavedModels) or
+    ai-edge-litert (for LiteRT); importing `keras_compat` or `keras` fails in it.
+
+    Args:
+        exports: each a SavedModel's folder, or a tuple of LiteRT files to run one after another:
+            `(extractor, head)` or `(network,)`.
+        images: uint8 `[N, height, width, channels]`.
+        batch_size: images per call of a SavedModel; LiteRT files take one image at a time.
+
+    Returns:
+        For each of `exports` its logits, float32 `[N, classes]`, in the order of `images`.
+
+    Raises:
+        InputError: if a path does not exist, a file is damaged or does not take these images, or
+            a package is not installed.
+
+    Example:
+
+    >>> files = ["server", ("extractor.tflite", "head.tflite")]
+    >>> server, phone = evaluate_exported(files, images)  # doctest: +SKIP
+    """
+    requests = []
+    for item in exports:
+        litert = isinstance(item, tuple)
+        paths = [Path(path).absolute() for path in (item if litert else (item,))]
+        for path in paths:
+            if not path.exists():
+                raise InputError(f"{path} does not exist; expected an exported file or folder")
+        require("ai_edge_litert" if litert else "tensorflow", f"running {paths[0].name}")
+        kind = "litert" if litert else "saved_model"
+        requests.append({"kind": kind, "paths": [str(path) for path in paths]})
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "images.npy"), np.asarray(images))
+        for i, request in enumerate(requests):
+            request["logits"] = str(Path(folder, f"{i}.npy"))
+        request = {
+            "images": str(Path(folder, "images.npy")),
+            "batch_size": batch_size,
+            "jobs": requests,
+        }
+        run_python(["-I", str(_SCRIPT)], request, with_package=False)
+        return [np.load(job["logits"]) for job in requests]
+
+
+def evaluate_saved_model(path: str | Path, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
+    """Runs one SavedModel in a fresh process; see `evaluate_exported`.
+
+    Args:
+        path: the SavedModel's folder.
+        images: uint8 `[N, height, width, channels]`.
+        batch_size: images per call.
+
+    Returns:
+        Logits, float32 `[N, classes]`.
+
+    Raises:
+        InputError: if the path does not exist or cannot be run, or TensorFlow is not installed.
+
+    Example:
+
+    >>> logits = evaluate_saved_model("server", images)  # doctest: +SKIP
+    """
+    return evaluate_exported([path], images, batch_size)[0]
+
+
+def evaluate_litert(
+    extractor_path: str | Path, head_path: str | Path, images: np.ndarray
+) -> np.ndarray:
+    """Runs an extractor's and a head's LiteRT file in a fresh process; see `evaluate_exported`.
+
+    Args:
+        extractor_path: the extractor's file.
+        head_path: the head's file.
+        images: uint8 `[N, height, width, channels]`.
+
+    Returns:
+        Logits, float32 `[N, classes]`.
+
+    Raises:
+        InputError: if a path does not exist or cannot be run, or ai-edge-litert is not installed.
+
+    Example:
+
+    >>> logits = evaluate_litert("extractor.tflite", "head.tflite", images)  # doctest: +SKIP
+    """
+    return evaluate_exported([(extractor_path, head_path)], images)[0]

@@ -1,0 +1,25 @@
+"""Optional packages that only the files for servers and phones need."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from keras_compat.errors import missing_package
+
+
+def require(package: str, needed_for: str) -> None:
+    """Raises the error that names the extra, if a package is not installed; does not import it.
+
+    Args:
+        package: the import name, `"tensorflow"` or `"ai_edge_litert"`.
+        needed_for: what cannot be done without it.
+
+    Raises:
+        InputError: if the package is not installed.
+
+    Example:
+
+    >>> require("numpy", "arithmetic")
+    """
+    if find_spec(package) is None:
+        raise missing_package(package, needed_for, "tensorflow")

@@ -1,0 +1,76 @@
+"""Runs SavedModels and LiteRT files on images and stores their logits; a script of its own.
+
+`python -I run_exported.py REQUEST REPLY`, both JSON. The request:
+
+    {"images": "images.npy", "batch_size": 500, "jobs": [
+      {"kind": "saved_model", "paths": ["server"], "logits": "0.npy"},
+      {"kind": "litert", "paths": ["extractor.tflite", "head.tflite"], "logits": "1.npy"}]}
+
+It needs NumPy and TensorFlow for SavedModels, NumPy and ai-edge-litert for LiteRT files.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+
+# The files must stand alone: what trained them cannot be imported here.
+BLOCKED = ("keras", "keras_compat")
+
+
+def run_saved_model(paths, images, batch_size):
+    """Returns the logits of a SavedModel, batch by batch."""
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(paths[0]).signatures["serving_default"]
+    starts = range(0, len(images), batch_size)
+    batches = (images[i : i + batch_size].astype("float32") for i in starts)
+    return np.concatenate([serve(images=tf.constant(x))["logits"].numpy() for x in batches])
+
+
+def run_litert(paths, images, batch_size):
+    """Returns the logits of LiteRT files, one feeding the next, image by image."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    parts = []
+    for path in paths:
+        part = Interpreter(path, num_threads=os.cpu_count())
+        part.allocate_tensors()
+        parts.append((part, part.get_input_details()[0]["index"], part.get_output_details()[0]))
+    logits = []
+    for image in images:
+        x = image[None].astype("float32")
+        for part, input_index, output in parts:
+            part.set_tensor(input_index, x)
+            part.invoke()
+            x = part.get_tensor(output["index"])
+        logits.append(x[0])
+    return np.stack(logits)
+
+
+RUNNERS = {"saved_model": run_saved_model, "litert": run_litert}
+
+
+def main(request_file, reply_file):
+    """Does what the request says; replies with nothing, or with what is wrong with a file."""
+    for name in BLOCKED:
+        sys.modules[name] = None
+    with open(request_file) as file:
+        request = json.load(file)
+    images = np.load(request["images"], allow_pickle=False)
+    reply = {}
+    for job in request["jobs"]:
+        try:
+            logits = RUNNERS[job["kind"]](job["paths"], images, request["batch_size"])
+        except (OSError, ValueError, RuntimeError) as error:
+            text = " ".join(str(error).split())
+            reply = {"input_error": f"{', '.join(job['paths'])} cannot be run: {text}"}
+            break
+        np.save(job["logits"], logits.astype("float32"))
+    with open(reply_file, "w") as file:
+        json.dump(reply, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

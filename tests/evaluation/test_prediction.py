@@ -1,0 +1,119 @@
+"""Logits of recombined pairs, in both modes of normalization."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_compat import networks
+from keras_compat.data import Examples
+from keras_compat.errors import InputError
+from keras_compat.evaluation import predict_logits
+from keras_compat.layers import (
+    BatchStatisticsNormalization,
+    normalization_layers,
+    recalibrating,
+    set_statistics,
+)
+
+SHAPE = (8, 8, 1)
+
+
+def build_pair(classes=3):
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
+    extractor = keras.Model(inputs, BatchStatisticsNormalization()(x), name="extractor")
+    inputs = keras.Input((None, None, 8))
+    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(keras.layers.ReLU()(inputs))
+    x = keras.layers.ReLU()(BatchStatisticsNormalization()(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    head = keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name="head")
+    return extractor, head
+
+
+@pytest.fixture(scope="module")
+def pair():
+    keras.utils.set_random_seed(0)
+    return build_pair()
+
+
+@pytest.fixture(scope="module")
+def examples():
+    rng = np.random.default_rng(0)
+    return Examples(rng.integers(0, 256, (11, *SHAPE), "uint8"), np.arange(11, dtype="int32") % 3)
+
+
+def called(extractor, head, images):
+    features = extractor(images.astype("float32"), training=False)
+    return ops.convert_to_numpy(head(features, training=False))
+
+
+def test_equals_calling_the_parts_on_the_same_batches(pair, examples):
+    logits, labels = predict_logits(*pair, examples, batch_size=6)
+    batches = list(examples.evaluation_batches(6))
+    expected = np.concatenate([called(*pair, images) for images, _ in batches])
+    assert len(batches) == 2
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert labels.tolist() == np.concatenate([y for _, y in batches]).tolist()
+    assert (logits.dtype, labels.dtype) == ("float32", "int32")
+
+
+def test_each_mode_is_right_whatever_was_compiled_before(pair, examples):
+    extractor, head = pair
+    images = next(iter(examples.evaluation_batches(11)))[0]
+    batch, _ = predict_logits(extractor, head, examples, statistics="batch")
+    moving, _ = predict_logits(extractor, head, examples, statistics="moving")
+    assert {x.statistics for m in pair for x in normalization_layers(m)} == {"batch"}
+    np.testing.assert_allclose(batch, called(extractor, head, images), atol=1e-4)
+    for model in pair:
+        set_statistics(model, "moving")
+    try:
+        np.testing.assert_allclose(moving, called(extractor, head, images), atol=1e-4)
+        again, _ = predict_logits(extractor, head, examples, statistics="batch")
+    finally:
+        for model in pair:
+            set_statistics(model, "batch")
+    assert np.abs(batch - moving).max() > 0.01
+    np.testing.assert_array_equal(again, batch)
+
+
+def test_sees_weights_and_statistics_that_change_after_compilation(pair, examples):
+    extractor, head = pair
+    images = next(iter(examples.evaluation_batches(11)))[0]
+    weights = [m.get_weights() for m in pair]
+    try:
+        with recalibrating(pair):
+            expected = called(extractor, head, images)
+        moving, _ = predict_logits(extractor, head, examples, statistics="moving")
+        np.testing.assert_allclose(moving, expected, atol=1e-3)
+        head.get_layer("logits").bias.assign([0.0, 0.0, 100.0])
+        logits, _ = predict_logits(extractor, head, examples)
+        assert (logits.argmax(axis=1) == 2).all()
+    finally:
+        for model, values in zip(pair, weights, strict=True):
+            model.set_weights(values)
+
+
+def test_models_are_freed_although_their_compiled_form_is_kept(examples):
+    extractor, head = build_pair()
+    predict_logits(extractor, head, examples)
+    watched = weakref.ref(head)
+    del head
+    gc.collect()
+    assert watched() is None
+
+
+def test_refuses_parts_that_do_not_fit_and_unknown_modes(pair, examples):
+    extractor, head = pair
+    other = networks.build_head("mobilenet_v2_small", input_channels=9, classes=3, seed=1)
+    with pytest.raises(InputError, match="8.*9"):
+        predict_logits(extractor, other, examples)
+    with pytest.raises(InputError, match="'running'"):
+        predict_logits(extractor, head, examples, statistics="running")
+    assert {x.statistics for m in pair for x in normalization_layers(m)} == {"batch"}
