@@ -37,8 +37,9 @@ class StreamedExamples:
     """Labelled images with the methods of `Examples`, for data that do not fit into memory.
 
     Labels are in memory; images are read in the order of the stream and shuffled within a buffer
-    of 10,000 encoded images (TensorFlow Datasets shuffles the stored order too). A subset reads
-    past what it leaves out, without decoding it.
+    of 10,000 encoded images. TensorFlow Datasets shuffles what it stores too; a set stored in the
+    order of its classes would stay partly so. A subset reads past what it leaves out, without
+    decoding it.
 
     Args:
         stream: where images come from.

@@ -79,6 +79,11 @@ def corrupt(pets: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
 
 
+def corrupt_first(pets: Path) -> None:
+    path = pets / "train" / "cat" / "a.png"
+    path.write_bytes(path.read_bytes()[:50])
+
+
 def no_header(pets: Path) -> None:
     (pets / "test" / "dog" / "c.png").write_bytes(b"not an image")
 
@@ -113,6 +118,7 @@ def other_size(pets: Path) -> None:
     ("spoil", "message"),
     [
         (corrupt, "dog/b.png' cannot be read"),
+        (corrupt_first, "cat/a.png' cannot be read"),
         (no_header, "dog/c.png' cannot be read"),
         (no_test, "test' does not exist"),
         (empty_class, "emu' has no images"),

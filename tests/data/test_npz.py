@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,14 @@ def test_files_that_are_no_npz(tmp_path: Path, contents: bytes):
     path.write_bytes(contents)
     with pytest.raises(InputError, match="bad.npz"):
         data.load(f"npz:{path}")
+
+
+def test_members_that_are_no_arrays(tmp_path: Path):
+    np.savez(tmp_path / "bad.npz", **arrays(y_test=None))
+    with zipfile.ZipFile(tmp_path / "bad.npz", "a") as file:
+        file.writestr("y_test.npy", b"0 1 0 1")
+    with pytest.raises(InputError, match="y_test in .* is no NumPy array"):
+        data.load(f"npz:{tmp_path / 'bad.npz'}")
 
 
 def test_a_truncated_file(tmp_path: Path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -136,6 +137,19 @@ def test_streamed_minibatches(data_dir: Path):
     assert not np.array_equal(images, other)
 
 
+def test_fit_takes_a_stream(data_dir: Path):
+    train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train
+    model = keras.Sequential(
+        [keras.Input(train.image_shape, dtype="uint8"), keras.layers.Rescaling(1 / 255)]
+        + [keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(
+        train.batches(8, seed=0), steps_per_epoch=3, epochs=2, shuffle=False, verbose=0
+    )
+    assert np.isfinite(history.history["loss"]).all()
+
+
 def test_streamed_sets_smaller_than_a_batch_repeat(data_dir: Path):
     train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train.subset([3, 5])
     _, labels = drawn(train.batches(7, seed=0), 1)
@@ -223,6 +237,52 @@ def test_unknown_or_absent_data_are_one_line(tmp_path: Path, spec: str, message:
     with pytest.raises(InputError, match="^[^\n]*$") as caught:
         data.load(spec, data_dir=tmp_path)
     assert message in str(caught.value)
+
+
+class ThreeEmus(tfds.core.GeneratorBasedBuilder):
+    """A data set with code of its own, to prepare on demand."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    source_is_there = True
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(12, 10, 3)),
+                    "label": tfds.features.ClassLabel(names=NAMES),
+                }
+            ),
+        )
+
+    def _split_generators(self, dl_manager):
+        if not self.source_is_there:
+            raise ConnectionError("no route to the emus")
+        return {split: self._generate_examples() for split in ("train", "test")}
+
+    def _generate_examples(self):
+        for key, row in enumerate(examples(3)):
+            yield key, {"image": row["image"], "label": row["label"]}
+
+
+def test_data_are_prepared_only_if_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="downloads are off"):
+        data.load("three_emus", data_dir=tmp_path)
+    with monkeypatch.context() as context:
+        context.setattr(ThreeEmus, "source_is_there", False)
+        with pytest.raises(InputError, match="no route to the emus"):
+            data.load("three_emus", data_dir=tmp_path, download=True)
+    assert len(data.load("three_emus", data_dir=tmp_path, download=True).train) == 3
+    assert len(data.load("three_emus", data_dir=tmp_path).test) == 3
+
+
+def test_a_shard_that_is_cut_off(tmp_path: Path):
+    prepare(tmp_path, "cut", {"train": examples(6), "test": examples(6)})
+    (shard,) = (tmp_path / "cut" / "1.0.0").glob("*train*")
+    shard.write_bytes(shard.read_bytes()[:-40])
+    with pytest.raises(InputError, match="cannot be read.*prepare it again"):
+        data.load("cut", data_dir=tmp_path)
 
 
 def test_reading_prints_nothing(data_dir: Path, capfd: pytest.CaptureFixture, caplog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
 def _files(root: Path, split: str) -> dict[str, list[Path]]:
     """Returns the image files of each class folder of a split, sorted by name."""
     folder = root / split
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(
             f"folder {str(folder)!r} does not exist; "
             f"expected {str(root)!r} to hold train/ and test/, each with a folder a class"
@@ -117,8 +118,7 @@ def _is_grey(path: Path) -> bool:
 def _shape(paths: Sequence[Path], image_size: int | None, channels: int) -> tuple[int, int, int]:
     if image_size is not None:
         return (image_size, image_size, channels)
-    with Image.open(paths[0]) as image:
-        width, height = ImageOps.exif_transpose(image).size
+    width, height = _open(paths[0]).size
     return (height, width, channels)
 
 

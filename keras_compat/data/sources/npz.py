@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -31,7 +32,7 @@ def load_npz(argument: str, options: LoadOptions) -> ImageDataset:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"npz file {str(path)!r} does not exist; expected a .npz of arrays")
     try:
         # Unpickling runs code that the file brings along.
@@ -46,7 +47,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                     f"{str(path)!r} has no {', '.join(missing)}; expected {', '.join(wanted)} "
                     f"and optionally classes; it has {', '.join(file.files) or 'nothing'}"
                 )
-            return {key: file[key] for key in (*wanted, *_NAMES) if key in file}
+            arrays = {key: file[key] for key in (*wanted, *_NAMES) if key in file}
     except InputError:
         raise
     except ValueError as error:
@@ -56,8 +57,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 "store arrays of numbers, and class names as an array of strings"
             ) from error
         raise InputError(f"{str(path)!r} cannot be read: {error}") from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # A header may also claim more than fits into memory.
+    except (OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{str(path)!r} cannot be read as .npz: {error}") from error
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # NumPy hands over the bytes of what is no array
+            raise InputError(f"{key} in {str(path)!r} is no NumPy array; write it with np.savez")
+    return arrays
 
 
 def _examples(

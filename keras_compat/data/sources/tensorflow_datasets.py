@@ -51,6 +51,8 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
             one label each.
     """
     tfds = _import_tfds(spec)
+    import tensorflow as tf
+
     with _quiet():
         builder = _builder(tfds, spec, options)
         _prepare(builder, spec, options)
@@ -68,14 +70,24 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
                 f"TFDS data set {spec!r} has the splits {', '.join(builder.info.splits)}; "
                 "expected train and test, or train and validation"
             )
+        try:
+            train, test = _train_and_test(splits)
+            held = (len(train[2]) + len(test[2])) * int(
+                np.prod(shape)
+            ) <= options.memory_limit_bytes
+            make = _in_memory if held else _streamed
+            train, test = make(*train), make(*test)
+        # Shards that are gone or cut off.
+        except tf.errors.OpError as error:
+            raise InputError(
+                f"TFDS data set {spec!r} in {os.fspath(builder.data_dir)!r} cannot be read: "
+                f"{_first_line(error)}; delete that folder and prepare it again"
+            ) from error
         names = tuple(builder.info.features[label_key].names)
-        train, test = _train_and_test(splits)
-        held = (len(train[2]) + len(test[2])) * int(np.prod(shape)) <= options.memory_limit_bytes
-        make = _in_memory if held else _streamed
         photographs = builder.name not in _CHARACTERS and look_like_photographs(
             names, builder.info.features[image_key].shape[-1] == 3
         )
-        return ImageDataset(spec, make(*train), make(*test), names, photographs)
+        return ImageDataset(spec, train, test, names, photographs)
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,7 @@ def _import_tfds(spec: str) -> ModuleType:
     name = re.split("[:/]", spec)[0]
     try:
         with _quiet():
+            import keras
             import tensorflow as tf
             import tensorflow_datasets as tfds
     except ImportError as error:
@@ -172,9 +185,9 @@ def _import_tfds(spec: str) -> ModuleType:
             error.name or "tensorflow_datasets", f"the data set {name!r} (TFDS)", "tensorflow"
         )
         raise InputError(f"{missing}; data sets without it: {', '.join(sources)}") from error
-    if os.environ.get("KERAS_BACKEND") == "jax":
-        # TensorFlow only reads files here; it would take the GPU's memory from JAX. Once it is
-        # in use elsewhere it cannot be told so.
+    if keras.backend.backend() != "tensorflow":
+        # TensorFlow only reads files here; it would take the GPU's memory from the backend. Once
+        # it is in use elsewhere it cannot be told so.
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
     return tfds
@@ -213,8 +226,12 @@ def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
     # An unknown config or version comes as any of ValueError, AssertionError, DatasetNotFoundError.
     except Exception as error:
         raise InputError(
-            f"TFDS data set {spec!r} cannot be opened: {str(error).strip().splitlines()[0]}"
+            f"TFDS data set {spec!r} cannot be opened: {_first_line(error)}"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _prepare(builder: Any, spec: str, options: LoadOptions) -> None:
@@ -232,7 +249,7 @@ def _prepare(builder: Any, spec: str, options: LoadOptions) -> None:
     except Exception as error:
         raise InputError(
             f"TFDS data set {spec!r} could not be downloaded and prepared in {where!r}: "
-            f"{str(error).strip().splitlines()[0]}"
+            f"{_first_line(error)}"
         ) from error
 
 
