@@ -142,9 +142,7 @@ def find_architecture(text: str, split: str | None = None) -> tuple[Architecture
     """
     name, arguments, split_in_text = parse_architecture(text)
     if split is not None and split_in_text not in (None, split):
-        raise InputError(
-            f"{text!r} names split {split_in_text!r}, but split is {split!r}; drop one"
-        )
+        raise InputError(f"{text!r} names another split than split={split!r}; drop one of them")
     return ARCHITECTURES[name](**arguments), split or split_in_text
 
 

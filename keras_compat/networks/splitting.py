@@ -143,11 +143,9 @@ def _without_renorm(
 def _find_cut(graph: Graph, name: str) -> Any:
     """Returns the tensor at which to cut."""
     path = _find_path(graph, name)
-    if len(graph.points[path]) > 1:
-        raise InputError(
-            f"layer {path!r} is called {len(graph.points[path])} times; cut at another"
-        )
     outputs = graph.points[path][0]
+    if len(graph.points[path]) > 1:
+        raise InputError(f"layer {path!r} is called more than once; cut at another")
     if len(outputs) > 1:
         raise InputError(f"layer {path!r} emits {len(outputs)} tensors; cut where there is one")
     if not graph.calls_after(outputs):
