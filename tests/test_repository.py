@@ -78,6 +78,24 @@ def test_the_readmes_first_command_runs_the_main_job():
     assert command.endswith("-m apps.classifier_transfer")
 
 
+README_EXAMPLES = re.findall(
+    r"```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+)
+
+
+@pytest.mark.parametrize("example", README_EXAMPLES)
+def test_the_readmes_examples_run_as_they_are(example, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize("failing", ["ruff", "tensorflow", "jax", "none"])
 def test_the_test_command_fails_when_any_part_fails(tmp_path, failing):
