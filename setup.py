@@ -35,6 +35,7 @@ setup(
     install_requires=[
         "keras>=3.15.1,<4",
         "numpy>=2.0",
+        "absl-py>=2.1",
         "scipy>=1.13",
         "scikit-learn>=1.5",
         "pillow>=10.3",

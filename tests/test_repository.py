@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -57,11 +56,6 @@ def test_all_packages_are_shipped(metadata):
     modules |= {p.relative_to(ROOT).as_posix() for p in (ROOT / "apps").rglob("*.py")}
     assert modules <= set(sources)
     assert "keras_compat/py.typed" in sources
-
-
-def test_keras_itself_still_brings_absl():
-    # BUILD.md says so, and setup.py relies on it.
-    assert any(Requirement(r).name == "absl-py" for r in requires("keras"))
 
 
 def readme_commands():
