@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,7 +177,7 @@ def _in_memory(stream: TfdsStream, places: np.ndarray, labels: np.ndarray) -> Ex
 def _import_tfds(spec: str) -> ModuleType:
     name = re.split("[:/]", spec)[0]
     try:
-        with _quiet():
+        with _quiet(), _no_stderr():
             import keras
             import tensorflow as tf
             import tensorflow_datasets as tfds
@@ -207,6 +208,20 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Sends the process's stderr nowhere: TensorFlow's libraries greet there as they load."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
