@@ -29,7 +29,7 @@ from keras_compat.errors import InputError
     ],
 )
 def test_parameter_counts(architecture, classes, parameters):
-    with keras.StatelessScope():  # weights that are not drawn, since only their shapes count
+    with keras.StatelessScope(initialize_variables=False):  # only the weights' shapes count
         model = networks.build(architecture, (32, 32, 3), classes, seed=0)
     assert networks.count_parameters(model) == parameters
 
@@ -130,7 +130,7 @@ def test_shortcuts_have_no_weights_and_a_wide_input_none():
 
 
 def test_depthwise_weights_have_the_deviation_of_one_input_channel():
-    model = networks.build("mobilenet_v2", (32, 32, 3), 10, seed=0)
+    model = networks.build_head("mobilenet_v2", "block16", 160, seed=0)
     kernel = model.get_layer("block17_depthwise").get_weights()[0]
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / 9), rtol=0.05)
     kernel = model.get_layer("top_conv").get_weights()[0]

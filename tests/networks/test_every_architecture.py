@@ -10,17 +10,20 @@ import pytest
 
 from keras_compat import networks
 
-# Members of large families are tested narrow, and cut at some points; the families at all.
+# Tested narrow, and with the same layers again and again: JAX compiles each shape of a layer.
 NARROW = {
     "resnet": "resnet:depth=8,filters=4",
-    "resnet20": "resnet20:filters=2",
-    "resnet56": "resnet56:filters=2",
+    "resnet8": "resnet8:filters=4",
+    "resnet20": "resnet20:filters=4",
+    "resnet56": "resnet56:filters=4",
     "wide_resnet": "wide_resnet:depth=10,width=1",
     "wide_resnet10": "wide_resnet10:width=1",
     "wide_resnet28": "wide_resnet28:width=1",
     "wide_resnet56": "wide_resnet56:width=1",
     "mobilenet_v2": "mobilenet_v2:width=0.25",
+    "mobilenet_v2_small": "mobilenet_v2_small:width=0.25",
 }
+# Of these only three points are tried; small members of their families are cut at every one.
 LARGE = ("resnet20", "resnet56", "wide_resnet28", "wide_resnet56", "mobilenet_v2")
 SHAPE = (8, 8, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE)).astype("float32")
@@ -74,7 +77,7 @@ def test_split_copies_weights_and_equals_the_network(name):
         whole = networks.recombine(extractor, head)
         np.testing.assert_array_equal(to_numpy(whole(IMAGES)), logits(name), point)
         assert networks.count_parameters(whole) == networks.count_parameters(network(name))
-        head.trainable_weights[0].assign(keras.ops.zeros_like(head.trainable_weights[0]))
+        head.set_weights([np.zeros_like(w) for w in head.get_weights()])
     for before, after in zip(weights, network(name).get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
 
@@ -106,8 +109,9 @@ def test_any_size_in_and_classes_out(name):
         assert features[-1] == 64
         assert features[1] <= size[0]
         assert head.compute_output_shape(features) == (2, 7)
-    images = np.zeros((2, 9, 5, 1), "float32")
-    assert networks.recombine(extractor, head)(images).shape == (2, 7)
+    if name not in LARGE:
+        images = np.zeros((2, 9, 5, 1), "float32")
+        assert networks.recombine(extractor, head)(images).shape == (2, 7)
 
 
 @every_architecture
@@ -128,8 +132,14 @@ def test_features_keep_their_scale(name):
     assert 0.01 < np.abs(logits(name)).mean() < 100
 
 
-@pytest.mark.parametrize("name", ["resnet", "wide_resnet", "mobilenet_v2_small"])
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("resnet", "mixed_float16"),
+        ("wide_resnet", "mixed_bfloat16"),
+        ("mobilenet_v2_small", "mixed_float16"),
+    ],
+)
 def test_mixed_precision(name, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -94,7 +94,7 @@ def test_copy_model_shares_nothing(extractor, head):
     network = networks.recombine(extractor, head)
     copy = networks.copy_model(network, name="copy")
     np.testing.assert_array_equal(to_numpy(copy(IMAGES)), to_numpy(network(IMAGES)))
-    copy.weights[0].assign(keras.ops.zeros_like(copy.weights[0]))
+    copy.set_weights([np.zeros_like(w) for w in copy.get_weights()])
     assert np.abs(to_numpy(network.weights[0])).max() > 0
     assert copy.name == "copy"
 
@@ -102,7 +102,7 @@ def test_copy_model_shares_nothing(extractor, head):
 def test_copy_weights_refuses_other_shapes(head):
     other = networks.build_head("mobilenet_v2_small:width=0.5", classes=6, seed=0)
     before = other.get_weights()
-    with pytest.raises(InputError, match=r"do not fit .*\(128, 5\) and \(128, 6\)|\d"):
+    with pytest.raises(InputError, match=r"do not fit .*, 5\) and \(\d+, 6\)"):
         networks.copy_weights(head, other)
     for a, b in zip(before, other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -112,5 +112,5 @@ def test_fit_through_a_recombined_network(extractor, head):
     network = networks.recombine(extractor, head)
     network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     labels = np.arange(4)
-    losses = [float(network.train_on_batch(IMAGES, labels)) for _ in range(8)]
-    assert losses[-1] < 0.7 * losses[0]
+    losses = [float(network.train_on_batch(IMAGES, labels)) for _ in range(5)]
+    assert losses[-1] < 0.8 * losses[0]
