@@ -1,0 +1,118 @@
+"""What a run of classifier transfer is told (Sec. 5.2, Appendix B.7 and C)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_compat.errors import InputError, unknown_name
+
+MAINTAIN = ("extractor", "rotation")
+UPPER_BOUNDS = ("none", "original", "all")
+SCHEDULES = ("steps", "cosine")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one stage trains.
+
+    Args:
+        rounds: steps of each task.
+        batch_size: examples of each task a step.
+        learning_rate: the highest.
+        schedule: `"steps"` divides by ten at each of `drops`; `"cosine"` falls to zero.
+        drops: rounds at which the rate drops.
+        weight_decay: decoupled, as Keras' optimizers apply it: times the learning rate.
+        optimizer: `"adam"` or `"sgd"` (momentum 0.9).
+    """
+
+    rounds: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    schedule: str = "steps"
+    drops: tuple[int, ...] = ()
+    weight_decay: float = 0.0
+    optimizer: str = "adam"
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected more than 0")
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.optimizer not in ("adam", "sgd"):
+            raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run; the presets are instances.
+
+    Args:
+        preset: the name that the settings go by.
+        dataset: a spec string, see `keras_compat.data.load`.
+        image_size: of the images that the networks see; `None` keeps the data set's.
+        initial_classes: a count or names; the classes of the first stage.
+        extractors: architecture with split point by the name of the network.
+        head: the architecture with split point whose later blocks are the shared head.
+        reference: the network on whose extractor the new head is trained.
+        interface_channels: outputs of the 1x1 convolution that ends every extractor; 0 for none.
+        rotation: whether a shared rotation head joins the first stage.
+        maintain: what holds the features in place while the head is updated: the frozen
+            `"extractor"`, or a frozen `"rotation"` head (B.7); one run may do both.
+        joint: the first stage.
+        update: the training of the extended head.
+        bound: the training of the upper bounds.
+        upper_bounds: `"original"` (each network alone with its own head), `"all"` (also with the
+            changed architecture), or `"none"`.
+        augment: whether training images are augmented.
+        recalibration_images: taken out of the training images, and used without labels.
+        export: whether SavedModels and LiteRT files are written and evaluated.
+        seeds: how many runs, with seeds `seed`, `seed + 1`, ...
+        seed: of the first run.
+        data_dir: where TensorFlow Datasets keeps its data.
+        download: whether it may download.
+    """
+
+    preset: str
+    dataset: str
+    image_size: int | None
+    initial_classes: str
+    extractors: dict[str, str]
+    head: str
+    reference: str
+    joint: Training
+    update: Training
+    bound: Training
+    interface_channels: int = 64
+    rotation: bool = True
+    maintain: tuple[str, ...] = ("extractor",)
+    upper_bounds: str = "original"
+    augment: bool = True
+    recalibration_images: int = 512
+    export: bool = True
+    seeds: int = 1
+    seed: int = 0
+    data_dir: str | None = None
+    download: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reference not in self.extractors:
+            raise unknown_name("reference among the extractors", self.reference, self.extractors)
+        for name in self.extractors:
+            if not name.isidentifier():
+                raise InputError(f"extractor name {name!r}; expected letters, digits, underscores")
+        for what in self.maintain:
+            if what not in MAINTAIN:
+                raise unknown_name("value of maintain", what, MAINTAIN)
+        if "rotation" in self.maintain and not self.rotation:
+            raise InputError(
+                "maintain=rotation needs the rotation head of the first stage; "
+                "leave out --no-rotation"
+            )
+        if self.upper_bounds not in UPPER_BOUNDS:
+            raise unknown_name("value of upper_bounds", self.upper_bounds, UPPER_BOUNDS)
+        if self.interface_channels < 0:
+            raise InputError(f"interface_channels is {self.interface_channels}; expected 0 or more")
+        for name in ("seeds", "recalibration_images"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected at least 1")

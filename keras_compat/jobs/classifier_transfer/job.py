@@ -1,0 +1,327 @@
+"""Classifier transfer from data to files: the phases in order (Sec. 5.2, Appendix B.7)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_compat import evaluation
+from keras_compat.data import Examples
+from keras_compat.jobs.classifier_transfer import shipping
+from keras_compat.jobs.classifier_transfer.config import Config
+from keras_compat.jobs.classifier_transfer.preparation import Prepared, load_dataset, prepare
+from keras_compat.jobs.classifier_transfer.stages import Parts, Stages
+from keras_compat.jobs.output_folder import FINISHED, OutputFolder
+from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.reporting import Run
+from keras_compat.reporting.classifier_transfer import terminal_text, write_report
+
+VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
+EVALUATION_BATCH = 500
+
+
+def run(
+    config: Config, output_dir: str | os.PathLike[str], overwrite: bool = False
+) -> dict[str, Any]:
+    """Runs the job and writes its folder.
+
+    Args:
+        config: every setting.
+        output_dir: where `metrics.json`, `report.md`, `figures/`, `components/`, `export/` and
+            `logs/` go once all is done.
+        overwrite: whether a finished run may be replaced.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        InputError: on bad input, before any training.
+        NonFiniteLoss: when a loss becomes NaN; the last good weights are in
+            `OUTPUT_DIR.partial/last_good.keras`.
+    """
+    return _Job(config, output_dir, overwrite).run()
+
+
+class _Job:
+    def __init__(self, config: Config, output_dir: str | os.PathLike[str], overwrite: bool):
+        self.config = config
+        bounds = {"none": 0, "original": 1, "all": 2}[config.upper_bounds]
+        per_seed = 1 + len(config.maintain) + bounds + 1
+        self.terminal = Terminal(1 + config.seeds * per_seed + 2 * config.export + 1)
+        self.terminal.phase(f"Reading {config.dataset}")
+        self.all_data = load_dataset(config)
+        prepared = prepare(config, self.all_data, config.seed)
+        Stages(config, prepared.dataset, config.seed).check()
+        self.folder = OutputFolder(output_dir, asdict(config), overwrite)
+        self.record = Run("classifier_transfer", asdict(config), dataset=prepared.dataset.name)
+        self.record.data[prepared.dataset.name] = prepared.dataset.fingerprint()
+        names = prepared.dataset.class_names
+        self.terminal.line(
+            f"{len(prepared.train):,} training images, {len(prepared.recalibration):,} for "
+            f"recalibration, {len(prepared.test):,} test images"
+        )
+        self.terminal.line(
+            f"initial classes: {', '.join(names[: prepared.initial])}; "
+            f"new: {', '.join(names[prepared.initial :])}"
+        )
+
+    def run(self) -> dict[str, Any]:
+        shipped: dict[str, shipping.Shipped] = {}
+        for number in range(self.config.seeds):
+            pairs = self._run_seed(self.config.seed + number)
+            shipped = shipped or pairs
+        if self.config.export:
+            self._ship(shipped)
+        self.terminal.phase("Writing the report")
+        metrics = self.record.write(self.folder.partial / FINISHED)
+        write_report(metrics, self.folder.partial)
+        place = self.folder.finish()
+        print(f"\n{terminal_text(metrics['results'])}\n\nEverything is in {place}/")
+        return metrics
+
+    # One seed --------------------------------------------------------------------------------
+
+    def _run_seed(self, seed: int) -> dict[str, shipping.Shipped]:
+        keras.utils.set_random_seed(seed)
+        prepared = prepare(self.config, self.all_data, seed)
+        stages = Stages(
+            self.config, prepared.dataset, seed, callbacks=self._callbacks(seed), verbose=0
+        )
+        suffix = f" (seed {seed})" if self.config.seeds > 1 else ""
+        count = len(self.config.extractors)
+
+        self.terminal.phase(f"Training {count} extractors with one head{suffix}")
+        with self.record.phase("initial"):
+            old = prepared.of_initial_classes(prepared.train)
+            initial = stages.train_initial(old, prepared.initial)
+
+        updated: dict[str, Parts] = {}
+        for maintain in self.config.maintain:
+            held = {"extractor": "its extractor frozen", "rotation": "held by the rotation head"}
+            self.terminal.phase(
+                f"Updating the head on {self.config.reference}, {held[maintain]}{suffix}"
+            )
+            with self.record.phase(f"update_{maintain}"):
+                updated[maintain] = stages.update_head(
+                    initial, prepared.train, prepared.classes, maintain
+                )
+
+        bounds: dict[str, dict[str, Parts]] = {}
+        for architecture in self._bounds():
+            self.terminal.phase(f"Upper bound: {count} networks alone, {architecture}{suffix}")
+            with self.record.phase(f"bound_{architecture}"):
+                bounds[architecture] = stages.train_bound(
+                    prepared.train, prepared.classes, architecture == "changed"
+                )
+
+        self.terminal.phase(f"Evaluating on test images{suffix}")
+        with self.record.phase("evaluation"):
+            return self._evaluate(seed, prepared, initial, updated, bounds)
+
+    def _bounds(self) -> tuple[str, ...]:
+        return {"none": (), "original": ("original",), "all": ("original", "changed")}[
+            self.config.upper_bounds
+        ]
+
+    def _evaluate(
+        self,
+        seed: int,
+        prepared: Prepared,
+        initial: Parts,
+        updated: Mapping[str, Parts],
+        bounds: Mapping[str, Mapping[str, Parts]],
+    ) -> dict[str, shipping.Shipped]:
+        test, classes = prepared.test, prepared.classes
+        reference = self.config.reference
+        self.record.add("chance", 1 / classes, seed=seed)
+        share = float(np.mean(test.labels < prepared.initial))
+        self.record.add("lower_bound", share, seed=seed)
+        known = prepared.of_initial_classes(test)
+        for name, extractor in initial.extractors.items():
+            value = _accuracy(extractor, initial.head, known)
+            self.record.add(
+                "accuracy",
+                value,
+                extractor=name,
+                head="shared",
+                stage="initial",
+                subset="old",
+                seed=seed,
+            )
+        for maintain, parts in updated.items():
+            for name, extractor in parts.extractors.items():
+                logits, labels = evaluation.predict_logits(
+                    extractor, parts.head, test, EVALUATION_BATCH
+                )
+                self._add_updated(logits, labels, prepared, seed, name, VARIANTS[maintain])
+        for architecture, networks in bounds.items():
+            for name, parts in networks.items():
+                value = _accuracy(parts.extractors[name], parts.head, test)
+                self.record.add(
+                    "upper_bound",
+                    value,
+                    extractor=name,
+                    head=name,
+                    architecture=architecture,
+                    seed=seed,
+                )
+
+        first = VARIANTS[self.config.maintain[0]]
+        chosen = updated[self.config.maintain[0]]
+        pairs = shipping.recalibrated_pairs(
+            chosen.extractors,
+            chosen.head,
+            prepared.recalibration.images,
+            self.folder.partial / "export",
+        )
+        for name, pair in pairs.items():
+            value = _accuracy(pair.extractor, pair.head, test, "moving")
+            self.record.add(
+                "accuracy",
+                value,
+                extractor=name,
+                head=reference,
+                stage="updated",
+                subset="all",
+                variant=first,
+                statistics="moving",
+                runtime="keras",
+                seed=seed,
+            )
+        if seed == self.config.seed:
+            self._save_components(initial, updated)
+        return pairs
+
+    def _add_updated(
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        prepared: Prepared,
+        seed: int,
+        name: str,
+        variant: str,
+    ) -> None:
+        reference = self.config.reference
+        keys = {
+            "extractor": name,
+            "head": reference,
+            "stage": "updated",
+            "variant": variant,
+            "statistics": "batch",
+            "runtime": "keras",
+            "seed": seed,
+        }
+        metric = "reference_accuracy" if name == reference else "recombination_accuracy"
+        self.record.add(metric, evaluation.accuracy(logits, labels), **keys, subset="all")
+        subsets = {
+            "all": range(prepared.classes),
+            "old": range(prepared.initial),
+            "new": range(prepared.initial, prepared.classes),
+        }
+        for subset, classes in subsets.items():
+            value = evaluation.accuracy(logits, labels, classes=list(classes))
+            self.record.add("accuracy", value, **keys, subset=subset)
+
+    def _save_components(self, initial: Parts, updated: Mapping[str, Parts]) -> None:
+        folder = self.folder.partial / "components"
+        folder.mkdir(exist_ok=True)
+        models = [*initial.extractors.values(), initial.head, initial.rotation_head]
+        for model in models:
+            if model is not None:
+                model.save(folder / f"{model.name}.keras")
+        for maintain, parts in updated.items():
+            parts.head.save(folder / f"head_updated_{VARIANTS[maintain]}.keras")
+            if maintain == "rotation":
+                name = self.config.reference
+                extractor = parts.extractors[name]
+                extractor.save(folder / f"{name}_extractor_updated.keras")
+
+    # Files -----------------------------------------------------------------------------------
+
+    def _ship(self, pairs: dict[str, shipping.Shipped]) -> None:
+        self.terminal.phase("Writing SavedModels and LiteRT files")
+        with self.record.phase("export"):
+            for written in shipping.write(pairs):
+                relative = written.path.relative_to(self.folder.partial)
+                self.terminal.line(f"{relative}: {written.size_bytes / 1024:,.0f} KiB")
+        self.terminal.phase("Running the files in a fresh process, on the test images")
+        with self.record.phase("run_again"):
+            self._evaluate_files(pairs)
+
+    def _evaluate_files(self, pairs: dict[str, shipping.Shipped]) -> None:
+        test = prepare(self.config, self.all_data, self.config.seed).test
+        keys = {
+            "head": self.config.reference,
+            "stage": "updated",
+            "statistics": "moving",
+            "variant": VARIANTS[self.config.maintain[0]],
+            "seed": self.config.seed,
+        }
+        expected = {
+            name: _logits_in_order(pair.extractor, pair.head, test) for name, pair in pairs.items()
+        }
+        for (name, runtime), logits in shipping.run_again(pairs, test).items():
+            accuracy = evaluation.accuracy(logits, test.labels)
+            self.record.add(
+                "accuracy", accuracy, extractor=name, runtime=runtime, subset="all", **keys
+            )
+            difference = float(np.max(np.abs(logits - expected[name])))
+            self.record.add(
+                "max_logit_difference", difference, extractor=name, runtime=runtime, **keys
+            )
+            if difference > shipping.LITERT_TOLERANCE:
+                self.terminal.line(
+                    f"warning: {name} as {runtime} differs from Keras by {difference:.2g} in a "
+                    f"logit; expected at most {shipping.LITERT_TOLERANCE:g}"
+                )
+
+    def _callbacks(self, seed: int) -> Callable[[str], list[keras.callbacks.Callback]]:
+        def make(stage: str) -> list[keras.callbacks.Callback]:
+            how = {"initial": self.config.joint, "bound": self.config.bound}
+            rounds = how.get(stage.split("_")[0], self.config.update).rounds
+            found: list[keras.callbacks.Callback] = [RoundsBar(rounds)]
+            # Keras writes TensorBoard's files through TensorFlow, on any backend.
+            if importlib.util.find_spec("tensorflow"):
+                logs = self.folder.partial / "logs" / f"seed{seed}" / stage
+                found.append(keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=10))
+            return found
+
+        return make
+
+
+def _accuracy(
+    extractor: keras.Model, head: keras.Model, examples: Examples, statistics: str = "batch"
+) -> float:
+    logits, labels = evaluation.predict_logits(
+        extractor, head, examples, EVALUATION_BATCH, statistics
+    )
+    return evaluation.accuracy(logits, labels)
+
+
+def _logits_in_order(extractor: keras.Model, head: keras.Model, test: Examples) -> np.ndarray:
+    """Returns Keras' logits in the order of the images; moving statistics need no mixing."""
+    logits = []
+    for start in range(0, len(test), EVALUATION_BATCH):
+        images = np.asarray(test.images[start : start + EVALUATION_BATCH], "float32")
+        features = extractor.predict_on_batch(images)
+        logits.append(np.asarray(head.predict_on_batch(features), "float32"))
+    return np.concatenate(logits)
+
+
+def shortened(config: Config, divisor: int) -> Config:
+    """Returns the configuration with all stages shortened, for a trial."""
+    stages = {
+        name: replace(
+            getattr(config, name),
+            rounds=max(1, getattr(config, name).rounds // divisor),
+            drops=tuple(d // divisor for d in getattr(config, name).drops),
+        )
+        for name in ("joint", "update", "bound")
+    }
+    return replace(config, **stages)

@@ -1,0 +1,227 @@
+"""The training stages of classifier transfer, each a set-up of the one trainer (Sec. 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from keras_compat import networks
+from keras_compat.auxiliary import RotationPrediction
+from keras_compat.data import Examples, ImageDataset
+from keras_compat.data.augmentation import Augmentation
+from keras_compat.jobs.classifier_transfer.config import Config, Training
+from keras_compat.training import AuxiliaryHead, StopOnNonFinite, Task, Trainer
+
+ROTATIONS = RotationPrediction.outputs
+
+
+@dataclass
+class Parts:
+    """What the first stage leaves: an extractor each, one head, and the rotation head."""
+
+    extractors: dict[str, keras.Model]
+    head: keras.Model
+    rotation_head: keras.Model | None
+
+
+class Stages:
+    """Builds and trains what a run with one seed needs.
+
+    Args:
+        config: the run's settings.
+        dataset: of all classes, the initial ones first; sets shapes and augmentation.
+        seed: of weights, data order and augmentation.
+        callbacks: a function from a stage's name to Keras callbacks for it.
+        verbose: as for `fit`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: ImageDataset,
+        seed: int,
+        callbacks: Any = None,
+        verbose: Any = "auto",
+    ):
+        self.config = config
+        self.dataset = dataset
+        self.seed = seed
+        self.callbacks = callbacks or (lambda stage: [])
+        self.verbose = verbose
+
+    # The three kinds of network ---------------------------------------------------------------
+
+    def _extractor(self, name: str, number: int, interface: bool = True) -> keras.Model:
+        return networks.build_extractor(
+            self.config.extractors[name],
+            self.dataset.image_shape,
+            interface_channels=self.config.interface_channels or None if interface else None,
+            seed=1000 * self.seed + number,
+            name=f"{name}_extractor",
+        )
+
+    def _head(self, classes: int, name: str, number: int) -> keras.Model:
+        return networks.build_head(
+            self.config.head,
+            input_channels=self.config.interface_channels or self._own_channels(),
+            classes=classes,
+            seed=1000 * self.seed + number,
+            name=name,
+        )
+
+    def _own_channels(self) -> int:
+        """Returns what the head's own architecture emits where it is split."""
+        extractor = networks.build_extractor(
+            self.config.head, self.dataset.image_shape, interface_channels=None
+        )
+        return extractor.output_shape[-1]
+
+    def _augmentation(self, number: int) -> Augmentation | None:
+        if not self.config.augment:
+            return None
+        return Augmentation.for_dataset(self.dataset, seed=1000 * self.seed + number)
+
+    def check(self) -> None:
+        """Builds the first stage's networks, so that what cannot fit is known before training.
+
+        Raises:
+            InputError: on an unknown architecture or split, or an extractor that the head does
+                not fit.
+        """
+        head = self._head(2, "head", 0)
+        for number, name in enumerate(self.config.extractors):
+            extractor = self._extractor(name, number)
+            networks.check_interface(extractor, head)
+            networks.recombine(extractor, head)
+
+    # The stages ------------------------------------------------------------------------------
+
+    def train_initial(self, examples: Examples, classes: int) -> Parts:
+        """Trains all extractors jointly with one head on the initial classes."""
+        head = self._head(classes, "head", 500)
+        rotation_head = (
+            self._head(ROTATIONS, "rotation_head", 501) if self.config.rotation else None
+        )
+        extractors = {
+            name: self._extractor(name, i) for i, name in enumerate(self.config.extractors)
+        }
+        tasks = [
+            Task(
+                name,
+                extractor,
+                head,
+                self._rotation(rotation_head, i),
+                augmentation=self._augmentation(i),
+            )
+            for i, (name, extractor) in enumerate(extractors.items())
+        ]
+        self._fit("initial", tasks, dict.fromkeys(extractors, examples), self.config.joint)
+        return Parts(extractors, head, rotation_head)
+
+    def update_head(self, parts: Parts, examples: Examples, classes: int, maintain: str) -> Parts:
+        """Extends the head to all classes and trains it on the reference extractor alone.
+
+        Args:
+            parts: what the first stage left; not changed.
+            examples: of all classes.
+            classes: how many there are.
+            maintain: `"extractor"` freezes the reference extractor; `"rotation"` lets it learn,
+                held in place by the frozen rotation head (B.7).
+
+        Returns:
+            The new head with all extractors; that of the reference is new in the second variant.
+        """
+        reference = self.config.reference
+        head = networks.extend_classes(
+            parts.head, classes, seed=1000 * self.seed + 502, name="updated_head"
+        )
+        extractor = networks.copy_model(parts.extractors[reference])
+        auxiliaries: Sequence[AuxiliaryHead] = ()
+        if maintain == "extractor":
+            extractor.trainable = False
+        else:
+            rotation_head = networks.copy_model(parts.rotation_head)
+            rotation_head.trainable = False
+            auxiliaries = self._rotation(rotation_head, 503)
+        task = Task(reference, extractor, head, auxiliaries, augmentation=self._augmentation(503))
+        self._fit(f"update_{maintain}", [task], {reference: examples}, self.config.update)
+        return Parts({**parts.extractors, reference: extractor}, head, parts.rotation_head)
+
+    def train_bound(self, examples: Examples, classes: int, changed: bool) -> dict[str, Parts]:
+        """Trains each network alone on all classes, with a rotation head of its own.
+
+        Args:
+            examples: of all classes.
+            classes: how many there are.
+            changed: with the 1x1 convolution and the head of the shared architecture, instead of
+                the network as it was published.
+        """
+        found = {}
+        for number, name in enumerate(self.config.extractors):
+            if changed:
+                heads = [
+                    self._head(n, f"{name}_{what}", 600 + 2 * number + i)
+                    for i, (what, n) in enumerate((("head", classes), ("rotation_head", ROTATIONS)))
+                ]
+            else:
+                channels = self._extractor(name, number, interface=False).output_shape[-1]
+                heads = [
+                    networks.build_head(
+                        self.config.extractors[name],
+                        input_channels=channels,
+                        classes=n,
+                        seed=1000 * self.seed + 600 + 2 * number + i,
+                        name=f"{name}_{what}",
+                    )
+                    for i, (what, n) in enumerate((("head", classes), ("rotation_head", ROTATIONS)))
+                ]
+            extractor = self._extractor(name, 100 + number, interface=changed)
+            found[name] = Parts({name: extractor}, heads[0], heads[1])
+        tasks = [
+            Task(
+                name,
+                parts.extractors[name],
+                parts.head,
+                self._rotation(parts.rotation_head, 610 + i),
+                augmentation=self._augmentation(610 + i),
+            )
+            for i, (name, parts) in enumerate(found.items())
+        ]
+        # Tasks without a shared head do not influence each other: one program trains them all.
+        stage = f"bound_{'changed' if changed else 'original'}"
+        self._fit(stage, tasks, dict.fromkeys(found, examples), self.config.bound)
+        return found
+
+    def _rotation(self, head: keras.Model | None, number: int) -> list[AuxiliaryHead]:
+        if head is None:
+            return []
+        return [AuxiliaryHead(RotationPrediction(seed=1000 * self.seed + number), head)]
+
+    def _fit(self, stage: str, tasks: list[Task], data: dict[str, Examples], how: Training) -> None:
+        trainer = Trainer(tasks, seed=1000 * self.seed, name=stage)
+        trainer.compile(make_optimizer(how))
+        trainer.fit(
+            data,
+            batch_size=how.batch_size,
+            steps_per_epoch=how.rounds,
+            verbose=self.verbose,
+            callbacks=[StopOnNonFinite(), *self.callbacks(stage)],
+        )
+
+
+def make_optimizer(how: Training) -> keras.optimizers.Optimizer:
+    """Returns the Keras optimizer that a stage asks for."""
+    if how.schedule == "cosine":
+        rate: Any = keras.optimizers.schedules.CosineDecay(how.learning_rate, how.rounds)
+    elif how.drops:
+        rates = [how.learning_rate / 10**i for i in range(len(how.drops) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(how.drops), rates)
+    else:
+        rate = how.learning_rate
+    decay = how.weight_decay or None
+    if how.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
+    return keras.optimizers.Adam(rate, weight_decay=decay)
