@@ -35,14 +35,17 @@ def evaluate_exported(
         For each of `exports` its logits, float32 `[N, classes]`, in the order of `images`.
 
     Raises:
-        InputError: if a path does not exist, a file is damaged or does not take these images, or
-            a package is not installed.
+        InputError: if there is no image, a path does not exist, a file is damaged or does not take
+            these images, or a package is not installed.
 
     Example:
 
     >>> files = ["server", ("extractor.tflite", "head.tflite")]
     >>> server, phone = evaluate_exported(files, images)  # doctest: +SKIP
     """
+    images = np.asarray(images)
+    if not len(images):
+        raise InputError("no images; expected at least one to run the exported files on")
     requests = []
     for item in exports:
         litert = isinstance(item, tuple)
@@ -54,7 +57,7 @@ def evaluate_exported(
         kind = "litert" if litert else "saved_model"
         requests.append({"kind": kind, "paths": [str(path) for path in paths]})
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "images.npy"), np.asarray(images))
+        np.save(Path(folder, "images.npy"), images)
         for i, request in enumerate(requests):
             request["logits"] = str(Path(folder, f"{i}.npy"))
         request = {

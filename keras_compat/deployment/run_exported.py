@@ -12,6 +12,7 @@ It needs NumPy and TensorFlow for SavedModels, NumPy and ai-edge-litert for Lite
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -30,21 +31,32 @@ def run_saved_model(paths, images, batch_size):
 
 
 def run_litert(paths, images, batch_size):
-    """Returns the logits of LiteRT files, one feeding the next, image by image."""
+    """Returns the logits of LiteRT files, one feeding the next, image by image.
+
+    Several interpreters of one thread each share the images: one interpreter of two threads takes
+    half as much processor time again and is hardly faster, since single small images are quick.
+    """
+    shares = np.array_split(images, min(os.cpu_count() or 1, len(images)))
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return np.concatenate(list(pool.map(lambda share: run_litert_share(paths, share), shares)))
+
+
+def run_litert_share(paths, images):
+    """Returns the logits of LiteRT files with interpreters of its own."""
     from ai_edge_litert.interpreter import Interpreter
 
     parts = []
     for path in paths:
-        part = Interpreter(path, num_threads=os.cpu_count())
+        part = Interpreter(path, num_threads=1)
         part.allocate_tensors()
-        parts.append((part, part.get_input_details()[0]["index"], part.get_output_details()[0]))
+        parts.append((part, part.get_input_details()[0], part.get_output_details()[0]))
     logits = []
     for image in images:
         x = image[None].astype("float32")
-        for part, input_index, output in parts:
-            part.set_tensor(input_index, x)
+        for part, inputs, outputs in parts:
+            part.set_tensor(inputs["index"], x)
             part.invoke()
-            x = part.get_tensor(output["index"])
+            x = part.get_tensor(outputs["index"])
         logits.append(x[0])
     return np.stack(logits)
 
