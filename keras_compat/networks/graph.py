@@ -90,7 +90,7 @@ def replay(
         calls: in an order in which each can be made.
         tensors: the `id` of an earlier tensor to the one that takes its place; grows by what the
             calls emit.
-        training: passed to the layers that take it and were called without.
+        training: passed to the layers that take it, as Keras does in a call of a nested model.
         record: is called with each new call.
     """
     for call in calls:
@@ -99,7 +99,7 @@ def replay(
         )
         takes_training = "training" in inspect.signature(call.operation.call).parameters
         if training is not None and takes_training:
-            kwargs.setdefault("training", training)
+            kwargs["training"] = training
         outputs = tuple(tree.flatten(call.operation(*args, **kwargs)))
         tensors.update({id(x): y for x, y in zip(call.outputs, outputs, strict=True)})
         record(Call(call.operation, tuple(args), kwargs, outputs))
