@@ -1,0 +1,42 @@
+"""The two backends compute the same (each runs in a process of its own)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="one run of the suite compares both backends"
+)
+
+
+def run(tmp_path, floatx, rounds):
+    pytest.importorskip("jax")
+    results = []
+    for backend in ("tensorflow", "jax"):
+        file = tmp_path / f"{backend}.npz"
+        subprocess.run(
+            [sys.executable, "-m", "tests.training.rounds", floatx, str(rounds), str(file)],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+        )
+        results.append(np.load(file))
+    return results
+
+
+def test_the_first_gradient_is_the_same(tmp_path):
+    one, other = run(tmp_path, "float32", 1)
+    difference = np.linalg.norm(one["moved"] - other["moved"]) / np.linalg.norm(one["moved"])
+    assert np.linalg.norm(one["moved"]) > 0 and difference < 1e-4
+
+
+def test_the_losses_of_twenty_rounds_are_the_same_in_float64(tmp_path):
+    one, other = run(tmp_path, "float64", 20)
+    assert one["losses"].shape[0] == 20
+    np.testing.assert_allclose(one["losses"], other["losses"], rtol=1e-5)
