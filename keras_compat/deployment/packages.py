@@ -7,6 +7,20 @@ from importlib.util import find_spec
 from keras_compat.errors import missing_package
 
 
+def installed(package: str) -> bool:
+    """Says whether a package is installed, without importing it.
+
+    Example:
+
+    >>> installed("numpy")
+    True
+    """
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):  # hidden on purpose, by a finder or a None in sys.modules
+        return False
+
+
 def require(package: str, needed_for: str) -> None:
     """Raises the error that names the extra, if a package is not installed; does not import it.
 
@@ -21,5 +35,5 @@ def require(package: str, needed_for: str) -> None:
 
     >>> require("numpy", "arithmetic")
     """
-    if find_spec(package) is None:
+    if not installed(package):
         raise missing_package(package, needed_for, "tensorflow")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples
+from keras_compat.deployment.packages import installed
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.config import Config
 from keras_compat.jobs.classifier_transfer.preparation import Prepared, load_dataset, prepare
@@ -287,7 +287,7 @@ class _Job:
             rounds = how.get(stage.split("_")[0], self.config.update).rounds
             found: list[keras.callbacks.Callback] = [RoundsBar(rounds)]
             # Keras writes TensorBoard's files through TensorFlow, on any backend.
-            if importlib.util.find_spec("tensorflow"):
+            if installed("tensorflow"):
                 logs = self.folder.partial / "logs" / f"seed{seed}" / stage
                 found.append(keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=10))
             return found
@@ -312,16 +312,3 @@ def _logits_in_order(extractor: keras.Model, head: keras.Model, test: Examples) 
         features = extractor.predict_on_batch(images)
         logits.append(np.asarray(head.predict_on_batch(features), "float32"))
     return np.concatenate(logits)
-
-
-def shortened(config: Config, divisor: int) -> Config:
-    """Returns the configuration with all stages shortened, for a trial."""
-    stages = {
-        name: replace(
-            getattr(config, name),
-            rounds=max(1, getattr(config, name).rounds // divisor),
-            drops=tuple(d // divisor for d in getattr(config, name).drops),
-        )
-        for name in ("joint", "update", "bound")
-    }
-    return replace(config, **stages)

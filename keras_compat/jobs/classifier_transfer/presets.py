@@ -28,3 +28,42 @@ PRESETS.register("demo")(
         recalibration_images=128,
     )
 )
+
+# Appendix C and Sec. 5.2: Adam, learning rate 0.01 divided by ten every 5,000 of 20,000 steps,
+# weight decay 1e-7, batches of 512; no weight decay when fine-tuning. MobileNetV2 is cut after
+# block 11 of 17 and lends the head its later blocks; the cut of the ResNets (after stage 2), the
+# width of the Wide ResNet (2) and the length of fine-tuning are ours: the paper names none.
+# The rotation head of the first stage is what Appendix B.7 adds.
+PRESETS.register("paper")(
+    Config(
+        preset="paper",
+        dataset="cifar10",
+        image_size=32,
+        initial_classes="5",
+        extractors={
+            "resnet": "resnet56@stage2",
+            "wide_resnet": "wide_resnet56@stage2",
+            "mobilenet_v2": "mobilenet_v2@block11",
+        },
+        head="mobilenet_v2@block11",
+        reference="wide_resnet",
+        maintain=("extractor", "rotation"),
+        upper_bounds="all",
+        joint=Training(
+            rounds=20_000,
+            batch_size=512,
+            learning_rate=1e-2,
+            drops=(5_000, 10_000, 15_000),
+            weight_decay=1e-7,
+        ),
+        update=Training(rounds=5_000, batch_size=512, learning_rate=1e-3, drops=(2_500, 3_750)),
+        bound=Training(
+            rounds=20_000,
+            batch_size=512,
+            learning_rate=1e-2,
+            drops=(5_000, 10_000, 15_000),
+            weight_decay=1e-7,
+        ),
+        recalibration_images=1024,
+    )
+)
