@@ -55,8 +55,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
             variable.assign(value)
         task, round_number = bad
         raise NonFiniteLoss(
-            f"the loss of task {task!r} is not finite since round {round_number}; training stopped "
-            "and the last good weights were kept. Try a lower learning rate"
+            f"the loss of task {task!r} is not finite since round {round_number}; training "
+            "stopped, try a lower learning rate. The last good weights were kept"
         )
 
     def _keep(self) -> None:

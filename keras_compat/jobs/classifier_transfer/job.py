@@ -12,11 +12,11 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples
-from keras_compat.deployment.packages import installed
+from keras_compat.deployment.packages import installed, require
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.config import Config
 from keras_compat.jobs.classifier_transfer.preparation import Prepared, load_dataset, prepare
-from keras_compat.jobs.classifier_transfer.stages import Parts, Stages
+from keras_compat.jobs.classifier_transfer.stages import Parts, Stages, check
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.reporting import Run
@@ -43,7 +43,7 @@ def run(
     Raises:
         InputError: on bad input, before any training.
         NonFiniteLoss: when a loss becomes NaN; the last good weights are in
-            `OUTPUT_DIR.partial/last_good.keras`.
+            `OUTPUT_DIR.partial/last_good/`.
     """
     return _Job(config, output_dir, overwrite).run()
 
@@ -55,9 +55,12 @@ class _Job:
         per_seed = 1 + len(config.maintain) + bounds + 1
         self.terminal = Terminal(1 + config.seeds * per_seed + 2 * config.export + 1)
         self.terminal.phase(f"Reading {config.dataset}")
+        if config.export:
+            for package in ("tensorflow", "ai_edge_litert"):
+                require(package, "export (leave it out with --no-export)")
         self.all_data = load_dataset(config)
         prepared = prepare(config, self.all_data, config.seed)
-        Stages(config, prepared.dataset, config.seed).check()
+        check(config, prepared.dataset)
         self.folder = OutputFolder(output_dir, asdict(config), overwrite)
         self.record = Run("classifier_transfer", asdict(config), dataset=prepared.dataset.name)
         self.record.data[prepared.dataset.name] = prepared.dataset.fingerprint()
@@ -91,7 +94,11 @@ class _Job:
         keras.utils.set_random_seed(seed)
         prepared = prepare(self.config, self.all_data, seed)
         stages = Stages(
-            self.config, prepared.dataset, seed, callbacks=self._callbacks(seed), verbose=0
+            self.config,
+            prepared.dataset,
+            seed,
+            self.folder.partial / "last_good",
+            self._callbacks(seed),
         )
         suffix = f" (seed {seed})" if self.config.seeds > 1 else ""
         count = len(self.config.extractors)

@@ -22,9 +22,10 @@ PRESETS.register("demo")(
         },
         head="mobilenet_v2_small@block2",
         reference="wide_resnet",
-        joint=Training(rounds=250, learning_rate=3e-3, schedule="cosine"),
-        update=Training(rounds=60, learning_rate=3e-3, schedule="cosine"),
-        bound=Training(rounds=60, learning_rate=3e-3, schedule="cosine"),
+        joint=Training(rounds=400, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        update=Training(rounds=150, batch_size=128, learning_rate=1e-2, schedule="cosine"),
+        bound=Training(rounds=200, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        maintain=("extractor", "rotation"),
         recalibration_images=128,
     )
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.jobs.classifier_transfer.config import Config, Training
-from keras_compat.training import AuxiliaryHead, StopOnNonFinite, Task, Trainer
+from keras_compat.training import AuxiliaryHead, NonFiniteLoss, StopOnNonFinite, Task, Trainer
 
 ROTATIONS = RotationPrediction.outputs
 
@@ -34,8 +35,8 @@ class Stages:
         config: the run's settings.
         dataset: of all classes, the initial ones first; sets shapes and augmentation.
         seed: of weights, data order and augmentation.
+        last_good: the folder for the weights of a stage whose loss became NaN.
         callbacks: a function from a stage's name to Keras callbacks for it.
-        verbose: as for `fit`.
     """
 
     def __init__(
@@ -43,59 +44,29 @@ class Stages:
         config: Config,
         dataset: ImageDataset,
         seed: int,
-        callbacks: Any = None,
-        verbose: Any = "auto",
+        last_good: Path,
+        callbacks: Callable[[str], list[keras.callbacks.Callback]] = lambda stage: [],
     ):
         self.config = config
         self.dataset = dataset
         self.seed = seed
-        self.callbacks = callbacks or (lambda stage: [])
-        self.verbose = verbose
+        self.last_good = last_good
+        self.callbacks = callbacks
 
     # The three kinds of network ---------------------------------------------------------------
 
     def _extractor(self, name: str, number: int, interface: bool = True) -> keras.Model:
-        return networks.build_extractor(
-            self.config.extractors[name],
-            self.dataset.image_shape,
-            interface_channels=self.config.interface_channels or None if interface else None,
-            seed=1000 * self.seed + number,
-            name=f"{name}_extractor",
+        return build_extractor(
+            self.config, self.dataset, name, 1000 * self.seed + number, interface
         )
 
     def _head(self, classes: int, name: str, number: int) -> keras.Model:
-        return networks.build_head(
-            self.config.head,
-            input_channels=self.config.interface_channels or self._own_channels(),
-            classes=classes,
-            seed=1000 * self.seed + number,
-            name=name,
-        )
-
-    def _own_channels(self) -> int:
-        """Returns what the head's own architecture emits where it is split."""
-        extractor = networks.build_extractor(
-            self.config.head, self.dataset.image_shape, interface_channels=None
-        )
-        return extractor.output_shape[-1]
+        return build_head(self.config, self.dataset, classes, name, 1000 * self.seed + number)
 
     def _augmentation(self, number: int) -> Augmentation | None:
         if not self.config.augment:
             return None
         return Augmentation.for_dataset(self.dataset, seed=1000 * self.seed + number)
-
-    def check(self) -> None:
-        """Builds the first stage's networks, so that what cannot fit is known before training.
-
-        Raises:
-            InputError: on an unknown architecture or split, or an extractor that the head does
-                not fit.
-        """
-        head = self._head(2, "head", 0)
-        for number, name in enumerate(self.config.extractors):
-            extractor = self._extractor(name, number)
-            networks.check_interface(extractor, head)
-            networks.recombine(extractor, head)
 
     # The stages ------------------------------------------------------------------------------
 
@@ -203,13 +174,57 @@ class Stages:
     def _fit(self, stage: str, tasks: list[Task], data: dict[str, Examples], how: Training) -> None:
         trainer = Trainer(tasks, seed=1000 * self.seed, name=stage)
         trainer.compile(make_optimizer(how))
-        trainer.fit(
-            data,
-            batch_size=how.batch_size,
-            steps_per_epoch=how.rounds,
-            verbose=self.verbose,
-            callbacks=[StopOnNonFinite(), *self.callbacks(stage)],
-        )
+        try:
+            trainer.fit(
+                data,
+                batch_size=how.batch_size,
+                steps_per_epoch=how.rounds,
+                verbose=0,
+                callbacks=[StopOnNonFinite(), *self.callbacks(stage)],
+            )
+        except NonFiniteLoss as error:
+            self.last_good.mkdir(parents=True, exist_ok=True)
+            kept = self.last_good / f"{stage}.keras"
+            trainer.save(kept)
+            raise NonFiniteLoss(f"{error}; they are in {kept}") from None
+
+
+def build_extractor(
+    config: Config, dataset: ImageDataset, name: str, seed: int, interface: bool = True
+) -> keras.Model:
+    """Builds one of a configuration's extractors, with the shared interface or without."""
+    return networks.build_extractor(
+        config.extractors[name],
+        dataset.image_shape,
+        interface_channels=config.interface_channels or None if interface else None,
+        seed=seed,
+        name=f"{name}_extractor",
+    )
+
+
+def build_head(
+    config: Config, dataset: ImageDataset, classes: int, name: str, seed: int
+) -> keras.Model:
+    """Builds a head of a configuration's shared architecture."""
+    channels = config.interface_channels
+    if not channels:
+        own = networks.build_extractor(config.head, dataset.image_shape, interface_channels=None)
+        channels = own.output_shape[-1]
+    return networks.build_head(
+        config.head, input_channels=channels, classes=classes, seed=seed, name=name
+    )
+
+
+def check(config: Config, dataset: ImageDataset) -> None:
+    """Builds the first stage's networks, so that what cannot fit is known before training.
+
+    Raises:
+        InputError: on an unknown architecture or split, or an extractor that the head does not
+            fit.
+    """
+    head = build_head(config, dataset, len(dataset.class_names), "head", 0)
+    for name in config.extractors:
+        networks.recombine(build_extractor(config, dataset, name, 0), head)
 
 
 def make_optimizer(how: Training) -> keras.optimizers.Optimizer:
