@@ -128,7 +128,10 @@ def test_a_finished_run_is_not_overwritten(finished):
         (["--preset=dmo"], "did you mean 'demo'"),
         (["--dataset=digts"], "did you mean 'digits'"),
         (["--dataset=folder:/nowhere"], "/nowhere"),
-        (["--extractors=a=resnet9 b=resnet8", "--reference=a"], "unknown architecture 'resnet9'.*'resnet8'"),
+        (
+            ["--extractors=a=resnet9 b=resnet8", "--reference=a"],
+            "unknown architecture 'resnet9'.*'resnet8'",
+        ),
         (["--extractors=a=resnet8@stage9", "--reference=a"], "unknown split.*stage"),
         (["--extractors=a"], "expected NAME=ARCHITECTURE"),
         (["--head=mobilenet_v2_small@block9"], "unknown split"),
