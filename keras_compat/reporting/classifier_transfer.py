@@ -389,6 +389,9 @@ def _notes(records: Sequence[Record]) -> list[str]:
         lines.append(f"Lower bound, the old classes' share of the test images: {percent(lower)}.")
     if chance is not None:
         lines.append(f"Chance: {percent(chance)}.")
+    memory = summarise(select(records, metric="peak_memory_gib"))
+    if memory is not None:
+        lines.append(f"Peak memory of the largest process: {memory.mean:.1f} GiB.")
     low, high = paper.CLASSIFIER_TRANSFER_CHANGED_UPPER_BOUND
     lines.append(
         "The paper's figures are of ResNet-56 and MobileNet V2 on CIFAR-10; its upper bounds "

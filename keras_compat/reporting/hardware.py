@@ -33,6 +33,27 @@ def collect_hardware() -> dict[str, Any]:
     }
 
 
+def peak_memory_gib() -> float | None:
+    """Returns the most memory that this process, or the largest it started, has held so far.
+
+    Returns:
+        GiB; `None` where the system does not tell (Windows).
+
+    Example:
+
+    >>> peak_memory_gib() > 0
+    True
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # Kibibytes on Linux, bytes on macOS.
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return round(max(u.ru_maxrss for u in usages) * unit / 2**30, 2)
+
+
 def _cpu_model() -> str:
     try:
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)

@@ -379,3 +379,29 @@ def test_clear_errors():
         part.trainable = False
     with pytest.raises(ValueError, match="has nothing to learn"):
         fit(trainer)
+
+
+def test_a_tasks_step_leaves_the_parts_of_other_tasks_alone():
+    trainer = Trainer([Task(n, extractor(f"{n}_extractor"), head(f"{n}_head")) for n in "ab"])
+    trainer.compile(keras.optimizers.SGD(0.05, momentum=0.9))
+    before = [np.array(v.value) for v in trainer.tasks["b"].learnt_variables()]
+    images, labels = DATA["b"]
+    # Without labels task b has no gradient: whatever moved its weights would be task a's step.
+    unlabelled = (images, np.full_like(labels, -1))
+    trainer.fit({"a": DATA["a"], "b": unlabelled}, batch_size=8, steps_per_epoch=3, verbose=0)
+    after = [np.array(v.value) for v in trainer.tasks["b"].learnt_variables()]
+    assert same(before, after)
+    assert trainer.tasks["b"].head is not trainer.tasks["a"].head
+
+
+def test_mixed_precision_trains_float32_weights():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        trainer = joint_trainer(common=False)
+        trainer.compile(keras.optimizers.Adam(0.02))
+        fit(trainer, rounds=40)
+        logs = trainer.evaluate(DATA, batch_size=24, verbose=0, return_dict=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {str(v.dtype) for v in trainer.trainable_variables} == {"float32"}
+    assert logs["a_accuracy"] > 0.8 and logs["b_accuracy"] > 0.8

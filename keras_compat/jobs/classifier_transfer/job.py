@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +22,7 @@ from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.reporting import Run
 from keras_compat.reporting.classifier_transfer import terminal_text, write_report
+from keras_compat.reporting.hardware import peak_memory_gib
 
 VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
 EVALUATION_BATCH = 500
@@ -51,6 +53,7 @@ def run(
 class _Job:
     def __init__(self, config: Config, output_dir: str | os.PathLike[str], overwrite: bool):
         self.config = config
+        self.begin = time.perf_counter()
         bounds = {"none": 0, "original": 1, "all": 2}[config.upper_bounds]
         per_seed = 1 + len(config.maintain) + bounds + 1
         self.terminal = Terminal(1 + config.seeds * per_seed + 2 * config.export + 1)
@@ -82,6 +85,10 @@ class _Job:
         if self.config.export:
             self._ship(shipped)
         self.terminal.phase("Writing the report")
+        memory = peak_memory_gib()
+        if memory is not None:
+            self.record.add("peak_memory_gib", memory)
+        self.record.durations_s["total"] = time.perf_counter() - self.begin
         metrics = self.record.write(self.folder.partial / FINISHED)
         write_report(metrics, self.folder.partial)
         place = self.folder.finish()

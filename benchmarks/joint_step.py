@@ -1,0 +1,121 @@
+"""What a round of the demo's first stage costs, and what made it cheaper.
+
+    python -m benchmarks.joint_step [--output FILE]
+
+Times rounds of joint training (three extractors, one head, a shared rotation head, batch 64,
+16 x 16, TensorFlow backend) and prints milliseconds a round and ratios as JSON:
+
+- shipped: as the demo trains;
+- unfused: batch statistics by `keras.ops.moments` instead of TensorFlow's fused kernel;
+- xla: compiled with XLA, which Keras would choose by default;
+- no_rotation: without the rotation head.
+
+The first round of each, which traces and compiles, is timed as well. Variants run in turn, several
+times over, so that a busy machine disturbs all alike; the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+
+from keras_compat.auxiliary import RotationPrediction
+from keras_compat.data.augmentation import Augmentation
+from keras_compat.jobs.classifier_transfer.preparation import load_dataset, prepare
+from keras_compat.jobs.classifier_transfer.presets import PRESETS
+from keras_compat.jobs.classifier_transfer.stages import build_extractor, build_head
+from keras_compat.layers import fused_tensorflow
+from keras_compat.reporting import Run
+from keras_compat.training import AuxiliaryHead, Task, Trainer
+
+
+def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
+    """Returns the demo's first stage and its data."""
+    config = replace(PRESETS["demo"], rotation=rotation)
+    prepared = prepare(config, load_dataset(config), seed=0)
+    head = build_head(config, prepared.dataset, prepared.initial, "head", 0)
+    held = []
+    if rotation:
+        rotation_head = build_head(config, prepared.dataset, 4, "rotation_head", 1)
+        held = [AuxiliaryHead(RotationPrediction(seed=0), rotation_head)]
+    tasks = [
+        Task(
+            name,
+            build_extractor(config, prepared.dataset, name, seed),
+            head,
+            held,
+            augmentation=Augmentation.for_dataset(prepared.dataset, seed=seed),
+        )
+        for seed, name in enumerate(config.extractors)
+    ]
+    model = Trainer(tasks)
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+    examples = prepared.of_initial_classes(prepared.train)
+    return model, dict.fromkeys(config.extractors, examples)
+
+
+def seconds(rounds: int, model: Trainer, data: dict) -> float:
+    """Returns the seconds that some rounds take."""
+    begin = time.perf_counter()
+    model.fit(data, batch_size=64, steps_per_epoch=rounds, verbose=0)
+    return time.perf_counter() - begin
+
+
+def unfused(make: Callable[[], tuple[Trainer, dict]]) -> tuple[Trainer, dict]:
+    """Returns a trainer whose step was traced without the fused kernel."""
+    kept = fused_tensorflow.applies
+    fused_tensorflow.applies = lambda x, axis: False
+    try:
+        model, data = make()
+        seconds(1, model, data)
+        return model, data
+    finally:
+        fused_tensorflow.applies = kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=20, help="rounds a measurement (20)")
+    parser.add_argument("--repeats", type=int, default=3, help="measurements a variant (3)")
+    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    args = parser.parse_args()
+    run = Run("joint_step", {"preset": "demo", "rounds": args.rounds, "repeats": args.repeats})
+    variants = {}
+    for name, make in {
+        "shipped": lambda: trainer(True, "auto"),
+        "unfused": lambda: unfused(lambda: trainer(True, "auto")),
+        "xla": lambda: trainer(True, True),
+        "no_rotation": lambda: trainer(False, "auto"),
+    }.items():
+        begin = time.perf_counter()
+        variants[name] = make()
+        seconds(1, *variants[name])
+        run.add("first_round_s", round(time.perf_counter() - begin, 1), variant=name)
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(args.repeats):
+        for name, (model, data) in variants.items():
+            times[name].append(seconds(args.rounds, model, data) / args.rounds * 1000)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, value in medians.items():
+        run.add("round_ms", round(value, 1), variant=name)
+        run.add("ratio_to_shipped", round(value / medians["shipped"], 3), variant=name)
+    for record in run.results:
+        print(record)
+    if args.output:
+        run.write(args.output)
+
+
+if __name__ == "__main__":
+    main()
