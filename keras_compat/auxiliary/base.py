@@ -35,12 +35,14 @@ class Auxiliary(keras.layers.Layer):
         super().__init__(**kwargs)
         self.built = True
 
-    def transform(self, images: Any, labels: Any) -> tuple[Any, Any]:
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         """Returns the images to show and the targets to predict.
 
         Args:
-            images: float32 `[B, H, W, C]`, in [0, 255], augmented already.
+            images: `[B, H, W, C]`, in [0, 255], augmented already, of the type that the
+                networks compute in.
             labels: int32 `[B]`, the target task's classes; -1 where there is none.
+            training: `False` must draw no random numbers: evaluating does not change training.
 
         Returns:
             `(images, targets)`: as many images as the task needs, and int32 targets, one each;

@@ -62,7 +62,7 @@ class CommonClasses(Auxiliary):
         table[list(self.common)] = np.arange(len(self.common))
         self._table = table
 
-    def transform(self, images: Any, labels: Any) -> tuple[Any, Any]:
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         known = ops.where(labels < 0, self.classes, labels)
         return images, ops.take(ops.convert_to_tensor(self._table), known)
 

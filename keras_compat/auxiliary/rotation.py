@@ -53,7 +53,8 @@ class RotationPrediction(Auxiliary):
     Images that are not square lose their margins first, so that all four angles give one shape.
 
     Args:
-        assignment: `"random"` draws one angle an image and step; `"cyclic"` gives image i of a
+        assignment: `"random"` draws one angle an image and step, and is cyclic in evaluation;
+            `"cyclic"` gives image i of a
             batch the angle i mod 4, which needs no random numbers; `"all"` shows all four of each
             image and averages, as Eq. 1 is written, at four times the cost.
         seed: of the angles drawn.
@@ -86,13 +87,13 @@ class RotationPrediction(Auxiliary):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def transform(self, images: Any, labels: Any) -> tuple[Any, Any]:
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         images = square(images)
         batch = ops.shape(images)[0]
         if self.assignment == "all":
             targets = ops.repeat(ops.arange(ROTATIONS, dtype="int32"), batch)
             images = ops.concatenate([images] * ROTATIONS, axis=0)
-        elif self.assignment == "cyclic":
+        elif self.assignment == "cyclic" or not training:
             targets = ops.arange(batch, dtype="int32") % ROTATIONS
         else:
             targets = keras.random.randint((batch,), 0, ROTATIONS, "int32", self.seed_generator)

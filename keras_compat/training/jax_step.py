@@ -19,13 +19,39 @@ class BackendStep:
             self.optimizer.variables,
             self.metrics_variables,
         )
-        return _stateless(lambda: self.train_round(data, _gradients), variables, state)
+        return _stateless(lambda: self.train_round(data), variables, state)
 
     def test_step(self, state: Any, data: Any) -> tuple[Any, Any]:
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         return _stateless(lambda: self.test_round(data), variables, state)
 
+    def gradients(
+        self, compute: Callable[[], tuple[Any, Any]], learnt: list[keras.Variable]
+    ) -> tuple[Any, Any, list[Any]]:
+        """Returns the loss, its by-products and its gradients by the learnt variables.
+
+        Assignments that `compute` makes to other variables (moving statistics, random state) are
+        carried out of the differentiated function and made in the scope around it.
+        """
+        passed = {id(v) for v in [*learnt, *self.metrics_variables]}
+        others = [v for v in self.variables if id(v) not in passed]
+
+        def loss_of(values: list[Any], other_values: list[Any]) -> tuple[Any, Any]:
+            pairs = [*zip(learnt, values, strict=True), *zip(others, other_values, strict=True)]
+            with keras.StatelessScope(state_mapping=pairs) as scope:
+                loss, extra = compute()
+            return loss, (extra, [scope.get_current_value(v) for v in others])
+
+        values, other_values = [v.value for v in learnt], [v.value for v in others]
+        (loss, (extra, updated)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            values, other_values
+        )
+        for variable, value in zip(others, updated, strict=True):
+            variable.assign(value)
+        return loss, extra, gradients
+
     def default_jit_compile(self) -> bool:
+        """Says whether XLA is the faster one here: on JAX, always."""
         return True
 
 
@@ -39,29 +65,3 @@ def _stateless(step: Callable[[], Any], variables: Any, state: Any) -> tuple[Any
     with keras.StatelessScope(state_mapping=pairs) as scope:
         logs = step()
     return logs, tuple([scope.get_current_value(v) for v in group] for group in variables)
-
-
-def _gradients(
-    compute: Callable[[], tuple[Any, Any]],
-    learnt: list[keras.Variable],
-    others: list[keras.Variable],
-) -> tuple[Any, Any, list[Any]]:
-    """Returns the loss, its by-products and its gradients by the learnt variables.
-
-    Assignments that `compute` makes to the other variables (moving statistics, random state)
-    are carried out of the differentiated function and made in the scope around it.
-    """
-
-    def loss_of(values: list[Any], other_values: list[Any]) -> tuple[Any, Any]:
-        pairs = [*zip(learnt, values, strict=True), *zip(others, other_values, strict=True)]
-        with keras.StatelessScope(state_mapping=pairs) as scope:
-            loss, extra = compute()
-        return loss, (extra, [scope.get_current_value(v) for v in others])
-
-    values, other_values = [v.value for v in learnt], [v.value for v in others]
-    (loss, (extra, updated)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-        values, other_values
-    )
-    for variable, value in zip(others, updated, strict=True):
-        variable.assign(value)
-    return loss, extra, gradients

@@ -41,7 +41,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     >>> import keras
     >>> extractor, head = keras.Variable([1.0]), keras.Variable([1.0])
     >>> optimizer = RoundOptimizer(keras.optimizers.SGD(0.5))
-    >>> optimizer.track({"extractor": {"extractor/0": extractor}, "head": {"head/0": head}})
+    >>> optimizer.track([{"extractor/0": extractor}, {"head/0": head}])
     >>> optimizer.update([keras.ops.ones(1), keras.ops.ones(1)], [extractor, head])
     >>> optimizer.update([keras.ops.ones(1)], [head])
     >>> optimizer.end_round()
@@ -56,6 +56,11 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         name: str = "round_optimizer",
     ):
         config = optimizer.get_config()
+        if "learning_rate" not in config:
+            raise ValueError(
+                f"optimizer {type(optimizer).__name__}; expected one with a learning rate of its "
+                "own: loss scaling and other wrappers are not supported"
+            )
         learning_rate = config["learning_rate"]
         if isinstance(learning_rate, dict):
             learning_rate = keras.optimizers.schedules.deserialize(learning_rate)
@@ -64,7 +69,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         self._norm_limit = config.get("global_clipnorm")
         self._inner = (type(optimizer), {**config, "global_clipnorm": None})
         self._inner_config = keras.optimizers.serialize(optimizer)
-        self._not_decayed: dict[str, Any] | None = None
+        self._not_decayed = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+        self._not_decayed_keys = getattr(optimizer, "_exclude_from_weight_decay", None)
         self._saved_groups = [list(group) for group in groups]
         # A dataclass hides the optimizers from Keras' search for things to save: this optimizer
         # saves their variables itself, in an order that does not depend on attribute names.
@@ -86,15 +92,14 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             self._groups.append(self._new_group({a: variables[a] for a in addresses}))
         self._saved_groups = []
 
-    def track(self, parts: dict[str, dict[str, keras.Variable]]) -> None:
-        """Makes sure that every variable of each part has its state, and keeps what it has.
+    def track(self, groups: Sequence[dict[str, keras.Variable]]) -> None:
+        """Makes sure that every variable has its state, and keeps what it has.
 
         Args:
-            parts: the variables that will be updated, by the part that they belong to and by an
-                address that is the same when the model is saved and loaded. The variables of a
-                part are updated together.
+            groups: the variables that will be updated, those together that the same tasks
+                update, by an address that is the same when the model is saved and loaded.
         """
-        for wanted in parts.values():
+        for wanted in groups:
             for group in list(self._groups):
                 chosen = [address for address in group.addresses if address in wanted]
                 if chosen and len(chosen) < len(group.addresses):
@@ -107,14 +112,22 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
         cls, config = self._inner
         optimizer = cls.from_config({**config, "learning_rate": self._current_learning_rate})
-        if self._not_decayed:
-            optimizer.exclude_from_weight_decay(**self._not_decayed)
+        # Keras has no public way to read what was excluded.
+        if self._not_decayed is not None:
+            optimizer._exclude_from_weight_decay_pattern = self._not_decayed
+        if self._not_decayed_keys is not None:
+            optimizer._exclude_from_weight_decay = self._not_decayed_keys
         optimizer.build(list(variables.values()))
         return _Group(list(variables), list(variables.values()), optimizer)
 
     def _split(self, group: _Group, chosen: list[str]) -> None:
         """Replaces a group of which only a part is updated from now on by two, state kept."""
         state = {v.name: v for v in group.optimizer.variables}
+        if len(state) < len(group.optimizer.variables):
+            raise ValueError(
+                f"two layers of the part of {chosen[0]!r} have the same name; freezing one of its "
+                "layers needs distinct names"
+            )
         parts = ([], [])
         for address, variable in zip(group.addresses, group.variables, strict=True):
             parts[address in chosen].append((address, variable))
@@ -130,14 +143,10 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         inner = [v for group in self._groups for v in group.optimizer.variables]
         return [*super().variables, *inner]
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        self._not_decayed = {"var_list": var_list, "var_names": var_names}
-        for group in self._groups:
-            group.optimizer.exclude_from_weight_decay(var_list, var_names)
-
     # Steps -----------------------------------------------------------------------------------
 
     def _current_learning_rate(self) -> Any:
+        # Keras' optimizers take a function for a learning rate, but not a property.
         return self.learning_rate
 
     def update(self, gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
@@ -163,9 +172,16 @@ class RoundOptimizer(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         groups = [group.addresses for group in self._groups] + self._saved_groups
-        return {"optimizer": self._inner_config, "groups": groups, "name": self.name}
+        return {
+            "optimizer": self._inner_config,
+            "groups": groups,
+            "not_decayed": self._not_decayed.pattern if self._not_decayed else None,
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RoundOptimizer:
         optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
+        if config["not_decayed"] is not None:
+            optimizer.exclude_from_weight_decay(var_names=[config["not_decayed"]])
         return cls(optimizer, config["groups"], config["name"])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_compat.errors import InputError
 from keras_compat.training.batches import (
     JointBatches,
     JointEvaluationBatches,
+    PredictionBatches,
+    highest_label,
     rounds_per_epoch,
     task_batches,
 )
@@ -20,8 +24,12 @@ from keras_compat.training.task import AuxiliaryHead, Task
 
 if keras.backend.backend() == "tensorflow":
     from keras_compat.training.tensorflow_step import BackendStep
-else:
+elif keras.backend.backend() == "jax":
     from keras_compat.training.jax_step import BackendStep
+else:
+    raise InputError(
+        f"KERAS_BACKEND is {keras.backend.backend()!r}; expected 'tensorflow' or 'jax'"
+    )
 
 # Until a loss fails to be finite.
 _NEVER = -1
@@ -107,6 +115,12 @@ class Trainer(BackendStep, keras.Model):
             for held in task.auxiliaries:
                 prefix = f"{task.name}_{held.auxiliary.name}"
                 names += [f"{prefix}_loss", f"{prefix}_accuracy"]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(
+                f"two figures would be named {twice[0]!r}; give the task or the auxiliary another "
+                "name"
+            )
         return names
 
     # One task's loss -------------------------------------------------------------------------
@@ -136,7 +150,7 @@ class Trainer(BackendStep, keras.Model):
             logs[f"{task.name}_accuracy"] = _mean(ops.cast(right, logits.dtype), known)
             total = total + task.loss_weight * mean
         for held in task.auxiliaries:
-            shown, targets = held.auxiliary.transform(images, labels)
+            shown, targets = held.auxiliary.transform(images, labels, training)
             seen = features
             if held.auxiliary.transforms_images:
                 seen = task.extractor(shown, training=training)
@@ -150,40 +164,50 @@ class Trainer(BackendStep, keras.Model):
 
     # One round of all tasks ------------------------------------------------------------------
 
-    def train_round(self, data: Any, gradients: Callable[..., tuple[Any, Any, Any]]) -> dict:
+    def train_round(self, data: Any) -> dict:
         """Takes one step of each task in turn; called by the backend's `train_step`."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        sum_of_losses = 0.0
         for number, (name, task) in enumerate(self.tasks.items()):
             learnt = task.learnt_variables()
-            chosen = {id(v) for v in learnt}
-            others = [v for v in self.variables if id(v) not in chosen and not _is_metric(self, v)]
-            loss, logs, grads = gradients(
+            loss, logs, gradients = self.gradients(
                 lambda task=task, name=name: self._task_loss(
                     task, images[name], labels[name], True
                 ),
                 learnt,
-                others,
             )
-            self.optimizer.update(grads, learnt)
+            self.optimizer.update(gradients, learnt)
             self._note_non_finite(self._first_bad[number], loss)
             self._update_trackers(logs, 1.0)
-            sum_of_losses = sum_of_losses + loss
         self.optimizer.end_round()
-        self._loss_tracker.update_state(sum_of_losses)
         return self.get_metrics_result()
 
     def test_round(self, data: Any) -> dict:
         """Evaluates one minibatch of each task; called by the backend's `test_step`."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        sum_of_losses = 0.0
         for name, task in self.tasks.items():
-            loss, logs = self._task_loss(task, images[name], labels[name], training=False)
-            weight = ops.sum(weights[name])
-            self._update_trackers(logs, weight)
-            sum_of_losses = sum_of_losses + loss * ops.mean(weights[name])
-        self._loss_tracker.update_state(sum_of_losses)
+            _, logs = self._task_loss(task, images[name], labels[name], training=False)
+            self._update_trackers(logs, ops.sum(weights[name]))
         return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Returns every figure by name; `loss` is the weighted sum of all tasks' losses.
+
+        It is made from the tasks' means, which are right also where one set is longer than
+        another.
+        """
+        results = super().get_metrics_result()
+        parts = [
+            (task.loss_weight, f"{task.name}_loss")
+            for task in self.tasks.values()
+            if task.head is not None
+        ]
+        parts += [
+            (held.loss_weight, f"{task.name}_{held.auxiliary.name}_loss")
+            for task in self.tasks.values()
+            for held in task.auxiliaries
+        ]
+        results["loss"] = sum(weight * results[name] for weight, name in parts)
+        return results
 
     def _update_trackers(self, logs: dict[str, tuple[Any, Any]], weight: Any) -> None:
         for name, (value, share) in logs.items():
@@ -225,11 +249,19 @@ class Trainer(BackendStep, keras.Model):
             run_eagerly: see `keras.Model.compile`.
             steps_per_execution: rounds in one call of the compiled step.
             jit_compile: whether to use XLA; `"auto"` does where it is the faster one.
+
+        Raises:
+            ValueError: when a part computes in float16.
         """
         optimizer = keras.optimizers.get(optimizer)
+        if self._computes_in_float16():
+            raise ValueError(
+                "a part computes in float16, whose small gradients vanish without loss scaling; "
+                "use the policy 'mixed_bfloat16'"
+            )
         if not isinstance(optimizer, RoundOptimizer):
             optimizer = RoundOptimizer(optimizer)
-        optimizer.restore({a: v for part in self._addresses().values() for a, v in part.items()})
+        optimizer.restore(self._addresses())
         if jit_compile == "auto":
             jit_compile = self.default_jit_compile() and not run_eagerly
         super().compile(
@@ -241,17 +273,40 @@ class Trainer(BackendStep, keras.Model):
         )
         self._learnt_ids = None
 
+    def _computes_in_float16(self) -> bool:
+        layers = [layer for part in self.parts.values() for layer in part.layers]
+        return any(layer.compute_dtype == "float16" for layer in layers)
+
     def compile_from_config(self, config: dict[str, Any]) -> None:
         config = keras.saving.deserialize_keras_object(config)
         known = ("optimizer", "run_eagerly", "steps_per_execution", "jit_compile")
         self.compile(**{key: config[key] for key in known if key in config})
 
-    def _addresses(self) -> dict[str, dict[str, keras.Variable]]:
-        """Returns every variable by its part and its place in it, which outlive a reload."""
-        return {
-            name: {f"{name}/{i}": v for i, v in enumerate(part.weights)}
-            for name, part in self.parts.items()
-        }
+    def _addresses(self) -> dict[str, keras.Variable]:
+        """Returns every variable, once, by its part and its place in it, which outlive a reload."""
+        addresses: dict[str, keras.Variable] = {}
+        seen: set[int] = set()
+        for name, part in self.parts.items():
+            for i, variable in enumerate(part.weights):
+                if id(variable) not in seen:  # parts may share a layer
+                    seen.add(id(variable))
+                    addresses[f"{name}/{i}"] = variable
+        return addresses
+
+    def _updated_together(
+        self, learnt: dict[str, list[keras.Variable]]
+    ) -> list[dict[str, keras.Variable]]:
+        """Returns what is learnt: those variables of a part together that the same tasks learn."""
+        learners: dict[int, tuple[str, ...]] = {}
+        for name, variables in learnt.items():
+            for variable in variables:
+                learners[id(variable)] = (*learners.get(id(variable), ()), name)
+        groups: dict[tuple[str, ...], dict[str, keras.Variable]] = {}
+        for address, variable in self._addresses().items():
+            if id(variable) in learners:
+                key = (address.rpartition("/")[0], *learners[id(variable)])
+                groups.setdefault(key, {})[address] = variable
+        return list(groups.values())
 
     def make_train_function(self, force: bool = False) -> Any:
         """Compiles the step, and again whenever other variables are frozen than before."""
@@ -263,14 +318,7 @@ class Trainer(BackendStep, keras.Model):
         ids = [(name, [id(v) for v in variables]) for name, variables in learnt.items()]
         same = ids == self._learnt_ids
         if not same:
-            wanted = {id(v) for variables in learnt.values() for v in variables}
-            self.optimizer.track(
-                {
-                    part: chosen
-                    for part, addresses in self._addresses().items()
-                    if (chosen := {a: v for a, v in addresses.items() if id(v) in wanted})
-                }
-            )
+            self.optimizer.track(self._updated_together(learnt))
             self._learnt_ids = ids
         return super().make_train_function(force=force or not same)
 
@@ -322,18 +370,25 @@ class Trainer(BackendStep, keras.Model):
             if None in lengths:
                 raise ValueError("steps_per_epoch is needed: a task's data has no known length")
             steps_per_epoch = max(lengths)
-        sources = {
-            name: task_batches(x[name], batch_size, seed=self.seed + number)
-            for number, name in enumerate(self.tasks)
-        }
-        total = steps_per_epoch * max(epochs - initial_epoch, 1)
+        batches = JointBatches(
+            {
+                name: partial(task_batches, x[name], batch_size, self.seed + number)
+                for number, name in enumerate(self.tasks)
+            },
+            rounds=steps_per_epoch * max(epochs - initial_epoch, 1),
+            start=self.rounds,
+        )
         if validation_data is not None:
             validation_data = JointEvaluationBatches(validation_data, batch_size)
+        # Last, so that it sees the round that a callback such as BackupAndRestore went back to.
+        at_begin = keras.callbacks.LambdaCallback(
+            on_train_begin=lambda logs: batches.go_to(self.rounds)
+        )
         return super().fit(
-            JointBatches(sources, total, start=self.rounds),
+            batches,
             epochs=epochs,
             verbose=verbose,
-            callbacks=callbacks,
+            callbacks=[*_as_list(callbacks), at_begin],
             validation_data=validation_data,
             shuffle=False,
             initial_epoch=initial_epoch,
@@ -361,24 +416,42 @@ class Trainer(BackendStep, keras.Model):
 
         Args:
             x: images for every task, or a mapping from task names to images.
-            batch_size: as in Keras.
-            **kwargs: `verbose`, `steps` and `callbacks` as in Keras.
+            batch_size: at most so many images a minibatch; minibatches are near-equal in size,
+                as a last one of few images would be normalized by its own statistics.
+            **kwargs: `verbose` and `callbacks` as in Keras.
+
+        Raises:
+            ValueError: on images for what is not a task with a head.
         """
         if not isinstance(x, Mapping):
-            return super().predict(x, batch_size=batch_size, **kwargs)
+            x = dict.fromkeys((n for n, task in self.tasks.items() if task.head is not None), x)
+        unknown = set(x) - {n for n, task in self.tasks.items() if task.head is not None}
+        if unknown:
+            raise ValueError(
+                f"images for {sorted(unknown)}; expected tasks with a head among {list(self.tasks)}"
+            )
         outputs: dict[str, np.ndarray] = {}
         # One task at a time: their sets may differ in length.
         for name, images in x.items():
-            outputs |= super().predict({name: images}, batch_size=batch_size, **kwargs)
+            outputs |= super().predict(PredictionBatches(name, images, batch_size), **kwargs)
         return outputs
 
     def _check_data(self, data: Any) -> None:
+        """Raises a `ValueError` for data that are not the tasks', before anything is compiled."""
         if not isinstance(data, Mapping) or set(data) != set(self.tasks):
             received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise ValueError(
                 f"data for {received}; expected a mapping with one entry for each of the tasks "
                 f"{sorted(self.tasks)}"
             )
+        for name, task in self.tasks.items():
+            classes = None if task.head is None else task.head.output_shape[-1]
+            highest = highest_label(data[name])
+            if classes is not None and highest is not None and highest >= classes:
+                raise ValueError(
+                    f"label {highest} in the data of task {name!r}; expected -1 (none) to "
+                    f"{classes - 1}, as its head has {classes} outputs"
+                )
 
     # Saving ----------------------------------------------------------------------------------
 
@@ -446,6 +519,12 @@ class Trainer(BackendStep, keras.Model):
         return cls(tasks, seed=config["seed"], name=config["name"])
 
 
+def _as_list(callbacks: Any) -> list[keras.callbacks.Callback]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+
+
 def _in_float(logits: Any) -> Any:
     """Losses are computed in float32 at least, whatever the networks compute in."""
     return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
@@ -455,7 +534,3 @@ def _mean(values: Any, weights: Any) -> tuple[Any, Any]:
     """Returns the weighted mean (zero where no weight is) and the share of weight, for a metric."""
     total = ops.sum(weights)
     return ops.sum(values * weights) / ops.maximum(total, 1.0), ops.mean(weights)
-
-
-def _is_metric(trainer: keras.Model, variable: keras.Variable) -> bool:
-    return any(variable is v for v in trainer.metrics_variables)

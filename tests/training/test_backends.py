@@ -14,14 +14,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(tmp_path, floatx, rounds):
+def run(tmp_path, floatx, rounds, tasks):
     pytest.importorskip("jax")
     results = []
     for backend in ("tensorflow", "jax"):
         file = tmp_path / f"{backend}.npz"
         subprocess.run(
-            [sys.executable, "-m", "tests.training.rounds", floatx, str(rounds), str(file)],
-            env={**os.environ, "KERAS_BACKEND": backend},
+            [sys.executable, "-m", "tests.training.rounds", floatx, str(rounds), tasks, str(file)],
+            env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"},
             cwd=Path(__file__).parents[2],
             check=True,
             capture_output=True,
@@ -31,12 +31,12 @@ def run(tmp_path, floatx, rounds):
 
 
 def test_the_first_gradient_is_the_same(tmp_path):
-    one, other = run(tmp_path, "float32", 1)
+    one, other = run(tmp_path, "float32", 1, "a")
     difference = np.linalg.norm(one["moved"] - other["moved"]) / np.linalg.norm(one["moved"])
     assert np.linalg.norm(one["moved"]) > 0 and difference < 1e-4
 
 
 def test_the_losses_of_twenty_rounds_are_the_same_in_float64(tmp_path):
-    one, other = run(tmp_path, "float64", 20)
+    one, other = run(tmp_path, "float64", 20, "ab")
     assert one["losses"].shape[0] == 20
     np.testing.assert_allclose(one["losses"], other["losses"], rtol=1e-5)
