@@ -10,10 +10,10 @@ from pathlib import Path
 
 import keras
 
-from keras_compat.deployment.atomic import check_free, written_atomically
 from keras_compat.deployment.packages import require
 from keras_compat.deployment.processes import run_python
 from keras_compat.errors import InputError
+from keras_compat.files import check_free, written_atomically
 from keras_compat.layers import normalization_layers
 from keras_compat.networks import check_interface
 

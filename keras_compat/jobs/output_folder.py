@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.reporting.metrics import write_text
+from keras_compat.files import remove, replace, write_text
+from keras_compat.jobs.run_lock import RunLock
+from keras_compat.reporting.metrics import load_metrics
 
 FINISHED = "metrics.json"
 CONFIG = "config.json"
+LOCK = ".keras_compat.lock"
+MOVING = ".keras_compat.moving"
+INSIDE = "run.partial"
+
+RUN = "holds a finished run"
+ADVICE = "choose another with --output_dir"
 
 
 class OutputFolder:
-    """Collects a run's files beside their place, and puts them there in one step at the end.
+    """Collects a run's files beside their place, and puts them there at the end.
 
-    An interrupted run leaves `NAME.partial` and nothing that looks finished.
+    An interrupted run leaves `NAME.partial` and nothing that looks finished; the next run of the
+    same settings begins again there. Where the place is a folder that must stay the same one (an
+    empty folder that is there already, a mount point, the working directory, a folder whose
+    parent cannot be written), the files are collected in `NAME/run.partial` instead and moved up
+    at the end, `metrics.json` last.
 
     Args:
-        path: where the finished run is to be.
+        path: where the finished run is to be; links are followed.
         config: the run's settings; a partial folder of other settings is not touched.
         overwrite: whether a finished run, or a partial one of other settings, may be replaced.
+            Nothing but a run is ever replaced.
 
     Raises:
-        InputError: if the folder holds a finished run, files of another kind or an unfinished run
-            of other settings, or cannot be written.
+        InputError: if the folder holds a finished run, files of another kind, an unfinished run
+            of other settings or a run that is still going on, or cannot be written.
 
     Example:
 
@@ -43,59 +57,219 @@ class OutputFolder:
     def __init__(
         self, path: str | os.PathLike[str], config: Mapping[str, Any], overwrite: bool = False
     ):
-        self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        self._name = os.fspath(path)
         self._overwrite = overwrite
-        settings = json.loads(json.dumps(config))
-        self._check_finished()
-        self._check_partial(settings)
-        try:
-            if self.partial.exists():
-                shutil.rmtree(self.partial)
-            self.partial.mkdir(parents=True)
-            write_text(self.partial / CONFIG, json.dumps(settings, indent=2) + "\n")
-        except OSError as error:
-            raise InputError(
-                f"output folder {str(self.path)!r} cannot be written ({error.strerror}); "
-                "choose another with --output_dir"
-            ) from None
-
-    def _check_finished(self) -> None:
-        if not self.path.exists() or self._overwrite:
-            return
-        if not self.path.is_dir():
-            raise InputError(f"output folder {str(self.path)!r} is a file; choose another folder")
-        if (self.path / FINISHED).exists():
-            raise InputError(
-                f"output folder {str(self.path)!r} holds a finished run; choose another with "
-                "--output_dir, or replace it with --overwrite"
-            )
-        if any(self.path.iterdir()):
-            raise InputError(
-                f"output folder {str(self.path)!r} holds other files; choose another with "
-                "--output_dir"
-            )
-
-    def _check_partial(self, settings: Mapping[str, Any]) -> None:
-        known = self.partial / CONFIG
-        if self._overwrite or not known.is_file():
-            return
-        try:
-            same = json.loads(known.read_text(encoding="utf-8")) == settings
-        except ValueError:
-            same = False
-        if not same:
-            raise InputError(
-                f"{str(self.partial)!r} holds an unfinished run of another configuration; choose "
-                "another --output_dir, or replace it with --overwrite"
-            )
+        self._settings = json.loads(json.dumps(config))
+        with _one_line(f"output folder {self._name!r} cannot be written", ADVICE):
+            self.path = Path(os.path.realpath(self._name))
+            self._replaced = _mark(self.path) if overwrite and _is_run(self.path) else None
+            self._refuse_what_is_there()
+            self._begin_somewhere()
+            # Another run may have finished between the first look and the lock.
+            self._refuse_what_is_there()
 
     def finish(self) -> Path:
-        """Puts the files in their place, and returns it."""
-        replaced = self.path.with_name(self.path.name + ".replaced")
-        if self.path.exists():
-            self.path.rename(replaced)
-        self.partial.rename(self.path)
-        if replaced.exists():
-            shutil.rmtree(replaced)
+        """Puts the files in their place, and returns it.
+
+        Raises:
+            InputError: if the place was taken or became unusable during the run; the files stay
+                in the partial folder, which the message names.
+        """
+        where = f"the run is done, and its files are in {str(self.partial)!r}"
+        with _one_line(f"output folder {self._name!r} cannot be written", where):
+            found = self._obstacle()
+            if not found and not self._is_inside and _is_there(self.path / INSIDE):
+                found = "holds an unfinished run"
+            if found:
+                raise InputError(f"output folder {self._name!r} {found} by now; {where}")
+            if self._is_inside:
+                self._move_up()
+            elif self._replaced:
+                replace(self.partial, self.path)
+            else:
+                os.rename(self.partial, self.path)
+        # All is in its place now; what cannot be cleared away does no harm.
+        with suppress(OSError):
+            (self.path / LOCK).unlink(missing_ok=True)
+        self.release()
+        if self._is_inside:
+            with suppress(OSError):
+                remove(self.partial)
         return self.path
+
+    def release(self) -> None:
+        """Lets another run begin here; `finish` and the end of the process do so too."""
+        self._lock.release()
+
+    # The place ---------------------------------------------------------------------------------
+
+    def _refuse_what_is_there(self) -> None:
+        found = self._obstacle()
+        if found:
+            request = ", or replace it with --overwrite" if found == RUN else ""
+            raise InputError(f"output folder {self._name!r} {found}; {ADVICE}{request}")
+
+    def _obstacle(self) -> str | None:
+        """Returns what is at the place that must not be replaced."""
+        if not _is_there(self.path):
+            return None
+        if not self.path.is_dir():
+            return "is a file"
+        if _is_run(self.path):
+            # One that appeared during this run is not the one that was to be replaced.
+            return None if self._replaced == _mark(self.path) else RUN
+        return "holds other files" if _names(self.path) - self._left_inside() else None
+
+    def _left_inside(self) -> set[str]:
+        """What a killed run that collected its files inside the place left there."""
+        inside = self.path / INSIDE
+        if not inside.is_dir():
+            return set()
+        moving = _read_json(inside / MOVING) if (inside / LOCK).is_file() else None
+        listed = moving if isinstance(moving, list) else []
+        return {name for name in _names(self.path) if name == INSIDE or name in listed}
+
+    # The partial folder ------------------------------------------------------------------------
+
+    @property
+    def _is_inside(self) -> bool:
+        return self.partial.parent == self.path
+
+    def _begin_somewhere(self) -> None:
+        inside = self.path / INSIDE
+        exists = self.path.is_dir()
+        here = self.path == Path.cwd().resolve()
+        # Where another run may be at work inside, its lock is the one to ask.
+        if exists and (self._replaced is None or here or _is_there(inside)):
+            self._begin(inside)
+            return
+        try:
+            self._begin(self.path.with_name(self.path.name + ".partial"))
+        except OSError:
+            if not exists:
+                raise
+            self._begin(inside)
+            return
+        if exists and not _can_move(self.path, self.partial):
+            self.release()
+            remove(self.partial)
+            self._begin(inside)
+
+    def _begin(self, partial: Path) -> None:
+        """Makes the partial folder afresh and locks it; a foreign one is not touched."""
+        self.partial = partial
+        self._refuse_other_partial()
+        partial.mkdir(parents=True, exist_ok=True)
+        self._lock = RunLock(partial / LOCK)
+        if self._is_inside and self._replaced is None:
+            for name in self._left_inside() - {INSIDE}:
+                remove(self.path / name)
+        for name in _names(partial) - {LOCK}:
+            remove(partial / name)
+        # Not by a rename: a process killed here leaves only this file, which is recognized.
+        text = json.dumps(self._settings, indent=2) + "\n"
+        (partial / CONFIG).write_text(text, encoding="utf-8")
+
+    def _refuse_other_partial(self) -> None:
+        if not _is_there(self.partial):
+            return
+        name = str(self.partial)
+        names = _names(self.partial)
+        settings = _read_json(self.partial / CONFIG)
+        begun = settings is None and names <= {LOCK, CONFIG}
+        moved = names <= {LOCK, MOVING}
+        if settings == self._settings or moved or (begun and LOCK in names):
+            return
+        if settings is None or LOCK not in names:
+            raise InputError(
+                f"{name!r}, the place of unfinished files, holds others; move it away, or {ADVICE}"
+            )
+        if not self._overwrite:
+            raise InputError(
+                f"{name!r} holds an unfinished run of another configuration; {ADVICE}, or replace "
+                "it with --overwrite"
+            )
+
+    def _move_up(self) -> None:
+        """Moves the files from the partial folder inside the place up into it."""
+        old = _names(self.path) - {INSIDE}
+        new = _names(self.partial) - {LOCK, MOVING}
+        # A process killed below leaves this list, by which the next run clears up.
+        write_text(self.partial / MOVING, json.dumps(sorted(old | new)))
+        for name in sorted(old, key=lambda name: name != FINISHED):
+            remove(self.path / name)
+        config = (self.partial / CONFIG).read_text(encoding="utf-8")
+        moved = []
+        try:
+            # The partial folder keeps its config, to be known by.
+            write_text(self.path / CONFIG, config)
+            for name in sorted(new - {CONFIG}, key=lambda name: name == FINISHED):
+                os.rename(self.partial / name, self.path / name)
+                moved.append(name)
+        except BaseException:
+            for name in moved:
+                os.rename(self.path / name, self.partial / name)
+            remove(self.path / CONFIG)
+            raise
+
+
+@contextmanager
+def _one_line(what: str, advice: str) -> Iterator[None]:
+    """Turns what the file system and `os.path` raise into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{what} ({error.strerror or error}); {advice}") from None
+    except ValueError as error:
+        raise InputError(f"{what} ({error}); {advice}") from None
+
+
+def _is_there(path: Path) -> bool:
+    """Like `Path.exists`, which takes a name that is too long or in a loop for a free one."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a finished run of ours: it may be replaced if that is asked for."""
+    if not isinstance(_read_json(folder / CONFIG), dict):
+        return False
+    try:
+        load_metrics(folder / FINISHED)
+    except InputError:
+        return False
+    return True
+
+
+def _mark(folder: Path) -> tuple[int, ...]:
+    """What tells a finished run from one that took its place."""
+    found = (folder / FINISHED).stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _can_move(folder: Path, filled: Path) -> bool:
+    """Whether a folder can be renamed, without doing so: onto a filled one it never is.
+
+    The system looks at permissions, mount points and layers before it looks at what is there.
+    """
+    try:
+        os.rename(folder, filled)
+    except OSError as error:
+        return error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+    raise AssertionError(f"{folder} was renamed onto {filled}, which holds files")

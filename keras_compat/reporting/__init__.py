@@ -4,7 +4,7 @@ A report of one more app is one more file here and one line in `reports.py`.
 """
 
 from keras_compat.reporting.hardware import collect_hardware
-from keras_compat.reporting.metrics import load_metrics, write_metrics, write_text
+from keras_compat.reporting.metrics import load_metrics, write_metrics
 from keras_compat.reporting.records import (
     Record,
     Summary,
@@ -33,5 +33,4 @@ __all__ = [
     "summarise",
     "unique",
     "write_metrics",
-    "write_text",
 ]

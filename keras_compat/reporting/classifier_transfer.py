@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
+from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.metrics import write_text
 from keras_compat.reporting.records import Record, Summary, select, summarise, unique
 from keras_compat.reporting.table import MISSING, Table, percent
 

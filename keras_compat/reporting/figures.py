@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_compat.errors import missing_package
-from keras_compat.reporting.metrics import write_bytes
+from keras_compat.files import write_bytes
 from keras_compat.reporting.records import Summary
 
 # Okabe and Ito's palette, https://jfly.uni-koeln.de/color: its members also differ in lightness.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_compat.errors import InputError
+from keras_compat.files import write_text
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
 from keras_compat.reporting.versions import collect_versions
@@ -41,7 +41,7 @@ def write_metrics(
     """Writes a `metrics.json`, whole or not at all.
 
     Args:
-        path: the file; its folder must exist. A file that is there is replaced.
+        path: the file; the folders above are made. A file that is there is replaced.
         experiment: the app's name, such as `"classifier_transfer"`.
         config: every setting of the run.
         data: the fingerprint of each data set, under its name.
@@ -123,60 +123,6 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, AttributeError) as error:
         raise InputError(f"{path}: {error}; write the file again with its app") from None
     return metrics
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a text file, whole or not at all, also when the process dies meanwhile.
-
-    Args:
-        path: the file; its folder must exist. A file that is there is replaced.
-        text: its content, written as UTF-8.
-
-    Example:
-
-    >>> import tempfile, os
-    >>> folder = tempfile.mkdtemp()
-    >>> write_text(os.path.join(folder, "report.md"), "# Report")
-    >>> os.listdir(folder)
-    ['report.md']
-    """
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file, whole or not at all, also when the process dies meanwhile.
-
-    Args:
-        path: the file; its folder must exist. A file that is there is replaced.
-        content: its bytes.
-
-    Example:
-
-    >>> import tempfile, os
-    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
-    >>> write_bytes(path, b"png")
-    >>> os.path.getsize(path)
-    3
-    """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner may read.
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _to_json(metrics: Mapping[str, Any]) -> str:

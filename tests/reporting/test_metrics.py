@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 
 import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.reporting import load_metrics, make_record, write_metrics, write_text
+from keras_compat.reporting import load_metrics, make_record, write_metrics
 
 RECORDS = [make_record("accuracy", 0.1 + 0.2, extractor="resnet8", seed=s) for s in range(2)]
 
@@ -62,26 +61,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write(path, results=[{"metric": "accuracy", "value": float("nan")}])
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["metrics.json"]
-
-
-def test_a_replacement_that_fails_leaves_no_temporary_file(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="no space"):
-        write_text(tmp_path / "report.md", "text")
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
-def test_others_may_read_what_the_umask_allows(tmp_path):
-    before = os.umask(0o022)
-    try:
-        write_text(tmp_path / "report.md", "text")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "report.md").stat().st_mode) == 0o644
 
 
 def test_files_that_are_no_metrics_are_refused_in_one_line(tmp_path):

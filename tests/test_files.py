@@ -1,0 +1,115 @@
+"""A path holds the old content or the new, never half of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.files import check_free, remove, replace, write_text, written_atomically
+
+
+def write_folder(path, text):
+    path.mkdir()
+    (path / "a").write_text(text)
+
+
+def test_nothing_is_at_the_path_before_the_end(tmp_path):
+    target = tmp_path / "deep" / "file"
+    with written_atomically(target) as temporary:
+        temporary.write_text("x")
+        assert not target.exists()
+    assert [p.name for p in target.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_failure_keeps_the_old_content(tmp_path, kind):
+    target = tmp_path / "target"
+    if kind == "folder":
+        write_folder(target, "old")
+    else:
+        target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), written_atomically(target) as temporary:
+        write_folder(temporary, "half")
+        raise KeyboardInterrupt
+    with pytest.raises(FileNotFoundError), written_atomically(target):
+        pass
+    kept = target / "a" if kind == "folder" else target
+    assert kept.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    target = tmp_path / "target"
+    write_folder(target, "old")
+    (target / "gone").write_text("")
+    with written_atomically(target) as temporary:
+        write_folder(temporary, "new")
+    assert (target / "a").read_text() == "new"
+    assert not (target / "gone").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_an_existing_path_is_replaced_only_if_asked(tmp_path):
+    with pytest.raises(InputError, match="overwrite=True"):
+        check_free(tmp_path, overwrite=False)
+    check_free(tmp_path, overwrite=True)
+    check_free(tmp_path / "new", overwrite=False)
+
+
+def test_a_replacement_that_fails_leaves_the_old_one_and_no_temporary_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    write_folder(tmp_path / "folder", "old")
+    (tmp_path / "report.md").write_text("old")
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        write_text(tmp_path / "report.md", "text")
+    with (
+        pytest.raises(OSError, match="no space"),
+        written_atomically(tmp_path / "folder") as temporary,
+    ):
+        write_folder(temporary, "new")
+    assert (tmp_path / "report.md").read_text() == "old"
+    assert (tmp_path / "folder" / "a").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["folder", "report.md"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_others_may_read_what_the_umask_allows(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_text(tmp_path / "report.md", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "report.md").stat().st_mode) == 0o644
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    name = "n" * 255
+    write_text(tmp_path / name, "text")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_what_is_replaced_and_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    write_folder(tmp_path / "old", "old")
+    write_folder(tmp_path / "new", "new")
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", denied)
+    with pytest.warns(UserWarning, match="was replaced and cannot be removed"):
+        replace(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old" / "a").read_text() == "new"
+
+
+def test_of_a_link_only_the_link_is_removed(tmp_path):
+    write_folder(tmp_path / "folder", "kept")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    remove(tmp_path / "link")
+    assert os.listdir(tmp_path) == ["folder"]
+    assert (tmp_path / "folder" / "a").read_text() == "kept"
