@@ -44,7 +44,16 @@ def make_parser() -> argparse.ArgumentParser:
         "--download", action="store_true", default=None, help="let TensorFlow Datasets download"
     )
     flags.add_argument("--image_size", type=int, help="pixels a side that all images become")
+    flags.add_argument("--channels", type=int, help="1: grey, 3: colour; default: as the data are")
     flags.add_argument("--initial_classes", help="a count, or names with commas between them")
+    flags.add_argument(
+        "--aliases", help="other names of classes, NAME=CLASS with commas between: kitten=cat,..."
+    )
+    flags.add_argument(
+        "--memory_limit_gib",
+        type=float,
+        help="TensorFlow Datasets sets of more pixels are read as they are needed (4)",
+    )
     flags.add_argument("--recalibration_images", type=int, help="set aside, used without labels")
     flags.add_argument("--augment", action=argparse.BooleanOptionalAction, default=None)
     flags = parser.add_argument_group("networks")
@@ -70,7 +79,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--maintain", help="extractor, rotation (Appendix B.7) or extractor,rotation"
     )
     flags.add_argument("--upper_bounds", help="none, original or all")
-    flags.add_argument("--export", action=argparse.BooleanOptionalAction, default=None)
+    flags.add_argument(
+        "--export",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="files for servers and phones; default: where the packages for it are installed",
+    )
     for stage, what in (
         ("joint", "the first stage"),
         ("update", "the new head"),
@@ -96,6 +110,8 @@ def configure(flags: argparse.Namespace) -> Config:
         "data_dir",
         "download",
         "image_size",
+        "channels",
+        "memory_limit_gib",
         "initial_classes",
         "recalibration_images",
         "augment",
@@ -114,7 +130,11 @@ def configure(flags: argparse.Namespace) -> Config:
     if flags.maintain is not None:
         changes["maintain"] = tuple(flags.maintain.split(","))
     if flags.extractors is not None:
-        changes["extractors"] = _extractors(flags.extractors)
+        words = flags.extractors.split()
+        changes["extractors"] = _pairs(words, "extractor", "NAME=ARCHITECTURE[@SPLIT]")
+    if flags.aliases is not None:
+        words = [word.strip() for word in flags.aliases.split(",")]
+        changes["aliases"] = _pairs(words, "alias", "NAME=CLASS")
     for stage in ("joint", "update", "bound"):
         changes[stage] = _stage(getattr(config, stage), flags, stage)
     return replace(config, **changes)
@@ -135,22 +155,21 @@ def _stage(training: Any, flags: argparse.Namespace, stage: str) -> Any:
     return replace(training, **changes)
 
 
-def _extractors(text: str) -> dict[str, str]:
-    extractors: dict[str, str] = {}
-    for entry in text.split():
-        name, equals, architecture = entry.partition("=")
-        if not equals or not architecture or name in extractors:
-            raise InputError(
-                f"extractor {entry!r}; expected NAME=ARCHITECTURE[@SPLIT], each name once"
-            )
-        extractors[name] = architecture
-    return extractors
+def _pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not name or not value or name in pairs:
+            raise InputError(f"{kind} {word!r}; expected {form}, each name once")
+        pairs[name] = value
+    return pairs
 
 
 def run(arguments: Sequence[str]) -> None:
     """Reads the flags and runs the job."""
     flags = make_parser().parse_args(arguments)
     config = configure(flags)
+    command_line.choose_backend()
     with command_line.quiet_start():
         from keras_compat.jobs.classifier_transfer import job
     data = config.dataset.replace("/", "_").replace(":", "_")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 from absl.flags import argparse_flags
 
-from keras_compat.errors import InputError
+from keras_compat.errors import InputError, missing_package, unknown_name
+
+BACKENDS = ("tensorflow", "jax")
 
 
 def parser(description: str, epilog: str = "") -> argparse.ArgumentParser:
@@ -44,26 +48,55 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
         sys.exit(130)
 
 
+def choose_backend() -> None:
+    """Makes Keras use a backend that is installed; to be called before Keras is imported.
+
+    The environment variable `KERAS_BACKEND` is obeyed. The setting in `keras.json` is a wish:
+    Keras writes "tensorflow" there by itself, on being imported for the first time.
+
+    Raises:
+        InputError: if the backend that was named is unknown or not installed, or none is.
+    """
+    named = os.environ.get("KERAS_BACKEND")
+    backend = named or _configured_backend()
+    if backend not in BACKENDS:
+        raise unknown_name("Keras backend", backend, BACKENDS)
+    if _installed(backend):
+        return
+    if named:
+        raise missing_package(backend, f"KERAS_BACKEND={named}", backend)
+    others = [other for other in BACKENDS if _installed(other)]
+    if not others:
+        raise missing_package(backend, "Keras (with no backend installed)", backend)
+    os.environ["KERAS_BACKEND"] = others[0]
+    print(f"{backend} is not installed: Keras runs on {others[0]}", flush=True)
+
+
+def _configured_backend() -> str:
+    folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    try:
+        return json.loads((folder / "keras.json").read_text(encoding="utf-8"))["backend"]
+    # No such file, or none that Keras would read.
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:  # hidden on purpose, by a finder
+        return False
+
+
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hides what TensorFlow's libraries print on being loaded, before they can be told not to.
+    """Hides what libraries print on being loaded; if that fails, what they printed is shown."""
+    from keras_compat.data.side_tensorflow import silent_loading
 
-    They write to the process's standard error directly, so that is where it is caught. If the
-    start fails, what they wrote is shown.
-    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # It warns of each new function; a run has one for every network, which is as it should be.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            noise.seek(0)
-            os.write(kept, noise.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    # On a new machine it tells that it looks for fonts.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with silent_loading():
+        yield

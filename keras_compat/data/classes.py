@@ -62,13 +62,16 @@ def match_classes(
     return sorted(pairs.items())
 
 
-def parse_classes(text: str, class_names: Sequence[str]) -> tuple[int, ...]:
+def parse_classes(
+    text: str, class_names: Sequence[str], aliases: Mapping[str, str] | None = None
+) -> tuple[int, ...]:
     """Reads which classes a flag asks for.
 
     Args:
         text: a count (`"5"`: the first five classes), or names or indices with commas between
             (`"cat,dog"`, `"3,5"`). A word that is a name is never read as an index.
         class_names: the name of class 0, 1, ...
+        aliases: more aliases, as for `match_classes`.
 
     Returns:
         The class indices in the order given.
@@ -82,6 +85,8 @@ def parse_classes(text: str, class_names: Sequence[str]) -> tuple[int, ...]:
     >>> names = ["cat", "dog", "frog"]
     >>> parse_classes("2", names), parse_classes("frog,cat", names)
     ((0, 1), (2, 0))
+    >>> parse_classes("kitten,dog", names, aliases={"kitten": "cat"})
+    (0, 1)
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     if len(words) == 1 and words[0].lstrip("+-").isdecimal():
@@ -92,7 +97,7 @@ def parse_classes(text: str, class_names: Sequence[str]) -> tuple[int, ...]:
                 "as many as the data set has"
             )
         return tuple(range(count))
-    classes = tuple(_class_index(word, class_names) for word in words)
+    classes = tuple(_class_index(word, class_names, aliases) for word in words)
     twice = [word for word, c in zip(words, classes, strict=True) if classes.count(c) > 1]
     if twice:
         raise InputError(f"classes {text!r} name {twice[0]!r} twice; expected each once")
@@ -112,10 +117,10 @@ def look_like_photographs(class_names: Sequence[str], colour: bool) -> bool:
     return colour and not all(len(name) <= 1 or name.isdecimal() for name in class_names)
 
 
-def _class_index(word: str, class_names: Sequence[str]) -> int:
+def _class_index(word: str, class_names: Sequence[str], aliases: Mapping[str, str] | None) -> int:
     if word in class_names:
         return list(class_names).index(word)
-    matched = match_classes([word], class_names)
+    matched = match_classes([word], class_names, aliases)
     if matched:
         return matched[0][1]
     if word.isdecimal() and int(word) < len(class_names):

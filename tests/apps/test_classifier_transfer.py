@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from apps import classifier_transfer
+from apps import classifier_transfer, command_line
 from keras_compat.errors import InputError
-from keras_compat.reporting import load_metrics
+from keras_compat.reporting import load_metrics, select
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -30,10 +31,32 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A whole run, of both variants, with files for servers and phones."""
+    """A whole run, of both variants and both bounds, with files for servers and phones."""
     place = tmp_path_factory.mktemp("app") / "run"
-    classifier_transfer.run([*TINY, "--maintain=extractor,rotation", f"--output_dir={place}"])
+    flags = ["--maintain=rotation,extractor", "--upper_bounds=all", f"--output_dir={place}"]
+    classifier_transfer.run([*TINY, *flags])
     return place
+
+
+def app(*flags, env=None):
+    return subprocess.run(
+        [sys.executable, "-m", "apps.classifier_transfer", *flags],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def two_seeds(tmp_path_factory):
+    """A run of two seeds as a user starts it, and what it printed."""
+    place = tmp_path_factory.mktemp("seeds") / "run"
+    flags = ["--maintain=rotation", "--upper_bounds=none", "--no-export", "--seeds=2"]
+    done = app(*TINY, *flags, f"--output_dir={place}")
+    assert done.returncode == 0, done.stderr
+    return place, done
 
 
 def test_a_run_leaves_all_that_it_should(finished):
@@ -64,9 +87,9 @@ def test_metrics_say_what_was_measured_and_where(finished):
     assert metrics["experiment"] == "classifier_transfer"
     assert metrics["config"]["joint"]["rounds"] == 3
     assert metrics["data"]["digits"]["train"]["sha256"]
-    assert {"initial", "update_extractor", "update_rotation", "bound_original"} <= set(
-        metrics["durations_s"]
-    )
+    assert metrics["config"]["export"] is True
+    phases = ("initial", "update_extractor", "update_rotation", "bound_original", "bound_changed")
+    assert set(phases) <= set(metrics["durations_s"])
     records = metrics["results"]
 
     def values(**keys):
@@ -75,7 +98,11 @@ def test_metrics_say_what_was_measured_and_where(finished):
     for variant in ("frozen_extractor", "frozen_rotation"):
         assert len(values(metric="recombination_accuracy", variant=variant, extractor="phone")) == 1
         assert len(values(metric="reference_accuracy", variant=variant, extractor="server")) == 1
-    assert len(values(metric="upper_bound", architecture="original")) == 2
+        assert len(values(metric="accuracy", variant=variant, statistics="moving")) == (
+            6 if variant == "frozen_rotation" else 2
+        )
+    for architecture in ("original", "changed"):
+        assert len(values(metric="upper_bound", architecture=architecture)) == 2
     assert values(metric="chance") == [0.1]
     assert values(metric="lower_bound")[0] == pytest.approx(0.5, abs=0.02)
     for subset in ("all", "old", "new"):
@@ -93,6 +120,7 @@ def test_files_from_disk_answer_as_keras_does(finished):
         if r["metric"] == "accuracy"
         and r.get("statistics") == "moving"
         and r.get("runtime") == "keras"
+        and r["variant"] == "frozen_rotation"
     }
     for runtime in ("saved_model", "litert"):
         for name in ("server", "phone"):
@@ -101,8 +129,11 @@ def test_files_from_disk_answer_as_keras_does(finished):
                 for r in records
                 if r.get("runtime") == runtime and r.get("extractor") == name
             }
+            variants = {r["variant"] for r in records if r.get("runtime") == runtime}
+            assert variants == {"frozen_rotation"}  # the first that was asked for
             assert abs(found["accuracy"] - keras_accuracy[name]) <= 0.005
             assert found["max_logit_difference"] < 1e-3
+            assert found["accuracy_difference"] <= 0.005
 
 
 def test_components_load_and_recombine(finished):
@@ -113,6 +144,40 @@ def test_components_load_and_recombine(finished):
     head = keras.saving.load_model(parts / "head_updated_frozen_extractor.keras")
     logits = recombine(extractor, head)(np.zeros((2, 8, 8, 1), "float32"))
     assert tuple(logits.shape) == (2, 10)
+
+
+def test_the_same_seed_gives_the_same_figures_in_another_process(finished, two_seeds):
+    one, other = (load_metrics(p / "metrics.json")["results"] for p in (finished, two_seeds[0]))
+    compared = 0
+    for record in select(other, seed=0):
+        keys = {key: value for key, value in record.items() if key != "value"}
+        assert record in select(one, **keys), record
+        compared += 1
+    # Initial, and with the new head: headline, three subsets and moving statistics, of two.
+    assert compared == 2 + 2 + 2 * (1 + 3 + 1)
+
+
+def test_two_seeds_are_two_runs(two_seeds):
+    records = load_metrics(two_seeds[0] / "metrics.json")["results"]
+    found = select(records, metric="accuracy", extractor="phone", stage="updated", subset="all")
+    assert [r["seed"] for r in found] == [0, 0, 1, 1]
+    assert len({r["value"] for r in found}) > 1
+    report = (two_seeds[0] / "report.md").read_text()
+    assert "standard deviation over 2 seeds" in report
+    assert not (two_seeds[0] / "export").exists()
+
+
+def test_the_terminal_shows_phases_bars_and_where_all_lies(two_seeds):
+    place, done = two_seeds
+    assert done.stderr == ""
+    phases = re.findall(r"^\[(\d+)/(\d+)\] \w+", done.stdout, re.MULTILINE)
+    assert phases == [(str(number), "8") for number in range(1, 9)]
+    for seed in (0, 1):
+        assert f"(seed {seed})" in done.stdout
+    bars = re.findall(r"3/3.*loss: \d.*accuracy: \d", done.stdout)
+    assert len(bars) == 4
+    assert done.stdout.endswith(f"Everything is in {place}/\n")
+    assert "phone" in done.stdout.split("[8/8]")[1]
 
 
 def test_a_finished_run_is_not_overwritten(finished):
@@ -139,25 +204,25 @@ def test_a_finished_run_is_not_overwritten(finished):
         (["--initial_classes=11"], "11"),
         (["--interface_channels=0"], r"\(.*\).*\(.*\)"),
         (["--joint_rounds=0"], "rounds is 0"),
+        (["--batch_size=0"], "batch_size is 0"),
+        (["--update_learning_rate=inf"], "learning_rate is inf"),
+        (["--seed=-1"], "seed is -1"),
+        (["--maintain=extractor,extractor"], "each once"),
+        (["--aliases=kitten"], "alias 'kitten'; expected NAME=CLASS"),
+        (["--channels=2"], "channels is 2"),
+        (["--memory_limit_gib=-1"], "memory_limit_gib is -1"),
         (["--dataset=cifar10", "--data_dir=/nowhere"], "--download|tfds build"),
     ],
 )
-def test_bad_input_is_said_before_training(flags, message, tmp_path):
-    with pytest.raises(InputError, match=message) as caught:
-        classifier_transfer.run([*flags, f"--output_dir={tmp_path / 'run'}"])
-    assert "\n" not in str(caught.value)
+def test_bad_input_is_one_line_before_training(flags, message, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["app", *flags, f"--output_dir={tmp_path / 'run'}"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(classifier_transfer.run)
+    assert ended.value.code == 2
+    printed = capfd.readouterr().err
+    assert printed.startswith("error: ") and printed.count("\n") == 1
+    assert re.search(message, printed)
     assert list(tmp_path.iterdir()) == []
-
-
-def app(*flags, env=None):
-    return subprocess.run(
-        [sys.executable, "-m", "apps.classifier_transfer", *flags],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_bad_input_ends_with_code_2_one_line_and_no_traceback(tmp_path):
@@ -202,14 +267,25 @@ command_line.main(classifier_transfer.run)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="what JAX does without TensorFlow")
-def test_the_job_runs_on_jax_without_tensorflow(tmp_path):
+def test_the_job_runs_with_jax_alone(tmp_path):
     place = tmp_path / "run"
-    flags = [*TINY, "--upper_bounds=none", f"--output_dir={place}"]
+    flags = [*TINY, "--upper_bounds=none", "--maintain=extractor", f"--output_dir={place}"]
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, *flags]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    env = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    how = {
+        "cwd": ROOT,
+        "env": {**env, "KERAS_HOME": str(tmp_path / "keras")},
+        "capture_output": True,
+        "text": True,
+        "timeout": 300,
+    }
+    refused = subprocess.run([*command, "--export"], **how)
     assert refused.returncode == 2 and "keras_compat[tensorflow]" in refused.stderr
-    done = subprocess.run(
-        [*command, "--no-export"], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run(command, **how)
     assert done.returncode == 0, done.stderr
-    assert json.loads((place / "metrics.json").read_text())["versions"]["backend"] == "jax"
+    assert done.stderr == ""
+    assert "tensorflow is not installed: Keras runs on jax" in done.stdout
+    assert "files for servers and phones are left out: they need tensorflow" in done.stdout
+    assert "logs are left out" in done.stdout
+    metrics = json.loads((place / "metrics.json").read_text())
+    assert metrics["versions"]["backend"] == "jax" and metrics["config"]["export"] is False

@@ -48,6 +48,11 @@ def test_a_number_that_is_a_name_is_the_name():
     assert parse_classes("2,1", ["1", "2", "3"]) == (1, 0)
 
 
+def test_more_names_stand_for_classes():
+    aliases = {"kitten": "cat", "Hauler": "lorry"}
+    assert parse_classes("kitten,hauler", CIFAR10, aliases) == (3, 9)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

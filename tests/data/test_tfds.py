@@ -20,46 +20,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 from keras_compat import data
 from keras_compat.data.images import conform
 from keras_compat.errors import InputError
-
-NAMES = ("cat", "dog", "emu")
-
-
-def picture(number: int, shape: tuple[int, int, int] = (12, 10, 3)) -> np.ndarray:
-    image = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
-    image[0, 0, 0] = number
-    return image
-
-
-def examples(count: int, first: int = 0, shape=(12, 10, 3), label=lambda i: i % 3) -> list[dict]:
-    return [
-        {"name": f"{i}", "image": picture(first + i, shape), "label": label(i)}
-        for i in range(count)
-    ]
-
-
-def prepare(folder: Path, name: str, splits: dict[str, list[dict]], **changes) -> None:
-    """Writes `folder/name/1.0.0` with TFDS' own writer."""
-    features = {
-        "name": tfds.features.Text(),
-        "image": tfds.features.Image(shape=(12, 10, 3)),
-        "label": tfds.features.ClassLabel(names=NAMES),
-        **changes,
-    }
-    features = tfds.features.FeaturesDict({k: v for k, v in features.items() if v is not None})
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name=name,
-        version="1.0.0",
-        features=features,
-        split_datasets={
-            split: [
-                (key, {k: v for k, v in row.items() if k in features})
-                for key, row in enumerate(rows)
-            ]
-            for split, rows in splits.items()
-        },
-        data_dir=folder,
-        disable_shuffling=False,
-    )
+from tests.data.tiny_tfds import NAMES, examples, picture, prepare
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +98,16 @@ def test_streamed_minibatches(data_dir: Path):
     np.testing.assert_array_equal(images[72:], again)
     other, _ = drawn(train.batches(8, seed=2), 19)
     assert not np.array_equal(images, other)
+
+
+def test_streamed_minibatches_do_not_depend_on_the_global_seed(data_dir: Path):
+    train = data.load("pets", data_dir=data_dir, memory_limit_bytes=100).train
+    found = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        found.append(drawn(train.batches(8, seed=0), 9)[0])
+    np.testing.assert_array_equal(*found)
+    assert not np.array_equal(found[0][:60], train.images)
 
 
 def test_fit_takes_a_stream(data_dir: Path):

@@ -15,6 +15,13 @@ from keras_compat.jobs.classifier_transfer.stages import make_optimizer
         ({"extractors": {"wide_resnet": "resnet8", "a-b": "resnet8"}}, "extractor name 'a-b'"),
         ({"maintain": ("nothing",)}, "unknown value of maintain"),
         ({"maintain": ("rotation",), "rotation": False}, "needs the rotation head"),
+        ({"maintain": ("extractor", "extractor")}, "maintain is 'extractor,extractor'.*once"),
+        ({"maintain": ()}, "expected one or both"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32 - 1000}, "seed is 4294966296"),
+        ({"seed": 3_999_999, "seeds": 2}, "expected 0 to 3,999,998 for 2 seeds"),
+        ({"memory_limit_gib": -1.0}, "memory_limit_gib is -1"),
+        ({"memory_limit_gib": float("nan")}, "memory_limit_gib is nan"),
         ({"upper_bounds": "some"}, "unknown value of upper_bounds"),
         ({"seeds": 0}, "seeds is 0"),
         ({"interface_channels": -1}, "interface_channels is -1"),
@@ -25,13 +32,20 @@ def test_what_does_not_fit_is_said(changes, message):
         replace(PRESETS["demo"], **changes)
 
 
-def test_trainings_that_cannot_be_are_said():
-    with pytest.raises(InputError, match="rounds is 0"):
-        Training(rounds=0)
-    with pytest.raises(InputError, match="unknown schedule 'cosinus'"):
-        Training(rounds=1, schedule="cosinus")
-    with pytest.raises(InputError, match="unknown optimizer"):
-        Training(rounds=1, optimizer="lamb")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rounds": 0}, "rounds is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; expected a finite number"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"schedule": "cosinus"}, "unknown schedule 'cosinus'"),
+        ({"optimizer": "lamb"}, "unknown optimizer"),
+    ],
+)
+def test_trainings_that_cannot_be_are_said(changes, message):
+    with pytest.raises(InputError, match=message):
+        Training(**{"rounds": 1, **changes})
 
 
 def test_unknown_presets_are_said_with_the_nearest():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.classifier_transfer.preparation import load_dataset, prepare
+from keras_compat.jobs.classifier_transfer.preparation import load_dataset, prepare, read
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
 
 CONFIG = replace(PRESETS["demo"], initial_classes="7,1,3", recalibration_images=60)
@@ -51,3 +51,54 @@ def test_what_does_not_fit_is_said(changes, message):
     config = replace(CONFIG, **changes)
     with pytest.raises(InputError, match=message):
         prepare(config, load_dataset(config), seed=0)
+
+
+def five_classes(folder, train, test, **changes):
+    """Returns the settings for a file that names five classes."""
+    random = np.random.default_rng(0)
+    np.savez(
+        folder / "pets.npz",
+        x_train=random.integers(0, 256, (len(train), 8, 8, 1), "uint8"),
+        y_train=np.array(train),
+        x_test=random.integers(0, 256, (len(test), 8, 8, 1), "uint8"),
+        y_test=np.array(test),
+        classes=np.array(["ant", "bee", "cat", "dog", "emu"]),
+    )
+    changes = {"initial_classes": "2", "recalibration_images": 10, **changes}
+    return replace(CONFIG, dataset=f"npz:{folder / 'pets.npz'}", **changes)
+
+
+def test_classes_without_images_are_said(tmp_path):
+    config = five_classes(tmp_path, [0, 1, 2] * 20, [0, 1, 2] * 5)
+    with pytest.raises(InputError, match="no training images of 'dog', 'emu'; expected some"):
+        prepare(config, load_dataset(config), seed=0)
+
+
+def test_classes_whose_only_images_are_set_aside_are_said(tmp_path):
+    labels = [0, 1, 2, 3] * 10 + [4]
+    config = five_classes(tmp_path, labels, [0, 1, 2, 3, 4], recalibration_images=18)
+    with pytest.raises(InputError, match="beside those for recalibration of 'emu'"):
+        prepare(config, load_dataset(config), seed=0)
+
+
+def test_a_name_of_the_users_own_stands_for_a_class(tmp_path):
+    labels = [0, 1, 2, 3, 4] * 10
+    config = five_classes(
+        tmp_path, labels, labels, initial_classes="kitten,bee", aliases={"kitten": "cat"}
+    )
+    assert prepare(config, load_dataset(config), 0).dataset.class_names[:2] == ("cat", "bee")
+
+
+def test_grey_images_become_colour_on_request():
+    config = replace(CONFIG, channels=3)
+    assert load_dataset(config).image_shape == (16, 16, 3)
+
+
+def test_read_gives_every_image_with_its_label():
+    test = load_dataset(CONFIG).test
+    images, labels = read(test)
+    pairs = {(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)}
+    assert pairs == {
+        (image.tobytes(), int(label)) for image, label in zip(test.images, test.labels, strict=True)
+    }
+    assert len(images) == len(test)

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.images import conform
 from keras_compat.data.options import LoadOptions, sources
+from keras_compat.data.side_tensorflow import import_tensorflow, silent_loading
 from keras_compat.data.splits import stratified_split
 from keras_compat.data.streaming import StreamedExamples
 from keras_compat.errors import InputError, missing_package, unknown_name
@@ -177,20 +177,15 @@ def _in_memory(stream: TfdsStream, places: np.ndarray, labels: np.ndarray) -> Ex
 def _import_tfds(spec: str) -> ModuleType:
     name = re.split("[:/]", spec)[0]
     try:
-        with _quiet(), _no_stderr():
-            import keras
-            import tensorflow as tf
-            import tensorflow_datasets as tfds
+        with _quiet():
+            import_tensorflow()
+            with silent_loading():
+                import tensorflow_datasets as tfds
     except ImportError as error:
         missing = missing_package(
             error.name or "tensorflow_datasets", f"the data set {name!r} (TFDS)", "tensorflow"
         )
         raise InputError(f"{missing}; data sets without it: {', '.join(sources)}") from error
-    if keras.backend.backend() != "tensorflow":
-        # TensorFlow only reads files here; it would take the GPU's memory from the backend. Once
-        # it is in use elsewhere it cannot be told so.
-        with contextlib.suppress(RuntimeError):
-            tf.config.set_visible_devices([], "GPU")
     return tfds
 
 
@@ -208,20 +203,6 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Sends the process's stderr nowhere: TensorFlow's libraries greet there as they load."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:

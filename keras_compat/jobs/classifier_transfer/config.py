@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
 
 MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
 SCHEDULES = ("steps", "cosine")
+# Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
+MAX_SEED = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("rounds", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} is {getattr(self, name)}; expected more than 0")
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}; expected a finite number above 0"
+                )
         if self.schedule not in SCHEDULES:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
         if self.optimizer not in ("adam", "sgd"):
@@ -52,6 +57,8 @@ class Config:
         dataset: a spec string, see `keras_compat.data.load`.
         image_size: of the images that the networks see; `None` keeps the data set's.
         initial_classes: a count or names; the classes of the first stage.
+        aliases: other names of classes, for `initial_classes`: each a name to the name it stands
+            for.
         extractors: architecture with split point by the name of the network.
         head: the architecture with split point whose later blocks are the shared head.
         reference: the network on whose extractor the new head is trained.
@@ -66,11 +73,14 @@ class Config:
             changed architecture), or `"none"`.
         augment: whether training images are augmented.
         recalibration_images: taken out of the training images, and used without labels.
-        export: whether SavedModels and LiteRT files are written and evaluated.
+        export: whether SavedModels and LiteRT files are written and evaluated; `None` for where
+            the packages that they need are installed.
         seeds: how many runs, with seeds `seed`, `seed + 1`, ...
         seed: of the first run.
         data_dir: where TensorFlow Datasets keeps its data.
         download: whether it may download.
+        channels: 1 makes images grey, 3 makes them colour; `None` keeps the data set's.
+        memory_limit_gib: a TensorFlow Datasets set of more pixels is read as it is needed.
     """
 
     preset: str
@@ -89,11 +99,14 @@ class Config:
     upper_bounds: str = "original"
     augment: bool = True
     recalibration_images: int = 512
-    export: bool = True
+    export: bool | None = None
     seeds: int = 1
     seed: int = 0
     data_dir: str | None = None
     download: bool = False
+    channels: int | None = None
+    memory_limit_gib: float = 4.0
+    aliases: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reference not in self.extractors:
@@ -104,6 +117,11 @@ class Config:
         for what in self.maintain:
             if what not in MAINTAIN:
                 raise unknown_name("value of maintain", what, MAINTAIN)
+        if not self.maintain or len(set(self.maintain)) < len(self.maintain):
+            raise InputError(
+                f"maintain is {','.join(self.maintain)!r}; expected one or both of "
+                f"{', '.join(MAINTAIN)}, each once"
+            )
         if "rotation" in self.maintain and not self.rotation:
             raise InputError(
                 "maintain=rotation needs the rotation head of the first stage; "
@@ -116,3 +134,10 @@ class Config:
         for name in ("seeds", "recalibration_images"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0 <= self.seed <= MAX_SEED - self.seeds:
+            raise InputError(
+                f"seed is {self.seed}; expected 0 to {MAX_SEED - self.seeds:,} for "
+                f"{self.seeds} seeds"
+            )
+        if not 0 <= self.memory_limit_gib < math.inf:
+            raise InputError(f"memory_limit_gib is {self.memory_limit_gib}; expected 0 or more")

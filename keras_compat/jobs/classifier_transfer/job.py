@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_compat import evaluation
-from keras_compat.data import Examples
+from keras_compat.data import Examples, StreamedExamples
+from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.deployment.packages import installed, require
+from keras_compat.errors import InputError
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.config import Config
-from keras_compat.jobs.classifier_transfer.preparation import Prepared, load_dataset, prepare
+from keras_compat.jobs.classifier_transfer.preparation import (
+    Prepared,
+    load_dataset,
+    prepare,
+    read,
+)
 from keras_compat.jobs.classifier_transfer.stages import Parts, Stages, check
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
@@ -25,7 +33,6 @@ from keras_compat.reporting.classifier_transfer import terminal_text, write_repo
 from keras_compat.reporting.hardware import peak_memory_gib
 
 VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
-EVALUATION_BATCH = 500
 
 
 def run(
@@ -52,19 +59,40 @@ def run(
 
 class _Job:
     def __init__(self, config: Config, output_dir: str | os.PathLike[str], overwrite: bool):
-        self.config = config
         self.begin = time.perf_counter()
+        left_out = shipping.missing_packages() if config.export is not False else []
+        if config.export:
+            for package in left_out:
+                require(package, "export (leave it out with --no-export)")
+        self.config = config = replace(config, export=config.export is not False and not left_out)
         bounds = {"none": 0, "original": 1, "all": 2}[config.upper_bounds]
         per_seed = 1 + len(config.maintain) + bounds + 1
         self.terminal = Terminal(1 + config.seeds * per_seed + 2 * config.export + 1)
+        # Before the data, which may have to be downloaded.
+        self.folder = OutputFolder(output_dir, asdict(config), overwrite)
+        try:
+            self._read_data()
+        except InputError:
+            shutil.rmtree(self.folder.partial)
+            raise
+        without = _missing_for_logs()
+        for what, packages in (("files for servers and phones", left_out), ("logs", without)):
+            if packages:
+                self.terminal.line(
+                    f"{what} are left out: they need {' and '.join(packages)}, which come with: "
+                    "pip install 'keras_compat[tensorflow]'"
+                )
+        self.logs = not without
+        if self.logs:
+            # Keras writes TensorBoard's files through TensorFlow, on any backend.
+            import_tensorflow()
+
+    def _read_data(self) -> None:
+        config = self.config
         self.terminal.phase(f"Reading {config.dataset}")
-        if config.export:
-            for package in ("tensorflow", "ai_edge_litert"):
-                require(package, "export (leave it out with --no-export)")
         self.all_data = load_dataset(config)
         prepared = prepare(config, self.all_data, config.seed)
         check(config, prepared.dataset)
-        self.folder = OutputFolder(output_dir, asdict(config), overwrite)
         self.record = Run("classifier_transfer", asdict(config), dataset=prepared.dataset.name)
         self.record.data[prepared.dataset.name] = prepared.dataset.fingerprint()
         names = prepared.dataset.class_names
@@ -72,6 +100,10 @@ class _Job:
             f"{len(prepared.train):,} training images, {len(prepared.recalibration):,} for "
             f"recalibration, {len(prepared.test):,} test images"
         )
+        if isinstance(prepared.train, StreamedExamples):
+            self.terminal.line(
+                f"over {config.memory_limit_gib:g} GiB: images are read as they are needed"
+            )
         self.terminal.line(
             f"initial classes: {', '.join(names[: prepared.initial])}; "
             f"new: {', '.join(names[prepared.initial :])}"
@@ -171,7 +203,7 @@ class _Job:
         for maintain, parts in updated.items():
             for name, extractor in parts.extractors.items():
                 logits, labels = evaluation.predict_logits(
-                    extractor, parts.head, test, EVALUATION_BATCH
+                    extractor, parts.head, test, shipping.EVALUATION_BATCH
                 )
                 self._add_updated(logits, labels, prepared, seed, name, VARIANTS[maintain])
         for architecture, networks in bounds.items():
@@ -186,31 +218,30 @@ class _Job:
                     seed=seed,
                 )
 
-        first = VARIANTS[self.config.maintain[0]]
-        chosen = updated[self.config.maintain[0]]
-        pairs = shipping.recalibrated_pairs(
-            chosen.extractors,
-            chosen.head,
-            prepared.recalibration.images,
-            self.folder.partial / "export",
-        )
-        for name, pair in pairs.items():
-            value = _accuracy(pair.extractor, pair.head, test, "moving")
-            self.record.add(
-                "accuracy",
-                value,
-                extractor=name,
-                head=reference,
-                stage="updated",
-                subset="all",
-                variant=first,
-                statistics="moving",
-                runtime="keras",
-                seed=seed,
-            )
+        images, _ = read(prepared.recalibration)
+        folder = self.folder.partial / "export"
+        pairs = {
+            maintain: shipping.recalibrated_pairs(parts.extractors, parts.head, images, folder)
+            for maintain, parts in updated.items()
+        }
+        for maintain, recalibrated in pairs.items():
+            for name, pair in recalibrated.items():
+                value = _accuracy(pair.extractor, pair.head, test, "moving")
+                self.record.add(
+                    "accuracy",
+                    value,
+                    extractor=name,
+                    head=reference,
+                    stage="updated",
+                    subset="all",
+                    variant=VARIANTS[maintain],
+                    statistics="moving",
+                    runtime="keras",
+                    seed=seed,
+                )
         if seed == self.config.seed:
             self._save_components(initial, updated)
-        return pairs
+        return pairs[self.config.maintain[0]]
 
     def _add_updated(
         self,
@@ -270,38 +301,48 @@ class _Job:
 
     def _evaluate_files(self, pairs: dict[str, shipping.Shipped]) -> None:
         test = prepare(self.config, self.all_data, self.config.seed).test
-        keys = {
+        checked = shipping.images_to_check(test)
+        keys: dict[str, Any] = {
             "head": self.config.reference,
             "stage": "updated",
             "statistics": "moving",
             "variant": VARIANTS[self.config.maintain[0]],
             "seed": self.config.seed,
         }
-        expected = {
-            name: _logits_in_order(pair.extractor, pair.head, test) for name, pair in pairs.items()
-        }
-        for (name, runtime), logits in shipping.run_again(pairs, test).items():
-            accuracy = evaluation.accuracy(logits, test.labels)
-            self.record.add(
-                "accuracy", accuracy, extractor=name, runtime=runtime, subset="all", **keys
-            )
-            difference = float(np.max(np.abs(logits - expected[name])))
-            self.record.add(
-                "max_logit_difference", difference, extractor=name, runtime=runtime, **keys
-            )
-            if difference > shipping.LITERT_TOLERANCE:
-                self.terminal.line(
-                    f"warning: {name} as {runtime} differs from Keras by {difference:.2g} in a "
-                    f"logit; expected at most {shipping.LITERT_TOLERANCE:g}"
-                )
+        if len(checked) < len(test):
+            self.terminal.line(f"on {len(checked):,} of the {len(test):,}, as they are not held")
+            keys["images"] = len(checked)
+        images, labels = read(checked)
+        expected = {name: shipping.keras_logits(pair, images) for name, pair in pairs.items()}
+        for (name, runtime), logits in shipping.run_again(pairs, images).items():
+            accuracy = evaluation.accuracy(logits, labels)
+            keys.update(extractor=name, runtime=runtime)
+            self.record.add("accuracy", accuracy, subset="all", **keys)
+            for metric, difference, most in (
+                (
+                    "max_logit_difference",
+                    float(np.max(np.abs(logits - expected[name]))),
+                    shipping.LOGIT_TOLERANCE,
+                ),
+                (
+                    "accuracy_difference",
+                    abs(accuracy - evaluation.accuracy(expected[name], labels)),
+                    shipping.ACCURACY_TOLERANCE,
+                ),
+            ):
+                self.record.add(metric, difference, **keys)
+                if difference > most:
+                    self.terminal.line(
+                        f"warning: {name} as {runtime} differs from Keras: {metric} is "
+                        f"{difference:.2g}; expected at most {most:g}"
+                    )
 
     def _callbacks(self, seed: int) -> Callable[[str], list[keras.callbacks.Callback]]:
         def make(stage: str) -> list[keras.callbacks.Callback]:
             how = {"initial": self.config.joint, "bound": self.config.bound}
             rounds = how.get(stage.split("_")[0], self.config.update).rounds
             found: list[keras.callbacks.Callback] = [RoundsBar(rounds)]
-            # Keras writes TensorBoard's files through TensorFlow, on any backend.
-            if installed("tensorflow"):
+            if self.logs:
                 logs = self.folder.partial / "logs" / f"seed{seed}" / stage
                 found.append(keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=10))
             return found
@@ -310,19 +351,16 @@ class _Job:
 
 
 def _accuracy(
-    extractor: keras.Model, head: keras.Model, examples: Examples, statistics: str = "batch"
+    extractor: keras.Model,
+    head: keras.Model,
+    examples: Examples | StreamedExamples,
+    statistics: str = "batch",
 ) -> float:
     logits, labels = evaluation.predict_logits(
-        extractor, head, examples, EVALUATION_BATCH, statistics
+        extractor, head, examples, shipping.EVALUATION_BATCH, statistics
     )
     return evaluation.accuracy(logits, labels)
 
 
-def _logits_in_order(extractor: keras.Model, head: keras.Model, test: Examples) -> np.ndarray:
-    """Returns Keras' logits in the order of the images; moving statistics need no mixing."""
-    logits = []
-    for start in range(0, len(test), EVALUATION_BATCH):
-        images = np.asarray(test.images[start : start + EVALUATION_BATCH], "float32")
-        features = extractor.predict_on_batch(images)
-        logits.append(np.asarray(head.predict_on_batch(features), "float32"))
-    return np.concatenate(logits)
+def _missing_for_logs() -> list[str]:
+    return [package for package in ("tensorflow", "tensorboard") if not installed(package)]

@@ -25,16 +25,18 @@ class Prepared:
 
     dataset: data.ImageDataset
     initial: int
-    train: data.Examples
-    recalibration: data.Examples
-    test: data.Examples
+    train: data.Examples | data.StreamedExamples
+    recalibration: data.Examples | data.StreamedExamples
+    test: data.Examples | data.StreamedExamples
 
     @property
     def classes(self) -> int:
         """The number of all classes."""
         return len(self.dataset.class_names)
 
-    def of_initial_classes(self, examples: data.Examples) -> data.Examples:
+    def of_initial_classes(
+        self, examples: data.Examples | data.StreamedExamples
+    ) -> data.Examples | data.StreamedExamples:
         """Returns the examples of the initial classes."""
         return examples.subset(np.flatnonzero(examples.labels < self.initial))
 
@@ -44,8 +46,10 @@ def load_dataset(config: Config) -> data.ImageDataset:
     return data.load(
         config.dataset,
         image_size=config.image_size,
+        channels=config.channels,
         data_dir=config.data_dir,
         download=config.download,
+        memory_limit_bytes=int(config.memory_limit_gib * 2**30),
     )
 
 
@@ -58,10 +62,10 @@ def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
         seed: of the split.
 
     Raises:
-        InputError: if the initial classes are unknown, fewer than two or all there are, or the
-            images do not suffice.
+        InputError: if the initial classes are unknown, fewer than two or all there are, the
+            images do not suffice, or a class has none.
     """
-    initial = data.parse_classes(config.initial_classes, dataset.class_names)
+    initial = data.parse_classes(config.initial_classes, dataset.class_names, config.aliases)
     rest = [c for c in range(len(dataset.class_names)) if c not in initial]
     if len(initial) < 2 or not rest:
         raise InputError(
@@ -81,6 +85,12 @@ def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
         [config.recalibration_images, count - config.recalibration_images],
         seed,
     )
+    for what, labels in (
+        ("training images", dataset.train.labels),
+        ("test images", dataset.test.labels),
+        ("training images beside those for recalibration", dataset.train.labels[train]),
+    ):
+        _check_every_class(dataset, labels, what)
     return Prepared(
         dataset,
         len(initial),
@@ -88,3 +98,23 @@ def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
         dataset.train.subset(recalibration),
         dataset.test,
     )
+
+
+def read(examples: data.Examples | data.StreamedExamples) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a few examples whole and once, be they in memory or streamed.
+
+    Returns:
+        (images uint8 `[N, H, W, C]`, labels int32 `[N]`) in the order of `evaluation_batches`.
+    """
+    images, labels = zip(*examples.evaluation_batches(256), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _check_every_class(dataset: data.ImageDataset, labels: np.ndarray, what: str) -> None:
+    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    without = [repr(dataset.class_names[c]) for c in np.flatnonzero(counts == 0)]
+    if without:
+        raise InputError(
+            f"{dataset.name} has no {what} of {', '.join(without[:5])}; "
+            "expected some of every class that it names"
+        )

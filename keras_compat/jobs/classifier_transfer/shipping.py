@@ -9,10 +9,15 @@ import keras
 import numpy as np
 
 from keras_compat import deployment, networks
-from keras_compat.data import Examples
+from keras_compat.data import Examples, StreamedExamples, stratified_split
+from keras_compat.deployment.packages import installed
 
-# A phone must answer as Keras does: a larger difference of a logit is a fault of the export.
-LITERT_TOLERANCE = 1e-3
+# A phone must answer as Keras does: larger differences are a fault of the export.
+LOGIT_TOLERANCE = 1e-3
+ACCURACY_TOLERANCE = 0.005
+# Files are checked on so many test images where those are not in memory.
+CHECKED_STREAMED_IMAGES = 2_000
+EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,33 @@ def write(pairs: dict[str, Shipped]) -> list[deployment.Exported]:
     return deployment.export(jobs)
 
 
-def run_again(pairs: dict[str, Shipped], test: Examples) -> dict[tuple[str, str], np.ndarray]:
+def missing_packages() -> list[str]:
+    """Returns the packages that files for servers and phones need and that are not installed."""
+    return [package for package in ("tensorflow", "ai_edge_litert") if not installed(package)]
+
+
+def images_to_check(test: Examples | StreamedExamples) -> Examples | StreamedExamples:
+    """Returns the test images that the files are run on: all, or 2,000 of a set that streams."""
+    if isinstance(test, Examples) or len(test) <= CHECKED_STREAMED_IMAGES:
+        return test
+    return test.subset(stratified_split(test.labels, [CHECKED_STREAMED_IMAGES], seed=0)[0])
+
+
+def keras_logits(pair: Shipped, images: np.ndarray) -> np.ndarray:
+    """Returns Keras' logits in the order of the images; moving statistics need no mixing."""
+    logits = []
+    for start in range(0, len(images), EVALUATION_BATCH):
+        batch = np.asarray(images[start : start + EVALUATION_BATCH], "float32")
+        features = pair.extractor.predict_on_batch(batch)
+        logits.append(np.asarray(pair.head.predict_on_batch(features), "float32"))
+    return np.concatenate(logits)
+
+
+def run_again(pairs: dict[str, Shipped], images: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
     """Runs the written files in a fresh process; returns logits by extractor and runtime."""
     files: list[Path | tuple[Path, ...]] = []
     keys = []
     for name, pair in pairs.items():
         files += [pair.saved_model, pair.litert]
         keys += [(name, "saved_model"), (name, "litert")]
-    return dict(zip(keys, deployment.evaluate_exported(files, test.images), strict=True))
+    return dict(zip(keys, deployment.evaluate_exported(files, images), strict=True))

@@ -132,24 +132,24 @@ class Stages:
         """
         found = {}
         for number, name in enumerate(self.config.extractors):
+            extractor = self._extractor(name, 100 + number, interface=changed)
+            outputs = (("head", classes), ("rotation_head", ROTATIONS))
             if changed:
                 heads = [
                     self._head(n, f"{name}_{what}", 600 + 2 * number + i)
-                    for i, (what, n) in enumerate((("head", classes), ("rotation_head", ROTATIONS)))
+                    for i, (what, n) in enumerate(outputs)
                 ]
             else:
-                channels = self._extractor(name, number, interface=False).output_shape[-1]
                 heads = [
                     networks.build_head(
                         self.config.extractors[name],
-                        input_channels=channels,
+                        input_channels=extractor.output_shape[-1],
                         classes=n,
                         seed=1000 * self.seed + 600 + 2 * number + i,
                         name=f"{name}_{what}",
                     )
-                    for i, (what, n) in enumerate((("head", classes), ("rotation_head", ROTATIONS)))
+                    for i, (what, n) in enumerate(outputs)
                 ]
-            extractor = self._extractor(name, 100 + number, interface=changed)
             found[name] = Parts({name: extractor}, heads[0], heads[1])
         tasks = [
             Task(

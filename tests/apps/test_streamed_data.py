@@ -1,0 +1,92 @@
+"""The job on a TFDS data set that the test prepares, in memory and streamed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow_datasets")
+
+from apps import classifier_transfer
+from keras_compat.data.sources import tensorflow_datasets as source
+from keras_compat.jobs.classifier_transfer import shipping
+from keras_compat.jobs.classifier_transfer.preparation import load_dataset, prepare, read
+from keras_compat.jobs.classifier_transfer.presets import PRESETS
+from keras_compat.reporting import load_metrics, select
+from tests.data import tiny_tfds
+
+FLAGS = [
+    "--dataset=pets",
+    "--image_size=8",
+    "--initial_classes=2",
+    "--recalibration_images=12",
+    "--extractors=phone=mobilenet_v2_small:width=0.25@block2",
+    "--head=mobilenet_v2_small:width=0.25@block4",
+    "--reference=phone",
+    "--interface_channels=8",
+    "--no-rotation",
+    "--maintain=extractor",
+    "--upper_bounds=none",
+    "--no-export",
+    "--batch_size=16",
+    "--joint_rounds=2",
+    "--update_rounds=2",
+]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tfds")
+    examples = tiny_tfds.examples
+    tiny_tfds.prepare(folder, "pets", {"train": examples(120), "test": examples(30, 120)})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("limit", "hashed"), [("4", "pixels and labels"), ("0", "labels")], ids=["held", "streamed"]
+)
+def test_the_job_runs_on_tfds_data(data_dir, tmp_path, limit, hashed, capsys):
+    place = tmp_path / "run"
+    flags = [f"--data_dir={data_dir}", f"--memory_limit_gib={limit}", f"--output_dir={place}"]
+    classifier_transfer.run([*FLAGS, *flags])
+    metrics = load_metrics(place / "metrics.json")
+    assert metrics["data"]["pets"]["train"]["sha256_of"] == hashed
+    assert ("read as they are needed" in capsys.readouterr().out) == (limit == "0")
+    found = metrics["results"]
+    assert len(select(found, metric="reference_accuracy", dataset="pets")) == 1
+    assert len(select(found, metric="accuracy", stage="initial", subset="old")) == 1
+    assert len(select(found, metric="accuracy", statistics="moving")) == 1
+    assert select(found, metric="lower_bound")[0]["value"] == pytest.approx(2 / 3)
+
+
+def test_files_are_checked_on_some_streamed_images_each_read_once(data_dir, monkeypatch):
+    config = replace(
+        PRESETS["demo"],
+        dataset="pets",
+        image_size=8,
+        initial_classes="2",
+        recalibration_images=12,
+        data_dir=str(data_dir),
+        memory_limit_gib=0,
+    )
+    monkeypatch.setattr(shipping, "CHECKED_STREAMED_IMAGES", 12)
+    test = prepare(config, load_dataset(config), seed=0).test
+    checked = shipping.images_to_check(test)
+    assert np.bincount(checked.labels).tolist() == [4, 4, 4]
+    decoded = []
+    conform = source.conform
+    monkeypatch.setattr(source, "conform", lambda *a: decoded.append(1) or conform(*a))
+    images, labels = read(checked)
+    assert len(decoded) == len(images) == 12
+    assert labels.tolist() == (images_numbers(data_dir, images) % 3).tolist()
+    held = load_dataset(replace(config, memory_limit_gib=4)).test
+    assert shipping.images_to_check(held) is held
+
+
+def images_numbers(data_dir, images):
+    """Returns which of the test's pictures these are, by their resized pixels."""
+    numbers = range(120, 150)
+    pictures = [tiny_tfds.picture(number)[np.newaxis] for number in numbers]
+    known = {source.conform(p, 8, 3).tobytes(): n for p, n in zip(pictures, numbers, strict=True)}
+    return np.array([known[image.tobytes()] for image in images])
