@@ -58,6 +58,8 @@ class RunLock:
             raise _in_use(path, "a run that ended just now")
         os.truncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
+        if fcntl is None:  # an open file would keep its folder from being renamed there
+            self.release()
 
 
 def _is_still_at(handle: int, path: Path) -> bool:

@@ -52,3 +52,8 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", unsupported)
     RunLock(tmp_path / "lock").release()
     assert (tmp_path / "lock").exists()
+
+
+def test_no_file_is_kept_open_where_there_are_no_such_locks(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_compat.jobs.run_lock.fcntl", None)
+    assert not RunLock(tmp_path / "lock").release.alive
