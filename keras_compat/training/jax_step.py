@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -49,6 +50,10 @@ class BackendStep:
         for variable, value in zip(others, updated, strict=True):
             variable.assign(value)
         return loss, extra, gradients
+
+    def state_scope(self) -> Any:
+        """Returns the scope in which variables are made: on JAX, none is needed."""
+        return nullcontext()
 
     def default_jit_compile(self) -> bool:
         """Says whether XLA is the faster one here: on JAX, always."""

@@ -28,6 +28,10 @@ class BackendStep:
             share = loss / tf.distribute.get_strategy().num_replicas_in_sync
         return loss, extra, tape.gradient(share, learnt)
 
+    def state_scope(self) -> Any:
+        """Returns the scope in which variables are made that every replica updates."""
+        return self.distribute_strategy.scope()
+
     def default_jit_compile(self) -> bool:
         """Says whether XLA is the faster one here."""
         # XLA's depthwise convolutions on CPUs are ten times slower than TensorFlow's own

@@ -261,7 +261,8 @@ class Trainer(BackendStep, keras.Model):
             )
         if not isinstance(optimizer, RoundOptimizer):
             optimizer = RoundOptimizer(optimizer)
-        optimizer.restore(self._addresses())
+        with self.state_scope():
+            optimizer.restore(self._addresses())
         if jit_compile == "auto":
             jit_compile = self.default_jit_compile() and not run_eagerly
         super().compile(
@@ -318,7 +319,8 @@ class Trainer(BackendStep, keras.Model):
         ids = [(name, [id(v) for v in variables]) for name, variables in learnt.items()]
         same = ids == self._learnt_ids
         if not same:
-            self.optimizer.track(self._updated_together(learnt))
+            with self.state_scope():
+                self.optimizer.track(self._updated_together(learnt))
             self._learnt_ids = ids
         return super().make_train_function(force=force or not same)
 

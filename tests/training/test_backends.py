@@ -16,18 +16,20 @@ pytestmark = pytest.mark.skipif(
 
 def run(tmp_path, floatx, rounds, tasks):
     pytest.importorskip("jax")
-    results = []
-    for backend in ("tensorflow", "jax"):
-        file = tmp_path / f"{backend}.npz"
-        subprocess.run(
+    files = {backend: tmp_path / f"{backend}.npz" for backend in ("tensorflow", "jax")}
+    processes = [
+        subprocess.Popen(
             [sys.executable, "-m", "tests.training.rounds", floatx, str(rounds), tasks, str(file)],
             env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"},
             cwd=Path(__file__).parents[2],
-            check=True,
-            capture_output=True,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        results.append(np.load(file))
-    return results
+        for backend, file in files.items()
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    return [np.load(file) for file in files.values()]
 
 
 def test_the_first_gradient_is_the_same(tmp_path):
