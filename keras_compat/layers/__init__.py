@@ -6,6 +6,7 @@ from keras_compat.layers.statistics import (
     normalization_layers,
     recalibrating,
     set_statistics,
+    set_synchronized,
 )
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "normalization_layers",
     "recalibrating",
     "set_statistics",
+    "set_synchronized",
 ]

@@ -54,6 +54,32 @@ def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
     """
     for layer in normalization_layers(model):
         layer.statistics = statistics
+    _drop_compiled(model)
+
+
+def set_synchronized(model: keras.layers.Layer, synchronized: bool = True) -> None:
+    """Lets all normalization layers of a model see the whole batch of all replicas, or their own.
+
+    For `tf.distribute`, before training begins. On JAX a batch that is spread over devices has
+    one set of statistics in any case.
+
+    Args:
+        model: a model or a layer, nested models included.
+        synchronized: `False` lets each replica normalize with its own part of the batch.
+
+    Example:
+
+    >>> model = keras.Sequential([BatchStatisticsNormalization()])
+    >>> set_synchronized(model)
+    >>> normalization_layers(model)[0].synchronized
+    True
+    """
+    for layer in normalization_layers(model):
+        layer.synchronized = synchronized
+    _drop_compiled(model)
+
+
+def _drop_compiled(model: keras.layers.Layer) -> None:
     for part in [model, *model._flatten_layers(include_self=False)]:
         if isinstance(part, keras.Model):
             part.predict_function = None

@@ -12,6 +12,7 @@ from keras_compat.layers import (
     normalization_layers,
     recalibrating,
     set_statistics,
+    set_synchronized,
 )
 
 
@@ -78,3 +79,13 @@ def test_recalibrating_ends_with_an_error_too(model):
         raise RuntimeError
     model(X, training=False)
     assert float(np.abs(normalization_layers(model)[0].moving_mean).max()) == 0.0
+
+
+def test_synchronization_is_switched_on_in_nested_models_and_saved(tmp_path):
+    inner = keras.Sequential([keras.Input((4, 4, 2)), BatchStatisticsNormalization()])
+    model = keras.Sequential([keras.Input((4, 4, 2)), inner, BatchStatisticsNormalization()])
+    set_synchronized(model)
+    assert [layer.synchronized for layer in normalization_layers(model)] == [True, True]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [layer.synchronized for layer in normalization_layers(loaded)] == [True, True]
