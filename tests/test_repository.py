@@ -72,22 +72,22 @@ def test_the_readmes_first_command_runs_the_main_job():
     assert command.endswith("-m apps.classifier_transfer")
 
 
-README_EXAMPLES = re.findall(
-    r"```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+@pytest.mark.skipif(
+    os.environ["KERAS_BACKEND"] != "tensorflow", reason="a newcomer's backend; JAX is slow on CPUs"
 )
-
-
-@pytest.mark.parametrize("example", README_EXAMPLES)
-def test_the_readmes_examples_run_as_they_are(example, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def test_the_readmes_example_runs_as_it_is_and_does_what_it_says(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
     done = subprocess.run(
         [sys.executable, "-c", example],
         cwd=tmp_path,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    accuracy = float(re.search(r"with the new head: ([\d.]+)%", done.stdout).group(1))
+    assert accuracy > 85
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
