@@ -21,10 +21,11 @@ FLAGS = [
     "--image_size=8",
     "--initial_classes=2",
     "--recalibration_images=12",
-    "--extractors=phone=mobilenet_v2_small:width=0.25@block2",
-    "--head=mobilenet_v2_small:width=0.25@block4",
+    "--extractors=phone=mobilenet_v2_small:width=0.25@block1",
+    "--head=mobilenet_v2_small:width=0.25@block5",
     "--reference=phone",
     "--interface_channels=8",
+    "--no-augment",
     "--no-rotation",
     "--maintain=extractor",
     "--upper_bounds=none",
@@ -44,19 +45,28 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("limit", "hashed"), [("4", "pixels and labels"), ("0", "labels")], ids=["held", "streamed"]
+    ("limit", "hashed", "seeds"),
+    [("4", "pixels and labels", 2), ("0", "labels", 1)],
+    ids=["held", "streamed"],
 )
-def test_the_job_runs_on_tfds_data(data_dir, tmp_path, limit, hashed, capsys):
+def test_the_job_runs_on_tfds_data(data_dir, tmp_path, limit, hashed, seeds, capsys):
     place = tmp_path / "run"
-    flags = [f"--data_dir={data_dir}", f"--memory_limit_gib={limit}", f"--output_dir={place}"]
-    classifier_transfer.run([*FLAGS, *flags])
+    flags = [f"--data_dir={data_dir}", f"--memory_limit_gib={limit}", f"--seeds={seeds}"]
+    classifier_transfer.run([*FLAGS, *flags, f"--output_dir={place}"])
     metrics = load_metrics(place / "metrics.json")
     assert metrics["data"]["pets"]["train"]["sha256_of"] == hashed
-    assert ("read as they are needed" in capsys.readouterr().out) == (limit == "0")
+    printed = capsys.readouterr().out
+    assert ("read as they are needed" in printed) == (limit == "0")
+    assert ("(seed 1)" in printed) == (seeds == 2)
+    report = (place / "report.md").read_text()
+    assert ("standard deviation over 2 seeds" in report) == (seeds == 2)
     found = metrics["results"]
-    assert len(select(found, metric="reference_accuracy", dataset="pets")) == 1
-    assert len(select(found, metric="accuracy", stage="initial", subset="old")) == 1
-    assert len(select(found, metric="accuracy", statistics="moving")) == 1
+    for keys in (
+        {"metric": "reference_accuracy", "dataset": "pets"},
+        {"metric": "accuracy", "stage": "initial", "subset": "old"},
+        {"metric": "accuracy", "statistics": "moving"},
+    ):
+        assert [r["seed"] for r in select(found, **keys)] == list(range(seeds))
     assert select(found, metric="lower_bound")[0]["value"] == pytest.approx(2 / 3)
 
 

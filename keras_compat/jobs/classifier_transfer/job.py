@@ -73,7 +73,9 @@ class _Job:
         try:
             self._read_data()
         except InputError:
+            # Nothing was done yet that would be worth keeping.
             shutil.rmtree(self.folder.partial)
+            self.folder.release()
             raise
         without = _missing_for_logs()
         for what, packages in (("files for servers and phones", left_out), ("logs", without)):
@@ -91,7 +93,9 @@ class _Job:
         config = self.config
         self.terminal.phase(f"Reading {config.dataset}")
         self.all_data = load_dataset(config)
-        prepared = prepare(config, self.all_data, config.seed)
+        # Each seed has a split of its own, which may leave a rare class without images.
+        for number in reversed(range(config.seeds)):
+            prepared = prepare(config, self.all_data, config.seed + number)
         check(config, prepared.dataset)
         self.record = Run("classifier_transfer", asdict(config), dataset=prepared.dataset.name)
         self.record.data[prepared.dataset.name] = prepared.dataset.fingerprint()
