@@ -54,7 +54,12 @@ def run(
         NonFiniteLoss: when a loss becomes NaN; the last good weights are in
             `OUTPUT_DIR.partial/last_good/`.
     """
-    return _Job(config, output_dir, overwrite).run()
+    job = _Job(config, output_dir, overwrite)
+    try:
+        return job.run()
+    finally:
+        # In a notebook the traceback of an error keeps the job alive, and with it the lock.
+        job.folder.release()
 
 
 class _Job:
