@@ -7,10 +7,10 @@ from keras_compat.registry import Registry
 
 PRESETS: Registry[Config] = Registry("preset")
 
-# On two cores, two and a half minutes a seed: scikit-learn's handwritten digits at 16 x 16 and small
-# members of the three families, all cut where the features are 8 x 8. To expect: 94 to 98 % with the
-# updated head on the two extractors it was not trained on,
-# results/classifier_transfer/demo-digits.json.
+# On two cores, two and a half minutes a seed: scikit-learn's handwritten digits at 16 x 16 and
+# small members of the three families, all cut where the features are 8 x 8. To expect: 94 to 98 %
+# with the updated head on the two extractors that it was not trained on, of which the figures are
+# in results/classifier_transfer/demo-digits.json.
 PRESETS.register("demo")(
     Config(
         preset="demo",
