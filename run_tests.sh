@@ -14,5 +14,5 @@ ruff check .
 ruff format --check .
 for backend in tensorflow jax; do
   echo "Tests on ${backend}:"
-  KERAS_BACKEND="${backend}" python -m pytest "$@"
+  KERAS_BACKEND="${backend}" python -m pytest --numprocesses=auto --dist=loadfile "$@"
 done

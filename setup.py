@@ -19,7 +19,7 @@ TENSORFLOW = [
 ]
 JAX = ["jax>=0.10"]
 DEMO = [*TENSORFLOW, "mlxtend>=0.23"]
-TEST = [*DEMO, *JAX, "pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12"]
+TEST = [*DEMO, *JAX, "pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.12"]
 
 setup(
     name="keras_compat",

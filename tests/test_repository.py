@@ -113,4 +113,4 @@ def test_the_test_command_fails_when_any_part_fails(tmp_path, failing):
     )
     assert (done.returncode == 0) is (failing == "none")
     if failing == "none":
-        assert done.stdout.decode().splitlines()[-1] == "-m pytest -x"
+        assert done.stdout.decode().splitlines()[-1].endswith("--dist=loadfile -x")
