@@ -41,7 +41,7 @@ from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
     """Returns the demo's first stage and its data."""
-    config = replace(PRESETS["demo"], rotation=rotation)
+    config = replace(PRESETS["demo"], rotation=rotation, maintain=("extractor",))
     prepared = prepare(config, load_dataset(config), seed=0)
     head = build_head(config, prepared.dataset, prepared.initial, "head", 0)
     held = []
