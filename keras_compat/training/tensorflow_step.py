@@ -34,6 +34,6 @@ class BackendStep:
 
     def default_jit_compile(self) -> bool:
         """Says whether XLA is the faster one here."""
-        # XLA's depthwise convolutions on CPUs are ten times slower than TensorFlow's own
-        # (benchmarks/joint_step.py); on GPUs and TPUs XLA is the faster one.
+        # On CPUs XLA makes a round with MobileNetV2 seven times slower, by its depthwise
+        # convolutions (benchmarks/joint_step.py); on GPUs and TPUs it is the faster one.
         return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
