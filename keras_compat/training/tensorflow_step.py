@@ -34,6 +34,6 @@ class BackendStep:
 
     def default_jit_compile(self) -> bool:
         """Says whether XLA is the faster one here."""
-        # On CPUs XLA makes a round with MobileNetV2 seven times slower, by its depthwise
-        # convolutions (benchmarks/joint_step.py); on GPUs and TPUs it is the faster one.
+        # On CPUs XLA makes a round of the demo seven times slower (benchmarks/joint_step.py). On
+        # GPUs and TPUs, where we have not measured, this keeps Keras' own choice.
         return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
