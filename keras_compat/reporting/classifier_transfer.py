@@ -389,6 +389,10 @@ def _notes(records: Sequence[Record]) -> list[str]:
         lines.append(f"Lower bound, the old classes' share of the test images: {percent(lower)}.")
     if chance is not None:
         lines.append(f"Chance: {percent(chance)}.")
+    images = {r["images"] for r in records if "images" in r}
+    if images:
+        count = " or ".join(f"{n:,}" for n in sorted(images))
+        lines.append(f"SavedModel and LiteRT files were run on {count} of the test images.")
     memory = summarise(select(records, metric="peak_memory_gib"))
     if memory is not None:
         lines.append(f"Peak memory of the largest process: {memory.mean:.1f} GiB.")

@@ -14,7 +14,7 @@ from keras_compat.jobs.classifier_transfer.stages import make_optimizer
         ({"reference": "resnte"}, "unknown reference.*did you mean 'resnet'"),
         ({"extractors": {"wide_resnet": "resnet8", "a-b": "resnet8"}}, "extractor name 'a-b'"),
         ({"maintain": ("nothing",)}, "unknown value of maintain"),
-        ({"maintain": ("rotation",), "rotation": False}, "needs the rotation head"),
+        ({"maintain": ("rotation",), "rotation": False}, "or add --maintain=extractor"),
         ({"maintain": ("extractor", "extractor")}, "maintain is 'extractor,extractor'.*once"),
         ({"maintain": ()}, "expected one or both"),
         ({"seed": -1}, "seed is -1"),

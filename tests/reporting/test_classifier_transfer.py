@@ -127,6 +127,13 @@ def test_terminal_text_holds_tables_bounds_and_the_mark():
     assert max(map(len, text.splitlines())) <= 110
 
 
+def test_files_run_on_a_part_of_the_test_images_say_so():
+    records = run()
+    assert "files were run on" not in report.terminal_text(records)
+    records = [{**r, "images": 2000} if r.get("runtime") == "litert" else r for r in records]
+    assert "files were run on 2,000 of the test images." in report.terminal_text(records)
+
+
 def test_report_and_figures_are_written_from_metrics_alone(tmp_path):
     metrics = write_metrics(
         tmp_path / "metrics.json",

@@ -124,8 +124,8 @@ class Config:
             )
         if "rotation" in self.maintain and not self.rotation:
             raise InputError(
-                "maintain=rotation needs the rotation head of the first stage; "
-                "leave out --no-rotation"
+                f"maintain is {','.join(self.maintain)!r} and needs the rotation head of the first "
+                "stage; leave out --no-rotation, or add --maintain=extractor"
             )
         if self.upper_bounds not in UPPER_BOUNDS:
             raise unknown_name("value of upper_bounds", self.upper_bounds, UPPER_BOUNDS)

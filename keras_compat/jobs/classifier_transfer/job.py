@@ -119,7 +119,7 @@ class _Job:
         )
 
     def run(self) -> dict[str, Any]:
-        shipped: dict[str, shipping.Shipped] = {}
+        shipped: shipping.Pairs = {}
         for number in range(self.config.seeds):
             pairs = self._run_seed(self.config.seed + number)
             shipped = shipped or pairs
@@ -138,7 +138,7 @@ class _Job:
 
     # One seed --------------------------------------------------------------------------------
 
-    def _run_seed(self, seed: int) -> dict[str, shipping.Shipped]:
+    def _run_seed(self, seed: int) -> shipping.Pairs:
         keras.utils.set_random_seed(seed)
         prepared = prepare(self.config, self.all_data, seed)
         stages = Stages(
@@ -191,7 +191,7 @@ class _Job:
         initial: Parts,
         updated: Mapping[str, Parts],
         bounds: Mapping[str, Mapping[str, Parts]],
-    ) -> dict[str, shipping.Shipped]:
+    ) -> shipping.Pairs:
         test, classes = prepared.test, prepared.classes
         reference = self.config.reference
         self.record.add("chance", 1 / classes, seed=seed)
@@ -228,29 +228,29 @@ class _Job:
                 )
 
         images, _ = read(prepared.recalibration)
-        folder = self.folder.partial / "export"
-        pairs = {
-            maintain: shipping.recalibrated_pairs(parts.extractors, parts.head, images, folder)
-            for maintain, parts in updated.items()
-        }
-        for maintain, recalibrated in pairs.items():
-            for name, pair in recalibrated.items():
-                value = _accuracy(pair.extractor, pair.head, test, "moving")
-                self.record.add(
-                    "accuracy",
-                    value,
-                    extractor=name,
-                    head=reference,
-                    stage="updated",
-                    subset="all",
-                    variant=VARIANTS[maintain],
-                    statistics="moving",
-                    runtime="keras",
-                    seed=seed,
-                )
+        pairs: shipping.Pairs = {}
+        for maintain, parts in updated.items():
+            variant = VARIANTS[maintain]
+            folder = self.folder.partial / "export" / variant
+            recalibrated = shipping.recalibrated_pairs(parts.extractors, parts.head, images, folder)
+            pairs |= {(variant, name): pair for name, pair in recalibrated.items()}
+        for (variant, name), pair in pairs.items():
+            value = _accuracy(pair.extractor, pair.head, test, "moving")
+            self.record.add(
+                "accuracy",
+                value,
+                extractor=name,
+                head=reference,
+                stage="updated",
+                subset="all",
+                variant=variant,
+                statistics="moving",
+                runtime="keras",
+                seed=seed,
+            )
         if seed == self.config.seed:
             self._save_components(initial, updated)
-        return pairs[self.config.maintain[0]]
+        return pairs
 
     def _add_updated(
         self,
@@ -298,7 +298,7 @@ class _Job:
 
     # Files -----------------------------------------------------------------------------------
 
-    def _ship(self, pairs: dict[str, shipping.Shipped]) -> None:
+    def _ship(self, pairs: shipping.Pairs) -> None:
         self.terminal.phase("Writing SavedModels and LiteRT files")
         with self.record.phase("export"):
             for written in shipping.write(pairs):
@@ -308,41 +308,40 @@ class _Job:
         with self.record.phase("run_again"):
             self._evaluate_files(pairs)
 
-    def _evaluate_files(self, pairs: dict[str, shipping.Shipped]) -> None:
+    def _evaluate_files(self, pairs: shipping.Pairs) -> None:
         test = prepare(self.config, self.all_data, self.config.seed).test
         checked = shipping.images_to_check(test)
         keys: dict[str, Any] = {
             "head": self.config.reference,
             "stage": "updated",
             "statistics": "moving",
-            "variant": VARIANTS[self.config.maintain[0]],
             "seed": self.config.seed,
         }
         if len(checked) < len(test):
             self.terminal.line(f"on {len(checked):,} of the {len(test):,}, as they are not held")
             keys["images"] = len(checked)
         images, labels = read(checked)
-        expected = {name: shipping.keras_logits(pair, images) for name, pair in pairs.items()}
-        for (name, runtime), logits in shipping.run_again(pairs, images).items():
+        expected = {key: shipping.keras_logits(pair, images) for key, pair in pairs.items()}
+        for (variant, name, runtime), logits in shipping.run_again(pairs, images).items():
             accuracy = evaluation.accuracy(logits, labels)
-            keys.update(extractor=name, runtime=runtime)
+            keys.update(extractor=name, variant=variant, runtime=runtime)
             self.record.add("accuracy", accuracy, subset="all", **keys)
             for metric, difference, most in (
                 (
                     "max_logit_difference",
-                    float(np.max(np.abs(logits - expected[name]))),
+                    float(np.max(np.abs(logits - expected[variant, name]))),
                     shipping.LOGIT_TOLERANCE,
                 ),
                 (
                     "accuracy_difference",
-                    abs(accuracy - evaluation.accuracy(expected[name], labels)),
+                    abs(accuracy - evaluation.accuracy(expected[variant, name], labels)),
                     shipping.ACCURACY_TOLERANCE,
                 ),
             ):
                 self.record.add(metric, difference, **keys)
                 if difference > most:
                     self.terminal.line(
-                        f"warning: {name} as {runtime} differs from Keras: {metric} is "
+                        f"warning: {name} ({variant}) as {runtime} differs from Keras: {metric} is "
                         f"{difference:.2g}; expected at most {most:g}"
                     )
 

@@ -50,6 +50,7 @@ PRESETS.register("cpu")(
         head="mobilenet_v2_small@block2",
         reference="wide_resnet",
         maintain=("extractor", "rotation"),
+        upper_bounds="all",
         joint=Training(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         update=Training(rounds=1_000, batch_size=128, learning_rate=1e-2, schedule="cosine"),
         bound=Training(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine"),

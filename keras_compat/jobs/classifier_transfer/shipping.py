@@ -37,6 +37,10 @@ class Shipped:
     litert: tuple[Path, Path]
 
 
+# By variant of the update and name of the extractor.
+Pairs = dict[tuple[str, str], Shipped]
+
+
 def recalibrated_pairs(
     extractors: dict[str, keras.Model], head: keras.Model, images: np.ndarray, folder: Path
 ) -> dict[str, Shipped]:
@@ -54,10 +58,10 @@ def recalibrated_pairs(
     return pairs
 
 
-def write(pairs: dict[str, Shipped]) -> list[deployment.Exported]:
+def write(pairs: Pairs) -> list[deployment.Exported]:
     """Writes every pair as a SavedModel and as two LiteRT files."""
     jobs = []
-    for name, pair in pairs.items():
+    for (_, name), pair in pairs.items():
         pair.saved_model.parent.mkdir(parents=True, exist_ok=True)
         network = networks.recombine(pair.extractor, pair.head, name=f"{name}_network")
         jobs.append(deployment.SavedModelExport(network, pair.saved_model))
@@ -87,11 +91,11 @@ def keras_logits(pair: Shipped, images: np.ndarray) -> np.ndarray:
     return np.concatenate(logits)
 
 
-def run_again(pairs: dict[str, Shipped], images: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
-    """Runs the written files in a fresh process; returns logits by extractor and runtime."""
+def run_again(pairs: Pairs, images: np.ndarray) -> dict[tuple[str, str, str], np.ndarray]:
+    """Runs the written files in a fresh process; returns logits by variant, name and runtime."""
     files: list[Path | tuple[Path, ...]] = []
     keys = []
-    for name, pair in pairs.items():
+    for (variant, name), pair in pairs.items():
         files += [pair.saved_model, pair.litert]
-        keys += [(name, "saved_model"), (name, "litert")]
+        keys += [(variant, name, "saved_model"), (variant, name, "litert")]
     return dict(zip(keys, deployment.evaluate_exported(files, images), strict=True))
