@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class OutputFolder:
     """Collects a run's files beside their place, and puts them there at the end.
 
     An interrupted run leaves `NAME.partial` and nothing that looks finished; the next run of the
-    same settings begins again there. Where the place is a folder that must stay the same one (an
+    same settings begins again there, or goes on with what it is told to keep. Where the place is a folder that must stay the same one (an
     empty folder that is there already, a mount point, the working directory, a folder whose
     parent cannot be written), the files are collected in `NAME/run.partial` instead and moved up
     at the end, `metrics.json` last.
@@ -39,6 +39,8 @@ class OutputFolder:
         config: the run's settings; a partial folder of other settings is not touched.
         overwrite: whether a finished run, or a partial one of other settings, may be replaced.
             Nothing but a run is ever replaced.
+        keep: names of files and folders that an interrupted run of the same settings leaves to
+            this one.
 
     Raises:
         InputError: if the folder holds a finished run, files of another kind, an unfinished run
@@ -55,9 +57,14 @@ class OutputFolder:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], config: Mapping[str, Any], overwrite: bool = False
+        self,
+        path: str | os.PathLike[str],
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+        keep: Collection[str] = (),
     ):
         self._name = os.fspath(path)
+        self._keep = set(keep)
         self._overwrite = overwrite
         self._settings = json.loads(json.dumps(config))
         with _one_line(f"output folder {self._name!r} cannot be written", ADVICE):
@@ -156,7 +163,7 @@ class OutputFolder:
             self._begin(inside)
 
     def _begin(self, partial: Path) -> None:
-        """Makes the partial folder afresh and locks it; a foreign one is not touched."""
+        """Makes the partial folder, but for what is kept, afresh; a foreign one is not touched."""
         self.partial = partial
         self._refuse_other_partial()
         partial.mkdir(parents=True, exist_ok=True)
@@ -164,7 +171,8 @@ class OutputFolder:
         if self._is_inside and self._replaced is None:
             for name in self._left_inside() - {INSIDE}:
                 remove(self.path / name)
-        for name in _names(partial) - {LOCK}:
+        same = _read_json(partial / CONFIG) == self._settings
+        for name in _names(partial) - {LOCK} - (self._keep if same else set()):
             remove(partial / name)
         # Not by a rename: a process killed here leaves only this file, which is recognized.
         text = json.dumps(self._settings, indent=2) + "\n"
@@ -186,8 +194,9 @@ class OutputFolder:
             )
         if not self._overwrite:
             raise InputError(
-                f"{name!r} holds an unfinished run of another configuration; {ADVICE}, or replace "
-                "it with --overwrite"
+                f"{name!r} holds an unfinished run of another configuration "
+                f"({_difference(settings, self._settings)}); {ADVICE}, or replace it with "
+                "--overwrite"
             )
 
     def _move_up(self) -> None:
@@ -261,6 +270,14 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def _difference(there: Any, here: Any, where: str = "") -> str:
+    """Says in which key two configurations differ, the first if there are several."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        key = next(k for k in [*here, *there] if there.get(k) != here.get(k))
+        return _difference(there.get(key), here.get(key), f"{where}.{key}" if where else key)
+    return f"{where or 'config'} is {there!r} there, {here!r} here"
 
 
 def _can_move(folder: Path, filled: Path) -> bool:

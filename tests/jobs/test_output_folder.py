@@ -97,7 +97,7 @@ def test_an_unfinished_run_of_other_settings_is_replaced_only_on_request(tmp_pat
     partial = OutputFolder(tmp_path / "run", FIRST).partial
     (partial / "left").write_text("over")
     before = tree(partial)
-    refuse(tmp_path / "run", "another configuration", OTHER)
+    refuse(tmp_path / "run", r"another configuration \(seed is 0 there, 1 here\)", OTHER)
     assert tree(partial) == before
     folder = OutputFolder(tmp_path / "run", OTHER, overwrite=True)
     assert json.loads((folder.partial / CONFIG).read_text())["seed"] == 1
@@ -402,6 +402,20 @@ def test_a_link_to_itself_is_refused(tmp_path):
     refuse(tmp_path / "loop", "cannot be written|is a file")
 
 
+def test_an_interrupted_run_leaves_what_is_to_be_kept_to_the_next_of_the_same_settings(tmp_path):
+    first = fill(OutputFolder(tmp_path / "run", FIRST, keep=["cells"]))
+    (first.partial / "cells").mkdir()
+    (first.partial / "cells" / "iiw.json").write_text("{}")
+    first.release()
+    deeper = {**FIRST, "extractors": {"a": "resnet20"}}
+    refuse(tmp_path / "run", r"\(extractors.a is 'resnet8' there, 'resnet20' here\)", deeper)
+    again = OutputFolder(tmp_path / "run", FIRST, keep=["cells"])
+    assert tree(again.partial).keys() == {CONFIG, LOCK, "cells/iiw.json"}
+    again.release()
+    other = OutputFolder(tmp_path / "run", OTHER, overwrite=True, keep=["cells"])
+    assert tree(other.partial).keys() == {CONFIG, LOCK}
+
+
 # Runs at the same time, and runs that were killed -----------------------------------------------
 
 CHILD = """
@@ -516,7 +530,7 @@ def test_a_run_killed_before_its_settings_were_written_is_no_obstacle(tmp_path):
         partial.mkdir()
         for name, text in content.items():
             (partial / name).write_text(text)
-        make_run(tmp_path / str(number))
+        assert sorted(os.listdir(make_run(tmp_path / str(number)))) == RUN_FILES
 
 
 @posix
