@@ -29,10 +29,10 @@ class OutputFolder:
     """Collects a run's files beside their place, and puts them there at the end.
 
     An interrupted run leaves `NAME.partial` and nothing that looks finished; the next run of the
-    same settings begins again there, or goes on with what it is told to keep. Where the place is a folder that must stay the same one (an
-    empty folder that is there already, a mount point, the working directory, a folder whose
-    parent cannot be written), the files are collected in `NAME/run.partial` instead and moved up
-    at the end, `metrics.json` last.
+    same settings begins again there, or goes on with what it is told to keep. Where the place is a
+    folder that must stay the same one (an empty folder that is there already, a mount point, the
+    working directory, a folder whose parent cannot be written), the files are collected in
+    `NAME/run.partial` instead and moved up at the end, `metrics.json` last.
 
     Args:
         path: where the finished run is to be; links are followed.

@@ -3,9 +3,8 @@ from dataclasses import replace
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.classifier_transfer.config import Training
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.classifier_transfer.stages import make_optimizer
+from keras_compat.jobs.training import Training, make_optimizer
 
 
 @pytest.mark.parametrize(

@@ -6,46 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.training import Training
 
 MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
-SCHEDULES = ("steps", "cosine")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
 MAX_SEED = 4_000_000
-
-
-@dataclass(frozen=True)
-class Training:
-    """How one stage trains.
-
-    Args:
-        rounds: steps of each task.
-        batch_size: examples of each task a step.
-        learning_rate: the highest.
-        schedule: `"steps"` divides by ten at each of `drops`; `"cosine"` falls to zero.
-        drops: rounds at which the rate drops.
-        weight_decay: decoupled, as Keras' optimizers apply it: times the learning rate.
-        optimizer: `"adam"` or `"sgd"` (momentum 0.9).
-    """
-
-    rounds: int
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    schedule: str = "steps"
-    drops: tuple[int, ...] = ()
-    weight_decay: float = 0.0
-    optimizer: str = "adam"
-
-    def __post_init__(self) -> None:
-        for name in ("rounds", "batch_size", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}; expected a finite number above 0"
-                )
-        if self.schedule not in SCHEDULES:
-            raise unknown_name("schedule", self.schedule, SCHEDULES)
-        if self.optimizer not in ("adam", "sgd"):
-            raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
 
 
 @dataclass(frozen=True)

@@ -41,18 +41,6 @@ class Prepared:
         return examples.subset(np.flatnonzero(examples.labels < self.initial))
 
 
-def load_dataset(config: Config) -> data.ImageDataset:
-    """Loads the data that a configuration names."""
-    return data.load(
-        config.dataset,
-        image_size=config.image_size,
-        channels=config.channels,
-        data_dir=config.data_dir,
-        download=config.download,
-        memory_limit_bytes=int(config.memory_limit_gib * 2**30),
-    )
-
-
 def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
     """Puts the initial classes first and sets the images for recalibration aside.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keras_compat.jobs.classifier_transfer.config import Config, Training
+from keras_compat.jobs.classifier_transfer.config import Config
+from keras_compat.jobs.training import Training
 from keras_compat.registry import Registry
 
 PRESETS: Registry[Config] = Registry("preset")

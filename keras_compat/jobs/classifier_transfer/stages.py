@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -13,8 +12,9 @@ from keras_compat import networks
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.data.augmentation import Augmentation
-from keras_compat.jobs.classifier_transfer.config import Config, Training
-from keras_compat.training import AuxiliaryHead, NonFiniteLoss, StopOnNonFinite, Task, Trainer
+from keras_compat.jobs.classifier_transfer.config import Config
+from keras_compat.jobs.training import Training, train
+from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 ROTATIONS = RotationPrediction.outputs
 
@@ -173,20 +173,7 @@ class Stages:
 
     def _fit(self, stage: str, tasks: list[Task], data: dict[str, Examples], how: Training) -> None:
         trainer = Trainer(tasks, seed=1000 * self.seed, name=stage)
-        trainer.compile(make_optimizer(how))
-        try:
-            trainer.fit(
-                data,
-                batch_size=how.batch_size,
-                steps_per_epoch=how.rounds,
-                verbose=0,
-                callbacks=[StopOnNonFinite(), *self.callbacks(stage)],
-            )
-        except NonFiniteLoss as error:
-            self.last_good.mkdir(parents=True, exist_ok=True)
-            kept = self.last_good / f"{stage}.keras"
-            trainer.save(kept)
-            raise NonFiniteLoss(f"{error}; they are in {kept}") from None
+        train(trainer, data, how, self.callbacks(stage), self.last_good / f"{stage}.keras")
 
 
 def build_extractor(
@@ -225,18 +212,3 @@ def check(config: Config, dataset: ImageDataset) -> None:
     head = build_head(config, dataset, len(dataset.class_names), "head", 0)
     for name in config.extractors:
         networks.recombine(build_extractor(config, dataset, name, 0), head)
-
-
-def make_optimizer(how: Training) -> keras.optimizers.Optimizer:
-    """Returns the Keras optimizer that a stage asks for."""
-    if how.schedule == "cosine":
-        rate: Any = keras.optimizers.schedules.CosineDecay(how.learning_rate, how.rounds)
-    elif how.drops:
-        rates = [how.learning_rate / 10**i for i in range(len(how.drops) + 1)]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(how.drops), rates)
-    else:
-        rate = how.learning_rate
-    decay = how.weight_decay or None
-    if how.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
-    return keras.optimizers.Adam(rate, weight_decay=decay)

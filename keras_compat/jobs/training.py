@@ -1,0 +1,105 @@
+"""How one stage of a job trains, as the paper's Appendix C would say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_compat.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_compat.training import Trainer
+
+SCHEDULES = ("steps", "cosine")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one stage trains.
+
+    Args:
+        rounds: steps of each task.
+        batch_size: examples of each task a step.
+        learning_rate: the highest.
+        schedule: `"steps"` divides by ten at each of `drops`; `"cosine"` falls to zero.
+        drops: rounds at which the rate drops.
+        weight_decay: decoupled, as Keras' optimizers apply it: times the learning rate.
+        optimizer: `"adam"` or `"sgd"` (momentum 0.9).
+    """
+
+    rounds: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    schedule: str = "steps"
+    drops: tuple[int, ...] = ()
+    weight_decay: float = 0.0
+    optimizer: str = "adam"
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "batch_size", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}; expected a finite number above 0"
+                )
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.optimizer not in ("adam", "sgd"):
+            raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
+
+
+def train(
+    trainer: Trainer,
+    data: Mapping[str, Any],
+    how: Training,
+    callbacks: Sequence[keras.callbacks.Callback],
+    last_good: Path,
+) -> None:
+    """Trains for the rounds that are asked for.
+
+    Args:
+        trainer: with its tasks; it is compiled here.
+        data: of each task.
+        how: optimizer, rounds and batch size.
+        callbacks: of Keras.
+        last_good: the file for the weights before a loss that was not finite.
+
+    Raises:
+        NonFiniteLoss: when a loss becomes NaN or infinite.
+    """
+    from keras_compat.training import NonFiniteLoss, StopOnNonFinite
+
+    trainer.compile(make_optimizer(how))
+    try:
+        trainer.fit(
+            data,
+            batch_size=how.batch_size,
+            steps_per_epoch=how.rounds,
+            verbose=0,
+            callbacks=[StopOnNonFinite(), *callbacks],
+        )
+    except NonFiniteLoss as error:
+        last_good.parent.mkdir(parents=True, exist_ok=True)
+        trainer.save(last_good)
+        raise NonFiniteLoss(f"{error}; they are in {last_good}") from None
+
+
+def make_optimizer(how: Training) -> keras.optimizers.Optimizer:
+    """Returns the Keras optimizer that a stage asks for."""
+    import keras
+
+    if how.schedule == "cosine":
+        rate: Any = keras.optimizers.schedules.CosineDecay(how.learning_rate, how.rounds)
+    elif how.drops:
+        rates = [how.learning_rate / 10**i for i in range(len(how.drops) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(how.drops), rates)
+    else:
+        rate = how.learning_rate
+    decay = how.weight_decay or None
+    if how.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
+    return keras.optimizers.Adam(rate, weight_decay=decay)
