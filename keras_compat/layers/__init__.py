@@ -1,4 +1,4 @@
-"""Layers that networks need to be recombined: normalization by the statistics of the batch."""
+"""Layers that networks need to be recombined, above all normalization by batch statistics."""
 
 from keras_compat.layers.batch_statistics_normalization import BatchStatisticsNormalization
 from keras_compat.layers.channel_padding import ChannelPadding
@@ -8,10 +8,12 @@ from keras_compat.layers.statistics import (
     set_statistics,
     set_synchronized,
 )
+from keras_compat.layers.unit_length import UnitLength
 
 __all__ = [
     "BatchStatisticsNormalization",
     "ChannelPadding",
+    "UnitLength",
     "normalization_layers",
     "recalibrating",
     "set_statistics",

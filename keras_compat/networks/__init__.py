@@ -18,13 +18,17 @@ from keras_compat.networks.building import (
     build_head,
 )
 from keras_compat.networks.extension import extend_classes
+from keras_compat.networks.features import FEATURES
+from keras_compat.networks.normalizations import NORMALIZATIONS
 from keras_compat.networks.recombination import check_interface, feature_interface, recombine
 from keras_compat.networks.splitting import cut_points, split
 from keras_compat.networks.weights import copy_model, copy_weights, count_parameters
 
 __all__ = [
     "ARCHITECTURES",
+    "FEATURES",
     "INTERFACE_CHANNELS",
+    "NORMALIZATIONS",
     "Architecture",
     "Block",
     "architectures",

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.layer_maker import LayerMaker
 from keras_compat.registry import Registry
 
-Apply = Callable[[Any, SeededInitializers], Any]
-"""A part of a network: a symbolic tensor and initializers in, a symbolic tensor out."""
+Apply = Callable[[Any, LayerMaker], Any]
+"""A part of a network: a symbolic tensor and what makes layers in, a symbolic tensor out."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from keras import layers
 
 from keras_compat.errors import InputError
 from keras_compat.networks.architectures import Apply, find_architecture
-from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.features import FEATURES
+from keras_compat.networks.layer_maker import LayerMaker
 
 INTERFACE_CHANNELS = 64
 """Channels of the shared feature interface in the paper (Sec. 5.2)."""
@@ -23,6 +24,7 @@ def build(
     classes: int,
     seed: int | None = None,
     name: str | None = None,
+    normalization: str = "batch",
 ) -> keras.Model:
     """Builds an unsplit network that maps images to logits.
 
@@ -32,6 +34,8 @@ def build(
         classes: number of classes.
         seed: of the initial weights; each layer's follow from it and the layer's name.
         name: of the model.
+        normalization: `"batch"` (by batch statistics), `"layer"` (over the channels of each
+            position) or `"instance"` (over the positions of each channel); see `NORMALIZATIONS`.
 
     Returns:
         A functional model: images float32 `[batch, height, width, channels]` in [0, 255] to
@@ -49,12 +53,12 @@ def build(
     if split is not None:
         raise InputError(f"{architecture!r} names a split; drop @{split} for an unsplit network")
     _check_count("classes", classes)
-    init = SeededInitializers(seed)
+    make = LayerMaker(seed, normalization)
     images, x = _images(input_shape)
     for block in plan.blocks:
-        x = block.apply(x, init)
+        x = block.apply(x, make)
     return keras.Model(
-        images, _classify(x, plan.top, classes, init), name=name or _name(architecture)
+        images, _classify(x, plan.top, classes, make), name=name or _name(architecture)
     )
 
 
@@ -65,6 +69,8 @@ def build_extractor(
     interface_channels: int | None = INTERFACE_CHANNELS,
     seed: int | None = None,
     name: str | None = None,
+    normalization: str = "batch",
+    features: str = "plain",
 ) -> keras.Model:
     """Builds the part of a network up to a split point.
 
@@ -76,6 +82,9 @@ def build_extractor(
             shared interface (paper Sec. 5.2); None leaves it out.
         seed: of the initial weights, as in `build`.
         name: of the model.
+        normalization: as in `build`.
+        features: `"plain"`, or `"unit_length"` to scale the features of each position to unit
+            length over the channels, as the last step; see `FEATURES`.
 
     Returns:
         A functional model: images float32 `[batch, height, width, channels]` in [0, 255] to
@@ -90,16 +99,19 @@ def build_extractor(
     (None, 16, 16, 64)
     """
     plan, split = find_architecture(architecture, split)
-    init = SeededInitializers(seed)
+    make, finish = LayerMaker(seed, normalization), FEATURES[features]
     images, x = _images(input_shape)
     for block in plan.blocks[: plan.blocks_before(split)]:
-        x = block.apply(x, init)
+        x = block.apply(x, make)
     if interface_channels is not None:
         _check_count("interface_channels", interface_channels)
         x = layers.Conv2D(
-            interface_channels, 1, kernel_initializer=init.he_normal("interface"), name="interface"
+            interface_channels,
+            1,
+            kernel_initializer=make.initializers.he_normal("interface"),
+            name="interface",
         )(x)
-    return keras.Model(images, x, name=name or f"{_name(architecture)}_extractor")
+    return keras.Model(images, finish(x), name=name or f"{_name(architecture)}_extractor")
 
 
 def build_head(
@@ -109,6 +121,8 @@ def build_head(
     classes: int = 10,
     seed: int | None = None,
     name: str | None = None,
+    normalization: str = "batch",
+    dense: bool = False,
 ) -> keras.Model:
     """Builds the part of a network from a split point on.
 
@@ -122,10 +136,14 @@ def build_head(
         classes: number of classes.
         seed: of the initial weights, as in `build`.
         name: of the model.
+        normalization: as in `build`.
+        dense: whether to leave out the global pooling, for logits at each position; the weights
+            are the same.
 
     Returns:
         A functional model: features `[batch, height, width, input_channels]` of any height and
-        width to logits `[batch, classes]`; its last layer is a `Dense` named `"logits"`.
+        width to logits `[batch, classes]`, or `[batch, height', width', classes]` if `dense`; its
+        last layer is a `Dense` named `"logits"`.
 
     Raises:
         InputError: if an argument is not valid.
@@ -134,15 +152,17 @@ def build_head(
 
     >>> build_head("mobilenet_v2_small", classes=5, seed=0).output_shape
     (None, 5)
+    >>> build_head("mobilenet_v2_small", classes=5, seed=0, dense=True).output_shape
+    (None, None, None, 5)
     """
     plan, split = find_architecture(architecture, split)
     _check_count("input_channels", input_channels)
     _check_count("classes", classes)
-    init = SeededInitializers(seed)
+    make = LayerMaker(seed, normalization)
     features = x = keras.Input((None, None, input_channels), name="features")
     for block in plan.blocks[plan.blocks_before(split) :]:
-        x = block.apply(x, init)
-    logits = _classify(x, plan.top, classes, init)
+        x = block.apply(x, make)
+    logits = _classify(x, plan.top, classes, make, dense)
     return keras.Model(features, logits, name=name or f"{_name(architecture)}_head")
 
 
@@ -156,13 +176,14 @@ def _images(input_shape: Sequence[int | None]) -> tuple[Any, Any]:
     return images, layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(images)
 
 
-def _classify(x: Any, top: Apply, classes: int, init: SeededInitializers) -> Any:
-    x = top(x, init)
-    x = layers.GlobalAveragePooling2D(name="pooling")(x)
+def _classify(x: Any, top: Apply, classes: int, make: LayerMaker, dense: bool = False) -> Any:
+    x = top(x, make)
+    if not dense:
+        x = layers.GlobalAveragePooling2D(name="pooling")(x)
     # Logits keep the precision of the weights, since a loss in 16 bits is not reliable.
     return layers.Dense(
         classes,
-        kernel_initializer=init.he_normal("logits"),
+        kernel_initializer=make.initializers.he_normal("logits"),
         dtype=keras.config.dtype_policy().variable_dtype,
         name="logits",
     )(x)

@@ -13,12 +13,7 @@ from keras_compat.networks.architectures import (
     Block,
     require_positive,
 )
-from keras_compat.networks.initializers import SeededInitializers
-from keras_compat.networks.parts import (
-    convolution_normalization,
-    depthwise_convolution,
-    normalization,
-)
+from keras_compat.networks.layer_maker import LayerMaker
 
 # Expansion, channels, blocks, strides of the first block: Table 2 of the paper. In the 32 x 32
 # form the stem and the stage of 24 channels are not strided, so an image of 32 x 32 has 8 x 8
@@ -109,28 +104,26 @@ def _multiple_of_8(channels: float) -> int:
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
-def _stem(x: Any, init: SeededInitializers, filters: int) -> Any:
-    x = convolution_normalization(x, filters, 3, init, "stem")
+def _stem(x: Any, make: LayerMaker, filters: int) -> Any:
+    x = make.convolution_normalization(x, filters, 3, "stem")
     return layers.ReLU(max_value=6.0, name="stem")(x)
 
 
-def _block(
-    x: Any, init: SeededInitializers, name: str, expansion: int, filters: int, strides: int
-) -> Any:
+def _block(x: Any, make: LayerMaker, name: str, expansion: int, filters: int, strides: int) -> Any:
     inputs = x
     if expansion > 1:
         channels = expansion * x.shape[-1]
-        x = convolution_normalization(x, channels, 1, init, f"{name}_expand")
+        x = make.convolution_normalization(x, channels, 1, f"{name}_expand")
         x = layers.ReLU(max_value=6.0, name=f"{name}_expand_relu")(x)
-    x = depthwise_convolution(x, 3, init, f"{name}_depthwise", strides)
-    x = normalization(x, f"{name}_depthwise_norm")
+    x = make.depthwise_convolution(x, 3, f"{name}_depthwise", strides)
+    x = make.normalization(x, f"{name}_depthwise_norm")
     x = layers.ReLU(max_value=6.0, name=f"{name}_depthwise_relu")(x)
-    x = convolution_normalization(x, filters, 1, init, f"{name}_project")
+    x = make.convolution_normalization(x, filters, 1, f"{name}_project")
     if strides == 1 and inputs.shape[-1] == filters:
         return layers.Add(name=name)([inputs, x])
     return layers.Identity(name=name)(x)
 
 
-def _top(x: Any, init: SeededInitializers, filters: int) -> Any:
-    x = convolution_normalization(x, filters, 1, init, "top")
+def _top(x: Any, make: LayerMaker, filters: int) -> Any:
+    x = make.convolution_normalization(x, filters, 1, "top")
     return layers.ReLU(max_value=6.0, name="top_relu")(x)

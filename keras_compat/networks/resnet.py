@@ -17,8 +17,7 @@ from keras_compat.networks.architectures import (
     require_positive,
     stage_aliases,
 )
-from keras_compat.networks.initializers import SeededInitializers
-from keras_compat.networks.parts import convolution_normalization
+from keras_compat.networks.layer_maker import LayerMaker
 
 
 @ARCHITECTURES.register("resnet")
@@ -58,7 +57,7 @@ def resnet(depth: int = 56, filters: int = 16) -> Architecture:
             blocks.append(Block(name, apply))
     return Architecture(
         blocks=tuple(blocks),
-        top=lambda x, init: x,
+        top=lambda x, make: x,
         default_split="stage2",
         aliases=stage_aliases([block.name for block in blocks]),
     )
@@ -68,16 +67,16 @@ for _depth in (8, 20, 56):
     register_preset(f"resnet{_depth}", resnet, depth=_depth)
 
 
-def _stem(x: Any, init: SeededInitializers, filters: int) -> Any:
-    x = convolution_normalization(x, filters, 3, init, "stem")
+def _stem(x: Any, make: LayerMaker, filters: int) -> Any:
+    x = make.convolution_normalization(x, filters, 3, "stem")
     return layers.ReLU(name="stem")(x)
 
 
-def _block(x: Any, init: SeededInitializers, name: str, filters: int, strides: int) -> Any:
+def _block(x: Any, make: LayerMaker, name: str, filters: int, strides: int) -> Any:
     shortcut = _shortcut(x, name, filters, strides)
-    x = convolution_normalization(x, filters, 3, init, f"{name}_1", strides)
+    x = make.convolution_normalization(x, filters, 3, f"{name}_1", strides)
     x = layers.ReLU(name=f"{name}_1_relu")(x)
-    x = convolution_normalization(x, filters, 3, init, f"{name}_2")
+    x = make.convolution_normalization(x, filters, 3, f"{name}_2")
     if shortcut is not None:
         x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=name)(x)

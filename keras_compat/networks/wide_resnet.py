@@ -16,8 +16,7 @@ from keras_compat.networks.architectures import (
     require_positive,
     stage_aliases,
 )
-from keras_compat.networks.initializers import SeededInitializers
-from keras_compat.networks.parts import convolution, normalization
+from keras_compat.networks.layer_maker import LayerMaker
 
 
 @ARCHITECTURES.register("wide_resnet")
@@ -76,23 +75,23 @@ register_preset("wide_resnet28", wide_resnet, depth=28, width=10)
 register_preset("wide_resnet56", wide_resnet, blocks_per_stage=9, width=2)
 
 
-def _stem(x: Any, init: SeededInitializers) -> Any:
-    return convolution(x, 16, 3, init, "stem")
+def _stem(x: Any, make: LayerMaker) -> Any:
+    return make.convolution(x, 16, 3, "stem")
 
 
-def _block(x: Any, init: SeededInitializers, name: str, filters: int, strides: int) -> Any:
+def _block(x: Any, make: LayerMaker, name: str, filters: int, strides: int) -> Any:
     shortcut = x
-    x = normalization(x, f"{name}_1_norm")
+    x = make.normalization(x, f"{name}_1_norm")
     x = layers.ReLU(name=f"{name}_1_relu")(x)
     if shortcut.shape[-1] != filters or strides > 1:
-        shortcut = convolution(x, filters, 1, init, f"{name}_shortcut", strides)
-    x = convolution(x, filters, 3, init, f"{name}_1_conv", strides)
-    x = normalization(x, f"{name}_2_norm")
+        shortcut = make.convolution(x, filters, 1, f"{name}_shortcut", strides)
+    x = make.convolution(x, filters, 3, f"{name}_1_conv", strides)
+    x = make.normalization(x, f"{name}_2_norm")
     x = layers.ReLU(name=f"{name}_2_relu")(x)
-    x = convolution(x, filters, 3, init, f"{name}_2_conv")
+    x = make.convolution(x, filters, 3, f"{name}_2_conv")
     return layers.Add(name=name)([x, shortcut])
 
 
-def _top(x: Any, init: SeededInitializers) -> Any:
-    x = normalization(x, "top_norm")
+def _top(x: Any, make: LayerMaker) -> Any:
+    x = make.normalization(x, "top_norm")
     return layers.ReLU(name="top_relu")(x)

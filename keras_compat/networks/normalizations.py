@@ -1,0 +1,64 @@
+"""The normalizations that a network can be built with.
+
+To add one: register a function from the name of a layer to the layer, here or in a file that
+`keras_compat/networks/__init__.py` imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from keras_compat.layers import BatchStatisticsNormalization
+from keras_compat.registry import Registry
+
+NORMALIZATIONS: Registry[Callable[[str], keras.layers.Layer]] = Registry("normalization")
+
+# Of all alike, so that networks differ in nothing but what the statistics are taken over.
+_EPSILON = 1e-5
+
+
+@NORMALIZATIONS.register("batch")
+def batch(name: str) -> keras.layers.Layer:
+    """Normalizes each channel over the images of a batch and their positions.
+
+    Source: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
+
+    Example:
+
+    >>> batch("norm").statistics
+    'batch'
+    """
+    return BatchStatisticsNormalization(epsilon=_EPSILON, name=name)
+
+
+@NORMALIZATIONS.register("layer")
+def layer(name: str) -> keras.layers.Layer:
+    """Normalizes each position of each image over its channels, as Keras does by default.
+
+    Source: Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450. For images some take the
+    statistics over all positions too; the paper does not say (B.1).
+
+    Example:
+
+    >>> layer("norm").axis
+    -1
+    """
+    return keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+@NORMALIZATIONS.register("instance")
+def instance(name: str) -> keras.layers.Layer:
+    """Normalizes each channel of each image over its positions.
+
+    Where an image has one position left, nothing is left of it.
+
+    Source: Ulyanov, Vedaldi and Lempitsky 2016, https://arxiv.org/abs/1607.08022.
+
+    Example:
+
+    >>> instance("norm").name
+    'norm'
+    """
+    return keras.layers.GroupNormalization(groups=-1, epsilon=_EPSILON, name=name)
