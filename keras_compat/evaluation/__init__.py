@@ -1,6 +1,19 @@
 """What recombined networks are worth: their logits and their accuracy."""
 
-from keras_compat.evaluation.metrics import accuracy, class_average_accuracy
+from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
+from keras_compat.evaluation.recombination import (
+    common_examples,
+    own_accuracies,
+    recombination_accuracy,
+    recombination_matrix,
+)
 
-__all__ = ["accuracy", "class_average_accuracy", "predict_logits"]
+__all__ = [
+    "accuracy",
+    "common_examples",
+    "own_accuracies",
+    "predict_logits",
+    "recombination_accuracy",
+    "recombination_matrix",
+]

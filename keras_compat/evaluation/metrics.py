@@ -14,6 +14,7 @@ def accuracy(
     labels: np.ndarray,
     classes: Iterable[int] | None = None,
     restrict: bool = False,
+    class_average: bool = False,
 ) -> float:
     """Returns the share of examples whose largest logit is that of their label.
 
@@ -22,6 +23,8 @@ def accuracy(
         labels: class indices, integer `[N]`; -1 marks an example without a label, left out.
         classes: count only the examples of these classes; by default all.
         restrict: choose the largest logit among `classes` only, as if no other class existed.
+        class_average: the share within each class, averaged over the classes that have an
+            example, however many examples each has.
 
     Returns:
         A fraction from 0 to 1.
@@ -33,50 +36,13 @@ def accuracy(
 
     Example:
 
-    >>> logits = np.array([[3.0, 0.0, 0.0], [0.0, 1.0, 2.0]])
-    >>> accuracy(logits, np.array([0, 1]))
-    0.5
-    >>> accuracy(logits, np.array([0, 1]), classes=[0, 1], restrict=True)
+    >>> logits = np.array([[3.0, 0.0, 0.0], [0.0, 1.0, 2.0], [1.0, 0.0, 0.0]])
+    >>> labels = np.array([0, 1, 0])
+    >>> accuracy(logits, labels), accuracy(logits, labels, class_average=True)
+    (0.6666666666666666, 0.5)
+    >>> accuracy(logits, labels, classes=[0, 1], restrict=True)
     1.0
     """
-    correct, _ = _correct(logits, labels, classes, restrict)
-    return float(correct.mean())
-
-
-def class_average_accuracy(
-    logits: np.ndarray,
-    labels: np.ndarray,
-    classes: Iterable[int] | None = None,
-    restrict: bool = False,
-) -> float:
-    """Returns the accuracy within each class, averaged over the classes.
-
-    Args:
-        logits: scores, float `[N, classes]`.
-        labels: class indices, integer `[N]`; -1 marks an example without a label, left out.
-        classes: count only the examples of these classes; by default all.
-        restrict: choose the largest logit among `classes` only, as if no other class existed.
-
-    Returns:
-        A fraction from 0 to 1. Classes without an example do not enter the average.
-
-    Raises:
-        InputError: if shapes do not fit, a class has no logit, or no example is left to count.
-
-    Example:
-
-    >>> logits = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
-    >>> class_average_accuracy(logits, np.array([0, 0, 0, 1]))
-    0.5
-    """
-    correct, labels = _correct(logits, labels, classes, restrict)
-    return float(np.mean([correct[labels == c].mean() for c in np.unique(labels)]))
-
-
-def _correct(
-    logits: np.ndarray, labels: np.ndarray, classes: Iterable[int] | None, restrict: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which of the counted examples are right, and their labels."""
     logits, labels = np.asarray(logits), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise InputError(
@@ -90,4 +56,7 @@ def _correct(
         raise InputError("no example to count; expected at least one with a label in the classes")
     logits, labels = logits[counted], labels[counted]
     predicted = chosen[logits[:, chosen].argmax(axis=1)] if restrict else logits.argmax(axis=1)
-    return predicted == labels, labels
+    correct = predicted == labels
+    if class_average:
+        return float(np.mean([correct[labels == c].mean() for c in np.unique(labels)]))
+    return float(correct.mean())

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from keras_compat.errors import InputError
-from keras_compat.evaluation import accuracy, class_average_accuracy
+from keras_compat.evaluation import accuracy
 
 # Predictions: 2, 1, 0, 3 over four classes; without class 3 the last would be 1.
 LOGITS = np.array([[0, 1, 5, 2], [0, 4, 1, 3], [9, 1, 1, 1], [0, 6, 1, 7]], "float32")
@@ -19,7 +19,7 @@ def test_matches_scikit_learn():
     logits, labels = rng.normal(size=(200, 5)), rng.integers(0, 5, 200)
     predicted = logits.argmax(axis=1)
     assert accuracy(logits, labels) == pytest.approx(accuracy_score(labels, predicted))
-    assert class_average_accuracy(logits, labels) == pytest.approx(
+    assert accuracy(logits, labels, class_average=True) == pytest.approx(
         balanced_accuracy_score(labels, predicted)
     )
 
@@ -33,21 +33,20 @@ def test_counts_only_the_classes_asked_for():
 def test_restrict_chooses_among_the_classes_only():
     assert accuracy(LOGITS, LABELS, classes=[1, 2]) == 0.5
     assert accuracy(LOGITS, LABELS, classes=[1, 2], restrict=True) == 1.0
-    assert class_average_accuracy(LOGITS, LABELS, classes=[0, 1]) == pytest.approx(1 / 3)
-    assert class_average_accuracy(LOGITS, LABELS, [0, 1], restrict=True) == pytest.approx(2 / 3)
+    assert accuracy(LOGITS, LABELS, [0, 1], class_average=True) == pytest.approx(1 / 3)
+    assert accuracy(LOGITS, LABELS, [0, 1], True, class_average=True) == pytest.approx(2 / 3)
 
 
 def test_class_average_weighs_classes_equally():
-    assert class_average_accuracy(LOGITS, LABELS) == pytest.approx((1 + 1 / 3) / 2)
+    assert accuracy(LOGITS, LABELS, class_average=True) == pytest.approx((1 + 1 / 3) / 2)
 
 
 def test_examples_without_a_label_are_left_out():
     labels = np.array([2, -1, -1, 1])
     assert accuracy(LOGITS, labels) == 0.5
-    assert class_average_accuracy(LOGITS, labels) == 0.5
+    assert accuracy(LOGITS, labels, class_average=True) == 0.5
 
 
-@pytest.mark.parametrize("measure", [accuracy, class_average_accuracy])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -59,6 +58,6 @@ def test_examples_without_a_label_are_left_out():
         ((LOGITS, np.full(4, -1)), "no example"),
     ],
 )
-def test_refuses_what_it_cannot_count(measure, arguments, message):
+def test_refuses_what_it_cannot_count(arguments, message):
     with pytest.raises(InputError, match=message):
-        measure(*arguments)
+        accuracy(*arguments)

@@ -8,33 +8,12 @@ import weakref
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_compat import networks
-from keras_compat.data import Examples
 from keras_compat.errors import InputError
 from keras_compat.evaluation import predict_logits
-from keras_compat.layers import (
-    BatchStatisticsNormalization,
-    normalization_layers,
-    recalibrating,
-    set_statistics,
-)
-
-SHAPE = (8, 8, 1)
-
-
-def build_pair(classes=3):
-    inputs = keras.Input(SHAPE)
-    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
-    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
-    extractor = keras.Model(inputs, BatchStatisticsNormalization()(x), name="extractor")
-    inputs = keras.Input((None, None, 8))
-    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(keras.layers.ReLU()(inputs))
-    x = keras.layers.ReLU()(BatchStatisticsNormalization()(x))
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    head = keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name="head")
-    return extractor, head
+from keras_compat.layers import normalization_layers, recalibrating, set_statistics
+from tests.evaluation.small import build_pair, called, random_examples
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +24,7 @@ def pair():
 
 @pytest.fixture(scope="module")
 def examples():
-    rng = np.random.default_rng(0)
-    return Examples(rng.integers(0, 256, (11, *SHAPE), "uint8"), np.arange(11, dtype="int32") % 3)
-
-
-def called(extractor, head, images):
-    features = extractor(images.astype("float32"), training=False)
-    return ops.convert_to_numpy(head(features, training=False))
+    return random_examples(11)
 
 
 def test_equals_calling_the_parts_on_the_same_batches(pair, examples):

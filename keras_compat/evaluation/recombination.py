@@ -1,0 +1,240 @@
+"""Recombination accuracy: the extractor of one network with the head of another (Sec. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from keras_compat.data import match_classes
+from keras_compat.errors import InputError
+from keras_compat.evaluation.metrics import accuracy
+from keras_compat.evaluation.prediction import predict_logits
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
+
+
+def recombination_accuracy(
+    extractor: keras.Model,
+    head: keras.Model,
+    examples: Examples | StreamedExamples,
+    *,
+    classes: Iterable[int] | None = None,
+    batch_size: int = 512,
+    statistics: str = "batch",
+) -> float:
+    """Returns how often an extractor with the head of any network is right, without fine-tuning.
+
+    Args:
+        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: takes what `extractor` emits and returns logits `[batch, classes]`.
+        examples: test images of the extractor's data; labels are the head's class indices. For
+            data sets whose classes differ, `common_examples` makes them.
+        classes: predict among these of the head's classes only, and count only their examples; by
+            default all.
+        batch_size: examples per batch at most; with batch statistics it influences the result.
+        statistics: `"batch"` or `"moving"`, as for `predict_logits`.
+
+    Returns:
+        A fraction from 0 to 1.
+
+    Raises:
+        InputError: if the head does not take what the extractor emits, or a mode is unknown.
+
+    Source: Gygli et al. 2021, Sec. 4.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> from keras_compat.data import Examples
+    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
+    >>> head = networks.build_head("mobilenet_v2_small", classes=2, seed=0)
+    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.array([0, 1, 0, 1]))
+    >>> recombination_accuracy(extractor, head, examples)  # equal images: one class for all
+    0.5
+    """
+    logits, labels = predict_logits(extractor, head, examples, batch_size, statistics)
+    return accuracy(logits, labels, classes, restrict=classes is not None)
+
+
+def recombination_matrix(
+    extractors: Mapping[str, keras.Model],
+    heads: Mapping[str, keras.Model],
+    tests: Mapping[str, Examples | StreamedExamples],
+    class_names: Mapping[str, Sequence[str]],
+    *,
+    restrict: bool = True,
+    batch_size: int = 512,
+    statistics: str = "batch",
+    aliases: Mapping[str, str] | None = None,
+) -> dict[tuple[str, str], float]:
+    """Returns the recombination accuracy of every extractor with every head.
+
+    An extractor is evaluated on those test images of its own data set whose classes the head's
+    data set has too. With the head of its own network that is all of them; how it does with that
+    head where it is compared with others, `own_accuracies` says.
+
+    Args:
+        extractors: by name of the network.
+        heads: by name of the network; not necessarily of the same networks.
+        tests: the test examples of each extractor's data set, by name of the network.
+        class_names: of each network's data set, by name of the network.
+        restrict: predict among the common classes only, as the paper does; `False` lets a head
+            choose any class it has.
+        batch_size: examples per batch at most; with batch statistics it influences the result.
+        statistics: as for `recombination_accuracy`.
+        aliases: more names of the same classes, as for `data.match_classes`.
+
+    Returns:
+        Fractions from 0 to 1 by (name of the extractor, name of the head).
+
+    Raises:
+        InputError: if a head does not take what an extractor emits, two data sets have fewer than
+            two classes in common, or a mode is unknown.
+
+    Source: Gygli et al. 2021, Sec. 4 and Appendix C (common classes).
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> from keras_compat.data import Examples
+    >>> extractors = {"a": networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)}
+    >>> heads = {n: networks.build_head("mobilenet_v2_small", classes=4, seed=0) for n in "ab"}
+    >>> tests = {"a": Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))}
+    >>> names = {"a": ("cat", "dog", "car", "ship"), "b": ("automobile", "frog", "cat", "deer")}
+    >>> recombination_matrix(extractors, heads, tests, names)  # equal images: one class for all
+    {('a', 'a'): 0.25, ('a', 'b'): 0.5}
+    """
+    matrix = {}
+    for e, extractor in extractors.items():
+        for h, head in heads.items():
+            examples, classes = common_examples(tests[e], class_names[e], class_names[h], aliases)
+            matrix[e, h] = recombination_accuracy(
+                extractor,
+                head,
+                examples,
+                classes=classes if restrict else None,
+                batch_size=batch_size,
+                statistics=statistics,
+            )
+    return matrix
+
+
+def own_accuracies(
+    extractors: Mapping[str, keras.Model],
+    heads: Mapping[str, keras.Model],
+    tests: Mapping[str, Examples | StreamedExamples],
+    class_names: Mapping[str, Sequence[str]],
+    *,
+    restrict: bool = True,
+    batch_size: int = 512,
+    statistics: str = "batch",
+    aliases: Mapping[str, str] | None = None,
+) -> dict[tuple[str, str], float]:
+    """Returns how each network does as it was trained, where it is compared with the others.
+
+    That is what a recombination accuracy can reach: the same test images and the same restriction
+    as of this network's extractor with a partner's head, but with its own head. For a network
+    trained alone it is the paper's upper bound.
+
+    Args:
+        extractors: by name of the network.
+        heads: by name of the network, at least those of the extractors.
+        tests: as for `recombination_matrix`.
+        class_names: as for `recombination_matrix`.
+        restrict: as for `recombination_matrix`.
+        batch_size: as for `recombination_matrix`.
+        statistics: as for `recombination_accuracy`.
+        aliases: as for `recombination_matrix`.
+
+    Returns:
+        Fractions from 0 to 1 by (name of the network, name of another, the partner).
+
+    Raises:
+        InputError: as `recombination_matrix`.
+
+    Source: Gygli et al. 2021, Sec. 4 (upper bound).
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> from keras_compat.data import Examples
+    >>> extractors = {"a": networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)}
+    >>> heads = {n: networks.build_head("mobilenet_v2_small", classes=4, seed=0) for n in "ab"}
+    >>> tests = {"a": Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))}
+    >>> names = {"a": ("cat", "dog", "car", "ship"), "b": ("automobile", "frog", "cat", "deer")}
+    >>> own_accuracies(extractors, heads, tests, names)
+    {('a', 'b'): 0.5}
+    """
+    found = {}
+    for name, extractor in extractors.items():
+        for partner in heads:
+            if partner == name:
+                continue
+            pairs = _common(class_names[name], class_names[partner], aliases)
+            classes = [own for own, _ in pairs]
+            of_these = np.flatnonzero(np.isin(tests[name].labels, classes))
+            found[name, partner] = recombination_accuracy(
+                extractor,
+                heads[name],
+                tests[name].subset(of_these),
+                classes=classes if restrict else None,
+                batch_size=batch_size,
+                statistics=statistics,
+            )
+    return found
+
+
+def common_examples(
+    examples: Examples | StreamedExamples,
+    class_names: Sequence[str],
+    head_class_names: Sequence[str],
+    aliases: Mapping[str, str] | None = None,
+) -> tuple[Examples | StreamedExamples, list[int]]:
+    """Returns the examples whose classes a head of other data knows, labelled as that head does.
+
+    Args:
+        examples: of the extractor's data.
+        class_names: the names of their labels.
+        head_class_names: the names of the head's classes.
+        aliases: more names of the same classes, as for `data.match_classes`.
+
+    Returns:
+        The examples, in their order; and the head's class indices that they are of, in the order
+        of `class_names`.
+
+    Raises:
+        InputError: if the two have fewer than two classes in common; names both lists.
+
+    Source: Gygli et al. 2021, Appendix C (the nine common classes of CIFAR-10 and STL-10).
+
+    Example:
+
+    >>> from keras_compat.data import Examples
+    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.array([2, 1, 0, 2]))
+    >>> found, classes = common_examples(examples, ["cat", "frog", "car"], ["automobile", "cat"])
+    >>> found.labels.tolist(), classes
+    ([0, 1, 0], [1, 0])
+    """
+    pairs = _common(class_names, head_class_names, aliases)
+    new_label = np.full(len(class_names) + 1, -1)  # the last one is for what has no label
+    for own, of_head in pairs:
+        new_label[own] = of_head
+    labels = new_label[examples.labels]
+    known = np.flatnonzero(labels >= 0)
+    return examples.subset(known).relabelled(labels[known]), [of_head for _, of_head in pairs]
+
+
+def _common(
+    names: Sequence[str], others: Sequence[str], aliases: Mapping[str, str] | None
+) -> list[tuple[int, int]]:
+    pairs = match_classes(names, others, aliases)
+    if len(pairs) < 2:
+        raise InputError(
+            f"classes {', '.join(names)} and classes {', '.join(others)} have {len(pairs)} in "
+            "common; expected at least two to predict among: say with aliases which are the same"
+        )
+    return pairs
