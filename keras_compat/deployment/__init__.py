@@ -23,7 +23,7 @@ from keras_compat.deployment.exporting import (
     litert_pair,
 )
 from keras_compat.deployment.operators import litert_operators
-from keras_compat.deployment.recalibration import recalibrate
+from keras_compat.evaluation import recalibrate
 
 __all__ = [
     "Exported",

@@ -2,6 +2,7 @@
 
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
+from keras_compat.evaluation.recalibration import recalibrate
 from keras_compat.evaluation.recombination import (
     common_examples,
     own_accuracies,
@@ -14,6 +15,7 @@ __all__ = [
     "common_examples",
     "own_accuracies",
     "predict_logits",
+    "recalibrate",
     "recombination_accuracy",
     "recombination_matrix",
 ]

@@ -12,6 +12,7 @@ from keras_compat.data import match_classes
 from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
+from keras_compat.evaluation.recalibration import recalibrate
 
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
@@ -36,7 +37,8 @@ def recombination_accuracy(
         classes: predict among these of the head's classes only, and count only their examples; by
             default all.
         batch_size: examples per batch at most; with batch statistics it influences the result.
-        statistics: `"batch"` or `"moving"`, as for `predict_logits`.
+        statistics: `"batch"` or `"moving"`, as for `predict_logits`; or `"recalibrated"`: moving
+            statistics of copies, re-estimated on the examples' images (B.1).
 
     Returns:
         A fraction from 0 to 1.
@@ -44,7 +46,7 @@ def recombination_accuracy(
     Raises:
         InputError: if the head does not take what the extractor emits, or a mode is unknown.
 
-    Source: Gygli et al. 2021, Sec. 4.
+    Source: Gygli et al. 2021, Sec. 4 and B.1.
 
     Example:
 
@@ -56,6 +58,9 @@ def recombination_accuracy(
     >>> recombination_accuracy(extractor, head, examples)  # equal images: one class for all
     0.5
     """
+    if statistics == "recalibrated":
+        extractor, head = recalibrate(extractor, head, examples.images, batch_size=batch_size)
+        statistics = "moving"
     logits, labels = predict_logits(extractor, head, examples, batch_size, statistics)
     return accuracy(logits, labels, classes, restrict=classes is not None)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import weakref
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,18 +12,7 @@ from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.evaluation import predict_logits
 from keras_compat.layers import normalization_layers, recalibrating, set_statistics
-from tests.evaluation.small import build_pair, called, random_examples
-
-
-@pytest.fixture(scope="module")
-def pair():
-    keras.utils.set_random_seed(0)
-    return build_pair()
-
-
-@pytest.fixture(scope="module")
-def examples():
-    return random_examples(11)
+from tests.evaluation.small import build_pair, called
 
 
 def test_equals_calling_the_parts_on_the_same_batches(pair, examples):
