@@ -86,7 +86,7 @@ def test_the_readmes_example_runs_as_it_is_and_does_what_it_says(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    accuracy = float(re.search(r"with the new head: ([\d.]+)%", done.stdout).group(1))
+    accuracy = float(re.search(r"On the phone: ([\d.]+)%", done.stdout).group(1))
     assert accuracy > 75
 
 

@@ -1,0 +1,112 @@
+"""Flags that several apps have, and what they say."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from keras_compat.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_compat.jobs.training import Training
+
+# Those that have the name of the setting that they change.
+RUN = ("seeds", "seed")
+DATA = ("data_dir", "download", "image_size", "channels", "memory_limit_gib", "augment")
+
+
+def add_run(parser: argparse.ArgumentParser, default_place: str) -> argparse._ArgumentGroup:
+    """Adds the flags that say what to run and where its files go; returns their group."""
+    flags = parser.add_argument_group("what to run")
+    flags.add_argument("--preset", default="demo", help="demo (default), cpu or paper")
+    flags.add_argument("--output_dir", help=f"default: {default_place}")
+    flags.add_argument("--overwrite", action="store_true", help="replace what is in output_dir")
+    flags.add_argument("--seeds", type=int, help="how many runs; the report gives mean and std")
+    flags.add_argument("--seed", type=int, help="of the first run")
+    return flags
+
+
+def add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds the flags that say how data are read; returns their group."""
+    flags = parser.add_argument_group("data")
+    flags.add_argument("--data_dir", help="where TensorFlow Datasets keeps its data")
+    flags.add_argument(
+        "--download", action="store_true", default=None, help="let TensorFlow Datasets download"
+    )
+    flags.add_argument("--image_size", type=int, help="pixels a side that all images become")
+    flags.add_argument("--channels", type=int, help="1: grey, 3: colour; default: as the data are")
+    flags.add_argument(
+        "--aliases", help="other names of classes, NAME=CLASS with commas between: kitten=cat,..."
+    )
+    flags.add_argument(
+        "--memory_limit_gib",
+        type=float,
+        help="TensorFlow Datasets sets of more pixels are read as they are needed (4)",
+    )
+    flags.add_argument("--augment", action=argparse.BooleanOptionalAction, default=None)
+    return flags
+
+
+def add_training(group: argparse._ArgumentGroup, prefix: str, what: str) -> None:
+    """Adds the flags of one stage of training."""
+    group.add_argument(f"--{prefix}rounds", type=int, help=f"steps of {what}")
+    group.add_argument(f"--{prefix}learning_rate", type=float)
+
+
+def given(flags: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Returns the flags that were given among those of some names."""
+    return {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
+
+
+def changed_training(training: Training, flags: argparse.Namespace, prefix: str) -> Training:
+    """Returns how a stage trains, with the flags of `add_training` and `--batch_size` in it."""
+    rounds = getattr(flags, f"{prefix}rounds")
+    rate = getattr(flags, f"{prefix}learning_rate")
+    changes: dict[str, Any] = {}
+    if rounds is not None:
+        # Drops stay at the same parts of the way.
+        drops = tuple(round(d * rounds / training.rounds) for d in training.drops)
+        changes.update(rounds=rounds, drops=drops)
+    if rate is not None:
+        changes["learning_rate"] = rate
+    if flags.batch_size is not None:
+        changes["batch_size"] = flags.batch_size
+    return replace(training, **changes)
+
+
+def words(text: str) -> list[str]:
+    """Returns what stands between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
+    """Reads words of the form `NAME=VALUE`.
+
+    Raises:
+        InputError: if one has another form, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not name or not value or name in found:
+            raise InputError(f"{kind} {word!r}; expected {form}, each name once")
+        found[name] = value
+    return found
+
+
+def aliases(text: str) -> dict[str, str]:
+    """Reads the value of `--aliases`."""
+    return pairs([word.strip() for word in text.split(",")], "alias", "NAME=CLASS")
+
+
+def file_name(spec: str) -> str:
+    """Returns a data set's spec as part of a file name.
+
+    Example:
+
+    >>> file_name("imagenet_resized/32x32"), file_name("npz:data/stl10.npz")
+    ('imagenet_resized_32x32', 'npz_data_stl10.npz')
+    """
+    return spec.replace("/", "_").replace(":", "_")
