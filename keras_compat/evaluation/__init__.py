@@ -1,5 +1,6 @@
 """What recombined networks are worth: their logits and their accuracy."""
 
+from keras_compat.evaluation.correlation import cross_correlation, optimal_permutation
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
 from keras_compat.evaluation.recalibration import recalibrate
@@ -13,6 +14,8 @@ from keras_compat.evaluation.recombination import (
 __all__ = [
     "accuracy",
     "common_examples",
+    "cross_correlation",
+    "optimal_permutation",
     "own_accuracies",
     "predict_logits",
     "recalibrate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -15,6 +15,8 @@ from keras_compat.networks import check_interface
 
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
+
+Predict = Callable[[np.ndarray], np.ndarray]
 
 # A compiled function keeps the mode it was traced in, so that there is one for each mode.
 _compiled_parts: WeakKeyDictionary[keras.Model, dict[str, keras.Model]] = WeakKeyDictionary()
@@ -63,13 +65,26 @@ def predict_logits(
     """
     check_interface(extractor, head)
     all_logits, all_labels = [], []
-    with _statistics(statistics, extractor, head):
-        first, second = _compiled(extractor, statistics), _compiled(head, statistics)
+    with predicting(statistics, extractor, head) as (features, logits):
         for images, labels in examples.evaluation_batches(batch_size):
-            features = first.predict_on_batch(np.asarray(images, "float32"))
-            all_logits.append(np.asarray(second.predict_on_batch(features), "float32"))
+            all_logits.append(np.asarray(logits(features(images)), "float32"))
             all_labels.append(np.asarray(labels, "int32"))
     return np.concatenate(all_logits), np.concatenate(all_labels)
+
+
+@contextmanager
+def predicting(statistics: str, *parts: keras.Model) -> Iterator[list[Predict]]:
+    """Gives a compiled function for each part, to be called within this context.
+
+    Args:
+        statistics: `"batch"` or `"moving"`: what the parts normalize with meanwhile.
+        *parts: extractors, heads or other models of one input and one output.
+
+    Raises:
+        InputError: if the mode is unknown.
+    """
+    with _statistics(statistics, *parts):
+        yield [_compiled(part, statistics).predict_on_batch for part in parts]
 
 
 def _compiled(part: keras.Model, statistics: str) -> keras.Model:

@@ -1,4 +1,4 @@
-"""A small pair of an extractor and a head, and data, that the tests of evaluation share."""
+"""Small extractors, heads and data that the tests of evaluation share."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from keras_compat.layers import BatchStatisticsNormalization
 SHAPE = (8, 8, 1)
 
 
-def build_pair(classes=3):
-    inputs = keras.Input(SHAPE)
-    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
-    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
-    extractor = keras.Model(inputs, BatchStatisticsNormalization()(x), name="extractor")
-    inputs = keras.Input((None, None, 8))
-    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(keras.layers.ReLU()(inputs))
+def build_extractor(channels=8, seed=None):
+    images = keras.Input(SHAPE)
+    x = keras.layers.Rescaling(1 / 127.5, -1)(images)
+    init = keras.initializers.GlorotUniform(seed)
+    x = keras.layers.Conv2D(
+        channels, 3, strides=2, padding="same", use_bias=False, kernel_initializer=init
+    )(x)
+    return keras.Model(images, BatchStatisticsNormalization()(x), name="extractor")
+
+
+def build_head(channels=8, classes=3):
+    features = keras.Input((None, None, channels))
+    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(keras.layers.ReLU()(features))
     x = keras.layers.ReLU()(BatchStatisticsNormalization()(x))
     x = keras.layers.GlobalAveragePooling2D()(x)
-    head = keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name="head")
-    return extractor, head
+    return keras.Model(features, keras.layers.Dense(classes, name="logits")(x), name="head")
+
+
+def build_pair(classes=3):
+    return build_extractor(), build_head(classes=classes)
 
 
 def random_examples(count, seed=0):

@@ -1,0 +1,86 @@
+"""How alike the features of two extractors are, channel by channel (Fig. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from keras_compat.errors import InputError
+from keras_compat.evaluation.moments import feature_moments
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
+
+
+def cross_correlation(
+    extractor_a: keras.Model,
+    extractor_b: keras.Model,
+    examples: Iterable[Examples | StreamedExamples],
+    batch_size: int = 512,
+) -> np.ndarray:
+    """Returns the Pearson correlation of each channel of one extractor with each of another.
+
+    Every position of every image is a sample; features are normalized with batch statistics.
+    Images are read batch by batch: memory does not grow with their number.
+
+    Args:
+        extractor_a: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        extractor_b: likewise; its features have the same height and width.
+        examples: sets of images, such as the test sets of both extractors' data.
+        batch_size: images per batch at most.
+
+    Returns:
+        float64 `[channels_a, channels_b]`, from -1 to 1; 0 for a channel that does not vary.
+        Its diagonal says how alike the extractors are as they are, `optimal_permutation` how alike
+        they can be made by reordering channels.
+
+    Raises:
+        InputError: if the features differ in height or width, or there are no images.
+
+    Source: Li et al. 2016, "Convergent learning" (arXiv:1511.07543); Gygli et al. 2021, Fig. 3.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> from keras_compat.data import Examples
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
+    >>> test = Examples(images, np.zeros(8, "int32"))
+    >>> build = networks.build_extractor
+    >>> extractor = build("mobilenet_v2_small", (8, 8, 1), interface_channels=4, seed=0)
+    >>> cross_correlation(extractor, extractor, [test]).diagonal().round(4).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    return feature_moments(extractor_a, extractor_b, examples, batch_size).correlation_ab
+
+
+def optimal_permutation(correlation: np.ndarray) -> np.ndarray:
+    """Returns which channel of the second extractor best matches each channel of the first.
+
+    Args:
+        correlation: float `[channels, channels]`, see `cross_correlation`.
+
+    Returns:
+        int `[channels]`, each index once: channel i of the first belongs to channel `result[i]` of
+        the second. Of all one-to-one matches it has the largest sum of correlations.
+
+    Raises:
+        InputError: if the extractors have different numbers of channels.
+
+    Source: Li et al. 2016 (bipartite matching); SciPy's `linear_sum_assignment` finds it.
+
+    Example:
+
+    >>> correlation = np.array([[0.1, 0.9], [0.2, 0.8]])
+    >>> permutation = optimal_permutation(correlation)
+    >>> permutation.tolist(), correlation[np.arange(2), permutation].tolist()
+    ([1, 0], [0.9, 0.2])
+    """
+    if correlation.ndim != 2 or correlation.shape[0] != correlation.shape[1]:
+        raise InputError(
+            f"correlation has the shape {correlation.shape}; expected as many channels of both"
+        )
+    return linear_sum_assignment(correlation, maximize=True)[1]

@@ -1,0 +1,143 @@
+"""Moments of the features that two extractors make of the same images, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from keras_compat.errors import InputError
+from keras_compat.evaluation.prediction import predicting
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
+
+# Samples that are in float64 at once.
+_ROWS = 2**14
+# Below this share of its mean, what a channel varies by in float32 is rounding.
+_CONSTANT = 1e-6
+
+
+class Moments:
+    """Means and correlations of two sets of channels, in float64, whatever the number of samples.
+
+    Batches are merged as by Chan, Golub and LeVeque (1983), which loses nothing to large means.
+
+    Args:
+        channels_a: of the one.
+        channels_b: of the other.
+
+    Example:
+
+    >>> moments = Moments(1, 1)
+    >>> moments.add(np.array([[1.0], [2.0]]), np.array([[4.0], [2.0]]))
+    >>> moments.add(np.array([[3.0]]), np.array([[0.0]]))
+    >>> moments.mean_a.tolist(), moments.correlation_ab.round(6).tolist()
+    ([2.0], [[-1.0]])
+    """
+
+    def __init__(self, channels_a: int, channels_b: int):
+        self.count = 0
+        self._a, self._b = slice(0, channels_a), slice(channels_a, channels_a + channels_b)
+        self._mean = np.zeros(channels_a + channels_b)
+        self._comoment = np.zeros((channels_a + channels_b,) * 2)
+
+    def add(self, samples_a: np.ndarray, samples_b: np.ndarray) -> None:
+        """Adds samples, float `[N, channels_a]` and `[N, channels_b]`."""
+        for first in range(0, len(samples_a), _ROWS):
+            rows = slice(first, first + _ROWS)
+            self._merge(np.hstack([samples_a[rows], samples_b[rows]]).astype("float64"))
+
+    def _merge(self, samples: np.ndarray) -> None:
+        mean = samples.mean(axis=0)
+        difference = mean - self._mean
+        total = self.count + len(samples)
+        centred = samples - mean
+        self._comoment += centred.T @ centred
+        self._comoment += np.outer(difference, difference) * (self.count * len(samples) / total)
+        self._mean += difference * (len(samples) / total)
+        self.count = total
+
+    @property
+    def mean_a(self) -> np.ndarray:
+        """Means, float64 `[channels_a]`."""
+        return self._mean[self._a]
+
+    @property
+    def mean_b(self) -> np.ndarray:
+        """Means, float64 `[channels_b]`."""
+        return self._mean[self._b]
+
+    @property
+    def deviation_a(self) -> np.ndarray:
+        """Standard deviations, float64 `[channels_a]`; zero of a channel that does not vary."""
+        return self._deviation[self._a]
+
+    @property
+    def deviation_b(self) -> np.ndarray:
+        """Standard deviations, float64 `[channels_b]`; zero of a channel that does not vary."""
+        return self._deviation[self._b]
+
+    @property
+    def correlation_aa(self) -> np.ndarray:
+        """Pearson correlations, float64 `[channels_a, channels_a]`."""
+        return self._correlation(self._a, self._a)
+
+    @property
+    def correlation_ab(self) -> np.ndarray:
+        """Pearson correlations, float64 `[channels_a, channels_b]`.
+
+        Zero where a channel does not vary, for which correlation is not defined.
+        """
+        return self._correlation(self._a, self._b)
+
+    @property
+    def _deviation(self) -> np.ndarray:
+        deviation = np.sqrt(np.diagonal(self._comoment) / max(self.count, 1))
+        return np.where(deviation > _CONSTANT * np.abs(self._mean), deviation, 0.0)
+
+    def _correlation(self, rows: slice, columns: slice) -> np.ndarray:
+        divisor = np.where(self._deviation > 0, self._deviation, np.inf)
+        return (
+            self._comoment[rows, columns] / self.count / np.outer(divisor[rows], divisor[columns])
+        )
+
+
+def feature_moments(
+    extractor_a: keras.Model,
+    extractor_b: keras.Model,
+    examples: Iterable[Examples | StreamedExamples],
+    batch_size: int = 512,
+) -> Moments:
+    """Passes images through two extractors; each position of each image is a sample.
+
+    Args:
+        extractor_a: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        extractor_b: likewise; its features have the same height and width.
+        examples: one or several sets; labels are not looked at.
+        batch_size: images per batch at most; each batch is normalized with its own statistics.
+
+    Returns:
+        The moments of the channels of both.
+
+    Raises:
+        InputError: if the features differ in height or width, or there are no images.
+    """
+    moments = None
+    with predicting("batch", extractor_a, extractor_b) as (features_a, features_b):
+        for each in examples:
+            for images, _ in each.evaluation_batches(batch_size):
+                a, b = features_a(images), features_b(images)
+                if a.shape[:-1] != b.shape[:-1]:
+                    raise InputError(
+                        f"extractor {extractor_a.name!r} emits {a.shape[1:]} and "
+                        f"{extractor_b.name!r} {b.shape[1:]}; expected the same height and width"
+                    )
+                if moments is None:
+                    moments = Moments(a.shape[-1], b.shape[-1])
+                moments.add(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]))
+    if moments is None:
+        raise InputError("there are no images to pass through the extractors; expected some")
+    return moments
