@@ -1,0 +1,90 @@
+"""A cell on disk: its networks, its records, and what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_compat.files import write_text, written_atomically
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.training import Network
+from keras_compat.reporting.hardware import collect_hardware
+from keras_compat.reporting.records import Record
+from keras_compat.reporting.versions import collect_versions
+
+
+class CellFolder:
+    """Keeps a cell's networks once they are trained, and each measure's records.
+
+    Each file and folder appears whole or not at all, so a killed run leaves what was finished.
+
+    Args:
+        cells: the folder of all cells of a run.
+        cell: whose folder this is.
+    """
+
+    def __init__(self, cells: Path, cell: Cell):
+        self.cell = cell
+        self.path = cells / cell.name
+
+    @property
+    def last_good(self) -> Path:
+        """Where the weights before a loss that was not finite go."""
+        return self.path / "last_good.keras"
+
+    def save_networks(
+        self, networks: Mapping[str, Network], duration_s: float, data: Mapping[str, Any]
+    ) -> None:
+        """Writes what training left, with all that made it."""
+        with written_atomically(self.path / "networks") as folder:
+            folder.mkdir()
+            for name, network in networks.items():
+                network.extractor.save(folder / f"{name}_extractor.keras")
+                network.head.save(folder / f"{name}_head.keras")
+            made_by = {
+                "cell": asdict(self.cell),
+                "networks": list(networks),
+                "duration_s": round(duration_s, 3),
+                "data": data,
+                "versions": collect_versions(),
+                "hardware": collect_hardware(),
+            }
+            write_text(folder / "made_by.json", json.dumps(made_by, indent=2) + "\n")
+
+    def made_by(self) -> dict[str, Any] | None:
+        """Returns what made the networks; `None` if they were not trained yet."""
+        path = self.path / "networks" / "made_by.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def load_networks(self) -> dict[str, Network]:
+        """Returns the trained networks by name, for inference."""
+        folder = self.path / "networks"
+        load = keras.saving.load_model
+        return {
+            name: Network(
+                load(folder / f"{name}_extractor.keras", compile=False),
+                load(folder / f"{name}_head.keras", compile=False),
+            )
+            for name in self.made_by()["networks"]
+        }
+
+    def _records(self, measure: str) -> Path:
+        return self.path / f"{measure}.json"
+
+    def has(self, measure: str) -> bool:
+        """Says whether a measure was taken."""
+        return self._records(measure).is_file()
+
+    def save_records(self, measure: str, records: list[Record]) -> None:
+        """Writes what a measure found."""
+        lines = ",\n  ".join(json.dumps(record) for record in records)
+        write_text(self._records(measure), f"[\n  {lines}\n]\n")
+
+    def load_records(self, measure: str) -> list[Record]:
+        """Returns what a measure found."""
+        return json.loads(self._records(measure).read_text(encoding="utf-8"))

@@ -1,0 +1,109 @@
+"""What a run of the compatibility analysis is told (Sec. 4, Appendices A to C)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.compatibility_analysis.methods import FIGURE_2, parse_method
+from keras_compat.jobs.compatibility_analysis.studies import STUDIES
+from keras_compat.jobs.training import Training
+
+# Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
+MAX_SEED = 4_000_000
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run; the presets are instances.
+
+    Args:
+        preset: the name that the settings go by.
+        datasets: a spec string for each network, see `keras_compat.data.load`; at least two.
+        image_size: of the images that the networks see; `None` keeps the data sets'.
+        architectures: one architecture with split point for all networks, or one each.
+        training: how each group of networks is trained.
+        methods: of the study `methods`, and where networks are trained on one data set.
+        studies: what to analyse, names of `keras_compat.jobs.compatibility_analysis.STUDIES`.
+        interface_channels: outputs of a 1x1 convolution that ends every extractor, which networks
+            of different architectures need; 0 for none.
+        auxiliary_weight: of every auxiliary loss beside the target task's (Appendix C: 1).
+        rotation_assignment: `"random"`, `"cyclic"` or `"all"`, see
+            `keras_compat.auxiliary.RotationPrediction`.
+        augment: whether training images are augmented.
+        restrict: whether recombined networks choose among the common classes only (Appendix C).
+        evaluation_batch_size: test images that batch statistics are taken over, at most.
+        pretraining_dataset: the spec of the images that the study `pretrained` starts from.
+        pretraining: how rotation is learnt on them.
+        aliases: other names of classes, each a name to the name it stands for.
+        seeds: how many runs, with seeds `seed`, `seed + 1`, ...
+        seed: of the first run.
+        data_dir: where TensorFlow Datasets keeps its data.
+        download: whether it may download.
+        channels: 1 makes images grey, 3 makes them colour; `None` keeps the data sets'.
+        memory_limit_gib: a TensorFlow Datasets set of more pixels is read as it is needed.
+    """
+
+    preset: str
+    datasets: tuple[str, ...]
+    image_size: int | None
+    architectures: tuple[str, ...]
+    training: Training
+    pretraining: Training
+    methods: tuple[str, ...] = FIGURE_2
+    studies: tuple[str, ...] = ("methods",)
+    interface_channels: int = 0
+    auxiliary_weight: float = 1.0
+    rotation_assignment: str = "random"
+    augment: bool = True
+    restrict: bool = True
+    evaluation_batch_size: int = 500
+    pretraining_dataset: str | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
+    seeds: int = 1
+    seed: int = 0
+    data_dir: str | None = None
+    download: bool = False
+    channels: int | None = None
+    memory_limit_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        if len(self.datasets) < 2:
+            raise InputError(
+                f"datasets are {','.join(self.datasets)!r}; expected at least two, such as "
+                "digits,mnist5k (the same one twice is allowed)"
+            )
+        if len(self.architectures) not in (1, len(self.datasets)):
+            raise InputError(
+                f"{len(self.architectures)} architectures for {len(self.datasets)} data sets; "
+                "expected one for all, or one each"
+            )
+        for method in self.methods:
+            parse_method(method)
+        for study in self.studies:
+            if study not in STUDIES:
+                raise unknown_name("study", study, STUDIES)
+        if not self.studies or len(set(self.studies)) < len(self.studies):
+            raise InputError(f"studies are {','.join(self.studies)!r}; expected some, each once")
+        if "pretrained" in self.studies and self.pretraining_dataset is None:
+            raise InputError(
+                "study 'pretrained' needs images to learn rotation from; name them with "
+                "--pretraining_dataset"
+            )
+        if not 0 < self.auxiliary_weight < math.inf:
+            raise InputError(f"auxiliary_weight is {self.auxiliary_weight}; expected more than 0")
+        for name in ("interface_channels", "memory_limit_gib"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if self.seeds < 1:
+            raise InputError(f"seeds is {self.seeds}; expected at least 1")
+        if not 0 <= self.seed <= MAX_SEED - self.seeds:
+            raise InputError(
+                f"seed is {self.seed}; expected 0 to {MAX_SEED - self.seeds:,} for "
+                f"{self.seeds} seeds"
+            )
+
+    def architecture(self, network: int) -> str:
+        """Returns the architecture of a network by its number."""
+        return self.architectures[network % len(self.architectures)]

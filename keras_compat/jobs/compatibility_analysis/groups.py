@@ -1,0 +1,159 @@
+"""The data of a group of networks, their common classes first and in one order."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from keras_compat import data
+from keras_compat.errors import InputError
+from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.loading import load_dataset
+
+
+@dataclass(frozen=True)
+class Group:
+    """The data of networks that are trained together.
+
+    Attributes:
+        datasets: a data set for each network by its name; label k means the same class
+            everywhere for k below `common`.
+        common: the number of classes that all of them have.
+    """
+
+    datasets: Mapping[str, data.ImageDataset]
+    common: int
+
+
+def load_group(config: Config, same_data: bool = False) -> Group:
+    """Loads the data of a configuration's networks; each set is read once in a process.
+
+    Args:
+        config: which data sets, and of which form.
+        same_data: whether every network gets the first data set (B.2).
+
+    Raises:
+        InputError: if data cannot be read, differ in shape, have too few classes in common or
+            too few test images.
+    """
+    specs = tuple([config.datasets[0]] * len(config.datasets) if same_data else config.datasets)
+    loaded = [_load(spec, _Options.of(config)) for spec in specs]
+    _check_shapes(loaded)
+    common = _common_classes(loaded, config.aliases)
+    ordered = [_first(dataset, chosen) for dataset, chosen in zip(loaded, common, strict=True)]
+    group = Group(dict(zip(_names(ordered), ordered, strict=True)), len(common[0]))
+    _check_test_images(group, config)
+    return group
+
+
+def load_pretraining_data(config: Config) -> data.ImageDataset:
+    """Loads the images that networks learn rotation on before a study.
+
+    Raises:
+        InputError: if they cannot be read, or are of another shape than the first data set's.
+    """
+    options = _Options.of(config)
+    dataset = _load(config.pretraining_dataset, options)
+    _check_shapes([_load(config.datasets[0], options), dataset])
+    return dataset
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What decides how a data set is read, in a form that a cache can look up."""
+
+    image_size: int | None
+    channels: int | None
+    data_dir: str | None
+    download: bool
+    memory_limit_gib: float
+
+    @classmethod
+    def of(cls, config: Config) -> _Options:
+        return cls(
+            config.image_size,
+            config.channels,
+            config.data_dir,
+            config.download,
+            config.memory_limit_gib,
+        )
+
+
+@lru_cache(maxsize=8)
+def _load(spec: str, options: _Options) -> data.ImageDataset:
+    return load_dataset(spec, options)
+
+
+def _check_shapes(datasets: list[data.ImageDataset]) -> None:
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.image_shape[-1] != first.image_shape[-1]:
+            raise InputError(
+                f"{first.name} has images of {first.image_shape[-1]} channels, {other.name} of "
+                f"{other.image_shape[-1]}; make them alike with --channels=1 or --channels=3"
+            )
+        if other.image_shape != first.image_shape:
+            raise InputError(
+                f"{first.name} has images of {first.image_shape}, {other.name} of "
+                f"{other.image_shape}; make them alike with --image_size"
+            )
+
+
+def _common_classes(
+    datasets: list[data.ImageDataset], aliases: Mapping[str, str]
+) -> list[list[int]]:
+    """Returns, for each data set, its labels of the classes that all have, in one order."""
+    first = datasets[0]
+    matches = [
+        dict(data.match_classes(first.class_names, other.class_names, aliases))
+        for other in datasets
+    ]
+    shared = [c for c in range(len(first.class_names)) if all(c in match for match in matches)]
+    if len(shared) < 2:
+        lists = "; ".join(f"{d.name}: {', '.join(d.class_names)}" for d in datasets)
+        raise InputError(
+            f"the data sets have {len(shared)} classes in common ({lists}); expected two or more, "
+            "on which recombined networks are measured: name matching ones with --aliases"
+        )
+    return [[match[c] for c in shared] for match in matches]
+
+
+def _first(dataset: data.ImageDataset, chosen: list[int]) -> data.ImageDataset:
+    rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
+    return dataset.select_classes([*chosen, *rest])
+
+
+def _names(datasets: list[data.ImageDataset]) -> list[str]:
+    """Names networks after their data, with a letter where that is not enough."""
+    names = [data_name(dataset) for dataset in datasets]
+    counts = Counter(names)
+    letters = {name: iter(string.ascii_lowercase) for name in counts}
+    return [f"{name}_{next(letters[name])}" if counts[name] > 1 else name for name in names]
+
+
+def data_name(dataset: data.ImageDataset) -> str:
+    """Returns a data set's name as a Python identifier, which a task's name must be.
+
+    Example:
+
+    >>> from keras_compat import data
+    >>> data_name(data.load("digits"))
+    'digits'
+    """
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in dataset.name)
+    return name if name[:1].isalpha() else f"data_{name}"
+
+
+def _check_test_images(group: Group, config: Config) -> None:
+    for dataset in group.datasets.values():
+        count = int(np.sum(dataset.test.labels < group.common))
+        if count < config.evaluation_batch_size:
+            raise InputError(
+                f"{dataset.name} has {count} test images of the common classes, fewer than a "
+                f"batch of {config.evaluation_batch_size}; lower --evaluation_batch_size"
+            )

@@ -1,0 +1,154 @@
+"""The compatibility analysis from data to report: cells, measures, records (Sec. 4, App. A, B)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from keras_compat.errors import InputError
+from keras_compat.files import remove
+from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.jobs.compatibility_analysis.cells import Plan, merge
+from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.compatibility_analysis.groups import (
+    Group,
+    load_group,
+    load_pretraining_data,
+)
+from keras_compat.jobs.compatibility_analysis.studies import Known, cells_of
+from keras_compat.jobs.compatibility_analysis.training import check_networks
+from keras_compat.jobs.compatibility_analysis.work import is_done, work_on
+from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
+from keras_compat.jobs.output_folder import FINISHED, OutputFolder
+from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.networks import split_points
+from keras_compat.reporting import Run
+from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
+from keras_compat.reporting.hardware import peak_memory_gib
+
+CELLS = "cells"
+
+
+def run(
+    config: Config,
+    output_dir: str | os.PathLike[str],
+    overwrite: bool = False,
+    jobs: int = 1,
+) -> dict[str, Any]:
+    """Runs the analysis and writes its folder; a run that was killed goes on where it was.
+
+    Args:
+        config: every setting.
+        output_dir: where `metrics.json`, `report.md`, `figures/` and `cells/` go once all is
+            done.
+        overwrite: whether a finished run, or an unfinished one of other settings, may be
+            replaced.
+        jobs: how many cells are worked on at a time, each in a process of its own.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        InputError: on bad input, before any training.
+        NonFiniteLoss: when a loss becomes NaN; finished cells are kept.
+    """
+    begin = time.perf_counter()
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}; expected at least 1")
+    terminal = Terminal(phases=3)
+    with _folder(config, output_dir, overwrite) as folder:
+        terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
+        group, plans = _prepare(config, terminal)
+        terminal.phase(f"Training and measuring {len(plans)} groups of networks")
+        _work(config, plans, folder.partial / CELLS, jobs, terminal)
+        terminal.phase("Writing the report")
+        record = _collect(config, group, plans, folder.partial / CELLS)
+        record.durations_s["total"] = time.perf_counter() - begin
+        metrics = record.write(folder.partial / FINISHED)
+        write_report(metrics, folder.partial)
+        place = folder.finish()
+    print(f"\n{terminal_text(metrics['results'])}\n\nEverything is in {place}/")
+    return metrics
+
+
+@contextmanager
+def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[OutputFolder]:
+    folder = OutputFolder(output_dir, asdict(config), overwrite, keep=[CELLS])
+    try:
+        yield folder
+    except InputError:
+        # Nothing was done that would be worth keeping, unless an earlier run left something.
+        if not (folder.partial / CELLS).exists():
+            remove(folder.partial)
+        raise
+    finally:
+        # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
+        folder.release()
+
+
+def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
+    """Loads the data and finds out what there is to do, and whether it can be done."""
+    group = load_group(config)
+    by_study = cells_of(config, _known(config, group))
+    plans = merge(by_study)
+    groups = {False: group}
+    if any(plan.cell.same_data for plan in plans):
+        groups[True] = load_group(config, same_data=True)
+    if config.pretraining_dataset is not None:
+        load_pretraining_data(config)
+    check_networks(config, [plan.cell for plan in plans if plan.studies], groups)
+    for name, dataset in group.datasets.items():
+        terminal.line(
+            f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test images, "
+            f"{len(dataset.class_names)} classes"
+        )
+    names = next(iter(group.datasets.values())).class_names[: group.common]
+    terminal.line(f"common classes: {', '.join(names)}")
+    return group, plans
+
+
+def _known(config: Config, group: Group) -> Known:
+    every = [split_points(text.partition("@")[0]) for text in config.architectures]
+    # Aliases such as "stage2" stand for the last block of a stage, which is among the points.
+    points = [p for p in every[0] if all(p in other for other in every)]
+    blocks = [p for p in points if p == "stem" or "block" in p]
+    return Known(list(group.datasets), group.common, blocks[:-1])
+
+
+def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal) -> None:
+    cells.mkdir(exist_ok=True)
+    left = [plan for plan in plans if not is_done(plan, cells)]
+    if len(left) < len(plans):
+        terminal.line(f"{len(plans) - len(left)} are finished already")
+    if jobs > 1:
+        work_in_processes(config, left, cells, jobs, terminal)
+        return
+    for number, plan in enumerate(left, start=1):
+        terminal.line(f"({number}/{len(left)}) {plan.cell.name}")
+        work_on(config, plan, cells, lambda rounds: [RoundsBar(rounds)])
+
+
+def _collect(config: Config, group: Group, plans: list[Plan], cells: Path) -> Run:
+    """Returns the records of all cells, each once for every study that it belongs to."""
+    record = Run("compatibility_analysis", asdict(config))
+    for name, dataset in group.datasets.items():
+        record.data[name] = dataset.fingerprint()
+    if config.pretraining_dataset is not None:
+        dataset = load_pretraining_data(config)
+        record.data[dataset.name] = dataset.fingerprint()
+    for plan in plans:
+        folder = CellFolder(cells, plan.cell)
+        record.durations_s[plan.cell.name] = folder.made_by()["duration_s"]
+        for study, measures in plan.studies.items():
+            for measure in measures:
+                for found in folder.load_records(measure):
+                    record.results.append({"study": study, **found})
+    memory = peak_memory_gib()
+    if memory is not None:
+        record.add("peak_memory_gib", memory)
+    return record

@@ -1,0 +1,249 @@
+"""What is measured on the trained networks of a cell.
+
+To add a measure: a function from a cell and its networks to records, and its name in the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_compat import evaluation
+from keras_compat.evaluation.baselines import BASELINES
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.compatibility_analysis.groups import Group
+from keras_compat.jobs.compatibility_analysis.methods import INDEPENDENT
+from keras_compat.jobs.compatibility_analysis.training import Network
+from keras_compat.networks import feature_interface
+from keras_compat.registry import Registry
+from keras_compat.reporting.records import Record, make_record
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The networks of a cell, and what they are evaluated on."""
+
+    config: Config
+    cell: Cell
+    group: Group
+    networks: Mapping[str, Network]
+
+    @property
+    def extractors(self) -> dict[str, keras.Model]:
+        return {name: network.extractor for name, network in self.networks.items()}
+
+    @property
+    def heads(self) -> dict[str, keras.Model]:
+        return {name: network.head for name, network in self.networks.items()}
+
+    @property
+    def evaluated(self) -> dict[str, Any]:
+        """What the functions of `keras_compat.evaluation` take beside the networks."""
+        datasets = self.group.datasets
+        return {
+            "tests": {name: dataset.test for name, dataset in datasets.items()},
+            "class_names": {name: dataset.class_names for name, dataset in datasets.items()},
+            "restrict": self.config.restrict,
+            "batch_size": self.config.evaluation_batch_size,
+            "aliases": self.config.aliases,
+        }
+
+    def record(self, metric: str, value: float, **keys: Any) -> Record:
+        """Returns a record with the keys of the cell."""
+        return make_record(metric, value, **self.cell.keys(), **keys)
+
+    def dataset_name(self, network: str) -> str:
+        return self.group.datasets[network].name
+
+
+MEASURES: Registry[Callable[[Trained], list[Record]]] = Registry("measure")
+
+
+@MEASURES.register("matrix")
+def matrix(trained: Trained) -> list[Record]:
+    """Every extractor with every head, and each network with its own (Sec. 4)."""
+    found = evaluation.recombination_matrix(trained.extractors, trained.heads, **trained.evaluated)
+    records = recombined(trained, {k: v for k, v in found.items() if k[0] != k[1]})
+    own = evaluation.own_accuracies(trained.extractors, trained.heads, **trained.evaluated)
+    # On all of its classes a network chooses among all; on the common ones as its partners do.
+    every = {name: found[name, name] for name in trained.networks}
+    common = {name: _mean(v for (e, _), v in own.items() if e == name) for name in every}
+    for subset, values in (("all", every), ("common", common)):
+        for name, value in values.items():
+            keys = {"network": name, "dataset": trained.dataset_name(name), "subset": subset}
+            records.append(trained.record("own_accuracy", value, **keys))
+        average = _mean(values.values())
+        records.append(trained.record("own_accuracy", average, dataset="average", subset=subset))
+    records.append(trained.record("chance", 1 / trained.group.common))
+    return records
+
+
+@MEASURES.register("correlation")
+def correlation(trained: Trained) -> list[Record]:
+    """Per-channel cross-correlation of extractors on all test images (Fig. 3)."""
+    records = []
+    tests = [dataset.test for dataset in _distinct(trained.group)]
+    for a, b in combinations(trained.networks, 2):
+        one, other = trained.extractors[a], trained.extractors[b]
+        if feature_interface(one) != feature_interface(other):
+            continue
+        found = evaluation.cross_correlation(
+            one, other, tests, trained.config.evaluation_batch_size
+        )
+        records += _channels(trained, np.diag(found), a, b)
+        if trained.cell.method == INDEPENDENT:
+            best = evaluation.optimal_permutation(found)
+            values = found[np.arange(len(best)), best]
+            records += _channels(trained, values, a, b, permuted=True)
+    return records
+
+
+@MEASURES.register("statistics")
+def statistics(trained: Trained) -> list[Record]:
+    """Moving statistics as trained, and re-estimated on all test images (B.1)."""
+    names = {"extractors": trained.extractors, "heads": trained.heads}
+    moving = evaluation.recombination_matrix(**names, **trained.evaluated, statistics="moving")
+    pairs = list(permutations(trained.networks, 2))
+    records = recombined(trained, {p: moving[p] for p in pairs}, statistics="moving")
+    values = {
+        (e, h): _pair_accuracy(trained, *_recalibrated(trained, e, h), e, h, "moving")
+        for e, h in pairs
+    }
+    return records + recombined(trained, values, statistics="recalibrated")
+
+
+@MEASURES.register("batch_sizes")
+def batch_sizes(trained: Trained) -> list[Record]:
+    """Recombination accuracy by the number of images in a batch at inference."""
+    metric = "recombination_accuracy_by_batch_size"
+    pairs = list(permutations(trained.networks, 2))
+    curves = [
+        evaluation.by_batch_size(
+            trained.extractors[e],
+            trained.heads[h],
+            *_common(trained, e, h),
+            seed=trained.cell.seed,
+        )
+        for e, h in pairs
+    ]
+    records = [
+        trained.record(
+            metric,
+            _mean(curve[size] for curve in curves),
+            batch_size=size,
+            statistics="batch",
+            dataset="average",
+        )
+        for size in curves[0]
+    ]
+    value = _mean(
+        _pair_accuracy(trained, *_recalibrated(trained, e, h), e, h, "moving") for e, h in pairs
+    )
+    keys = {"statistics": "recalibrated", "dataset": "average"}
+    return records + [trained.record(metric, value, batch_size=1, **keys)]
+
+
+@MEASURES.register("baselines")
+def baselines(trained: Trained) -> list[Record]:
+    """Ways to recombine that need no compatible training, on these networks."""
+    records = []
+    for name in BASELINES:
+        values = {}
+        for e, h in permutations(trained.networks, 2):
+            connected = BASELINES[name].connect(_baseline_pair(trained, e, h))
+            values[e, h] = _pair_accuracy(
+                trained, connected.extractor, connected.head, e, h, connected.statistics
+            )
+        records += recombined(trained, values, baseline=name)
+    return records
+
+
+def recombined(
+    trained: Trained, values: Mapping[tuple[str, str], float], **keys: Any
+) -> list[Record]:
+    """Returns the records of recombination accuracies, and of their average."""
+    records = [
+        trained.record(
+            "recombination_accuracy",
+            value,
+            extractor=e,
+            head=h,
+            dataset=trained.dataset_name(e),
+            **keys,
+        )
+        for (e, h), value in values.items()
+    ]
+    average = _mean(values.values())
+    keys = {"dataset": "average", **keys}
+    return [*records, trained.record("recombination_accuracy", average, **keys)]
+
+
+def _channels(trained: Trained, values: np.ndarray, a: str, b: str, **keys: Any) -> list[Record]:
+    keys = {"extractor_a": a, "extractor_b": b, **keys}
+    records = [trained.record("cross_correlation", float(np.mean(values)), **keys)]
+    ordered = np.sort(values)[::-1]
+    return records + [
+        trained.record("channel_correlation", float(value), channel=number, **keys)
+        for number, value in enumerate(ordered)
+    ]
+
+
+def _recalibrated(trained: Trained, e: str, h: str) -> tuple[keras.Model, keras.Model]:
+    """Returns a pair with statistics re-estimated on all test images of the extractor (B.1)."""
+    batches = trained.group.datasets[e].test.evaluation_batches(
+        trained.config.evaluation_batch_size
+    )
+    images = np.concatenate([images for images, _ in batches])
+    return evaluation.recalibrate(
+        trained.extractors[e],
+        trained.heads[h],
+        images,
+        batch_size=trained.config.evaluation_batch_size,
+    )
+
+
+def _pair_accuracy(
+    trained: Trained,
+    extractor: keras.Model,
+    head: keras.Model,
+    e: str,
+    h: str,
+    statistics: str,
+) -> float:
+    """Returns what parts reach in the places of network e's extractor and network h's head."""
+    examples, classes = _common(trained, e, h)
+    return evaluation.recombination_accuracy(
+        extractor,
+        head,
+        examples,
+        classes=classes,
+        batch_size=trained.config.evaluation_batch_size,
+        statistics=statistics,
+    )
+
+
+def _common(trained: Trained, e: str, h: str) -> tuple[Any, list[int] | None]:
+    """Returns test images of network e that network h knows, and what to choose among."""
+    datasets = trained.group.datasets
+    examples, classes = evaluation.common_examples(
+        datasets[e].test,
+        datasets[e].class_names,
+        datasets[h].class_names,
+        trained.config.aliases,
+    )
+    return examples, classes if trained.config.restrict else None
+
+
+def _distinct(group: Group) -> list[Any]:
+    """Returns each data set once; in B.2 all networks have the same."""
+    return list({id(dataset.test.images): dataset for dataset in group.datasets.values()}.values())
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

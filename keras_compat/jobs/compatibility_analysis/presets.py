@@ -1,0 +1,62 @@
+"""The presets of the compatibility analysis, written as the paper's appendix would."""
+
+from __future__ import annotations
+
+from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.training import Training
+from keras_compat.registry import Registry
+
+PRESETS: Registry[Config] = Registry("preset")
+
+# On two cores: two sets of real handwritten digits at 16 x 16, small ResNets cut where the features
+# are 8 x 8.
+PRESETS.register("demo")(
+    Config(
+        preset="demo",
+        datasets=("digits", "mnist5k"),
+        image_size=16,
+        architectures=("resnet8@stage2",),
+        training=Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine"),
+        pretraining=Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine"),
+        evaluation_batch_size=180,
+    )
+)
+
+# On two cores, real photographs of 32 x 32.
+PRESETS.register("cpu")(
+    Config(
+        preset="cpu",
+        datasets=("cifar10", "stl10"),
+        image_size=32,
+        architectures=("resnet8@stage2",),
+        training=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        pretraining=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+    )
+)
+
+# Sec. 4 and Appendix C: ResNet-56 split after stage 2, Adam, learning rate 0.01 divided by ten
+# every 5,000 of 20,000 steps, weight decay 1e-7, batches of 512, all losses of weight 1, batch
+# statistics at test time. Ten seeds in the paper: --seeds=10.
+PRESETS.register("paper")(
+    Config(
+        preset="paper",
+        datasets=("cifar10", "stl10"),
+        image_size=32,
+        architectures=("resnet56@stage2",),
+        training=Training(
+            rounds=20_000,
+            batch_size=512,
+            learning_rate=1e-2,
+            drops=(5_000, 10_000, 15_000),
+            weight_decay=1e-7,
+        ),
+        pretraining=Training(
+            rounds=20_000,
+            batch_size=512,
+            learning_rate=1e-2,
+            drops=(5_000, 10_000, 15_000),
+            weight_decay=1e-7,
+        ),
+        evaluation_batch_size=512,
+    )
+)

@@ -1,0 +1,170 @@
+"""The studies: which cells each figure of Sec. 4 and the appendices needs.
+
+To add one: a function from a configuration and what is known of the data to cells with measures,
+and its name in the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.methods import UPPER_BOUND, UPPER_BOUNDS
+from keras_compat.jobs.compatibility_analysis.variants import VARIANTS
+from keras_compat.registry import Registry
+
+if TYPE_CHECKING:
+    from keras_compat.jobs.compatibility_analysis.config import Config
+
+Wanted = list[tuple[Cell, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the studies have to know of data and networks.
+
+    Attributes:
+        networks: their names.
+        common: how many classes all data sets have in common.
+        splits: the points at which all networks can be split, in order.
+    """
+
+    networks: Sequence[str]
+    common: int
+    splits: Sequence[str]
+
+
+STUDIES: Registry[Callable[[Config, Known], Wanted]] = Registry("study")
+
+
+def cells_of(config: Config, known: Known) -> dict[str, Wanted]:
+    """Returns the cells of each study that a run asks for, for all of its seeds."""
+    return {study: STUDIES[study](config, known) for study in config.studies}
+
+
+def _seeds(config: Config) -> range:
+    return range(config.seed, config.seed + config.seeds)
+
+
+@STUDIES.register("methods")
+def methods(config: Config, known: Known) -> Wanted:
+    """Fig. 2, 3 and 10: every method beside both upper bounds."""
+    return [
+        (Cell(method, seed), ("matrix", "correlation"))
+        for seed in _seeds(config)
+        for method in (*config.methods, *UPPER_BOUNDS)
+    ]
+
+
+@STUDIES.register("same_data")
+def same_data(config: Config, known: Known) -> Wanted:
+    """B.2, Fig. 7: all networks on the first data set."""
+    return [
+        (Cell(method, seed, same_data=True), ("matrix",))
+        for seed in _seeds(config)
+        for method in (*config.methods, UPPER_BOUND)
+    ]
+
+
+@STUDIES.register("incremental")
+def incremental(config: Config, known: Known) -> Wanted:
+    """Sec. 4, joint against incremental training, each network first once."""
+    method = "iiw+rp+dcc"
+    return [
+        (cell, ("matrix",))
+        for seed in _seeds(config)
+        for cell in (
+            Cell(method, seed),
+            *(Cell(method, seed, first=name) for name in known.networks),
+            Cell(UPPER_BOUND, seed),
+        )
+    ]
+
+
+@STUDIES.register("pretrained")
+def pretrained(config: Config, known: Known) -> Wanted:
+    """Sec. 4, starting from pre-trained models; with the same methods from scratch beside."""
+    chosen = ("independent", "iiw", "rp", "dcc", "iiw+dcc", UPPER_BOUND)
+    return [
+        (Cell(method, seed, pretrained=start), ("matrix", "correlation"))
+        for seed in _seeds(config)
+        for start in (True, False)
+        for method in chosen
+    ]
+
+
+@STUDIES.register("normalization")
+def normalization(config: Config, known: Known) -> Wanted:
+    """B.1, Fig. 6: alternatives to batch statistics, and how large a batch must be."""
+    method = "iiw+dcc"
+    found: Wanted = []
+    for seed in _seeds(config):
+        found.append((Cell(method, seed), ("matrix", "statistics", "batch_sizes")))
+        for name in ("layer", "instance"):
+            found.append((Cell(method, seed, normalization=name), ("matrix",)))
+        for name in ("unit_length", "unit_length_loss"):
+            found.append((Cell(method, seed, features=name), ("matrix",)))
+        found.append((Cell(UPPER_BOUND, seed), ("matrix",)))
+    return found
+
+
+@STUDIES.register("splits")
+def splits(config: Config, known: Known) -> Wanted:
+    """B.3, Fig. 8: every split point."""
+    return [
+        (cell, ("matrix",))
+        for seed in _seeds(config)
+        for cell in (
+            *(Cell("iiw+rp", seed, split=split) for split in known.splits),
+            Cell(UPPER_BOUND, seed),
+        )
+    ]
+
+
+@STUDIES.register("common_classes")
+def common_classes(config: Config, known: Known) -> Wanted:
+    """B.4, Fig. 9: fewer common classes, and as many images of all classes as a control."""
+    found: Wanted = []
+    for seed in _seeds(config):
+        for count in range(2, known.common):
+            for control in (False, True):
+                cell = Cell("iiw+dcc", seed, common_classes=count, control=control)
+                found.append((cell, ("matrix",)))
+        for method in ("iiw+dcc", "iiw", "rp", UPPER_BOUND):
+            found.append((Cell(method, seed), ("matrix",)))
+    return found
+
+
+@STUDIES.register("baselines")
+def baselines(config: Config, known: Known) -> Wanted:
+    """What recombines networks without compatible training, alone and on top of it."""
+    found: Wanted = []
+    for seed in _seeds(config):
+        for method in ("independent", "iiw+rp+dcc"):
+            found.append((Cell(method, seed), ("matrix", "baselines")))
+        found.append((Cell(UPPER_BOUND, seed), ("matrix",)))
+    return found
+
+
+@STUDIES.register("auxiliaries")
+def auxiliaries(config: Config, known: Known) -> Wanted:
+    """Appendix A: other self-supervised tasks in the place of rotation."""
+    tasks = ("rp", "jigsaw", "colorization", "exemplar", "contrastive")
+    chosen = ("independent", *tasks, "iiw", *(f"iiw+{task}" for task in tasks), UPPER_BOUND)
+    return [(Cell(method, seed), ("matrix",)) for seed in _seeds(config) for method in chosen]
+
+
+@STUDIES.register("rotation")
+def rotation(config: Config, known: Known) -> Wanted:
+    """What moves rotation prediction, the most general method."""
+    return [
+        (cell, ("matrix",))
+        for seed in _seeds(config)
+        for cell in (
+            Cell("rp", seed),
+            *(Cell("rp", seed, variant=name) for name in VARIANTS),
+            Cell(UPPER_BOUND, seed),
+        )
+    ]

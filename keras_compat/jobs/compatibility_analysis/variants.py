@@ -1,0 +1,65 @@
+"""Changes of training by which the study of rotation prediction looks for what moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keras_compat.registry import Registry
+
+if TYPE_CHECKING:
+    from keras_compat.jobs.compatibility_analysis.config import Config
+
+VARIANTS: Registry[Callable[[Config], Config]] = Registry("variant")
+
+
+def apply_variant(config: Config, name: str | None) -> Config:
+    """Returns the configuration with one change, or as it is for `None`."""
+    return config if name is None else VARIANTS[name](config)
+
+
+def _training(config: Config, rounds: float = 1, learning_rate: float = 1) -> Config:
+    how = config.training
+    changed = replace(
+        how,
+        rounds=round(rounds * how.rounds),
+        drops=tuple(round(rounds * drop) for drop in how.drops),
+        learning_rate=learning_rate * how.learning_rate,
+    )
+    return replace(config, training=changed)
+
+
+@VARIANTS.register("three times the rounds")
+def longer(config: Config) -> Config:
+    return _training(config, rounds=3)
+
+
+@VARIANTS.register("a third of the learning rate")
+def slower(config: Config) -> Config:
+    return _training(config, learning_rate=1 / 3)
+
+
+@VARIANTS.register("three times the learning rate")
+def faster(config: Config) -> Config:
+    return _training(config, learning_rate=3)
+
+
+@VARIANTS.register("rotation weighs 0.3")
+def lighter(config: Config) -> Config:
+    return replace(config, auxiliary_weight=0.3)
+
+
+@VARIANTS.register("rotation weighs 3")
+def heavier(config: Config) -> Config:
+    return replace(config, auxiliary_weight=3.0)
+
+
+@VARIANTS.register("all four rotations")
+def all_rotations(config: Config) -> Config:
+    return replace(config, rotation_assignment="all")
+
+
+@VARIANTS.register("augmentation switched")
+def other_augmentation(config: Config) -> Config:
+    return replace(config, augment=not config.augment)

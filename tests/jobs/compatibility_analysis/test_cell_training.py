@@ -1,0 +1,175 @@
+"""What each method shares, freezes and starts from."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.groups import load_group
+from keras_compat.jobs.compatibility_analysis.training import (
+    _Builder,
+    check_networks,
+    pretrain,
+    train_cell,
+)
+from tests.jobs.compatibility_analysis.two_sets import MORE, make_config, write_set
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    # A set of another number of classes: its last layer has another shape.
+    config = make_config(folder)
+    more = write_set(folder / "more.npz", MORE, images=(50, 60), seed=2)
+    return replace(config, datasets=(config.datasets[0], more))
+
+
+@pytest.fixture(scope="module")
+def group(config):
+    return load_group(config)
+
+
+def builder(config, group, method, **changes):
+    return _Builder(config, Cell(method, seed=3, **changes), group)
+
+
+def weights(model):
+    return [np.asarray(w) for w in model.get_weights()]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def test_iiw_starts_all_from_the_same_weights_also_of_the_common_classes(config, group):
+    a, b = builder(config, group, "iiw+rp").networks().values()
+    assert same(a.extractor, b.extractor)
+    for one, other in zip(weights(a.head)[:-2], weights(b.head)[:-2], strict=True):
+        np.testing.assert_array_equal(one, other)
+    first, second = weights(a.head)[-2], weights(b.head)[-2]
+    assert (first.shape[1], second.shape[1]) == (4, 5)
+    np.testing.assert_array_equal(first[:, : group.common], second[:, : group.common])
+    assert not np.array_equal(first[:, group.common], second[:, group.common])
+
+
+def test_without_iiw_all_differ(config, group):
+    a, b = builder(config, group, "rp+dcc").networks().values()
+    assert not same(a.extractor, b.extractor)
+
+
+def test_auxiliary_heads_are_shared_but_for_the_bounds(config, group):
+    first, second = builder(config, group, "rp+dcc").auxiliary_heads()
+    assert [held.auxiliary.name for held in first] == ["rotation", "common_classes"]
+    assert [a.head is b.head for a, b in zip(first, second, strict=True)] == [True, True]
+    first, second = builder(config, group, "upper_bound").auxiliary_heads()
+    assert first[0].head is not second[0].head
+    assert not same(first[0].head, second[0].head)
+    assert builder(config, group, "independent").auxiliary_heads() == [[], []]
+
+
+def test_every_other_auxiliary_can_be_shared(config, group):
+    method = "jigsaw+exemplar+contrastive"
+    first, second = builder(config, group, method).auxiliary_heads()
+    assert [a.head is b.head for a, b in zip(first, second, strict=True)] == [True] * 3
+
+
+def test_pulling_features_to_unit_length_needs_no_head(config, group):
+    heads = builder(config, group, "iiw+dcc", features="unit_length_loss").auxiliary_heads()
+    assert [held.head is None for held in heads[0]] == [False, True]
+
+
+def test_fewer_common_classes_take_part_when_that_is_asked_for(config, group):
+    (held, *_), _ = builder(config, group, "dcc").auxiliary_heads()
+    assert held.auxiliary.outputs == held.head.output_shape[-1] == group.common == 2
+    config3 = replace(config, datasets=(config.datasets[0],) * 2)
+    group3 = load_group(config3)
+    (held, *_), _ = builder(config3, group3, "dcc", common_classes=3).auxiliary_heads()
+    assert held.auxiliary.outputs == held.head.output_shape[-1] == 3
+
+
+def test_the_control_leaves_out_images_of_all_classes_alike(config):
+    config = replace(config, datasets=(config.datasets[0],) * 2)
+    made = builder(config, load_group(config), "iiw+dcc", common_classes=2, control=True)
+    name = made.names[0]
+    labels = made.examples(name).labels
+    np.testing.assert_array_equal(labels % 4, made.group.datasets[name].train.labels)
+    (held, *_), _ = made.auxiliary_heads()
+    assert held.auxiliary.outputs == 4
+    _, targets = held.auxiliary.transform(np.zeros((len(labels), 8, 8, 1)), labels)
+    taking_part = np.asarray(targets) >= 0
+    assert 0.3 < taking_part.mean() < 0.7
+    np.testing.assert_array_equal(np.asarray(targets)[taking_part], labels[taking_part])
+
+
+def test_leaving_images_out_does_not_change_what_the_target_task_learns(config):
+    """The loss of a doubled head is that of the head and log 2: the gradient is the same."""
+    config = replace(config, datasets=(config.datasets[0],) * 2)
+    group = load_group(config)
+    plain = builder(config, group, "independent").networks()
+    made = builder(config, group, "independent", common_classes=2, control=True)
+    name = made.names[0]
+    task = made.task(0, name, plain[name], [])
+    images = group.datasets[name].train.images[:8].astype("float32")
+    features = plain[name].extractor(images, training=True)
+    logits = keras.ops.convert_to_numpy(plain[name].head(features, training=True))
+    twice = keras.ops.convert_to_numpy(task.head(features, training=True))
+    np.testing.assert_array_equal(twice, np.concatenate([logits, logits], axis=1))
+    labels = np.arange(8) % 4
+
+    def loss(labels, logits):
+        found = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        return keras.ops.convert_to_numpy(found)
+
+    for shift in (0, 4):
+        np.testing.assert_allclose(
+            loss(labels + shift, twice), loss(labels, logits) + np.log(2), rtol=1e-5
+        )
+
+
+def test_incremental_training_freezes_what_the_first_network_learnt_with(
+    config, group, tmp_path, monkeypatch
+):
+    seen = []
+
+    def watched(trainer, data, how, callbacks, last_good):
+        task = next(iter(trainer.tasks.values()))
+        seen.append((list(trainer.tasks), [h.head.trainable for h in task.auxiliaries]))
+
+    monkeypatch.setattr("keras_compat.jobs.compatibility_analysis.training.train", watched)
+    train_cell(config, Cell("iiw+rp+dcc", 0, first="more"), group, tmp_path / "last.keras")
+    assert seen == [(["more"], [True, True]), (["animals"], [False, False])]
+    seen.clear()
+    train_cell(config, Cell("iiw+rp+dcc", 0), group, tmp_path / "last.keras")
+    assert seen == [(["animals", "more"], [True, True])]
+
+
+def test_pretrained_networks_pass_on_all_but_their_last_layer(config, group, tmp_path, monkeypatch):
+    start = pretrain(config, 0, group, group.datasets["more"], tmp_path / "last.keras")
+    assert not same(start["animals"].extractor, start["more"].extractor)
+    monkeypatch.setattr(
+        "keras_compat.jobs.compatibility_analysis.training.train", lambda *arguments: None
+    )
+    cell = Cell("rp", 0, pretrained=True)
+    found = train_cell(config, cell, group, tmp_path / "last.keras", start)
+    for name, network in found.items():
+        assert same(network.extractor, start[name].extractor)
+        for one, other in zip(
+            weights(network.head)[:-2], weights(start[name].head)[:-2], strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert network.head.output_shape == (None, len(group.datasets[name].class_names))
+
+
+def test_networks_that_cannot_fit_are_refused_before_training(config, group):
+    groups = {False: group}
+    mixed = replace(config, architectures=("resnet8:filters=4@stage2", "wide_resnet10@stage2"))
+    with pytest.raises(InputError, match=r"'iiw\+rp' starts from identical weights, but"):
+        check_networks(mixed, [Cell("iiw+rp", 0)], groups)
+    with pytest.raises(InputError, match=r"emits \(4, 4, 8\), but head .* takes"):
+        check_networks(mixed, [Cell("rp", 0)], groups)
+    check_networks(replace(mixed, interface_channels=8), [Cell("rp", 0)], groups)
+    with pytest.raises(InputError, match="unknown split 'stage4'"):
+        check_networks(config, [Cell("rp", 0, split="stage4")], groups)

@@ -1,0 +1,95 @@
+"""Studies say which cells they need; equal cells are trained once."""
+
+from dataclasses import fields
+
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.jobs.compatibility_analysis.cells import Cell, merge
+from keras_compat.jobs.compatibility_analysis.presets import PRESETS
+from keras_compat.jobs.compatibility_analysis.studies import STUDIES, Known, cells_of
+from keras_compat.jobs.compatibility_analysis.variants import VARIANTS, apply_variant
+from tests.jobs.compatibility_analysis.two_sets import make_config
+
+KNOWN = Known(networks=("cifar10", "stl10"), common=9, splits=("stem", "stage1_block1"))
+
+
+@pytest.fixture
+def every_study(tmp_path):
+    config = make_config(tmp_path, studies=tuple(STUDIES), seeds=2, pretraining_dataset="digits")
+    return cells_of(config, KNOWN)
+
+
+def test_a_cell_has_a_folder_of_its_own(every_study):
+    plans = merge(every_study)
+    assert len({plan.cell.name for plan in plans}) == len({plan.cell for plan in plans})
+    assert all("/" not in plan.cell.name and " " not in plan.cell.name for plan in plans)
+
+
+def test_what_two_studies_need_is_trained_once_and_measured_for_both(every_study):
+    plans = {plan.cell: plan for plan in merge(every_study)}
+    plan = plans[Cell("iiw+dcc", seed=0)]
+    assert set(plan.studies) == {"methods", "pretrained", "normalization", "common_classes"}
+    assert set(plan.measures) == {"matrix", "correlation", "statistics", "batch_sizes"}
+    assert plan.studies["common_classes"] == ("matrix",)
+
+
+def test_pretraining_comes_before_what_starts_from_it(every_study):
+    cells = [plan.cell for plan in merge(every_study)]
+    assert [cell.method for cell in cells].count("pretraining") == 2
+    assert {cell.method for cell in cells[:2]} == {"pretraining"}
+
+
+def test_every_study_has_an_upper_bound_of_each_seed_to_compare_with(every_study):
+    for study, wanted in every_study.items():
+        bounds = {cell.seed for cell, _ in wanted if cell.method == "upper_bound"}
+        assert bounds == ({0, 1} if wanted else set()), study
+
+
+def test_common_classes_goes_from_two_up_with_a_control_of_each(every_study):
+    cells = [cell for cell, _ in every_study["common_classes"] if cell.seed == 0]
+    found = [(cell.common_classes, cell.control) for cell in cells if cell.common_classes]
+    assert found == [(count, control) for count in range(2, 9) for control in (False, True)]
+
+
+def test_keys_tell_records_of_different_cells_apart():
+    one = Cell("iiw+dcc", 0, common_classes=3, control=True)
+    assert one.keys() == {"method": "iiw+dcc", "seed": 0, "common_classes": 3, "control": True}
+    first = Cell("iiw+rp+dcc", 0, first="stl10").keys()
+    assert (first["scheme"], first["first"]) == ("incremental", "stl10")
+    assert Cell("rp", 1).keys() == {"method": "rp", "seed": 1}
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_a_variant_changes_one_setting(name, tmp_path):
+    config = PRESETS["paper"]
+    changed = apply_variant(config, name)
+    differing = [
+        f.name for f in fields(config) if getattr(config, f.name) != getattr(changed, f.name)
+    ]
+    assert len(differing) == 1
+
+
+def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
+    how = apply_variant(PRESETS["paper"], "three times the rounds").training
+    assert (how.rounds, how.drops) == (60_000, (15_000, 30_000, 45_000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": ("digits",)}, "expected at least two"),
+        ({"architectures": ("resnet8",) * 3}, "3 architectures for 2 data sets"),
+        ({"methods": ("iiw+rpp",)}, "unknown method"),
+        ({"studies": ("splitz",)}, "unknown study 'splitz'; did you mean 'splits'"),
+        ({"studies": ("splits", "splits")}, "each once"),
+        ({"studies": ("pretrained",)}, "--pretraining_dataset"),
+        ({"auxiliary_weight": 0.0}, "auxiliary_weight is 0.0"),
+        ({"interface_channels": -1}, "interface_channels is -1"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"seed": 2**40}, "seed is"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        make_config(tmp_path, **changes)
