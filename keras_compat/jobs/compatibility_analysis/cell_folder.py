@@ -82,9 +82,19 @@ class CellFolder:
 
     def save_records(self, measure: str, records: list[Record]) -> None:
         """Writes what a measure found."""
-        lines = ",\n  ".join(json.dumps(record) for record in records)
-        write_text(self._records(measure), f"[\n  {lines}\n]\n")
+        write_records(self._records(measure), records)
 
     def load_records(self, measure: str) -> list[Record]:
         """Returns what a measure found."""
-        return json.loads(self._records(measure).read_text(encoding="utf-8"))
+        return read_records(self._records(measure))
+
+
+def write_records(path: Path, records: list[Record]) -> None:
+    """Writes records, one a line."""
+    lines = ",\n  ".join(json.dumps(record) for record in records)
+    write_text(path, f"[\n  {lines}\n]\n")
+
+
+def read_records(path: Path) -> list[Record]:
+    """Returns the records that `write_records` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))

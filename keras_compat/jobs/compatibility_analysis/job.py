@@ -12,9 +12,14 @@ from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.files import remove
-from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.jobs.compatibility_analysis.cell_folder import (
+    CellFolder,
+    read_records,
+    write_records,
+)
 from keras_compat.jobs.compatibility_analysis.cells import Plan, merge
 from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.compatibility_analysis.cost import measure_costs
 from keras_compat.jobs.compatibility_analysis.groups import (
     Group,
     load_group,
@@ -30,6 +35,7 @@ from keras_compat.networks import split_points
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
 from keras_compat.reporting.hardware import peak_memory_gib
+from keras_compat.reporting.records import Record
 
 CELLS = "cells"
 
@@ -66,8 +72,10 @@ def run(
         group, plans = _prepare(config, terminal)
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
         _work(config, plans, folder.partial / CELLS, jobs, terminal)
+        costs = _costs(config, folder.partial / CELLS, terminal)
         terminal.phase("Writing the report")
         record = _collect(config, group, plans, folder.partial / CELLS)
+        record.results += [{"study": "cost", **found} for found in costs]
         record.durations_s["total"] = time.perf_counter() - begin
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
@@ -131,6 +139,16 @@ def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: T
     for number, plan in enumerate(left, start=1):
         terminal.line(f"({number}/{len(left)}) {plan.cell.name}")
         work_on(config, plan, cells, lambda rounds: [RoundsBar(rounds)])
+
+
+def _costs(config: Config, cells: Path, terminal: Terminal) -> list[Record]:
+    """Returns the records of the study `cost`, which measures what others only need done."""
+    if "cost" not in config.studies:
+        return []
+    place = cells / "cost.json"
+    if not place.is_file():
+        write_records(place, measure_costs(config, terminal))
+    return read_records(place)
 
 
 def _collect(config: Config, group: Group, plans: list[Plan], cells: Path) -> Run:

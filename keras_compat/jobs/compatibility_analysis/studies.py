@@ -168,3 +168,9 @@ def rotation(config: Config, known: Known) -> Wanted:
             Cell(UPPER_BOUND, seed),
         )
     ]
+
+
+@STUDIES.register("cost")
+def cost(config: Config, known: Known) -> Wanted:
+    """B.6: needs no training, see `keras_compat.jobs.compatibility_analysis.cost`."""
+    return []

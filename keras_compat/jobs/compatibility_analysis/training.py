@@ -63,31 +63,52 @@ def train_cell(
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
     """
-    config = apply_variant(config, cell.variant)
-    builder = _Builder(config, cell, group)
-    built = builder.networks()
+    how = apply_variant(config, cell.variant).training
+    setup = make_setup(config, cell, group)
     if pretrained is not None:
-        for name, network in built.items():
+        for name, network in setup.networks.items():
             _start_from(network, pretrained[name])
+    stages = [list(setup.tasks)]
+    if cell.first is not None:
+        stages = [[cell.first], *([name] for name in setup.tasks if name != cell.first)]
+    for number, names in enumerate(stages):
+        if number:
+            # What the first network learnt with is frozen for all others (Sec. 3.4).
+            for held in setup.tasks[cell.first].auxiliaries:
+                if held.head is not None:
+                    held.head.trainable = False
+        tasks = [setup.tasks[name] for name in names]
+        trainer = Trainer(tasks, seed=1000 * cell.seed + 700 + number)
+        data = {name: setup.data[name] for name in names}
+        train(trainer, data, how, callbacks(how.rounds), last_good)
+    return setup.networks
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a cell trains, not trained yet.
+
+    Attributes:
+        networks: by name.
+        tasks: each network's, with its auxiliaries.
+        data: each task's.
+    """
+
+    networks: dict[str, Network]
+    tasks: dict[str, Task]
+    data: dict[str, Examples | StreamedExamples]
+
+
+def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
+    """Builds the networks of a cell with their tasks and data; the cell's own settings win."""
+    builder = _Builder(apply_variant(config, cell.variant), cell, group)
+    built = builder.networks()
     heads = builder.auxiliary_heads()
     tasks = {
         name: builder.task(number, name, network, heads[number])
         for number, (name, network) in enumerate(built.items())
     }
-    examples = {name: builder.examples(name) for name in built}
-    stages = [list(tasks)]
-    if cell.first is not None:
-        stages = [[cell.first], *([name] for name in tasks if name != cell.first)]
-    for number, names in enumerate(stages):
-        if number:
-            # What the first network learnt with is frozen for all others (Sec. 3.4).
-            for held in tasks[cell.first].auxiliaries:
-                if held.head is not None:
-                    held.head.trainable = False
-        trainer = Trainer([tasks[name] for name in names], seed=builder.seed_of(700 + number))
-        data = {name: examples[name] for name in names}
-        train(trainer, data, config.training, callbacks(config.training.rounds), last_good)
-    return built
+    return Setup(built, tasks, {name: builder.examples(name) for name in built})
 
 
 def pretrain(
