@@ -17,6 +17,7 @@ from keras_compat.networks.building import (
     build_extractor,
     build_head,
 )
+from keras_compat.networks.cost import count_flops, layer_flops
 from keras_compat.networks.extension import extend_classes
 from keras_compat.networks.features import FEATURES
 from keras_compat.networks.normalizations import NORMALIZATIONS
@@ -38,11 +39,13 @@ __all__ = [
     "check_interface",
     "copy_model",
     "copy_weights",
+    "count_flops",
     "count_parameters",
     "cut_points",
     "default_split",
     "extend_classes",
     "feature_interface",
+    "layer_flops",
     "parse_architecture",
     "recombine",
     "split",

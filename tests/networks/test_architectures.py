@@ -31,6 +31,7 @@ from keras_compat.errors import InputError
 def test_parameter_counts(architecture, classes, parameters):
     with keras.StatelessScope(initialize_variables=False):  # only the weights' shapes count
         model = networks.build(architecture, (32, 32, 3), classes, seed=0)
+    keras.utils.clear_session()  # else Keras draws the weights with those of the next model
     assert networks.count_parameters(model) == parameters
 
 

@@ -154,6 +154,18 @@ def test_every_architecture_has_dense_heads(architecture):
     assert shape in [(2, 16, 12, 5), (2, 8, 6, 5)]
 
 
+def test_a_registered_normalization_and_end_can_be_named(monkeypatch):
+    def group(name):
+        return keras.layers.GroupNormalization(2, name=name)
+
+    monkeypatch.setitem(networks.NORMALIZATIONS._members, "group", group)
+    monkeypatch.setitem(networks.FEATURES._members, "relu", keras.layers.ReLU(name="end"))
+    extractor = pair(ARCHITECTURES[0], "group", features="relu")[0]
+    assert extractor.layers[-1].name == "end"
+    groups = {x.groups for x in extractor.layers if x.name.endswith("_norm")}
+    assert groups == {2}
+
+
 def test_unknown_names_list_the_nearest():
     for build in (
         lambda **options: networks.build("resnet8", SHAPE, 5, **options),
