@@ -26,7 +26,7 @@ from keras_compat.jobs.compatibility_analysis.groups import (
     load_pretraining_data,
 )
 from keras_compat.jobs.compatibility_analysis.studies import Known, cells_of
-from keras_compat.jobs.compatibility_analysis.training import check_networks
+from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import is_done, work_on
 from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
@@ -109,7 +109,7 @@ def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
         groups[True] = load_group(config, same_data=True)
     if config.pretraining_dataset is not None:
         load_pretraining_data(config)
-    check_networks(config, [plan.cell for plan in plans if plan.studies], groups)
+    check_cells(config, [plan.cell for plan in plans if plan.studies], groups)
     for name, dataset in group.datasets.items():
         terminal.line(
             f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test images, "
@@ -125,7 +125,8 @@ def _known(config: Config, group: Group) -> Known:
     # Aliases such as "stage2" stand for the last block of a stage, which is among the points.
     points = [p for p in every[0] if all(p in other for other in every)]
     blocks = [p for p in points if p == "stem" or "block" in p]
-    return Known(list(group.datasets), group.common, blocks[:-1])
+    channels = next(iter(group.datasets.values())).image_shape[-1]
+    return Known(list(group.datasets), group.common, blocks[:-1], colour=channels == 3)
 
 
 def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal) -> None:

@@ -29,11 +29,13 @@ class Known:
         networks: their names.
         common: how many classes all data sets have in common.
         splits: the points at which all networks can be split, in order.
+        colour: whether the images are in colour.
     """
 
     networks: Sequence[str]
     common: int
     splits: Sequence[str]
+    colour: bool
 
 
 STUDIES: Registry[Callable[[Config, Known], Wanted]] = Registry("study")
@@ -150,8 +152,11 @@ def baselines(config: Config, known: Known) -> Wanted:
 
 @STUDIES.register("auxiliaries")
 def auxiliaries(config: Config, known: Known) -> Wanted:
-    """Appendix A: other self-supervised tasks in the place of rotation."""
-    tasks = ("rp", "jigsaw", "colorization", "exemplar", "contrastive")
+    """Appendix A: other self-supervised tasks in the place of rotation.
+
+    Where images are grey there is nothing to colour, and that task is left out.
+    """
+    tasks = ("rp", "jigsaw", *(["colorization"] if known.colour else []), "exemplar", "contrastive")
     chosen = ("independent", *tasks, "iiw", *(f"iiw+{task}" for task in tasks), UPPER_BOUND)
     return [(Cell(method, seed), ("matrix",)) for seed in _seeds(config) for method in chosen]
 

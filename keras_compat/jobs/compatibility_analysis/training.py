@@ -219,6 +219,16 @@ class _Builder:
         text = self.config.architecture(number)
         return text.partition("@")[0] if self.cell.split else text
 
+    def check(self) -> None:
+        """Raises an `InputError` for what cannot be built or put together."""
+        built = self.networks().values()
+        for one in built:
+            for other in built:
+                networks.check_interface(one.extractor, other.head)
+        for kind in self.method.auxiliaries:
+            for number in range(len(self.names)):
+                self._auxiliary(kind, number, 0)
+
     # Auxiliary tasks -------------------------------------------------------------------------
 
     def auxiliary_heads(self) -> list[list[AuxiliaryHead]]:
@@ -342,31 +352,29 @@ def _start_from(network: Network, pretrained: Network) -> None:
             layer.set_weights(pretrained.head.get_layer(layer.name).get_weights())
 
 
-def check_networks(config: Config, cells: list[Cell], groups: Mapping[bool, Group]) -> None:
-    """Builds the networks of every kind of cell, so that what cannot fit is known at once.
+def check_cells(config: Config, cells: list[Cell], groups: Mapping[bool, Group]) -> None:
+    """Builds what cells need, so that what cannot work is known before any training.
+
+    Args:
+        config: of the run.
+        cells: all that are to be trained.
+        groups: the data, by whether all networks have the same.
 
     Raises:
         InputError: if an architecture or a split is unknown, extractors and heads do not fit
-            each other, or IIW is asked of different architectures.
+            each other, IIW is asked of different architectures, or an auxiliary task makes no
+            sense on the data.
     """
     checked = set()
     for cell in cells:
-        kind = (
-            parse_method(cell.method).identical_weights,
-            cell.same_data,
-            cell.split,
-            cell.normalization,
-            cell.features,
-        )
+        method = parse_method(cell.method)
+        kind = (method, cell.same_data, cell.split, cell.normalization, cell.features)
         if kind in checked:
             continue
         checked.add(kind)
-        if parse_method(cell.method).identical_weights and len(set(config.architectures)) > 1:
+        if method.identical_weights and len(set(config.architectures)) > 1:
             raise InputError(
                 f"method {cell.method!r} starts from identical weights, but the architectures are "
                 f"{', '.join(config.architectures)}; leave out iiw, or give one architecture"
             )
-        built = _Builder(config, cell, groups[cell.same_data]).networks()
-        for one in built.values():
-            for other in built.values():
-                networks.check_interface(one.extractor, other.head)
+        _Builder(config, cell, groups[cell.same_data]).check()

@@ -11,7 +11,7 @@ from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.groups import load_group
 from keras_compat.jobs.compatibility_analysis.training import (
     _Builder,
-    check_networks,
+    check_cells,
     pretrain,
     train_cell,
 )
@@ -167,9 +167,9 @@ def test_networks_that_cannot_fit_are_refused_before_training(config, group):
     groups = {False: group}
     mixed = replace(config, architectures=("resnet8:filters=4@stage2", "wide_resnet10@stage2"))
     with pytest.raises(InputError, match=r"'iiw\+rp' starts from identical weights, but"):
-        check_networks(mixed, [Cell("iiw+rp", 0)], groups)
+        check_cells(mixed, [Cell("iiw+rp", 0)], groups)
     with pytest.raises(InputError, match=r"emits \(4, 4, 8\), but head .* takes"):
-        check_networks(mixed, [Cell("rp", 0)], groups)
-    check_networks(replace(mixed, interface_channels=8), [Cell("rp", 0)], groups)
+        check_cells(mixed, [Cell("rp", 0)], groups)
+    check_cells(replace(mixed, interface_channels=8), [Cell("rp", 0)], groups)
     with pytest.raises(InputError, match="unknown split 'stage4'"):
-        check_networks(config, [Cell("rp", 0, split="stage4")], groups)
+        check_cells(config, [Cell("rp", 0, split="stage4")], groups)

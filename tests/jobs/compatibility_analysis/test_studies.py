@@ -1,6 +1,6 @@
 """Studies say which cells they need; equal cells are trained once."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from keras_compat.jobs.compatibility_analysis.studies import STUDIES, Known, cel
 from keras_compat.jobs.compatibility_analysis.variants import VARIANTS, apply_variant
 from tests.jobs.compatibility_analysis.two_sets import make_config
 
-KNOWN = Known(networks=("cifar10", "stl10"), common=9, splits=("stem", "stage1_block1"))
+KNOWN = Known(("cifar10", "stl10"), common=9, splits=("stem", "stage1_block1"), colour=True)
 
 
 @pytest.fixture
@@ -50,6 +50,13 @@ def test_common_classes_goes_from_two_up_with_a_control_of_each(every_study):
     cells = [cell for cell, _ in every_study["common_classes"] if cell.seed == 0]
     found = [(cell.common_classes, cell.control) for cell in cells if cell.common_classes]
     assert found == [(count, control) for count in range(2, 9) for control in (False, True)]
+
+
+def test_grey_images_are_not_coloured(tmp_path):
+    config = make_config(tmp_path, studies=("auxiliaries",))
+    for colour in (True, False):
+        (wanted,) = cells_of(config, replace(KNOWN, colour=colour)).values()
+        assert any("colorization" in cell.method for cell, _ in wanted) is colour
 
 
 def test_keys_tell_records_of_different_cells_apart():

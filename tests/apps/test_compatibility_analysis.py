@@ -1,0 +1,234 @@
+"""The analysis as a user runs it, on small sets of pictures; the networks are tiny."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apps import compatibility_analysis
+from keras_compat.errors import InputError
+from keras_compat.reporting import load_metrics, select
+from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "--image_size=8",
+    "--architectures=resnet8:filters=4@stage2",
+    "--batch_size=16",
+    "--rounds=2",
+    "--pretraining_rounds=2",
+    "--evaluation_batch_size=20",
+    "--no-augment",  # a step takes seconds to compile, however few rounds it is for
+]
+METHODS = "--methods=independent,iiw+rp+dcc"
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    animals = write_set(folder / "animals.npz", ANIMALS)
+    things = write_set(folder / "things.npz", THINGS, seed=1)
+    return animals, things
+
+
+@pytest.fixture(scope="module")
+def flags(sets):
+    return [*TINY, f"--datasets={','.join(sets)}"]
+
+
+@pytest.fixture(scope="module")
+def finished(flags, tmp_path_factory):
+    place = tmp_path_factory.mktemp("analysis") / "run"
+    studies = "--studies=methods,baselines,incremental"
+    compatibility_analysis.run([*flags, METHODS, studies, f"--output_dir={place}"])
+    return place
+
+
+def app(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "apps.compatibility_analysis", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+def test_a_run_leaves_metrics_report_figures_and_cells(finished):
+    files = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
+    expected = {"metrics.json", "config.json", "report.md", "figures/figure2.png"}
+    for name in ("independent_seed0", "iiw+rp+dcc_seed0", "upper_bound_seed0"):
+        expected |= {f"cells/{name}/matrix.json", f"cells/{name}/networks/made_by.json"}
+        expected |= {
+            f"cells/{name}/networks/{network}_{part}.keras"
+            for network in ("animals", "things")
+            for part in ("extractor", "head")
+        }
+    assert expected <= files, sorted(expected - files)
+    assert [p.name for p in finished.parent.iterdir()] == ["run"]
+
+
+def test_a_cell_says_what_made_it(finished):
+    path = finished / "cells" / "iiw+rp+dcc_seed0" / "networks" / "made_by.json"
+    made_by = json.loads(path.read_text())
+    assert made_by["cell"]["method"] == "iiw+rp+dcc"
+    assert made_by["data"]["animals"]["train"]["sha256"]
+    assert made_by["versions"]["keras"] and made_by["hardware"]["cores"] >= 1
+
+
+def test_averages_are_those_of_the_pairs_and_chance_is_of_the_common_classes(finished):
+    records = load_metrics(finished / "metrics.json")["results"]
+    for method in ("independent", "iiw+rp+dcc"):
+        found = select(records, study="methods", method=method, metric="recombination_accuracy")
+        pairs = [r["value"] for r in found if r["dataset"] != "average"]
+        (average,) = (r["value"] for r in found if r["dataset"] == "average")
+        assert len(pairs) == 2
+        assert average == pytest.approx(np.mean(pairs))
+    chance = select(records, study="methods", metric="chance", method="independent")
+    assert [r["value"] for r in chance] == [pytest.approx(1 / 3)]
+
+
+def test_correlations_are_ordered_and_average_to_the_figure(finished):
+    records = load_metrics(finished / "metrics.json")["results"]
+    usual = select(records, study="methods", method="independent", metric="channel_correlation")
+    for permuted in (False, True):
+        channels = [r["value"] for r in usual if r.get("permuted", False) is permuted]
+        assert len(channels) == 8 and channels == sorted(channels, reverse=True)
+        (mean,) = (
+            r["value"]
+            for r in select(records, method="independent", metric="cross_correlation")
+            if r.get("permuted", False) is permuted
+        )
+        assert mean == pytest.approx(np.mean(channels))
+
+
+def test_the_same_cell_serves_several_studies(finished):
+    records = load_metrics(finished / "metrics.json")["results"]
+    keys = {"metric": "recombination_accuracy", "method": "iiw+rp+dcc", "dataset": "average"}
+    values = {
+        study: [
+            r["value"]
+            for r in select(records, study=study, **keys)
+            if not {"baseline", "first"} & r.keys()
+        ]
+        for study in ("methods", "baselines", "incremental")
+    }
+    assert len(values["methods"]) == 1
+    assert values["methods"] == values["baselines"] == values["incremental"]
+    firsts = {r["first"] for r in select(records, study="incremental", **keys) if "first" in r}
+    assert firsts == {"animals", "things"}
+
+
+def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
+    """Killed when one cell is done; then a run in two processes finishes the rest."""
+    place = tmp_path / "run"
+    arguments = [*flags, METHODS, f"--output_dir={place}"]
+    done = tmp_path / "run.partial" / "cells" / "independent_seed0" / "correlation.json"
+    command = [sys.executable, "-m", "apps.compatibility_analysis", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 200
+        while not done.exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = done.stat().st_mtime_ns
+    again = app(*arguments, "--jobs=2")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    assert "finished already" in again.stdout
+    kept = place / "cells" / "independent_seed0" / "correlation.json"
+    assert kept.stat().st_mtime_ns == before
+    ours = load_metrics(place / "metrics.json")["results"]
+    theirs = select(load_metrics(finished / "metrics.json")["results"], study="methods")
+    by_keys = {
+        tuple(sorted((k, v) for k, v in r.items() if k != "value")): r["value"] for r in theirs
+    }
+    for record in select(ours, study="methods"):
+        keys = tuple(sorted((k, v) for k, v in record.items() if k != "value"))
+        assert record["value"] == pytest.approx(by_keys[keys], abs=1e-5), record
+
+
+def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
+    partial = tmp_path / "run.partial"
+    place = f"--output_dir={tmp_path / 'run'}"
+    with pytest.raises(InputError, match="batch of 4000"):
+        compatibility_analysis.run([*flags, place, "--evaluation_batch_size=4000"])
+    assert not partial.exists()  # nothing was done that would be worth keeping
+    partial.mkdir()
+    settings = {"methods": ["iiw"]}
+    (partial / "config.json").write_text(json.dumps(settings))
+    (partial / ".keras_compat.lock").write_text("")
+    with pytest.raises(InputError, match=r"unfinished run of another configuration \(\w+ is None"):
+        compatibility_analysis.run([*flags, place])
+    assert json.loads((partial / "config.json").read_text()) == settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods=iiw+rot"], "unknown method in 'iiw+rot' 'rot'"),
+        (["--studies=split"], "unknown study 'split'; did you mean 'splits'"),
+        (["--architectures=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
+        (["--datasets=digits"], "expected at least two"),
+        (["--datasets=digits,mnist5k", "--image_size=16", "--jobs=0"], "jobs is 0"),
+        (["--preset=big"], "unknown preset 'big'"),
+        (["--methods=colorization"], "colour"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp_path):
+    if not any(a.startswith("--datasets") for a in arguments):
+        arguments = [*arguments, f"--datasets={','.join(sets)}"]
+    place = tmp_path / "run"
+    with pytest.raises(InputError) as caught:
+        compatibility_analysis.run([*TINY, *arguments, f"--output_dir={place}"])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not place.exists()
+
+
+def test_from_a_shell_an_error_is_exit_code_two_without_a_traceback(tmp_path):
+    done = app("--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: unknown method") and done.stderr.count("\n") == 1
+    done = app("--help")
+    assert done.returncode == 0 and "--studies" in done.stdout
+
+
+@pytest.mark.slow
+def test_every_study_runs(tmp_path, sets):
+    """All studies, on three colour sets, so that every auxiliary task makes sense."""
+    shape = (8, 8, 3)
+    specs = [
+        write_set(tmp_path / f"{name}.npz", names, images=(50, 60), shape=shape, seed=seed)
+        for seed, (name, names) in enumerate(
+            {"animals": ANIMALS, "things": (*THINGS, "automobile"), "more": MORE}.items()
+        )
+    ]
+    place = tmp_path / "run"
+    studies = (
+        "methods,same_data,incremental,pretrained,normalization,splits,common_classes,baselines,"
+        "auxiliaries,rotation"
+    )
+    compatibility_analysis.run(
+        [
+            *TINY,
+            METHODS,
+            f"--studies={studies}",
+            f"--datasets={','.join(specs)}",
+            f"--pretraining_dataset={specs[2]}",
+            f"--output_dir={place}",
+        ]
+    )
+    records = load_metrics(place / "metrics.json")["results"]
+    assert {r["study"] for r in records if "study" in r} == set(studies.split(","))
+    assert os.listdir(place / "figures")
