@@ -1,5 +1,6 @@
 """What recombined networks are worth: their logits and their accuracy."""
 
+from keras_compat.evaluation.batch_sizes import by_batch_size
 from keras_compat.evaluation.correlation import cross_correlation, optimal_permutation
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
@@ -13,6 +14,7 @@ from keras_compat.evaluation.recombination import (
 
 __all__ = [
     "accuracy",
+    "by_batch_size",
     "common_examples",
     "cross_correlation",
     "optimal_permutation",

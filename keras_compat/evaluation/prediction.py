@@ -83,7 +83,7 @@ def predicting(statistics: str, *parts: keras.Model) -> Iterator[list[Predict]]:
     Raises:
         InputError: if the mode is unknown.
     """
-    with _statistics(statistics, *parts):
+    with using_statistics(statistics, *parts):
         yield [_compiled(part, statistics).predict_on_batch for part in parts]
 
 
@@ -96,7 +96,8 @@ def _compiled(part: keras.Model, statistics: str) -> keras.Model:
 
 
 @contextmanager
-def _statistics(mode: str, *models: keras.Model) -> Iterator[None]:
+def using_statistics(mode: str, *models: keras.Model) -> Iterator[None]:
+    """Within this context models normalize with `"batch"` or `"moving"` statistics."""
     layers = [layer for model in models for layer in normalization_layers(model)]
     before = [layer.statistics for layer in layers]
     try:

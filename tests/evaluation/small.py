@@ -34,9 +34,9 @@ def build_pair(classes=3):
     return build_extractor(), build_head(classes=classes)
 
 
-def random_examples(count, seed=0):
+def random_examples(count, seed=0, classes=3):
     images = np.random.default_rng(seed).integers(0, 256, (count, *SHAPE), "uint8")
-    return Examples(images, np.arange(count) % 3)
+    return Examples(images, np.arange(count) % classes)
 
 
 def called(extractor, head, images):
