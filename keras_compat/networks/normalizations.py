@@ -35,17 +35,17 @@ def batch(name: str) -> keras.layers.Layer:
 
 @NORMALIZATIONS.register("layer")
 def layer(name: str) -> keras.layers.Layer:
-    """Normalizes each position of each image over its channels, as Keras does by default.
+    """Normalizes each image over its channels and positions, all values of the layer.
 
-    Source: Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450. For images some take the
-    statistics over all positions too; the paper does not say (B.1).
+    Source: Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450, Eq. 3. Keras' own
+    `LayerNormalization` takes the statistics at each position over the channels alone.
 
     Example:
 
-    >>> layer("norm").axis
-    -1
+    >>> layer("norm").groups
+    1
     """
-    return keras.layers.LayerNormalization(epsilon=_EPSILON, name=name)
+    return keras.layers.GroupNormalization(groups=1, epsilon=_EPSILON, name=name)
 
 
 @NORMALIZATIONS.register("instance")

@@ -14,7 +14,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, *SHAPE)).astype("float32"
 ARCHITECTURES = ("resnet8:filters=4", "wide_resnet10:width=1", "mobilenet_v2_small:width=0.5")
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
-every_normalization = pytest.mark.parametrize("normalization", networks.NORMALIZATIONS)
+every_normalization = pytest.mark.parametrize("normalization", tuple(networks.NORMALIZATIONS))
 by_image = pytest.mark.parametrize("normalization", ["layer", "instance"])
 
 
@@ -38,7 +38,7 @@ def run(model, x=IMAGES):
 
 
 @pytest.mark.parametrize(
-    ("normalization", "axes"), [("batch", (0, 1, 2)), ("layer", 3), ("instance", (1, 2))]
+    ("normalization", "axes"), [("batch", (0, 1, 2)), ("layer", (1, 2, 3)), ("instance", (1, 2))]
 )
 def test_what_the_statistics_are_taken_over(normalization, axes):
     make = networks.NORMALIZATIONS[normalization]
