@@ -1,0 +1,44 @@
+"""Figures for papers: legible in print, told apart without colour vision, the same bytes each time.
+
+One file a kind of picture; what they share is in `style.py`.
+"""
+
+from keras_compat.reporting.figures.bars import Bars, draw_bars
+from keras_compat.reporting.figures.blocks import Blocks, draw_blocks
+from keras_compat.reporting.figures.heat_maps import HeatMap, draw_heat_maps
+from keras_compat.reporting.figures.horizontal_bars import draw_horizontal_bars
+from keras_compat.reporting.figures.levels import Line
+from keras_compat.reporting.figures.lines import Series, draw_lines
+from keras_compat.reporting.figures.style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    ORANGE,
+    PERCENT,
+    PINK,
+    SKY,
+    VERMILION,
+    Scale,
+)
+
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "GREEN",
+    "ORANGE",
+    "PERCENT",
+    "PINK",
+    "SKY",
+    "VERMILION",
+    "Bars",
+    "Blocks",
+    "HeatMap",
+    "Line",
+    "Scale",
+    "Series",
+    "draw_bars",
+    "draw_blocks",
+    "draw_heat_maps",
+    "draw_horizontal_bars",
+    "draw_lines",
+]

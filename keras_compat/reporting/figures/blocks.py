@@ -1,0 +1,105 @@
+"""Rows of blocks, a value a block, sorted: the cross-correlation of channels (Fig. 3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save
+
+_ROW_INCHES = 0.34
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """One row of blocks.
+
+    Args:
+        label: what stands on its left.
+        values: in [-1, 1], as they are drawn from left to right; rows may differ in length.
+        texts: what stands on its right, one a column.
+    """
+
+    label: str
+    values: Sequence[float]
+    texts: Sequence[str] = ()
+
+
+def draw_blocks(
+    path: str | os.PathLike[str],
+    rows: Sequence[Blocks],
+    columns: Sequence[str] = (),
+    title: str = "",
+    subtitle: str = "",
+    x_label: str = "",
+    legend: str = "",
+) -> None:
+    """Draws rows of coloured blocks: blue for positive, white for none, red for negative.
+
+    Args:
+        path: the PNG to write; the folders above are made.
+        rows: from the top.
+        columns: what the texts on the right are.
+        title: what stands above.
+        subtitle: what stands below the title.
+        x_label: what the blocks are.
+        legend: what the colours are.
+
+    Raises:
+        InputError: if Matplotlib is not installed.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
+    >>> draw_blocks(path, [Blocks("rp", [0.9, 0.5, -0.1], ["0.43"])], ["mean"])
+    >>> os.path.getsize(path) > 0
+    True
+    """
+    names = LETTER_INCHES * max(len(row.label) for row in rows)
+    widths = [LETTER_INCHES * (max(map(len, texts)) + 1.5) for texts in _columns(rows, columns)]
+    figure = new_figure(4.2 + names + sum(widths), _ROW_INCHES * len(rows) + 1.5)
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        picture = axes.imshow(
+            [row.values],
+            extent=(0, 1, place + 0.4, place - 0.4),
+            cmap="RdBu",
+            vmin=-1,
+            vmax=1,
+            aspect="auto",
+            interpolation="nearest",
+        )
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(rows) - 0.5, -0.6)
+    axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=9)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(x_label, fontsize=8)
+    left = 0.0
+    for texts, width in zip(_columns(rows, columns), widths, strict=True):
+        for place, text in enumerate(texts, -1):
+            axes.annotate(
+                text,
+                (1, place if place >= 0 else -0.45),
+                xycoords=("axes fraction", "data"),
+                xytext=(72 * (left + width), 0),
+                textcoords="offset points",
+                ha="right",
+                va="center" if place >= 0 else "bottom",
+                fontsize=9 if place >= 0 else 8,
+                annotation_clip=False,
+            )
+        left += width
+    add_titles(figure, None, title, subtitle)
+    bar = figure.colorbar(picture, ax=axes, location="bottom", fraction=0.05, aspect=40, pad=0.03)
+    bar.set_label(legend, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    save(figure, path)
+
+
+def _columns(rows: Sequence[Blocks], columns: Sequence[str]) -> list[list[str]]:
+    """Each column's texts from its name down."""
+    return [[name, *(row.texts[i] for row in rows)] for i, name in enumerate(columns)]

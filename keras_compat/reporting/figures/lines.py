@@ -1,0 +1,139 @@
+"""Curves: values over numbers, or over things in an order, such as split points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keras_compat.reporting.figures.levels import Line, draw_levels
+from keras_compat.reporting.figures.style import (
+    COLOURS,
+    ERROR_BARS,
+    HEIGHT_INCHES,
+    LETTER_INCHES,
+    PERCENT,
+    Scale,
+    add_legend,
+    add_titles,
+    new_figure,
+    save,
+    style_values,
+    write_value,
+)
+from keras_compat.reporting.records import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+# Told apart also where colours are not.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_STYLES = ("-", "--", "-.", ":")
+_PLACE_INCHES = 0.33
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve.
+
+    Args:
+        label: what the legend calls it.
+        points: one summary by place: a number, or the name of a thing.
+    """
+
+    label: str
+    points: Mapping[float | str, Summary]
+
+
+def draw_lines(
+    path: str | os.PathLike[str],
+    series: Sequence[Series],
+    lines: Sequence[Line] = (),
+    title: str = "",
+    subtitle: str = "",
+    x_label: str = "",
+    scale: Scale = PERCENT,
+    doubling: bool = False,
+) -> None:
+    """Draws values over numbers or over named things, with error bars over seeds.
+
+    Args:
+        path: the PNG to write; the folders above are made.
+        series: the curves. Their places are all numbers, or all names; names stand in the order
+            in which the first curve, then the others, hold them.
+        lines: levels to mark.
+        title: what stands above.
+        subtitle: what stands below the title, in smaller letters.
+        x_label: what the places are.
+        scale: what the values are; fractions, drawn in percent, if nothing is said.
+        doubling: whether a doubled number is one step to the right, wherever it is.
+
+    Raises:
+        InputError: if Matplotlib is not installed.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
+    >>> draw_lines(path, [Series("dcc", {2: Summary(0.4, 0.1, 3), 9: Summary(0.7, 0.1, 3)})])
+    >>> os.path.getsize(path) > 0
+    True
+    """
+    places = list(dict.fromkeys(place for s in series for place in s.points))
+    named = any(isinstance(place, str) for place in places)
+    figure = new_figure(max(5.8, _PLACE_INCHES * len(places) + 2.2), HEIGHT_INCHES)
+    axes = figure.add_subplot()
+    if doubling:
+        axes.set_xscale("log", base=2)
+    at = dict(zip(places, range(len(places)), strict=True)) if named else {p: p for p in places}
+    drawn = [_draw(axes, number, s, at, scale) for number, s in enumerate(series)]
+    if named:
+        crowded = LETTER_INCHES * max(map(len, places)) > 0.9 * _step_inches(figure, places)
+        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axes.set_xticks(range(len(places)), places, fontsize=8, **turned)
+    else:
+        axes.set_xticks(sorted(places), [f"{place:g}" for place in sorted(places)], fontsize=8)
+        axes.minorticks_off()
+    axes.set_xlabel(x_label, fontsize=9)
+    highest = [v.mean + v.std for s in series for v in s.points.values()]
+    style_values(axes, scale, max([*highest, *(line.value for line in lines)], default=0.0))
+    add_titles(figure, axes, title, subtitle)
+    add_legend(figure, drawn if len(series) > 1 else [])
+    if len(series) == 1:
+        # A curve alone leaves room for them.
+        for place, value in series[0].points.items():
+            above = scale.factor * (value.mean + value.std)
+            write_value(
+                axes, scale.text(value.mean), (at[place], above + 0.01 * axes.get_ylim()[1])
+            )
+    draw_levels(axes, lines, scale)
+    save(figure, path)
+
+
+def _step_inches(figure: Figure, places: Sequence[str]) -> float:
+    # About an inch and a half goes to the axis of values and the levels' names.
+    return (figure.get_figwidth() - 1.5) / len(places)
+
+
+def _draw(axes: Axes, number: int, series: Series, at: Mapping, scale: Scale) -> Line2D:
+    across = [at[place] for place in series.points]
+    up = [scale.factor * value.mean for value in series.points.values()]
+    spread = [scale.factor * value.std for value in series.points.values()]
+    colour = COLOURS[number % len(COLOURS)]
+    if any(spread):
+        axes.errorbar(across, up, spread, fmt="none", **{**ERROR_BARS, "ecolor": colour})
+    (drawn,) = axes.plot(
+        across,
+        up,
+        label=series.label,
+        color=colour,
+        marker=_MARKERS[number % len(_MARKERS)],
+        linestyle=_STYLES[number % len(_STYLES)],
+        markersize=4.5,
+        linewidth=1.3,
+        zorder=4,
+    )
+    return drawn

@@ -1,0 +1,249 @@
+"""What all figures share: colours, scales, size of letters, and how a picture is written."""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keras_compat.errors import missing_package
+from keras_compat.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, https://jfly.uni-koeln.de/color: its members also differ in lightness.
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+VERMILION = "#D55E00"
+GREEN = "#009E73"
+PINK = "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PINK, "#000000", "#888888")
+
+HEIGHT_INCHES = 3.3
+# Of a letter of an axis' names.
+LETTER_INCHES = 0.075
+_NAME_LETTERS = 16
+
+ERROR_BARS = {"elinewidth": 1, "capsize": 2.5, "ecolor": "black", "zorder": 4}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an axis of values says.
+
+    Args:
+        label: what is measured, with its unit.
+        factor: what values are multiplied by before they are drawn.
+        digits: after the point, where a value is written out.
+        top: where the axis ends; `None` leaves room above the highest value.
+    """
+
+    label: str
+    factor: float = 1.0
+    digits: int = 2
+    top: float | None = None
+
+    def text(self, value: float) -> str:
+        """Returns a value as it is written in the figure.
+
+        Args:
+            value: as it is in records.
+
+        Returns:
+            Such as `"91.7"` of 0.917.
+
+        Example:
+
+        >>> PERCENT.text(0.917)
+        '91.7'
+        """
+        return f"{self.factor * value:.{self.digits}f}"
+
+
+# Room for a value's text above a bar of 100.
+PERCENT = Scale("accuracy [%]", 100, 1, 108)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Returns an empty figure, apart from Matplotlib's global state.
+
+    Args:
+        width: inches.
+        height: inches.
+
+    Returns:
+        A figure that lays itself out without overlaps.
+
+    Raises:
+        InputError: if Matplotlib is not installed.
+
+    Example:
+
+    >>> float(new_figure(4, 3).get_figwidth())
+    4.0
+    """
+    try:
+        # Not pyplot: it would keep every figure, and choose a backend for the whole process.
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise missing_package("matplotlib", "drawing figures", "demo") from None
+    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+
+
+def style_values(axes: Axes, scale: Scale, highest: float) -> None:
+    """Gives an axis of values its name, its limits and its grid.
+
+    Args:
+        axes: where values go up.
+        scale: what they are.
+        highest: the highest of what is drawn, with its error bar, before the scale's factor.
+
+    Example:
+
+    >>> axes = new_figure(4, 3).add_subplot()
+    >>> style_values(axes, PERCENT, 0.9)
+    >>> axes.get_ylabel()
+    'accuracy [%]'
+    """
+    axes.set_ylabel(scale.label, fontsize=9)
+    axes.set_ylim(0, scale.top or 1.15 * scale.factor * highest or 1)
+    if scale.top == PERCENT.top:
+        axes.set_yticks(range(0, 101, 20))
+    axes.tick_params(axis="y", labelsize=8)
+    axes.grid(axis="y", color="0.88", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def add_titles(figure: Figure, axes: Axes | None, title: str, subtitle: str) -> None:
+    """Writes the title above the figure, and the subtitle above its axes in smaller letters.
+
+    Args:
+        figure: the figure.
+        axes: its axes; without, the subtitle is a line of the title.
+        title: what stands above.
+        subtitle: what stands below the title.
+
+    Example:
+
+    >>> figure = new_figure(4, 3)
+    >>> add_titles(figure, figure.add_subplot(), "title", "")
+    """
+    inches = figure.get_figwidth()
+    above = textwrap.fill(title, _letters(inches, 10))
+    if axes is None:
+        figure.suptitle(f"{above}\n{textwrap.fill(subtitle, _letters(inches, 10))}", fontsize=10)
+        return
+    figure.suptitle(above, fontsize=10)
+    # It is centred above the axes, which are narrower by their names on both sides.
+    axes.set_title(textwrap.fill(subtitle, _letters(inches - 1.6, 8)), fontsize=8)
+
+
+def write_value(axes: Axes, text: str, place: tuple[float, float], beside: bool = False) -> None:
+    """Writes a value above a point, or on its right; a line behind it does not strike it out.
+
+    Args:
+        axes: where to.
+        text: the value.
+        place: the point.
+        beside: whether it stands on the right.
+
+    Example:
+
+    >>> write_value(new_figure(4, 3).add_subplot(), "91.7", (0, 91.7))
+    """
+    axes.annotate(
+        text,
+        place,
+        xytext=(3.5, -0.5) if beside else (0, 2.5),
+        textcoords="offset points",
+        ha="left" if beside else "center",
+        va="center" if beside else "bottom",
+        fontsize=7.5,
+        zorder=5,
+        bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none"},
+    )
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Puts the legend below everything, in as many columns as there is room for.
+
+    Args:
+        figure: the figure.
+        handles: what to explain, each with its label.
+
+    Example:
+
+    >>> add_legend(new_figure(4, 3), [])
+    """
+    if handles:
+        longest = max(len(handle.get_label()) for handle in handles)
+        room = int(figure.get_figwidth() // (0.056 * longest + 0.75))
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=min(len(handles), max(2, room)),
+            # Long enough to show a broken line beside its marker.
+            handlelength=2.4,
+            fontsize=8,
+            frameon=False,
+        )
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure as PNG, whole or not at all.
+
+    Args:
+        figure: what to write.
+        path: the file; the folders above are made.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
+    >>> save(new_figure(1, 1), path)
+    >>> os.path.getsize(path) > 0
+    True
+    """
+    drawn = io.BytesIO()
+    # Without the writer's version the same records give the same file.
+    figure.savefig(drawn, format="png", metadata={"Software": None})
+    write_bytes(path, drawn.getvalue())
+
+
+def wrapped(name: str) -> str:
+    """Returns a name in lines short enough to stand beside others; no word is broken.
+
+    Args:
+        name: `\\n` breaks a line.
+
+    Returns:
+        The lines.
+
+    Example:
+
+    >>> wrapped("upper bound, changed")
+    'upper bound,\\nchanged'
+    >>> wrapped("iiw+rp+dcc"), wrapped("iiw+colorization")
+    ('iiw+rp+dcc', 'iiw+\\ncolorization')
+    """
+    # Names of methods may also be broken after a plus.
+    lines = name.replace("+", "+ ").split("\n")
+    parts = [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, _NAME_LETTERS, break_long_words=False)
+    ]
+    return "\n".join(parts).replace("+ ", "+")
+
+
+def _letters(inches: float, points: float) -> int:
+    """How many letters of a size go into a line."""
+    return int(inches * 72 / (0.53 * points))
