@@ -10,12 +10,13 @@ from keras_compat.reporting.records import (
     Summary,
     check_record,
     make_record,
+    mean_by_seed,
     select,
     summarise,
     unique,
 )
 from keras_compat.reporting.run import Run
-from keras_compat.reporting.table import Table, percent
+from keras_compat.reporting.table import Table, number, percent
 from keras_compat.reporting.versions import collect_versions
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "collect_versions",
     "load_metrics",
     "make_record",
+    "mean_by_seed",
+    "number",
     "percent",
     "select",
     "summarise",

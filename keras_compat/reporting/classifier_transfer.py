@@ -12,6 +12,7 @@ from typing import Any
 from keras_compat.errors import InputError
 from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
+from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, select, summarise, unique
 from keras_compat.reporting.table import MISSING, Table, percent
 
@@ -206,16 +207,7 @@ def report_text(metrics: Mapping[str, Any], figure_paths: Sequence[str] = ()) ->
             parts.append(deployed.markdown())
     parts.append("\n".join(f"- {line}" for line in _notes(records)))
     parts += [f"![{Path(p).stem.replace('_', ' ')}]({p})" for p in figure_paths]
-    for title, section in (
-        ("Settings", "config"),
-        ("Seconds by phase", "durations_s"),
-        ("Data", "data"),
-        ("Versions", "versions"),
-        ("Hardware", "hardware"),
-    ):
-        if metrics[section]:
-            parts.append(f"## {title}")
-            parts.append("\n".join(f"- {k}: {_plain(v)}" for k, v in metrics[section].items()))
+    parts += provenance(metrics)
     return "\n\n".join(parts) + "\n"
 
 
@@ -403,14 +395,6 @@ def _notes(records: Sequence[Record]) -> list[str]:
         f"is {100 * paper.CLASSIFIER_TRANSFER_LOWER_BOUND:.1f}."
     )
     return lines
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_plain, value)) or "none"
-    return str(value)
 
 
 def _dataset(records: Sequence[Record]) -> str:

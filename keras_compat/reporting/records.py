@@ -154,6 +154,34 @@ def summarise(records: Sequence[Record]) -> Summary | None:
     return Summary(float(values.mean()), std, len(values))
 
 
+def mean_by_seed(records: Sequence[Record]) -> list[Record]:
+    """Returns one record a seed, the mean over what else the records differ in.
+
+    The spread of its summary is then over seeds alone, not over networks or data sets.
+
+    Args:
+        records: records of one metric, such as one a pair of networks and seed.
+
+    Returns:
+        Records of `seed` and `value`, in the order in which the seeds appear. A seed that lacks
+        some of the records that others have, as in a run that was stopped, is left out: its mean
+        would be of something else.
+
+    Example:
+
+    >>> pairs = [{"extractor": e, "seed": 0, "value": v} for e, v in (("a", 0.5), ("b", 0.7))]
+    >>> mean_by_seed([*pairs, {"extractor": "a", "seed": 1, "value": 0.4}])
+    [{'seed': 0, 'value': 0.6}]
+    """
+    values: dict[Any, list[float]] = {}
+    for record in records:
+        values.setdefault(record.get("seed"), []).append(record["value"])
+    whole = max(map(len, values.values()), default=0)
+    return [
+        {"seed": seed, "value": float(np.mean(v))} for seed, v in values.items() if len(v) == whole
+    ]
+
+
 def _plain(value: Any) -> Any:
     """NumPy scalars to Python's; the rest as it is."""
     return value.item() if isinstance(value, np.generic) else value

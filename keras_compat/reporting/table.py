@@ -112,6 +112,27 @@ def percent(summary: Summary | None) -> str:
     return f"{100 * summary.mean:.1f}{spread}"
 
 
+def number(summary: Summary | None, digits: int = 2) -> str:
+    """Returns a mean as it is, with its spread if there is one.
+
+    Args:
+        summary: mean and standard deviation of a figure that is no fraction.
+        digits: after the point.
+
+    Returns:
+        Such as `"0.38"`, `"0.38±0.01"` for more than one seed, or `"-"` for `None`.
+
+    Example:
+
+    >>> number(Summary(0.384, 0.006, 3)), number(None)
+    ('0.38±0.01', '-')
+    """
+    if summary is None:
+        return MISSING
+    spread = f"±{summary.std:.{digits}f}" if summary.count > 1 else ""
+    return f"{summary.mean:.{digits}f}{spread}"
+
+
 def _markdown_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_compat.reporting import make_record, select, summarise, unique
+from keras_compat.reporting import make_record, mean_by_seed, select, summarise, unique
 
 
 def test_numpy_values_become_plain():
@@ -57,3 +57,17 @@ def test_a_seed_that_comes_twice_is_refused():
 def test_unique_keeps_the_order_of_appearance():
     records = [make_record("a", 0, extractor=e) for e in ("z", "a", "z")]
     assert unique(records, "extractor") == ("z", "a")
+
+
+def test_the_spread_of_means_by_seed_is_over_seeds():
+    pairs = {("a", 0): 0.1, ("b", 0): 0.9, ("a", 1): 0.3, ("b", 1): 0.9}
+    records = [make_record("a", v, extractor=e, seed=s) for (e, s), v in pairs.items()]
+    assert [r["value"] for r in mean_by_seed(records)] == pytest.approx([0.5, 0.6])
+    assert summarise(mean_by_seed(records)).std == pytest.approx(np.std([0.5, 0.6], ddof=1))
+    assert mean_by_seed([]) == []
+
+
+def test_a_seed_that_lacks_a_record_has_no_mean():
+    records = [make_record("a", 0.5, extractor=e, seed=0) for e in "ab"]
+    records.append(make_record("a", 0.9, extractor="a", seed=1))
+    assert [r["seed"] for r in mean_by_seed(records)] == [0]

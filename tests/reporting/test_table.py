@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_compat.reporting import Summary, Table, percent
+from keras_compat.reporting import Summary, Table, number, percent
 
 
 def test_text_columns_line_up_whatever_the_lengths():
@@ -35,3 +35,9 @@ def test_percent_shows_spread_only_where_there_are_seeds():
     assert percent(Summary(0.91666, 0.0, 1)) == "91.7"
     assert percent(Summary(0.5, 0.0, 2)) == "50.0±0.0"
     assert percent(None) == "-"
+
+
+def test_number_keeps_its_unit_and_shows_spread_only_where_there_are_seeds():
+    assert number(Summary(-0.384, 0.006, 3)) == "-0.38±0.01"
+    assert number(Summary(42.26, 0.0, 1), 1) == "42.3"
+    assert number(None) == "-"
