@@ -25,6 +25,50 @@ CLASSIFIER_TRANSFER_LOWER_BOUND = 0.5
 
 CLASSIFIER_TRANSFER_DATASET = "CIFAR-10"
 
+# Sec. 4, Fig. 2: on CIFAR-10 and STL-10, ResNet-56 split after its second stage, nine common
+# classes, mean of ten runs.
+COMPATIBILITY_DATASETS = "CIFAR-10, STL-10"
+COMPATIBILITY_RECOMBINED = {
+    "independent": 0.106,
+    "iiw": 0.251,
+    "rp": 0.501,
+    "dcc": 0.658,
+    "iiw+rp+dcc": 0.767,
+}
+
+# Sec. 4: "an upper bound of 85.6% accuracy", with a rotation head for each network, "which we
+# found to improve results by 2.0%".
+COMPATIBILITY_UPPER_BOUND = 0.856
+COMPATIBILITY_ROTATION_HEAD = 0.02
+
+# Sec. 4: "accuracy on their own target tasks without recombination reaches 86.3%", on all classes
+# (Appendix C).
+COMPATIBILITY_OWN = {"iiw+rp+dcc": 0.863, "upper_bound": COMPATIBILITY_UPPER_BOUND}
+
+# Sec. 4, "Joint vs. incremental training": "results decrease moderately from 76.7% to 72.7%".
+COMPATIBILITY_INCREMENTAL = {"iiw+rp+dcc": 0.727}
+
+# Sec. 4, "Starting from pre-trained models": the same weights with IIW, different ones without.
+COMPATIBILITY_PRETRAINED = {"rp": 0.197, "dcc": 0.523, "iiw": 0.743, "iiw+dcc": 0.827}
+
+# Sec. 4, "Feature cross-correlation", Fig. 3; the first is of `independent` after the permutation.
+COMPATIBILITY_CORRELATION_PERMUTED = 0.34
+COMPATIBILITY_CORRELATION = {"rp": 0.38, "dcc": 0.19, "iiw+rp": 0.38}
+# The same, from pre-trained weights: "very high correlation when starting from pre-trained IIW".
+COMPATIBILITY_CORRELATION_PRETRAINED = (0.69, 0.76)
+
+# B.1: "the normal aggregated training statistics [...] 32.4%", with IIW+DCC.
+COMPATIBILITY_MOVING_STATISTICS = {"iiw+dcc": 0.324}
+
+# B.2: both networks on CIFAR-10; "any combination of two or three of our compatibility methods
+# [...] within 1.1% of the upper bound".
+COMPATIBILITY_SAME_DATA_GAP = 0.011
+
+# B.4: "reducing to 6 classes or less has a strong negative effect (<= 59.4%). In this regime, DCC
+# is outperformed by RP (61.8%)". Sec. 4 has 50.1 for RP alone, and Fig. 9 is of networks with IIW.
+COMPATIBILITY_SIX_CLASSES_AT_MOST = 0.594
+COMPATIBILITY_SIX_CLASSES_RP = 0.618
+
 _FAMILIES = ("wide_resnet", "resnet", "mobilenet_v2")
 
 
@@ -61,3 +105,20 @@ def is_cifar10(dataset: str) -> bool:
     (True, False, False)
     """
     return re.search(r"cifar[-_]?10(?![0-9])", dataset.lower()) is not None
+
+
+def is_stl10(dataset: str) -> bool:
+    """Returns whether a data set's name says that it is STL-10, or its part with nine classes.
+
+    Args:
+        dataset: a name or a spec, such as `"stl10"` or `"npz:stl9.npz"`.
+
+    Returns:
+        True for STL-10.
+
+    Example:
+
+    >>> is_stl10("stl10"), is_stl10("stl9"), is_stl10("mnist5k")
+    (True, True, False)
+    """
+    return re.search(r"stl[-_]?(10|9)(?![0-9])", dataset.lower()) is not None

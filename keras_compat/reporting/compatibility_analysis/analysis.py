@@ -1,0 +1,179 @@
+"""The records of a compatibility analysis, and the figures that its tables and plots ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from keras_compat.errors import InputError
+from keras_compat.reporting import paper
+from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUND, UPPER_BOUNDS
+from keras_compat.reporting.records import (
+    Record,
+    Summary,
+    mean_by_seed,
+    select,
+    summarise,
+    unique,
+)
+
+METHODS = "methods"
+AVERAGE = "average"
+
+# What a record means that lacks one of these keys.
+DEFAULTS = {
+    "scheme": "joint",
+    "first": "",
+    "pretrained": False,
+    "split": "",
+    "normalization": "batch",
+    "features": "plain",
+    "common_classes": 0,
+    "control": False,
+    "variant": "",
+    "statistics": "batch",
+    "baseline": "",
+    "permuted": False,
+    "subset": "all",
+}
+
+
+class Analysis:
+    """The records of a run of all its studies.
+
+    Keys that a question leaves out have their defaults, so that an answer is never a mixture of
+    cells; `None` stands for any value. Where networks or pairs are averaged, it is within a seed
+    first: spreads are over seeds.
+
+    Args:
+        records: of `metrics.json`.
+        config: the settings of the run, where they are known.
+
+    Raises:
+        InputError: if no record is of a study.
+
+    Example:
+
+    >>> keys = {"metric": "recombination_accuracy", "study": "methods", "method": "rp", "seed": 0}
+    >>> records = [{**keys, "extractor": e, "head": h, "dataset": e, "value": v}
+    ...            for e, h, v in (("a", "b", 0.5), ("b", "a", 0.7))]
+    >>> analysis = Analysis(records)
+    >>> analysis.recombination("methods", method="rp").mean
+    0.6
+    >>> analysis.recombination("methods", "a", method="rp").mean
+    0.5
+    """
+
+    def __init__(self, records: Sequence[Record], config: Mapping[str, Any] | None = None):
+        self.config = config or {}
+        self.studies = unique(records, "study")
+        if not self.studies:
+            raise InputError(
+                "no record has the key 'study'; expected the results of compatibility_analysis"
+            )
+        self._records: dict[tuple[str, str], list[Record]] = {}
+        for record in records:
+            key = (record["metric"], record.get("study", ""))
+            self._records.setdefault(key, []).append(record)
+
+    def find(self, metric: str, study: str, **keys: Any) -> list[Record]:
+        """Returns the records of a metric in a study that agree with every key."""
+        return select(self._records.get((metric, study), []), DEFAULTS, **{**DEFAULTS, **keys})
+
+    def all(self, study: str, metric: str | None = None) -> list[Record]:
+        """Returns the records of a study, of one metric or of all, whatever their keys."""
+        found = [v for (m, s), v in self._records.items() if s == study and metric in (None, m)]
+        return [record for records in found for record in records]
+
+    def recombination(self, study: str, extractor: str | None = None, **keys: Any):
+        """Returns recombination accuracy, over all pairs or over those of one extractor."""
+        return self._mean("recombination_accuracy", study, "extractor", extractor, **keys)
+
+    def own(self, study: str, network: str | None = None, subset: str = "common", **keys: Any):
+        """Returns the accuracy of networks that are not recombined, over all or of one."""
+        return self._mean("own_accuracy", study, "network", network, subset=subset, **keys)
+
+    def compatibility(self, study: str, **keys: Any) -> Summary | None:
+        """Returns recombination accuracy as a part of the upper bound's accuracy."""
+        return summarise(mean_by_seed(self.find("compatibility", study, **keys)))
+
+    def cross_correlation(self, study: str, **keys: Any) -> Summary | None:
+        """Returns the cross-correlation of channels, over all pairs of extractors."""
+        return summarise(mean_by_seed(self.find("cross_correlation", study, **keys)))
+
+    def upper_bound(
+        self, study: str, network: str | None = None, method: str = UPPER_BOUND
+    ) -> Summary | None:
+        """Returns the bound of recombination accuracy, the study's own or that of the methods."""
+        studies = [s for s in (study, METHODS) if self.networks(s) == self.networks(study)]
+        found = (self.own(s, network, method=method, pretrained=None) for s in studies)
+        return next((summary for summary in found if summary is not None), None)
+
+    def chance(self, study: str) -> float | None:
+        """Returns the accuracy of guessing among common classes, in a study's standard setting."""
+        found = self.all(study, "chance") or self.all(METHODS, "chance")
+        return found[0]["value"] if found else None
+
+    def common_classes(self, study: str) -> int | None:
+        """Returns how many classes the data sets share, if all pairs share as many."""
+        chance = self.chance(study)
+        if not chance or abs(1 / chance - round(1 / chance)) > 1e-3:
+            return None
+        return round(1 / chance)
+
+    def methods(self, study: str, bounds: bool = False) -> tuple[str, ...]:
+        """Returns the methods of a study in their order, the upper bounds last or not at all."""
+        found = unique(self.all(study), "method")
+        kept = [m for m in found if m not in UPPER_BOUNDS]
+        return (*kept, *(m for m in UPPER_BOUNDS if bounds and m in found))
+
+    def networks(self, study: str) -> tuple[str, ...]:
+        """Returns the networks of a study, by their names."""
+        recombined = unique(self.all(study, "recombination_accuracy"), "extractor")
+        alone = unique(self.all(study, "own_accuracy"), "network")
+        return tuple(dict.fromkeys([*recombined, *alone]))
+
+    def datasets(self, study: str) -> tuple[str, ...]:
+        """Returns the data sets of a study."""
+        measured = [
+            *self.all(study, "recombination_accuracy"),
+            *self.all(study, "own_accuracy"),
+        ]
+        return tuple(name for name in unique(measured, "dataset") if name != AVERAGE)
+
+    def seeds(self, study: str) -> int:
+        """Returns how many seeds the study's cells have, at most."""
+        return len(unique(self.all(study), "seed"))
+
+    def spread(self, study: str) -> str:
+        """Returns what the figures of a study are over, for captions."""
+        by_method: dict[str, set[int]] = {}
+        for record in self.all(study):
+            by_method.setdefault(record.get("method", ""), set()).add(record.get("seed", 0))
+        counts = sorted({len(seeds) for seeds in by_method.values()}) or [1]
+        if counts[-1] == 1:
+            return "one seed"
+        seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+        return f"mean ± standard deviation, {seeds} seeds"
+
+    @cached_property
+    def restricted(self) -> bool:
+        """Whether predictions are restricted to the common classes."""
+        return bool(self.config.get("restrict", True))
+
+    def on_papers_data(self, study: str) -> bool:
+        """Returns whether the networks are of CIFAR-10 and of STL-10, as the paper's."""
+        first, *others = self.datasets(study) or ("",)
+        pairs = [(first, *others), (*others, first)]
+        return any(len(p) == 2 and paper.is_cifar10(p[0]) and paper.is_stl10(p[1]) for p in pairs)
+
+    def _mean(
+        self, metric: str, study: str, key: str, name: str | None, **keys: Any
+    ) -> Summary | None:
+        """Over the records of one network, or over all as the run averaged them."""
+        if name is not None:
+            return summarise(mean_by_seed(self.find(metric, study, **{key: name}, **keys)))
+        averages = self.find(metric, study, dataset=AVERAGE, **keys)
+        parts = [r for r in self.find(metric, study, **keys) if r.get("dataset") != AVERAGE]
+        return summarise(mean_by_seed(averages or parts))

@@ -1,0 +1,120 @@
+"""What the methods cost in time, memory and arithmetic (B.6)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from keras_compat.reporting import figures
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
+from keras_compat.reporting.compatibility_analysis.names import method_name
+from keras_compat.reporting.compatibility_analysis.section import Picture, Section
+from keras_compat.reporting.figures import Bars, Line, Scale, Series
+from keras_compat.reporting.records import Summary, summarise, unique
+from keras_compat.reporting.table import Table, number
+
+STUDY = "cost"
+
+
+def section(analysis: Analysis) -> Section | None:
+    """Returns the section of the cost, or `None` if it was not measured.
+
+    Args:
+        analysis: the records.
+
+    Returns:
+        The section.
+
+    Example:
+
+    >>> section(Analysis([{"metric": "chance", "study": "methods", "value": 0.1}])) is None
+    True
+    """
+    networks = tuple(sorted(unique(analysis.all(STUDY), "networks")))
+    if not networks:
+        return None
+    text = (
+        "A step trains every network on one minibatch. The paper: IIW costs nothing, RP doubles "
+        "the cost of a task, since each image is processed twice, DCC costs a pass through one "
+        "more head; and all grow linearly with the number of networks. Ratios are against plain "
+        "training of as many networks in the same run."
+    )
+    pictures = [_ratios(analysis, networks[0])]
+    if len(networks) > 1:
+        pictures.append(_growth(analysis))
+    return Section("Cost of training (B.6)", [text], [_table(analysis, networks)], pictures)
+
+
+def _table(analysis: Analysis, networks: tuple[int, ...]) -> Table:
+    rows = []
+    for count in networks:
+        for method in analysis.methods(STUDY):
+            seconds = _value(analysis, "step_time_s", method, count)
+            flops = _value(analysis, "flops_per_step", method, count)
+            row = [
+                method_name(method),
+                str(count),
+                number(_times(seconds, 1e3), 1),
+                number(_value(analysis, "step_time_ratio", method, count)),
+                number(_times(flops, 1e-9), 1),
+                number(_value(analysis, "flops_ratio", method, count)),
+                number(_value(analysis, "peak_memory_gib", method, count)),
+            ]
+            rows.append(row)
+    header = [
+        "method",
+        "networks",
+        "step [ms]",
+        "step, ratio",
+        "step [GFLOP]",
+        "GFLOP, ratio",
+        "peak memory [GiB]",
+    ]
+    return Table(header, rows)
+
+
+def _ratios(analysis: Analysis, count: int) -> Picture:
+    methods = analysis.methods(STUDY)
+    bars = [
+        Bars(label, [_value(analysis, metric, m, count) for m in methods], colour)
+        for label, metric, colour in (
+            ("measured time of a step", "step_time_ratio", figures.BLUE),
+            ("arithmetic of a step", "flops_ratio", figures.ORANGE),
+        )
+    ]
+    title = f"Cost of training {count} networks"
+    draw = partial(
+        figures.draw_bars,
+        groups=list(map(method_name, methods)),
+        bars=bars,
+        lines=[Line("plain training", 1.0)],
+        title=title,
+        scale=Scale("times plain training"),
+    )
+    return Picture("cost.png", f"{title}, against plain training.", draw)
+
+
+def _growth(analysis: Analysis) -> Picture:
+    series = []
+    for method in analysis.methods(STUDY):
+        counts = sorted(unique(analysis.find("step_time_s", STUDY, method=method), "networks"))
+        points = {n: _value(analysis, "step_time_s", method, n) for n in counts}
+        series.append(Series(method_name(method), points))
+    title = "Time of a step by number of networks"
+    draw = partial(
+        figures.draw_lines,
+        series=[s for s in series if s.points],
+        title=title,
+        x_label="networks",
+        scale=Scale("time of a step [ms]", 1e3, 0),
+    )
+    return Picture("cost_networks.png", f"{title}.", draw)
+
+
+def _value(analysis: Analysis, metric: str, method: str, networks: int) -> Summary | None:
+    return summarise(analysis.find(metric, STUDY, method=method, networks=networks))
+
+
+def _times(value: Summary | None, factor: float) -> Summary | None:
+    if value is None:
+        return None
+    return Summary(factor * value.mean, factor * value.std, value.count)

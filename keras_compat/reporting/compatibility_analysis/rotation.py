@@ -1,0 +1,79 @@
+"""What moves rotation prediction: the run's own setting beside changed ones."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from keras_compat.reporting import figures
+from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
+from keras_compat.reporting.compatibility_analysis.names import method_name
+from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
+from keras_compat.reporting.compatibility_analysis.section import Picture, Section
+from keras_compat.reporting.figures import Bars
+
+STUDY = "rotation"
+
+
+def section(analysis: Analysis) -> Section | None:
+    """Returns the section of rotation's variants, or `None` if they were not measured.
+
+    Args:
+        analysis: the records.
+
+    Returns:
+        The section.
+
+    Example:
+
+    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
+    True
+    """
+    methods = analysis.methods(STUDY)
+    if not methods:
+        return None
+    rows = [_row(analysis, m, v) for m in methods for v in _variants(analysis)]
+    text = (
+        "RP is the most general of the methods, since it needs no common classes. Each row changes "
+        "one thing of the run's own setting."
+    )
+    return Section(
+        "What moves rotation prediction",
+        [text],
+        [result_table(analysis, "changed", rows)],
+        [_picture(analysis)],
+    )
+
+
+def _variants(analysis: Analysis) -> list[str]:
+    """What was changed, the run's own setting first."""
+    found = analysis.find("recombination_accuracy", STUDY, variant=None, method=None)
+    return list(dict.fromkeys(["", *(r.get("variant", "") for r in found)]))
+
+
+def _row(analysis: Analysis, method: str, variant: str) -> Row:
+    """Of a variant; without one, of the study or of the methods."""
+    label = f"{method_name(method)}: {variant or 'nothing'}"
+    if not variant and analysis.recombination(STUDY, method=method) is None:
+        return Row(label, METHODS, {"method": method})
+    return Row(label, STUDY, {"method": method, "variant": variant})
+
+
+def _picture(analysis: Analysis) -> Picture:
+    variants = _variants(analysis)
+    bars = []
+    for method, colour in zip(analysis.methods(STUDY), figures.COLOURS, strict=False):
+        rows = [_row(analysis, method, variant) for variant in variants]
+        values = [analysis.recombination(row.study, **row.keys) for row in rows]
+        bars.append(Bars(method_name(method), values, colour))
+    title, subtitle = "What moves rotation prediction", about(analysis, STUDY)
+    draw = partial(
+        figures.draw_horizontal_bars,
+        groups=[variant or "nothing changed" for variant in variants],
+        bars=bars,
+        lines=levels(analysis, STUDY),
+        title=title,
+        subtitle=subtitle,
+        scale=RECOMBINED,
+    )
+    return Picture("rotation.png", f"{title}: {subtitle}.", draw)

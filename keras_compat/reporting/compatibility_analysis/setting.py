@@ -1,0 +1,170 @@
+"""What was done, in words, and how it differs from what the paper did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.names import glossary
+from keras_compat.reporting.table import MISSING, Table
+
+# Sec. 4 and Appendix C.
+_PAPER = {
+    "data sets": "cifar10, stl10",
+    "training images": "50,000 and 5,000",
+    "classes in common": "9",
+    "network": "ResNet-56",
+    "split": "after stage 2",
+    "training": "20,000 rounds of 512 images",
+    "seeds": "10 (Fig. 2, 10), 5 (Fig. 8), 3 (Fig. 7, 9)",
+}
+
+
+def what_was_done(analysis: Analysis) -> list[str]:
+    """Returns the report's first paragraphs: the networks, the measures, what spreads are over.
+
+    Args:
+        analysis: the records.
+
+    Returns:
+        Paragraphs in Markdown.
+
+    Example:
+
+    >>> record = {"metric": "own_accuracy", "study": "methods", "method": "rp", "dataset": "a",
+    ...           "network": "a", "value": 0.5}
+    >>> what_was_done(Analysis([record]))[-1]
+    '- RP: a shared head predicts rotation'
+    """
+    study = main_study(analysis)
+    *first, last = analysis.networks(study) or ("images",)
+    names = " and ".join(filter(None, [", ".join(first), last]))
+    seeds = max((analysis.seeds(s) for s in analysis.studies), default=1)
+    lines = glossary([m for s in analysis.studies for m in analysis.methods(s, bounds=True)])
+    return [
+        f"Networks for {names} were trained, each cut into a feature extractor and a head. By the "
+        "methods below they were trained so that their features are compatible. Then the extractor "
+        "of one was put on the head of another, with no further training, and tested on the test "
+        "images of the extractor's data set: **recombination accuracy**, averaged over all pairs "
+        "of different networks. `own head` is a network as it was trained; on the `common classes` "
+        "it is tested as recombined networks are. **Compatibility** is recombination accuracy "
+        "divided by the upper bound, the accuracy on the common classes of networks trained by "
+        "themselves, with a rotation head of their own. Accuracies are in percent.",
+        restriction(analysis),
+        "Normalization uses the statistics of the test batch, unless something else is said.",
+        spreads(seeds),
+        "\n".join(f"- {line}" for line in lines),
+    ]
+
+
+def restriction(analysis: Analysis) -> str:
+    """Returns which images and which predictions count.
+
+    Args:
+        analysis: the records, with the key `restrict` in its settings.
+
+    Returns:
+        A paragraph.
+
+    Example:
+
+    >>> record = {"metric": "chance", "study": "methods", "value": 0.1}
+    >>> restriction(Analysis([record], {"restrict": False}))[:35]
+    'Predictions are **not** restricted:'
+    """
+    if analysis.restricted:
+        return (
+            "Predictions are **restricted to the common classes**: only test images of classes "
+            "that both data sets have count, and the prediction is the most likely of these "
+            "classes, whatever the head says of the others (`restrict: true`)."
+        )
+    return (
+        "Predictions are **not** restricted: only test images of classes that both data sets have "
+        "count, but a prediction of a class that the extractor's data set lacks is possible, and "
+        "is an error (`restrict: false`). Chance, as it is given here, is that of a guess among "
+        "the common classes."
+    )
+
+
+def spreads(seeds: int) -> str:
+    """Returns what the standard deviations are over.
+
+    Args:
+        seeds: the number of seeds, at most.
+
+    Returns:
+        A sentence or two.
+
+    Example:
+
+    >>> spreads(1)
+    'All figures are of one seed: there are no standard deviations.'
+    """
+    if seeds < 2:
+        return "All figures are of one seed: there are no standard deviations."
+    return (
+        f"± and error bars are sample standard deviations over seeds, {seeds} at most: each seed "
+        "is a training of its own, with other initial weights, another order of images and other "
+        "augmentation, on the same images. Networks and pairs are averaged within a seed first. A "
+        "figure without ± is of one seed."
+    )
+
+
+def here_and_there(analysis: Analysis, data: Mapping[str, Any]) -> Table:
+    """Returns what was done here beside what the paper did.
+
+    Args:
+        analysis: the records, with its settings.
+        data: the fingerprints of the data sets, of `metrics.json`.
+
+    Returns:
+        A table; `"-"` where the settings do not say.
+
+    Example:
+
+    >>> record = {"metric": "own_accuracy", "study": "methods", "dataset": "digits", "value": 0.5}
+    >>> table = here_and_there(Analysis([record], {"architecture": "resnet8"}), {})
+    >>> table.rows[0], table.rows[3]
+    (['data sets', 'digits', 'cifar10, stl10'], ['network', 'resnet8', 'ResNet-56'])
+    """
+    study = main_study(analysis)
+    datasets = analysis.datasets(study)
+    counts = [data.get(name, {}).get("train", {}).get("count") for name in datasets]
+    config = analysis.config
+    ours = {
+        "data sets": ", ".join(datasets),
+        "training images": " and ".join(f"{n:,}" for n in counts) if counts and all(counts) else "",
+        "classes in common": analysis.common_classes(study),
+        "network": config.get("architecture"),
+        "split": config.get("split"),
+        "training": _training(config),
+        "seeds": analysis.seeds(study),
+    }
+    rows = [[name, str(ours[name] or MISSING), theirs] for name, theirs in _PAPER.items()]
+    return Table(["", "here", "paper"], rows)
+
+
+def main_study(analysis: Analysis) -> str:
+    """Returns the study of all methods, or the first where that was not run.
+
+    Args:
+        analysis: the records.
+
+    Returns:
+        Its name.
+
+    Example:
+
+    >>> main_study(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}]))
+    'cost'
+    """
+    return METHODS if METHODS in analysis.studies else analysis.studies[0]
+
+
+def _training(config: Mapping[str, Any]) -> str:
+    """The rounds and the batch size, wherever the settings hold them together."""
+    for part in (config, *config.values()):
+        if isinstance(part, Mapping) and {"rounds", "batch_size"} <= part.keys():
+            return f"{part['rounds']:,} rounds of {part['batch_size']} images"
+    return ""

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from PIL import Image
+
+from keras_compat.errors import InputError
+from keras_compat.reporting import compatibility_analysis as report
+from keras_compat.reporting import load_metrics, make_record, write_metrics
+from keras_compat.reporting.__main__ import main
+from tests.reporting.compatibility_records import FIGURE_2, STUDIES, run
+from tests.reporting.legibility import collecting, faults, texts
+
+CONFIG = {
+    "architecture": "resnet:depth=20",
+    "split": "stage2_block3",
+    "restrict": True,
+    "joint": {"rounds": 4500, "batch_size": 64},
+}
+PICTURES = {
+    "methods": ["figure2.png", "figure10_cifar10.png", "figure10_stl10.png", "matrix.png"]
+    + ["figure3.png"],
+    "incremental": [],
+    "pretrained": ["pretrained.png", "figure3.png"],
+    "same_data": ["figure7.png"],
+    "normalization": ["figure6.png", "batch_size.png"],
+    "splits": ["figure8.png"],
+    "common_classes": ["figure9.png"],
+    "baselines": ["baselines.png"],
+    "auxiliaries": ["auxiliaries.png"],
+    "rotation": ["rotation.png"],
+    "cost": ["cost.png", "cost_networks.png"],
+}
+
+
+def metrics(records, config=CONFIG, data=None):
+    sections = {"versions": {"keras": "3.15.1"}, "hardware": {"cores": 2}}
+    sections |= {"data": data or {}, "durations_s": {"train": 3.2}}
+    return {**sections, "config": config, "results": records}
+
+
+def tables(text):
+    """The cells of a report by table, row and column; of tables of one name, the first."""
+    found = {}
+    for block in text.split("\n\n"):
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        if lines:
+            header, _, *rows = [[c.strip() for c in line[1:-1].split(" | ")] for line in lines]
+            cells = {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows}
+            found.setdefault(header[0], cells)
+    return found
+
+
+def table(records, name, config=CONFIG):
+    return tables(report.report_text(metrics(records, config)))[name]
+
+
+def pair(a, b, study="methods", method="rp", seed=0, **keys):
+    """Recombination accuracies of two networks, without noise."""
+    keys = {"study": study, "method": method, "seed": seed, **keys}
+    records = [
+        make_record("recombination_accuracy", v, extractor=e, head=h, dataset=e, **keys)
+        for e, h, v in (("cifar10", "stl10", a), ("stl10", "cifar10", b))
+    ]
+    mean = (a + b) / 2
+    return [*records, make_record("recombination_accuracy", mean, dataset="average", **keys)]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """All studies, two networks on the paper's data, three seeds: folder, files and figures."""
+    folder = tmp_path_factory.mktemp("full")
+    data = {"cifar10": {"train": {"count": 50000}}, "stl10": {"train": {"count": 5000}}}
+    with collecting() as figures:
+        written = report.write_report(metrics(run(seeds=3), data=data), folder)
+    return folder, written, figures
+
+
+def test_everything_measured_is_in_the_report(full):
+    folder, written, _ = full
+    names = [p.relative_to(folder).as_posix() for p in written]
+    expected = list(dict.fromkeys(p for study in STUDIES for p in PICTURES[study]))
+    assert sorted(names) == sorted(["report.md", *(f"figures/{p}" for p in expected)])
+    text = written[0].read_text()
+    assert text.startswith("# Compatibility analysis on cifar10, stl10\n")
+    for path in written[1:]:
+        assert f"](figures/{path.name})" in text
+        assert min(Image.open(path).size) > 500
+    for title in ("Settings", "Versions", "Hardware"):
+        assert f"## {title}\n" in text
+
+
+def test_every_figure_is_legible(full):
+    _, (_, *paths), figures = full
+    found = {p.name: faults(f) for p, f in zip(paths, figures, strict=True)}
+    assert {name: those for name, those in found.items() if those} == {}
+
+
+def test_three_networks_of_one_seed_are_legible(tmp_path):
+    networks = ("digits", "mnist5k", "usps")
+    records = run(networks, studies=("methods", "incremental"))
+    with collecting() as figures:
+        drawn = report.draw_figures(records, tmp_path)
+    assert [x for figure in figures for x in faults(figure)] == []
+    assert "figure10_usps.png" in [p.name for p in drawn]
+    assert "recombined (paper)" not in texts(figures[0])
+    found = table(records, "extractor")
+    assert len(found) == 3 * len(FIGURE_2)
+    assert set(found["RP: extractor of usps"]) == {f"head of {n}" for n in networks}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_each_study_stands_alone(study, tmp_path):
+    records = run(studies=(study,))
+    text = report.report_text(metrics(records))
+    assert sorted(re.findall(r"\]\(figures/(.+?)\)", text)) == sorted(PICTURES[study])
+    # Nothing is asked of a study that was not run.
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert len(titles) == len(set(titles)) >= 5
+    assert report.terminal_text(records).count("\n") > 5
+
+
+def test_the_main_table_has_each_figure_in_its_column():
+    keys = {"study": "methods", "method": "iiw+rp+dcc", "seed": 0}
+    records = pair(0.8, 0.7, method="iiw+rp+dcc")
+    for subset, value in (("common", 0.86), ("all", 0.87)):
+        records.append(make_record("own_accuracy", value, dataset="average", subset=subset, **keys))
+    records += [
+        make_record("compatibility", 0.876, **keys),
+        make_record("cross_correlation", 0.4, extractor_a="cifar10", extractor_b="stl10", **keys),
+    ]
+    assert table(records, "method")["IIW+RP+DCC"] == {
+        "recombined, on cifar10": "80.0",
+        "recombined, on stl10": "70.0",
+        "recombined, average": "75.0",
+        "own head, common classes": "86.0",
+        "own head, all classes": "87.0",
+        "compatibility": "0.88",
+        "cross-correlation": "0.40",
+        "paper: recombined, average": "76.7",
+        "paper: own head": "86.3",
+        "paper: compatibility": "0.90",
+    }
+
+
+def test_spreads_are_over_seeds_and_not_over_networks():
+    records = pair(0.8, 0.2) + pair(0.8, 0.2, seed=1)
+    assert table(records, "method")["RP"]["recombined, average"] == "50.0±0.0"
+    text = report.report_text(metrics(records))
+    assert "sample standard deviations over seeds, 2 at most" in text
+    assert "no standard deviations" in report.report_text(metrics(pair(0.8, 0.2)))
+
+
+def test_a_records_other_settings_do_not_reach_the_main_table():
+    others = [
+        {"statistics": "moving"},
+        {"baseline": "swap"},
+        {"split": "stem"},
+        {"variant": "weight 3"},
+        {"pretrained": True},
+    ]
+    records = pair(0.8, 0.7) + [r for keys in others for r in pair(0.1, 0.1, **keys)]
+    assert table(records, "method")["RP"]["recombined, average"] == "75.0"
+
+
+def test_the_report_says_whether_predictions_are_restricted():
+    records = pair(0.8, 0.7)
+    assert "**restricted to the common classes**" in report.report_text(metrics(records))
+    text = report.report_text(metrics(records, {"restrict": False}))
+    assert "Predictions are **not** restricted" in text
+    assert "not restricted" in report.terminal_text(records, {"restrict": False})
+
+
+def test_the_terminal_ends_with_the_main_table():
+    lines = report.terminal_text(run(seeds=2)).splitlines()
+    assert lines[-1].split()[:4] == ["upper", "bound,", "no", "RP"]
+    assert lines[-3].startswith("IIW+RP+DCC")
+    assert any(line.startswith("Cost of training") for line in lines)
+    assert max(map(len, lines)) < 140
+
+
+def test_this_run_stands_beside_the_papers(full):
+    beside = tables(full[1][0].read_text())[""]
+    assert beside["network"] == {"here": "resnet:depth=20", "paper": "ResNet-56"}
+    assert beside["training images"]["here"] == "50,000 and 5,000"
+    assert beside["training"]["here"] == "4,500 rounds of 64 images"
+    assert beside["seeds"]["here"] == "3"
+
+
+def test_the_papers_bars_are_drawn_on_its_data_only(full):
+    assert "recombined (paper)" in texts(full[2][0])
+
+
+def test_the_orders_of_incremental_training_are_averaged_where_all_are_there():
+    keys = {"study": "incremental", "scheme": "incremental"}
+    records = pair(0.8, 0.8) + pair(0.7, 0.7, first="cifar10", **keys)
+    records += pair(0.5, 0.5, first="stl10", **keys)
+    # A run that was stopped: the second seed lacks an order.
+    records += pair(0.1, 0.1, first="stl10", seed=1, **keys)
+    found = {row: cells["recombined, average"] for row, cells in table(records, "training").items()}
+    assert found == {
+        "RP, joint": "80.0",
+        "RP, cifar10 first": "70.0",
+        "RP, stl10 first": "30.0±28.3",
+        "RP, incremental": "60.0",
+    }
+    assert "it costs 20.0 points with RP" in report.report_text(metrics(records))
+
+
+def test_on_one_data_set_the_distance_to_the_bound_is_given():
+    keys = {"study": "same_data", "seed": 0}
+    records = pair(0.9, 0.9, study="same_data", method="iiw+rp")
+    records += pair(0.85, 0.85, study="same_data", method="rp")
+    bound = {"dataset": "average", "subset": "common", "method": "upper_bound", **keys}
+    records.append(make_record("own_accuracy", 0.91, **bound))
+    found = table(records, "method")
+    assert found["IIW+RP"]["points below the upper bound"] == "1.0"
+    assert found["IIW+RP"]["paper (CIFAR-10): points below"] == "at most 1.1"
+    assert found["RP"]["points below the upper bound"] == "6.0"
+    assert "Here these are: IIW+RP." in report.report_text(metrics(records))
+
+
+def test_normalization_names_what_differs_from_batch_statistics():
+    found = table(run(studies=("normalization",)), "normalization")
+    assert list(found) == [
+        "batch statistics",
+        "moving statistics, as trained",
+        "statistics of the whole test set",
+        "layer normalization",
+        "instance normalization",
+        "features of unit length",
+        "loss for unit length",
+    ]
+    paper = {row: cells["paper: recombined, average"] for row, cells in found.items()}
+    assert paper.pop("moving statistics, as trained") == "32.4"
+    assert set(paper.values()) == {"-"}
+    sizes = table(run(studies=("normalization",)), "images in a batch at inference")
+    assert list(sizes["batch statistics"]) == [str(2**n) for n in range(10)]
+
+
+def test_the_runs_own_split_has_its_name_and_place():
+    rows = list(table(run(studies=("splits",)), "split after"))
+    assert rows[0] == "IIW+RP: stem"
+    assert rows[6] == "IIW+RP: stage2_block3"
+    assert rows[-1] == "IIW+RP: stage3_block3"
+    assert "IIW+RP: default" in table(run(studies=("splits",)), "split after", config={})
+
+
+def test_all_common_classes_are_counted_and_the_control_is_told_apart(tmp_path):
+    found = table(run(studies=("common_classes",)), "classes of the shared head")
+    assert list(found)[0] == "IIW+DCC: 2"
+    assert list(found)[7:9] == ["IIW+DCC: 9", "IIW+DCC: all, images of 2 classes"]
+    with collecting() as figures:
+        report.draw_figures(run(studies=("common_classes", "methods"), methods=("rp",)), tmp_path)
+    (figure,) = [f for f in figures if any(t.startswith("common classes") for t in texts(f))]
+    curves = {line.get_label(): list(line.get_xdata()) for line in figure.axes[0].get_lines()}
+    assert curves["IIW+DCC, fewer classes"] == list(range(2, 10))
+    assert curves["IIW+DCC, control: all classes, as many images"] == list(range(2, 9))
+
+
+def test_baselines_say_what_they_need():
+    found = table(run(studies=("baselines",)), "baseline")
+    assert found["stitching"]["needs"] == "labels, 200 steps"
+    assert set(found["stitching"]) == {"independent", "IIW+RP+DCC", "needs"}
+    assert list(found)[0] == "none, batch statistics"
+    records = [{k: v for k, v in r.items() if k != "needs"} for r in run(studies=("baselines",))]
+    assert "needs" not in table(records, "baseline")["stitching"]
+
+
+def test_other_auxiliaries_stand_beside_rotation():
+    text = report.report_text(metrics(run(studies=("methods", "auxiliaries"))))
+    section = text.split("## Other auxiliary tasks")[1].split("\n## ")[0]
+    assert list(tables(section)["method"])[:4] == ["independent", "RP", "IIW+RP+DCC", "jigsaw"]
+
+
+def test_rotations_variants_start_from_the_runs_own_setting():
+    records = pair(0.5, 0.5) + pair(0.6, 0.6, study="rotation", variant="weight 3")
+    found = {row: c["recombined, average"] for row, c in table(records, "changed").items()}
+    assert found == {"RP: nothing": "50.0", "RP: weight 3": "60.0"}
+
+
+def test_cost_is_in_milliseconds_and_billions():
+    keys = {"study": "cost", "method": "rp", "networks": 2, "seed": 0}
+    records = [
+        make_record("step_time_s", 0.0423, **keys),
+        make_record("step_time_ratio", 1.98, **keys),
+        make_record("flops_per_step", 12.3e9, **keys),
+    ]
+    row = table(records, "method")["RP"]
+    assert (row["step [ms]"], row["step, ratio"], row["step [GFLOP]"]) == ("42.3", "1.98", "12.3")
+
+
+def test_records_of_another_experiment_are_refused(tmp_path):
+    with pytest.raises(InputError, match="compatibility_analysis"):
+        report.draw_figures([make_record("accuracy", 0.5)], tmp_path)
+
+
+def test_the_report_is_made_again_from_a_file(tmp_path, capsys):
+    write_metrics(
+        tmp_path / "metrics.json",
+        experiment="compatibility_analysis",
+        config=CONFIG,
+        data={},
+        durations_s={},
+        results=run(studies=("cost",)),
+        versions={},
+        hardware={},
+    )
+    assert main([str(tmp_path / "metrics.json"), f"--output_dir={tmp_path / 'out'}"]) == 0
+    again = tmp_path / "again"
+    report.write_report(load_metrics(tmp_path / "metrics.json"), again)
+    for path in (again / "report.md", again / "figures/cost.png"):
+        other = tmp_path / "out" / path.relative_to(again)
+        assert path.read_bytes() == other.read_bytes()
