@@ -81,6 +81,11 @@ class Moments:
         return self._deviation[self._b]
 
     @property
+    def covariance_ab(self) -> np.ndarray:
+        """Covariances, float64 `[channels_a, channels_b]`."""
+        return self._comoment[self._a, self._b] / self.count
+
+    @property
     def correlation_aa(self) -> np.ndarray:
         """Pearson correlations, float64 `[channels_a, channels_a]`."""
         return self._correlation(self._a, self._a)

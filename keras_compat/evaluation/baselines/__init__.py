@@ -1,0 +1,40 @@
+"""Ways to put a head on another network's extractor that need no compatible training.
+
+To add one: a file with a subclass of `Baseline`, and its line in `BASELINES`.
+"""
+
+from keras_compat.evaluation.baselines.base import Baseline, Connected, Pair
+from keras_compat.evaluation.baselines.least_squares import LeastSquares
+from keras_compat.evaluation.baselines.permutation import Permutation
+from keras_compat.evaluation.baselines.procrustes import Procrustes
+from keras_compat.evaluation.baselines.relative import Relative
+from keras_compat.evaluation.baselines.stitching import Stitching
+from keras_compat.evaluation.baselines.stitching_unlabelled import StitchingUnlabelled
+from keras_compat.evaluation.baselines.swap import Swap
+from keras_compat.evaluation.baselines.swap_recalibrated import SwapRecalibrated
+from keras_compat.registry import Registry
+
+BASELINES: Registry[Baseline] = Registry("baseline")
+BASELINES.register("swap")(Swap())
+BASELINES.register("swap_recalibrated")(SwapRecalibrated())
+BASELINES.register("permutation")(Permutation())
+BASELINES.register("procrustes")(Procrustes())
+BASELINES.register("least_squares")(LeastSquares())
+BASELINES.register("stitching_unlabelled")(StitchingUnlabelled())
+BASELINES.register("stitching")(Stitching())
+BASELINES.register("relative")(Relative())
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Connected",
+    "LeastSquares",
+    "Pair",
+    "Permutation",
+    "Procrustes",
+    "Relative",
+    "Stitching",
+    "StitchingUnlabelled",
+    "Swap",
+    "SwapRecalibrated",
+]

@@ -1,0 +1,38 @@
+"""How the baselines that learn do so: plain Keras, one schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_compat.evaluation.baselines.base import LEARNING_RATE, TRAINING_BATCH
+from keras_compat.training.trainer import BackendStep
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
+
+
+def learn(
+    network: keras.Model,
+    examples: Examples | StreamedExamples,
+    steps: int,
+    seed: int,
+    loss: Any = None,
+) -> None:
+    """Trains what is not frozen of a network with Adam, its learning rate falling to zero.
+
+    Args:
+        network: takes images.
+        examples: images with labels.
+        steps: minibatches.
+        seed: of their order.
+        loss: as in Keras; by default the cross-entropy of logits.
+    """
+    network.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
+        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=BackendStep().default_jit_compile(),
+    )
+    batches = examples.batches(TRAINING_BATCH, seed)
+    network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)

@@ -1,0 +1,52 @@
+"""What the maps have in common that are fitted to the moments of two extractors' features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_compat.evaluation.baselines.base import (
+    IMAGES,
+    STATISTICS_BATCH,
+    Baseline,
+    Connected,
+    Pair,
+)
+from keras_compat.evaluation.baselines.connection import connected_extractor
+from keras_compat.evaluation.moments import Moments, feature_moments
+
+
+@dataclass(frozen=True)
+class LinearMap(Baseline):
+    """A 1x1 convolution that makes features like those of the target network's own extractor.
+
+    Both extractors see the same images, without labels; each position of each image is a sample.
+    Features are normalized with batch statistics, as when the pair is evaluated.
+
+    Args:
+        images: of the extractor's data.
+    """
+
+    images: int = IMAGES
+
+    @property
+    def needs(self) -> str:
+        return f"{self.images:,} images through both"
+
+    def connect(self, pair: Pair) -> Connected:
+        moments = feature_moments(
+            pair.extractor, pair.target_extractor, [pair.draw(self.images)], STATISTICS_BATCH
+        )
+        kernel = self.fit(moments)
+        bias = self.offset(moments, kernel)
+        return Connected(connected_extractor(pair.extractor, kernel, bias), pair.target_head)
+
+    @abstractmethod
+    def fit(self, moments: Moments) -> np.ndarray:
+        """Returns the kernel, float `[channels, channels of the target]`."""
+
+    def offset(self, moments: Moments, kernel: np.ndarray) -> np.ndarray:
+        """Returns the bias, by default what makes the means those of the target."""
+        return moments.mean_b - moments.mean_a @ kernel

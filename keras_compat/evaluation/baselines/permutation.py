@@ -1,0 +1,33 @@
+"""Channels are reordered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_compat.evaluation.baselines.linear_map import LinearMap
+from keras_compat.evaluation.correlation import optimal_permutation
+from keras_compat.evaluation.moments import Moments
+
+
+@dataclass(frozen=True)
+class Permutation(LinearMap):
+    """The order of channels that correlates best with those of the target's own extractor.
+
+    Nothing is scaled or shifted.
+
+    Source: Li et al. 2016, "Convergent learning" (arXiv:1511.07543); Gygli et al. 2021, Fig. 3.
+
+    Example:
+
+    >>> Permutation(images=500).needs
+    '500 images through both'
+    """
+
+    def fit(self, moments: Moments) -> np.ndarray:
+        permutation = optimal_permutation(moments.correlation_ab)
+        return np.eye(len(permutation))[permutation]
+
+    def offset(self, moments: Moments, kernel: np.ndarray) -> np.ndarray:
+        return np.zeros(kernel.shape[1])

@@ -1,0 +1,93 @@
+"""Baselines that learn make up for shuffled and mixed channels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ortho_group
+
+from keras_compat.errors import InputError
+from keras_compat.evaluation import recombination_accuracy
+from keras_compat.evaluation.baselines import (
+    Connected,
+    Pair,
+    Relative,
+    Stitching,
+    StitchingUnlabelled,
+)
+from keras_compat.evaluation.baselines.relative import relative_extractor
+from keras_compat.layers import normalization_layers
+
+SHUFFLED = np.eye(8)[np.roll(np.arange(8), 3)]
+
+
+def accuracy(connected, test_images):
+    return recombination_accuracy(
+        connected.extractor, connected.head, test_images, statistics=connected.statistics
+    )
+
+
+def state(pair):
+    """All that a baseline could change in a pair's networks."""
+    models = [pair.extractor, pair.target_extractor, pair.target_head]
+    weights = [w for m in models for w in m.get_weights()]
+    layers = [layer for m in models for layer in normalization_layers(m)]
+    return weights, [(x.statistics, x.trainable) for x in layers]
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [Stitching(steps=60), StitchingUnlabelled(steps=60), Relative(anchors=24, steps=60)],
+    ids=lambda baseline: type(baseline).__name__,
+)
+def test_recovers_the_accuracy_of_a_shuffled_extractor(make_pair, test_images, baseline):
+    pair = make_pair(SHUFFLED)
+    weights, modes = state(pair)
+    swapped = accuracy(Connected(pair.extractor, pair.target_head), test_images)
+    connected = baseline.connect(pair)
+    assert accuracy(Connected(pair.target_extractor, pair.target_head), test_images) > 0.95
+    assert swapped < 0.7
+    assert accuracy(connected, test_images) > 0.95
+    found, found_modes = state(pair)
+    assert all(map(np.array_equal, weights, found))
+    assert modes == found_modes
+
+
+def test_stitching_learns_only_from_classes_that_the_head_knows(make_pair, test_images):
+    """With the names of two classes exchanged, what is learnt is to exchange them."""
+    pair = make_pair(SHUFFLED)
+    arguments = {**vars(pair), "class_names": ("top", "left", "elsewhere")}
+    connected = Stitching(steps=60).connect(Pair(**arguments))
+    exchanged = test_images.relabelled(np.array([1, 0, -1])[test_images.labels])
+    assert accuracy(connected, exchanged) > 0.95
+    with pytest.raises(InputError, match="in common"):
+        Stitching(steps=1).connect(Pair(**{**arguments, "class_names": ("a", "b", "c")}))
+
+
+def test_stitching_fits_extractors_of_other_widths(make_pair, test_images):
+    pair = make_pair(np.random.default_rng(0).normal(size=(8, 5)))
+    connected = Stitching(steps=60).connect(pair)
+    assert connected.extractor.output_shape[-1] == 8
+    assert accuracy(connected, test_images) > 0.8
+
+
+def test_relative_features_do_not_see_orthogonal_maps_shifts_and_scales(make_pair, test_images):
+    rng = np.random.default_rng(0)
+    kernel = 3 * ortho_group.rvs(8, random_state=0)
+    bias = rng.normal(size=8)
+    pair = make_pair(kernel, bias)
+    anchors = rng.normal(size=(6, 8))
+    images = test_images.images[:8]
+    expected = relative_extractor(pair.target_extractor, anchors).predict_on_batch(images)
+    found = relative_extractor(pair.extractor, anchors @ kernel + bias).predict_on_batch(images)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(expected).max() <= 1 + 1e-5
+
+
+def test_relative_needs_features_of_the_same_height(make_pair):
+    import keras
+
+    pair = make_pair(SHUFFLED)
+    halved = keras.Sequential([pair.extractor, keras.layers.MaxPooling2D()], name="halved")
+    with pytest.raises(InputError, match="same height"):
+        Relative(anchors=4, steps=1).connect(Pair(**{**vars(pair), "extractor": halved}))
