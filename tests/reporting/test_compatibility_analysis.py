@@ -9,14 +9,14 @@ from keras_compat.errors import InputError
 from keras_compat.reporting import compatibility_analysis as report
 from keras_compat.reporting import load_metrics, make_record, write_metrics
 from keras_compat.reporting.__main__ import main
-from tests.reporting.compatibility_records import FIGURE_2, STUDIES, run
+from tests.reporting.compatibility_records import FIGURE_2, SPLITS, STUDIES, run
 from tests.reporting.legibility import collecting, faults, texts
 
 CONFIG = {
-    "architecture": "resnet:depth=20",
-    "split": "stage2_block3",
+    "architectures": ["resnet:depth=20@stage2"],
     "restrict": True,
-    "joint": {"rounds": 4500, "batch_size": 64},
+    "training": {"rounds": 4500, "batch_size": 64},
+    "pretraining_dataset": "imagenet32",
 }
 PICTURES = {
     "methods": ["figure2.png", "figure10_cifar10.png", "figure10_stl10.png", "matrix.png"]
@@ -121,27 +121,45 @@ def test_each_study_stands_alone(study, tmp_path):
     assert report.terminal_text(records).count("\n") > 5
 
 
-def test_the_main_table_has_each_figure_in_its_column():
-    keys = {"study": "methods", "method": "iiw+rp+dcc", "seed": 0}
-    records = pair(0.8, 0.7, method="iiw+rp+dcc")
-    for subset, value in (("common", 0.86), ("all", 0.87)):
-        records.append(make_record("own_accuracy", value, dataset="average", subset=subset, **keys))
-    records += [
-        make_record("compatibility", 0.876, **keys),
-        make_record("cross_correlation", 0.4, extractor_a="cifar10", extractor_b="stl10", **keys),
+def own(value, study="methods", method="rp", seed=0, subset="common", **keys):
+    """Accuracies of two networks that are not recombined."""
+    keys = {"study": study, "method": method, "seed": seed, "subset": subset, **keys}
+    return [
+        make_record("own_accuracy", v, network=n, dataset=n, **keys)
+        for n, v in (("cifar10", value + 0.05), ("stl10", value - 0.05))
     ]
-    assert table(records, "method")["IIW+RP+DCC"] == {
+
+
+def test_the_main_table_has_each_figure_in_its_column():
+    method = {"method": "iiw+rp+dcc"}
+    records = pair(0.8, 0.7, **method) + own(0.86, **method) + own(0.87, subset="all", **method)
+    records += own(0.8, method="upper_bound") + pair(0.1, 0.1, method="upper_bound")
+    correlation = {"study": "methods", "seed": 0, "extractor_a": "cifar10", "extractor_b": "stl10"}
+    records.append(make_record("cross_correlation", 0.4, **correlation, **method))
+    found = table(records, "method")
+    assert found["IIW+RP+DCC"] == {
         "recombined, on cifar10": "80.0",
         "recombined, on stl10": "70.0",
         "recombined, average": "75.0",
         "own head, common classes": "86.0",
         "own head, all classes": "87.0",
-        "compatibility": "0.88",
+        "compatibility": "0.94",
         "cross-correlation": "0.40",
         "paper: recombined, average": "76.7",
         "paper: own head": "86.3",
         "paper: compatibility": "0.90",
     }
+    # A bound is not recombined, whatever was measured.
+    assert found["upper bound"]["recombined, average"] == "-"
+    assert found["upper bound"]["own head, common classes"] == "80.0"
+
+
+def test_compatibility_is_a_ratio_within_each_seed():
+    records = []
+    for seed, (recombined, bound) in enumerate([(0.4, 0.8), (0.45, 0.9), (0.9, None)]):
+        records += pair(recombined, recombined, seed=seed)
+        records += [] if bound is None else own(bound, method="upper_bound", seed=seed)
+    assert table(records, "method")["RP"]["compatibility"] == "0.50±0.00"
 
 
 def test_spreads_are_over_seeds_and_not_over_networks():
@@ -182,7 +200,10 @@ def test_the_terminal_ends_with_the_main_table():
 
 def test_this_run_stands_beside_the_papers(full):
     beside = tables(full[1][0].read_text())[""]
-    assert beside["network"] == {"here": "resnet:depth=20", "paper": "ResNet-56"}
+    assert beside["network"] == {
+        "here": "resnet:depth=20@stage2",
+        "paper": "ResNet-56, split after stage 2",
+    }
     assert beside["training images"]["here"] == "50,000 and 5,000"
     assert beside["training"]["here"] == "4,500 rounds of 64 images"
     assert beside["seeds"]["here"] == "3"
@@ -209,11 +230,9 @@ def test_the_orders_of_incremental_training_are_averaged_where_all_are_there():
 
 
 def test_on_one_data_set_the_distance_to_the_bound_is_given():
-    keys = {"study": "same_data", "seed": 0}
     records = pair(0.9, 0.9, study="same_data", method="iiw+rp")
     records += pair(0.85, 0.85, study="same_data", method="rp")
-    bound = {"dataset": "average", "subset": "common", "method": "upper_bound", **keys}
-    records.append(make_record("own_accuracy", 0.91, **bound))
+    records += own(0.91, study="same_data", method="upper_bound")
     found = table(records, "method")
     assert found["IIW+RP"]["points below the upper bound"] == "1.0"
     assert found["IIW+RP"]["paper (CIFAR-10): points below"] == "at most 1.1"
@@ -226,7 +245,7 @@ def test_normalization_names_what_differs_from_batch_statistics():
     assert list(found) == [
         "batch statistics",
         "moving statistics, as trained",
-        "statistics of the whole test set",
+        "statistics of the test set",
         "layer normalization",
         "instance normalization",
         "features of unit length",
@@ -235,27 +254,47 @@ def test_normalization_names_what_differs_from_batch_statistics():
     paper = {row: cells["paper: recombined, average"] for row, cells in found.items()}
     assert paper.pop("moving statistics, as trained") == "32.4"
     assert set(paper.values()) == {"-"}
-    sizes = table(run(studies=("normalization",)), "images in a batch at inference")
+    sizes = table(run(studies=("normalization",)), "recombined, images in a batch")
     assert list(sizes["batch statistics"]) == [str(2**n) for n in range(10)]
 
 
-def test_the_runs_own_split_has_its_name_and_place():
+def test_batch_statistics_are_a_curve_and_recalibrated_ones_a_level(tmp_path):
+    with collecting() as figures:
+        report.draw_figures(run(studies=("normalization",)), tmp_path)
+    lines = figures[1].axes[0].get_lines()
+    assert [len(line.get_xdata()) for line in lines if line.get_marker() == "o"] == [10]
+    assert " statistics of the test set\n 71.5" in texts(figures[1])
+
+
+def test_splits_are_in_the_networks_order():
     rows = list(table(run(studies=("splits",)), "split after"))
-    assert rows[0] == "IIW+RP: stem"
-    assert rows[6] == "IIW+RP: stage2_block3"
-    assert rows[-1] == "IIW+RP: stage3_block3"
-    assert "IIW+RP: default" in table(run(studies=("splits",)), "split after", config={})
+    assert rows == [f"IIW+RP: {split}" for split in SPLITS]
+
+
+def test_pre_trained_networks_have_a_bound_of_their_own(tmp_path):
+    records = pair(0.4, 0.4, study="pretrained") + own(0.8, "pretrained", "upper_bound")
+    records += pair(0.3, 0.3, study="pretrained", pretrained=True)
+    records += own(0.9, "pretrained", "upper_bound", pretrained=True)
+    row = table(records, "method")["RP"]
+    assert row["recombined, average"] == "30.0"
+    assert row["from random weights"] == "40.0"
+    assert row["compatibility"] == "0.33"
+    with collecting() as figures:
+        report.draw_figures(records, tmp_path)
+    assert {" upper bound\n 80.0", " upper bound, pre-trained\n 90.0"} <= texts(figures[0])
+    assert "images are imagenet32" in report.report_text(metrics(records))
 
 
 def test_all_common_classes_are_counted_and_the_control_is_told_apart(tmp_path):
     found = table(run(studies=("common_classes",)), "classes of the shared head")
     assert list(found)[0] == "IIW+DCC: 2"
     assert list(found)[7:9] == ["IIW+DCC: 9", "IIW+DCC: all, images of 2 classes"]
+    # Those that discriminate no classes stand beside.
+    assert list(found)[-2:] == ["IIW", "RP"]
     with collecting() as figures:
-        report.draw_figures(run(studies=("common_classes", "methods"), methods=("rp",)), tmp_path)
-    (figure,) = [f for f in figures if any(t.startswith("common classes") for t in texts(f))]
-    curves = {line.get_label(): list(line.get_xdata()) for line in figure.axes[0].get_lines()}
-    assert curves["IIW+DCC, fewer classes"] == list(range(2, 10))
+        report.draw_figures(run(studies=("common_classes",)), tmp_path)
+    curves = {line.get_label(): list(line.get_xdata()) for line in figures[0].axes[0].get_lines()}
+    assert curves["IIW+DCC"] == list(range(2, 10))
     assert curves["IIW+DCC, control: all classes, as many images"] == list(range(2, 9))
 
 
@@ -269,9 +308,12 @@ def test_baselines_say_what_they_need():
 
 
 def test_other_auxiliaries_stand_beside_rotation():
-    text = report.report_text(metrics(run(studies=("methods", "auxiliaries"))))
-    section = text.split("## Other auxiliary tasks")[1].split("\n## ")[0]
-    assert list(tables(section)["method"])[:4] == ["independent", "RP", "IIW+RP+DCC", "jigsaw"]
+    records = pair(0.5, 0.5) + pair(0.7, 0.7, method="iiw+rp+dcc") + pair(0.1, 0.1, method="iiw")
+    records += pair(0.4, 0.4, study="auxiliaries", method="jigsaw")
+    records += pair(0.4, 0.4, study="auxiliaries", method="iiw+dcc+jigsaw")
+    section = report.report_text(metrics(records)).split("## Other auxiliary tasks")[1]
+    rows = list(tables(section)["method"])
+    assert rows == ["RP", "IIW+RP+DCC", "jigsaw", "IIW+DCC+jigsaw"]
 
 
 def test_rotations_variants_start_from_the_runs_own_setting():

@@ -86,29 +86,43 @@ class Analysis:
         found = [v for (m, s), v in self._records.items() if s == study and metric in (None, m)]
         return [record for records in found for record in records]
 
-    def recombination(self, study: str, extractor: str | None = None, **keys: Any):
+    def recombination(
+        self, study: str, extractor: str | None = None, **keys: Any
+    ) -> Summary | None:
         """Returns recombination accuracy, over all pairs or over those of one extractor."""
-        return self._mean("recombination_accuracy", study, "extractor", extractor, **keys)
+        return summarise(self._recombination(study, extractor, **keys))
 
-    def own(self, study: str, network: str | None = None, subset: str = "common", **keys: Any):
+    def own(
+        self, study: str, network: str | None = None, subset: str = "common", **keys: Any
+    ) -> Summary | None:
         """Returns the accuracy of networks that are not recombined, over all or of one."""
-        return self._mean("own_accuracy", study, "network", network, subset=subset, **keys)
+        return summarise(self._own(study, network, subset=subset, **keys))
 
-    def compatibility(self, study: str, **keys: Any) -> Summary | None:
-        """Returns recombination accuracy as a part of the upper bound's accuracy."""
-        return summarise(mean_by_seed(self.find("compatibility", study, **keys)))
+    def compatibility(self, study: str, pretrained: bool = False, **keys: Any) -> Summary | None:
+        """Returns recombination accuracy as a part of the upper bound's accuracy, by seed."""
+        recombined = self._recombination(study, pretrained=pretrained, **keys)
+        bounds = {r["seed"]: r["value"] for r in self._upper_bound(study, pretrained=pretrained)}
+        return summarise(
+            [
+                {"seed": r["seed"], "value": r["value"] / bounds[r["seed"]]}
+                for r in recombined
+                if bounds.get(r["seed"])
+            ]
+        )
 
     def cross_correlation(self, study: str, **keys: Any) -> Summary | None:
         """Returns the cross-correlation of channels, over all pairs of extractors."""
         return summarise(mean_by_seed(self.find("cross_correlation", study, **keys)))
 
     def upper_bound(
-        self, study: str, network: str | None = None, method: str = UPPER_BOUND
+        self,
+        study: str,
+        network: str | None = None,
+        method: str = UPPER_BOUND,
+        pretrained: bool = False,
     ) -> Summary | None:
         """Returns the bound of recombination accuracy, the study's own or that of the methods."""
-        studies = [s for s in (study, METHODS) if self.networks(s) == self.networks(study)]
-        found = (self.own(s, network, method=method, pretrained=None) for s in studies)
-        return next((summary for summary in found if summary is not None), None)
+        return summarise(self._upper_bound(study, network, method, pretrained))
 
     def chance(self, study: str) -> float | None:
         """Returns the accuracy of guessing among common classes, in a study's standard setting."""
@@ -168,12 +182,26 @@ class Analysis:
         pairs = [(first, *others), (*others, first)]
         return any(len(p) == 2 and paper.is_cifar10(p[0]) and paper.is_stl10(p[1]) for p in pairs)
 
-    def _mean(
-        self, metric: str, study: str, key: str, name: str | None, **keys: Any
-    ) -> Summary | None:
-        """Over the records of one network, or over all as the run averaged them."""
-        if name is not None:
-            return summarise(mean_by_seed(self.find(metric, study, **{key: name}, **keys)))
-        averages = self.find(metric, study, dataset=AVERAGE, **keys)
-        parts = [r for r in self.find(metric, study, **keys) if r.get("dataset") != AVERAGE]
-        return summarise(mean_by_seed(averages or parts))
+    def _recombination(self, study: str, extractor: str | None = None, **keys: Any) -> list[Record]:
+        return self._by_seed("recombination_accuracy", study, extractor=extractor, **keys)
+
+    def _own(
+        self, study: str, network: str | None = None, subset: str = "common", **keys: Any
+    ) -> list[Record]:
+        return self._by_seed("own_accuracy", study, network=network, subset=subset, **keys)
+
+    def _upper_bound(
+        self,
+        study: str,
+        network: str | None = None,
+        method: str = UPPER_BOUND,
+        pretrained: bool = False,
+    ) -> list[Record]:
+        studies = [s for s in (study, METHODS) if self.networks(s) == self.networks(study)]
+        found = (self._own(s, network, method=method, pretrained=pretrained) for s in studies)
+        return next(filter(None, found), [])
+
+    def _by_seed(self, metric: str, study: str, **keys: Any) -> list[Record]:
+        """Means over networks or pairs: those of the data sets, not the averages beside them."""
+        found = self.find(metric, study, **keys)
+        return mean_by_seed([r for r in found if r.get("dataset") != AVERAGE])

@@ -58,5 +58,5 @@ def _rows(analysis: Analysis) -> list[Row]:
 
 
 def _with_rotation(method: str) -> str:
-    parts = [part if part in _PAPERS else "rp" for part in method.split("+")]
-    return "+".join(parts)
+    parts = {part if part in _PAPERS else "rp" for part in method.split("+")}
+    return "+".join(sorted(parts, key=_PAPERS.index))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Line
-from keras_compat.reporting.records import Summary
+from keras_compat.reporting.records import Summary, unique
 
 STUDY = "common_classes"
 
@@ -34,6 +34,7 @@ def section(analysis: Analysis) -> Section | None:
     if not cases:
         return None
     rows = [_row(analysis, *case) for case in cases]
+    rows += [Row(method_name(m), STUDY, {"method": m}) for m in _others(analysis)]
     text = (
         "The shared head of DCC is trained on fewer than all common classes; recombined networks "
         "are tested on all of them. The control answers what the paper leaves open: its head "
@@ -53,13 +54,26 @@ def section(analysis: Analysis) -> Section | None:
 
 def _cases(analysis: Analysis) -> list[tuple[str, bool, int]]:
     """Method, whether it is a control, and classes as records have them: 0 for all."""
+    methods = _varied(analysis)
     keys = {"method": None, "control": None, "common_classes": None}
     found = analysis.find("recombination_accuracy", STUDY, **keys)
     cases = dict.fromkeys(
-        (r["method"], r.get("control", False), r.get("common_classes", 0)) for r in found
+        (r["method"], r.get("control", False), r.get("common_classes", 0))
+        for r in found
+        if r["method"] in methods
     )
-    methods = analysis.methods(STUDY)
     return sorted(cases, key=lambda c: (methods.index(c[0]), c[1], _classes(analysis, c[2])))
+
+
+def _varied(analysis: Analysis) -> tuple[str, ...]:
+    """The methods of which the study varies the number of classes."""
+    found = analysis.all(STUDY, "recombination_accuracy")
+    return unique([r for r in found if "common_classes" in r], "method")
+
+
+def _others(analysis: Analysis) -> list[str]:
+    """The methods that were only measured to stand beside."""
+    return [m for m in analysis.methods(STUDY) if m not in _varied(analysis)]
 
 
 def _classes(analysis: Analysis, classes: int) -> int:
@@ -77,9 +91,7 @@ def _picture(analysis: Analysis, cases: list[tuple[str, bool, int]]) -> Picture:
     curves: dict[str, dict[int, Summary]] = {}
     for method, control, classes in cases:
         name = method_name(method)
-        label = (
-            f"{name}, control: all classes, as many images" if control else f"{name}, fewer classes"
-        )
+        label = f"{name}, control: all classes, as many images" if control else name
         keys = _row(analysis, method, control, classes).keys
         value = analysis.recombination(STUDY, **keys)
         if value is not None and _classes(analysis, classes):
@@ -88,7 +100,7 @@ def _picture(analysis: Analysis, cases: list[tuple[str, bool, int]]) -> Picture:
     draw = partial(
         figures.draw_lines,
         series=[figures.Series(label, points) for label, points in curves.items()],
-        lines=[*levels(analysis, STUDY), *_rotation(analysis)],
+        lines=[*levels(analysis, STUDY), *_beside(analysis)],
         title=title,
         subtitle=subtitle,
         x_label="common classes (control: images of as many)",
@@ -97,10 +109,7 @@ def _picture(analysis: Analysis, cases: list[tuple[str, bool, int]]) -> Picture:
     return Picture("figure9.png", f"{title}: {subtitle}.", draw)
 
 
-def _rotation(analysis: Analysis) -> list[Line]:
-    """What rotation reaches, which needs no common classes."""
-    for method in ("iiw+rp", "rp"):
-        found = analysis.recombination(METHODS, method=method)
-        if found is not None and analysis.networks(METHODS) == analysis.networks(STUDY):
-            return [Line(method_name(method), found.mean, "-.")]
-    return []
+def _beside(analysis: Analysis) -> list[Line]:
+    """What methods reach that discriminate no common classes."""
+    found = {m: analysis.recombination(STUDY, method=m) for m in _others(analysis)}
+    return [Line(method_name(m), v.mean, "-.") for m, v in found.items() if v is not None]

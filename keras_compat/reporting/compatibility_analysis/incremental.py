@@ -40,7 +40,7 @@ def section(analysis: Analysis) -> Section | None:
         rows += of_method
         # The last row is the average over the orders, which the paper gives.
         theirs += ["-"] * (len(of_method) - 1) + cells(paper.COMPATIBILITY_INCREMENTAL, [method])
-        if of_method[0].study == METHODS:
+        if "scheme" not in of_method[0].keys:
             theirs[-len(of_method)] = cells(paper.COMPATIBILITY_RECOMBINED, [method])[0]
     text = (
         "One network is trained with its auxiliary heads first; these are frozen, and the other "
@@ -66,8 +66,9 @@ def _rows(analysis: Analysis, method: str) -> list[Row]:
     name = method_name(method)
     keys = {"method": method, "scheme": "incremental"}
     rows = []
-    if analysis.recombination(METHODS, method=method) is not None:
-        rows.append(Row(f"{name}, joint", METHODS, {"method": method}))
+    study = _joint(analysis, method)
+    if study is not None:
+        rows.append(Row(f"{name}, joint", study, {"method": method}))
     records = analysis.find("recombination_accuracy", STUDY, first=None, **keys)
     orders = unique(records, "first")
     if len(orders) > 1:
@@ -75,13 +76,20 @@ def _rows(analysis: Analysis, method: str) -> list[Row]:
     return [*rows, Row(f"{name}, incremental", STUDY, {**keys, "first": None})]
 
 
+def _joint(analysis: Analysis, method: str) -> str | None:
+    """The study in which the method was trained jointly, if it was."""
+    studies = (STUDY, METHODS)
+    return next((s for s in studies if analysis.recombination(s, method=method)), None)
+
+
 def _losses(analysis: Analysis) -> list[str]:
     losses = []
     for method in analysis.methods(STUDY):
-        joint = analysis.recombination(METHODS, method=method)
+        study = _joint(analysis, method)
         keys = {"method": method, "scheme": "incremental", "first": None}
         incremental = analysis.recombination(STUDY, **keys)
-        if joint is not None and incremental is not None:
+        if study is not None and incremental is not None:
+            joint = analysis.recombination(study, method=method)
             points = 100 * (joint.mean - incremental.mean)
             losses.append(f"{points:.1f} points with {method_name(method)}")
     return [f"Here it costs {', '.join(losses)}."] if losses else []

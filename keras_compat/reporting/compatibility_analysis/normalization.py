@@ -29,7 +29,7 @@ STUDY = "normalization"
 _STATISTICS = {
     "batch": "batch statistics",
     "moving": "moving statistics, as trained",
-    "recalibrated": "statistics of the whole test set",
+    "recalibrated": "statistics of the test set",
 }
 _FEATURES = {"unit_length": "features of unit length", "unit_length_loss": "loss for unit length"}
 _BY_BATCH_SIZE = "recombination_accuracy_by_batch_size"
@@ -80,8 +80,11 @@ def _rows(analysis: Analysis) -> list[Row]:
     wanted = dict.fromkeys(keys)
     found = analysis.find("recombination_accuracy", STUDY, **wanted)
     standard = {"statistics": "batch", "normalization": "batch", "features": "plain"}
-    cases = dict.fromkeys(tuple(r.get(k, standard.get(k)) for k in keys) for r in found)
-    several = len(unique(found, "method")) > 1
+    methods = analysis.methods(STUDY)
+    cases = dict.fromkeys(
+        tuple(r.get(k, standard.get(k)) for k in keys) for r in found if r["method"] in methods
+    )
+    several = len(methods) > 1
     rows = []
     for case in cases:
         told = dict(zip(keys, case, strict=True))
@@ -140,15 +143,28 @@ def _curves(analysis: Analysis) -> dict[str, dict[int, Summary]]:
 def _batch_size_table(curves: dict[str, dict[int, Summary]]) -> Table:
     sizes = sorted({size for curve in curves.values() for size in curve})
     rows = [[label, *(percent(curve.get(s)) for s in sizes)] for label, curve in curves.items()]
-    return Table(["images in a batch at inference", *map(str, sizes)], rows)
+    return Table(["recombined, images in a batch", *map(str, sizes)], rows)
 
 
 def _batch_size_picture(analysis: Analysis, curves: dict[str, dict[int, Summary]]) -> Picture:
     title, subtitle = "Recombination accuracy by batch size at inference", about(analysis, STUDY)
+    # What does not depend on the size is measured once, and is a level.
+    constant = {
+        label: value
+        for label, curve in curves.items()
+        if len(curve) == 1
+        for value in curve.values()
+    }
+    series = [figures.Series(name, c) for name, c in curves.items() if name not in constant]
+    if len(series) == 1:
+        title += f", {series[0].label}"
     draw = partial(
         figures.draw_lines,
-        series=[figures.Series(label, curve) for label, curve in curves.items()],
-        lines=levels(analysis, STUDY),
+        series=series,
+        lines=[
+            *levels(analysis, STUDY),
+            *(figures.Line(name, v.mean, "-.") for name, v in constant.items()),
+        ],
         title=title,
         subtitle=subtitle,
         x_label="images in a batch at inference",

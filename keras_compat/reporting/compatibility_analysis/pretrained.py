@@ -7,7 +7,7 @@ from functools import partial
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
-from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUND, method_name
+from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import (
     cells,
     method_rows,
@@ -16,7 +16,8 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
     summary,
 )
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
-from keras_compat.reporting.figures import Bars
+from keras_compat.reporting.figures import Bars, Line
+from keras_compat.reporting.records import Summary
 from keras_compat.reporting.table import percent
 
 STUDY = "pretrained"
@@ -41,9 +42,7 @@ def section(analysis: Analysis) -> Section | None:
         return None
     theirs = published(analysis, STUDY)
     extra = {
-        "from random weights": [
-            percent(analysis.recombination(METHODS, method=m)) for m in methods
-        ],
+        "from random weights": [percent(_from_random(analysis, m)) for m in methods],
         f"{theirs}: pre-trained": cells(paper.COMPATIBILITY_PRETRAINED, methods),
         f"{theirs}: from random weights": cells(paper.COMPATIBILITY_RECOMBINED, methods),
     }
@@ -54,9 +53,8 @@ def section(analysis: Analysis) -> Section | None:
         "make networks compatible to 74.3 %, and different ones make it harder than random weights "
         "do (RP falls from 50.1 to 19.7 %, DCC from 65.8 to 52.3 %)."
     )
-    own = analysis.own(STUDY, method=UPPER_BOUND, pretrained=True)
-    if own is None and analysis.upper_bound(STUDY) is not None:
-        text += " The upper bound is that of networks from random weights."
+    images = analysis.config.get("pretraining_dataset")
+    text += f" Here these images are {images}." if images else ""
     return Section(
         "From pre-trained weights (Sec. 4)",
         [text],
@@ -71,7 +69,7 @@ def _picture(analysis: Analysis) -> Picture:
     bars = [
         Bars(
             "from random weights",
-            [analysis.recombination(METHODS, method=m) for m in methods],
+            [_from_random(analysis, m) for m in methods],
             figures.SKY,
         ),
         Bars("from pre-trained weights", pretrained, figures.BLUE),
@@ -85,9 +83,21 @@ def _picture(analysis: Analysis) -> Picture:
         figures.draw_bars,
         groups=list(map(method_name, methods)),
         bars=bars,
-        lines=levels(analysis, STUDY),
+        lines=_levels(analysis),
         title=title,
         subtitle=subtitle,
         scale=RECOMBINED,
     )
     return Picture("pretrained.png", f"{title}: {subtitle}.", draw)
+
+
+def _from_random(analysis: Analysis, method: str) -> Summary | None:
+    """Of the same method without pre-training, in this study or among the methods."""
+    found = (analysis.recombination(study, method=method) for study in (STUDY, METHODS))
+    return next(filter(None, found), None)
+
+
+def _levels(analysis: Analysis) -> list[Line]:
+    bound = analysis.upper_bound(STUDY, pretrained=True)
+    lines = [] if bound is None else [Line("upper bound, pre-trained", bound.mean, "-.")]
+    return [*lines, *levels(analysis, STUDY)]

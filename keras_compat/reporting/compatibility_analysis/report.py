@@ -73,7 +73,7 @@ def terminal_text(records: Sequence[Record], config: Mapping[str, Any] | None = 
     for section in _sections(analysis):
         # The main table comes last, where it is seen.
         if section.title != methods.TITLE:
-            parts += [section.title, *(table.text(13) for table in section.tables)]
+            parts += [section.title, *(table.text(9) for table in section.tables)]
     seeds = max(analysis.seeds(study) for study in analysis.studies)
     notes = [setting.restriction(analysis).replace("*", ""), setting.spreads(seeds)]
     parts += [textwrap.fill(note, 100) for note in notes]

@@ -14,8 +14,7 @@ _PAPER = {
     "data sets": "cifar10, stl10",
     "training images": "50,000 and 5,000",
     "classes in common": "9",
-    "network": "ResNet-56",
-    "split": "after stage 2",
+    "network": "ResNet-56, split after stage 2",
     "training": "20,000 rounds of 512 images",
     "seeds": "10 (Fig. 2, 10), 5 (Fig. 8), 3 (Fig. 7, 9)",
 }
@@ -124,21 +123,20 @@ def here_and_there(analysis: Analysis, data: Mapping[str, Any]) -> Table:
     Example:
 
     >>> record = {"metric": "own_accuracy", "study": "methods", "dataset": "digits", "value": 0.5}
-    >>> table = here_and_there(Analysis([record], {"architecture": "resnet8"}), {})
-    >>> table.rows[0], table.rows[3]
-    (['data sets', 'digits', 'cifar10, stl10'], ['network', 'resnet8', 'ResNet-56'])
+    >>> table = here_and_there(Analysis([record], {"architectures": ["resnet8@stage2"]}), {})
+    >>> table.rows[0], table.rows[3][:2]
+    (['data sets', 'digits', 'cifar10, stl10'], ['network', 'resnet8@stage2'])
     """
     study = main_study(analysis)
     datasets = analysis.datasets(study)
-    counts = [data.get(name, {}).get("train", {}).get("count") for name in datasets]
+    counts = [data.get(n, {}).get("train", {}).get("count") for n in analysis.networks(study)]
     config = analysis.config
     ours = {
         "data sets": ", ".join(datasets),
         "training images": " and ".join(f"{n:,}" for n in counts) if counts and all(counts) else "",
         "classes in common": analysis.common_classes(study),
-        "network": config.get("architecture"),
-        "split": config.get("split"),
-        "training": _training(config),
+        "network": ", ".join(config.get("architectures", ())),
+        "training": _training(config.get("training", {})),
         "seeds": analysis.seeds(study),
     }
     rows = [[name, str(ours[name] or MISSING), theirs] for name, theirs in _PAPER.items()]
@@ -162,9 +160,7 @@ def main_study(analysis: Analysis) -> str:
     return METHODS if METHODS in analysis.studies else analysis.studies[0]
 
 
-def _training(config: Mapping[str, Any]) -> str:
-    """The rounds and the batch size, wherever the settings hold them together."""
-    for part in (config, *config.values()):
-        if isinstance(part, Mapping) and {"rounds", "batch_size"} <= part.keys():
-            return f"{part['rounds']:,} rounds of {part['batch_size']} images"
-    return ""
+def _training(how: Mapping[str, Any]) -> str:
+    if not {"rounds", "batch_size"} <= how.keys():
+        return ""
+    return f"{how['rounds']:,} rounds of {how['batch_size']} images"

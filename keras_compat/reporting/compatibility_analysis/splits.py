@@ -10,6 +10,7 @@ from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, abo
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
+from keras_compat.reporting.records import unique
 
 STUDY = "splits"
 
@@ -32,9 +33,9 @@ def section(analysis: Analysis) -> Section | None:
     if not methods:
         return None
     rows = [
-        Row(f"{method_name(m)}: {name}", STUDY, {"method": m, "split": split})
+        Row(f"{method_name(m)}: {split}", STUDY, {"method": m, "split": split})
         for m in methods
-        for split, name in _splits(analysis).items()
+        for split in _splits(analysis, m)
     ]
     text = (
         "The network is split after the layer or block that is named. In the paper (IIW+RP, "
@@ -49,23 +50,20 @@ def section(analysis: Analysis) -> Section | None:
     )
 
 
-def _splits(analysis: Analysis) -> dict[str, str]:
-    """The split points, by what records call them, in the order in which they were measured."""
-    found = analysis.find("recombination_accuracy", STUDY, split=None, method=None)
-    # The run's own split is not named in its records.
-    own = str(analysis.config.get("split") or "default")
-    return {split: split or own for split in dict.fromkeys(r.get("split", "") for r in found)}
+def _splits(analysis: Analysis, method: str) -> tuple[str, ...]:
+    """The split points in the order in which they were measured."""
+    found = analysis.find("recombination_accuracy", STUDY, split=None, method=method)
+    return unique(found, "split")
 
 
 def _picture(analysis: Analysis) -> Picture:
     series = []
     for method in analysis.methods(STUDY):
         points = {
-            name: analysis.recombination(STUDY, method=method, split=split)
-            for split, name in _splits(analysis).items()
+            split: analysis.recombination(STUDY, method=method, split=split)
+            for split in _splits(analysis, method)
         }
-        found = {name: value for name, value in points.items() if value is not None}
-        series.append(figures.Series(method_name(method), found))
+        series.append(figures.Series(method_name(method), points))
     title, subtitle = "Recombination accuracy by split point", about(analysis, STUDY)
     if len(series) == 1:
         title += f", {series[0].label}"

@@ -13,6 +13,7 @@ from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 _CELL_INCHES = (0.62, 0.46)
 _MAX_INCHES = 9.5
@@ -92,7 +93,7 @@ def draw_heat_maps(
     save(figure, path)
 
 
-def _draw(axes: Axes, heat_map: HeatMap):
+def _draw(axes: Axes, heat_map: HeatMap) -> AxesImage:
     means = [[float("nan") if v is None else 100 * v.mean for v in row] for row in heat_map.values]
     picture = axes.imshow(means, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for i, row in enumerate(heat_map.values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from keras_compat.reporting.figures.bars import Bars, patch_of, style_of
 from keras_compat.reporting.figures.levels import Line
@@ -17,6 +18,10 @@ from keras_compat.reporting.figures.style import (
     save,
     write_value,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 _BAR_INCHES = 0.19
 _GAP_INCHES = 0.11
@@ -92,7 +97,7 @@ def draw_horizontal_bars(
     save(figure, path)
 
 
-def _draw_level(axes, line: Line, scale: Scale):
+def _draw_level(axes: Axes, line: Line, scale: Scale) -> Line2D:
     return axes.axvline(
         scale.factor * line.value,
         label=f"{line.label} {scale.text(line.value)}",
