@@ -4,12 +4,32 @@ To add one: a file with a subclass of `Auxiliary`, and its line in `AUXILIARIES`
 """
 
 from keras_compat.auxiliary.base import Auxiliary
+from keras_compat.auxiliary.colorization import Colorization
 from keras_compat.auxiliary.common_classes import CommonClasses
+from keras_compat.auxiliary.contrastive import Contrastive
+from keras_compat.auxiliary.exemplar import Exemplar
+from keras_compat.auxiliary.jigsaw import JigsawPuzzle
 from keras_compat.auxiliary.rotation import RotationPrediction
+from keras_compat.auxiliary.unit_length import UnitLengthLoss
 from keras_compat.registry import Registry
 
 AUXILIARIES: Registry[type[Auxiliary]] = Registry("auxiliary task")
 AUXILIARIES.register("rotation")(RotationPrediction)
 AUXILIARIES.register("common_classes")(CommonClasses)
+AUXILIARIES.register("jigsaw")(JigsawPuzzle)
+AUXILIARIES.register("colorization")(Colorization)
+AUXILIARIES.register("exemplar")(Exemplar)
+AUXILIARIES.register("contrastive")(Contrastive)
+AUXILIARIES.register("unit_length")(UnitLengthLoss)
 
-__all__ = ["AUXILIARIES", "Auxiliary", "CommonClasses", "RotationPrediction"]
+__all__ = [
+    "AUXILIARIES",
+    "Auxiliary",
+    "Colorization",
+    "CommonClasses",
+    "Contrastive",
+    "Exemplar",
+    "JigsawPuzzle",
+    "RotationPrediction",
+    "UnitLengthLoss",
+]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 from keras import ops
+
+if TYPE_CHECKING:
+    from keras_compat.data import ImageDataset
 
 
 class Auxiliary(keras.layers.Layer):
@@ -16,24 +19,46 @@ class Auxiliary(keras.layers.Layer):
     what layers bring: a configuration, a name, and random state that is saved with the trainer.
 
     Attributes:
-        outputs: the number of logits that its head emits.
+        outputs: the number of outputs of its head; 0 where it has none.
+        dense: whether its head keeps positions, and emits `[B, h, w, outputs]`, not
+            `[B, outputs]`.
+        uses_head: whether it has a head. One without works on the features themselves.
         transforms_images: whether the extractor has to see other images than the target task's.
             Where it is `False` the target task's features are used again, at no extra cost.
+        score_name: what `score` is, in the names of figures.
 
     Example:
 
     >>> from keras_compat.auxiliary import RotationPrediction
     >>> task = RotationPrediction(seed=0)
-    >>> task.outputs, task.transforms_images
-    (4, True)
+    >>> task.outputs, task.dense, task.transforms_images
+    (4, False, True)
     """
 
     outputs: int
+    dense: bool = False
+    uses_head: bool = True
     transforms_images: bool = True
+    score_name: str = "accuracy"
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.built = True
+
+    @classmethod
+    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+        """Returns the task as it suits a data set.
+
+        Only common classes are made otherwise: they depend on other data sets too.
+
+        Args:
+            dataset: what its network is trained on.
+            seed: of what it draws at random, if anything.
+
+        Raises:
+            InputError: where the task makes no sense on such images.
+        """
+        return cls(seed=seed)
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         """Returns the images to show and the targets to predict.
@@ -42,25 +67,57 @@ class Auxiliary(keras.layers.Layer):
             images: `[B, H, W, C]`, in [0, 255], augmented already, of the type that the
                 networks compute in.
             labels: int32 `[B]`, the target task's classes; -1 where there is none.
-            training: `False` must draw no random numbers: evaluating does not change training.
+            training: `False` must not advance the random state: evaluating does not change
+                training.
 
         Returns:
-            `(images, targets)`: as many images as the task needs, and int32 targets, one each;
-            a target of -1 takes no part in the loss.
+            `(images, targets)`: as many images as the task needs, and what `loss` and `score`
+            are to compare its outputs with; as a rule int32, one each, where -1 takes no part.
         """
         raise TypeError(f"{type(self).__name__} does not say how it transforms images")
 
-    def loss(self, targets: Any, logits: Any) -> Any:
-        """Returns the loss of each example: float32 `[B]`, zero where the target is -1."""
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """Returns the loss of each example: `[B]`, zero where the target is -1.
+
+        Args:
+            targets: from `transform`.
+            outputs: the head's logits, or the features where it has no head; float32 or float64.
+        """
         known = ops.cast(targets >= 0, "float32")
         loss = keras.losses.sparse_categorical_crossentropy(
-            ops.maximum(targets, 0), logits, from_logits=True
+            ops.maximum(targets, 0), outputs, from_logits=True
         )
         # `where`, not a product: a masked example must not turn an infinite loss into NaN.
         return ops.where(known > 0, loss, ops.zeros_like(loss))
 
-    def correct(self, targets: Any, logits: Any) -> tuple[Any, Any]:
-        """Returns of each example whether it is right and whether it counts: float32 `[B]`."""
-        known = ops.cast(targets >= 0, "float32")
-        right = ops.cast(ops.argmax(logits, axis=-1), "int32") == ops.cast(targets, "int32")
-        return ops.cast(right, "float32") * known, known
+    def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
+        """Returns what is reported of each example, and how much it counts: `[B]` each.
+
+        As a rule that is whether it is right: the task's accuracy.
+
+        Args:
+            targets: from `transform`.
+            outputs: as for `loss`.
+        """
+        known = ops.cast(targets >= 0, outputs.dtype)
+        right = ops.cast(ops.argmax(outputs, axis=-1), "int32") == ops.cast(targets, "int32")
+        return ops.cast(right, outputs.dtype) * known, known
+
+
+def draw_classes(
+    count: Any, classes: int, generator: keras.random.SeedGenerator, training: bool
+) -> Any:
+    """Returns the class of each example: at random in training, in turn (0, 1, ...) otherwise.
+
+    Args:
+        count: how many examples there are.
+        classes: how many classes there are.
+        generator: of the random numbers; it is not advanced unless `training`.
+        training: whether to draw.
+
+    Returns:
+        int32 `[count]`.
+    """
+    if not training:
+        return ops.arange(count, dtype="int32") % classes
+    return keras.random.randint((count,), 0, classes, "int32", generator)

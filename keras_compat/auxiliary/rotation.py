@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_compat.auxiliary.base import Auxiliary
+from keras_compat.auxiliary.base import Auxiliary, draw_classes
 from keras_compat.errors import unknown_name
 
 ROTATIONS = 4
@@ -54,9 +54,9 @@ class RotationPrediction(Auxiliary):
 
     Args:
         assignment: `"random"` draws one angle an image and step, and is cyclic in evaluation;
-            `"cyclic"` gives image i of a
-            batch the angle i mod 4, which needs no random numbers; `"all"` shows all four of each
-            image and averages, as Eq. 1 is written, at four times the cost.
+            `"cyclic"` gives image i of a batch the angle i mod 4, which needs no random numbers;
+            `"all"` shows all four of each image and averages, as Eq. 1 is written, at four times
+            the cost.
         seed: of the angles drawn.
 
     Raises:
@@ -93,10 +93,9 @@ class RotationPrediction(Auxiliary):
         if self.assignment == "all":
             targets = ops.repeat(ops.arange(ROTATIONS, dtype="int32"), batch)
             images = ops.concatenate([images] * ROTATIONS, axis=0)
-        elif self.assignment == "cyclic" or not training:
-            targets = ops.arange(batch, dtype="int32") % ROTATIONS
         else:
-            targets = keras.random.randint((batch,), 0, ROTATIONS, "int32", self.seed_generator)
+            draw = training and self.assignment == "random"
+            targets = draw_classes(batch, ROTATIONS, self.seed_generator, draw)
         return rotate(images, targets), targets
 
     def get_config(self) -> dict[str, Any]:

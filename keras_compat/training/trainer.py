@@ -114,7 +114,7 @@ class Trainer(BackendStep, keras.Model):
                 names += [f"{task.name}_loss", f"{task.name}_accuracy"]
             for held in task.auxiliaries:
                 prefix = f"{task.name}_{held.auxiliary.name}"
-                names += [f"{prefix}_loss", f"{prefix}_accuracy"]
+                names += [f"{prefix}_loss", f"{prefix}_{held.auxiliary.score_name}"]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(
@@ -154,11 +154,14 @@ class Trainer(BackendStep, keras.Model):
             seen = features
             if held.auxiliary.transforms_images:
                 seen = task.extractor(shown, training=training)
-            logits = _in_float(held.head(seen, training=training))
-            mean = ops.mean(held.auxiliary.loss(targets, logits))
+            if held.head is not None:
+                seen = held.head(seen, training=training)
+            outputs = _in_float(seen)
+            mean = ops.mean(held.auxiliary.loss(targets, outputs))
             prefix = f"{task.name}_{held.auxiliary.name}"
             logs[f"{prefix}_loss"] = (mean, ops.ones_like(mean))
-            logs[f"{prefix}_accuracy"] = _mean(*held.auxiliary.correct(targets, logits))
+            score = _mean(*held.auxiliary.score(targets, outputs))
+            logs[f"{prefix}_{held.auxiliary.score_name}"] = score
             total = total + held.loss_weight * mean
         return total, logs
 
@@ -484,7 +487,7 @@ class Trainer(BackendStep, keras.Model):
                     "auxiliaries": [
                         {
                             "auxiliary": save(held.auxiliary),
-                            "head": held.head.name,
+                            "head": held.head.name if held.head is not None else None,
                             "loss_weight": held.loss_weight,
                         }
                         for held in task.auxiliaries
@@ -508,7 +511,7 @@ class Trainer(BackendStep, keras.Model):
                 [
                     AuxiliaryHead(
                         load(held["auxiliary"], custom_objects),
-                        parts[held["head"]],
+                        parts[held["head"]] if held["head"] is not None else None,
                         held["loss_weight"],
                     )
                     for held in task["auxiliaries"]

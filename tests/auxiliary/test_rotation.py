@@ -70,7 +70,7 @@ def test_loss_of_an_example_is_cross_entropy_and_zero_without_a_target():
     loss = np.array(task.loss(np.array([0, 3, -1], "int32"), logits))
     p = np.exp([2.0, 0, 0, 0])
     np.testing.assert_allclose(loss, [-np.log(p[0] / p.sum()), np.log(4), 0], rtol=1e-5)
-    right, counts = task.correct(np.array([0, 3, -1], "int32"), logits)
+    right, counts = task.score(np.array([0, 3, -1], "int32"), logits)
     assert np.array(right).tolist() == [1, 0, 0] and np.array(counts).tolist() == [1, 1, 0]
 
 

@@ -1,0 +1,129 @@
+"""Compatibility through jigsaw puzzles (Appendix A)."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_compat.auxiliary.base import Auxiliary, draw_classes
+from keras_compat.errors import InputError
+
+# Tiles along each side of an image.
+GRID = 2
+# All orders of the tiles, the unchanged one first.
+ORDERS = np.array(list(permutations(range(GRID * GRID))), "int32")
+
+
+def spread_orders(count: int) -> np.ndarray:
+    """Returns orders of the tiles that differ in as many places as they can.
+
+    Beginning with the unchanged order, each next one is that whose nearest neighbour among
+    those chosen is farthest, counted in tiles (the Hamming distance; Noroozi and Favaro 2016,
+    Algorithm 1).
+
+    Args:
+        count: how many, 2 to 24.
+
+    Returns:
+        int32 `[count, 4]`: the old place of the tile at each new place; places count row by row.
+
+    Raises:
+        InputError: if there are not so many.
+
+    Example:
+
+    >>> spread_orders(4).tolist()
+    [[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]]
+    """
+    if not 2 <= count <= len(ORDERS):
+        raise InputError(f"{count} permutations; expected 2 to {len(ORDERS)} of four tiles")
+    distances = (ORDERS[:, None] != ORDERS[None]).sum(-1)
+    chosen = [0]
+    while len(chosen) < count:
+        nearest = distances[chosen].min(0)
+        chosen.append(int(nearest.argmax()))
+    return ORDERS[chosen]
+
+
+@keras.saving.register_keras_serializable("keras_compat")
+class JigsawPuzzle(Auxiliary):
+    """Predicts in which order the four tiles of an image were put together again.
+
+    The tiles form one image, which the extractor sees as any other (Carlucci et al. 2019). With
+    four tiles all 24 orders can be told apart, in one pass over as many images as there are.
+    Images of odd height or width lose their last row or column.
+
+    Args:
+        outputs: how many orders there are, 2 to 24; fewer than all are chosen well apart, see
+            `spread_orders`.
+        seed: of the orders drawn.
+
+    Raises:
+        InputError: on a number of orders that four tiles do not have.
+
+    Source: Noroozi and Favaro 2016 (https://arxiv.org/abs/1603.09246), who give the tiles to a
+    network one by one; tiles in one image as in Carlucci et al. 2019
+    (https://arxiv.org/abs/1903.06864).
+
+    Example:
+
+    >>> import numpy as np
+    >>> task = JigsawPuzzle(seed=0)
+    >>> shown, targets = task.transform(np.zeros((6, 32, 32, 3), "float32"), None)
+    >>> tuple(shown.shape), tuple(targets.shape), task.outputs
+    ((6, 32, 32, 3), (6,), 24)
+    """
+
+    def __init__(
+        self,
+        outputs: int = len(ORDERS),
+        seed: int | None = None,
+        name: str = "jigsaw",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self._orders = spread_orders(outputs)
+        self.outputs = outputs
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
+        batch = ops.shape(images)[0]
+        targets = draw_classes(batch, self.outputs, self.seed_generator, training)
+        return rearrange(images, ops.take(self._orders, targets, axis=0)), targets
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "outputs": self.outputs, "seed": self.seed}
+
+
+def rearrange(images: Any, orders: Any) -> Any:
+    """Puts the tiles of each image in another order.
+
+    Args:
+        images: `[B, H, W, C]`.
+        orders: int32 `[B, 4]`: the old place of the tile at each new place.
+
+    Returns:
+        `[B, H', W', C]` of the same type, H' and W' even; no value is interpolated.
+
+    Example:
+
+    >>> import numpy as np
+    >>> image = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+    >>> np.array(rearrange(image, np.array([[3, 0, 1, 2]]))).reshape(2, 2).astype(int).tolist()
+    [[4, 1], [2, 3]]
+    """
+    height, width, channels = images.shape[1] // GRID, images.shape[2] // GRID, images.shape[3]
+    batch = ops.shape(images)[0]
+    grid = (-1, GRID, height, GRID, width, channels)
+    tiles = ops.reshape(images[:, : GRID * height, : GRID * width], grid)
+    tiles = ops.reshape(ops.transpose(tiles, (0, 1, 3, 2, 4, 5)), (-1, height, width, channels))
+    first = ops.arange(batch, dtype="int32")[:, None] * (GRID * GRID)
+    tiles = ops.take(tiles, ops.reshape(orders + first, (-1,)), axis=0)
+    tiles = ops.reshape(tiles, (-1, GRID, GRID, height, width, channels))
+    tiles = ops.transpose(tiles, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(tiles, (-1, GRID * height, GRID * width, channels))

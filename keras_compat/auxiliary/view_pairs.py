@@ -1,0 +1,98 @@
+"""What the tasks share that recognize an image by another view of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+from keras import ops
+
+from keras_compat.auxiliary.base import Auxiliary
+from keras_compat.auxiliary.views import random_views
+from keras_compat.errors import InputError
+from keras_compat.layers import UnitLength
+
+if TYPE_CHECKING:
+    from keras_compat.data import ImageDataset
+
+
+class ViewPairs(Auxiliary):
+    """Base of the tasks that bring two views of an image together in the space of their head.
+
+    The head emits a vector for each view, and a view's target is the place of the other view of
+    its image in the batch. The views are those of `random_views`.
+
+    To cost no more than rotation prediction, only the first half of a batch is shown, twice
+    (batches are drawn at random), so that the extractor sees as many images as the batch has.
+
+    Args:
+        outputs: length of the head's vectors.
+        every_image: shows all images of a batch twice, at twice the cost.
+        smallest_area: the least share of an image that a view covers, above 0 to 1.
+        flip: whether views may be mirrored; not for digits and letters.
+        seed: of the views.
+
+    Raises:
+        InputError: if `smallest_area` is not a share.
+    """
+
+    def __init__(
+        self,
+        outputs: int = 128,
+        every_image: bool = False,
+        smallest_area: float = 0.25,
+        flip: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if not 0 < smallest_area <= 1:
+            raise InputError(f"smallest_area is {smallest_area}; expected above 0, at most 1")
+        self.outputs = outputs
+        self.every_image = every_image
+        self.smallest_area = smallest_area
+        self.flip = flip
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._unit_length = UnitLength()
+
+    @classmethod
+    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+        return cls(flip=dataset.photographs, seed=seed)
+
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
+        """Returns two views of each image shown, first all one, then all other, and partners."""
+        batch = ops.shape(images)[0]
+        shown = batch if self.every_image else (batch + 1) // 2
+        twice = ops.concatenate([images[:shown]] * 2, axis=0)
+        views = random_views(twice, self.seed_generator, training, self.smallest_area, self.flip)
+        places = ops.arange(2 * shown, dtype="int32")
+        return views, (places + shown) % (2 * shown)
+
+    def similarities(self, vectors: Any) -> Any:
+        """Returns the cosine of the angle between any two vectors: `[N, D]` to `[N, N]`."""
+        directions = self._unit_length(vectors)
+        return ops.matmul(directions, ops.transpose(directions))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "outputs": self.outputs,
+            "every_image": self.every_image,
+            "smallest_area": self.smallest_area,
+            "flip": self.flip,
+            "seed": self.seed,
+        }
+
+
+def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
+    """Returns which view is which: bool `[N, N]` each.
+
+    Args:
+        targets: int32 `[N]`, the place of each view's partner.
+
+    Returns:
+        Whether two views are one and the same, and whether the second is the first's partner.
+    """
+    places = ops.arange(ops.shape(targets)[0], dtype="int32")
+    return places[:, None] == places, targets[:, None] == places

@@ -1,0 +1,125 @@
+"""Heavily changed views of images, for tasks that recognize an image by them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+# Half of SimCLR's colour distortion, its choice for CIFAR-10 (Chen et al. 2020, App. B.9).
+_JITTER = 0.4
+_HUE = 0.1 * 2 * math.pi
+_GREY_PROBABILITY = 0.2
+# Width to height of a crop lies between the inverse and this.
+_ASPECT = 4 / 3
+
+# How many random numbers a view takes.
+_NUMBERS = 10
+# What evaluation takes instead: with XLA and on another backend the same seed draws others. Their
+# number is prime, lest two views of an image in a large batch be given the same ones.
+_FIXED = np.random.default_rng(0).random((_NUMBERS, 4093), dtype="float32")
+
+
+def random_views(
+    images: Any,
+    generator: keras.random.SeedGenerator,
+    training: bool,
+    smallest_area: float,
+    flip: bool,
+) -> Any:
+    """Returns a view of each image: a crop at the image's size, mirrored or not, recoloured.
+
+    Every image is changed in its own way, by products of small matrices alone: on two cores 128
+    images of 32 x 32 x 3 take 2 ms on TensorFlow and 3 on JAX, where gathering pixels by index
+    takes 6 ms on TensorFlow for the crop alone.
+
+    Args:
+        images: `[B, H, W, C]`, in [0, 255].
+        generator: of the random numbers.
+        training: `False` draws nothing: image i of a batch gets the same view every time.
+        smallest_area: the least share of an image that a crop covers.
+        flip: whether half of the views are mirrored left to right.
+
+    Returns:
+        `[B, H, W, C]` of the same type, in [0, 255].
+
+    Source: Chen et al. 2020 (https://arxiv.org/abs/2002.05709), App. A, without blur, as for
+    CIFAR-10 there; every image is recoloured, where the authors leave a fifth of them alone.
+    """
+    batch, height, width, _ = ops.shape(images)
+    # Half precision could not tell neighbouring places apart.
+    precise = keras.backend.result_type(images.dtype, "float32")
+    if training:
+        numbers = keras.random.uniform((_NUMBERS, batch), dtype=precise, seed=generator)
+    else:
+        fixed = ops.convert_to_tensor(_FIXED, dtype=precise)
+        numbers = ops.take(fixed, ops.arange(batch, dtype="int32") % _FIXED.shape[1], axis=1)
+    area, aspect, top, left, mirrored, *colours = (numbers[i] for i in range(_NUMBERS))
+    area = smallest_area + (1 - smallest_area) * area
+    aspect = ops.exp((2 * aspect - 1) * math.log(_ASPECT))
+    rows = _places(ops.sqrt(area / aspect), top, height)
+    columns = _places(ops.sqrt(area * aspect), left, width)
+    if flip:
+        columns = ops.where(mirrored[:, None] < 0.5, columns[:, ::-1], columns)
+    views = _recoloured(_sampled(ops.cast(images, precise), rows, columns), *colours)
+    return ops.cast(ops.clip(views, 0, 255), images.dtype)
+
+
+def _places(share: Any, place: Any, size: Any) -> Any:
+    """Returns where along an axis of the image each pixel of its crop lies.
+
+    Args:
+        share: of the axis that the crop covers, `[B]`; more than 1 is 1.
+        place: of the crop, `[B]`, from 0 (first pixels) to 1 (last pixels).
+        size: of the axis.
+
+    Returns:
+        `[B, size]`, in [0, size - 1].
+    """
+    share, place = ops.minimum(share, 1.0)[:, None], place[:, None]
+    count = ops.cast(size, share.dtype)
+    # Pixels have their middle at half a pixel.
+    inside = (ops.arange(size, dtype=share.dtype)[None] + 0.5) * share
+    return ops.clip(inside + (1 - share) * place * count - 0.5, 0, count - 1)
+
+
+def _sampled(images: Any, rows: Any, columns: Any) -> Any:
+    """Returns the images' values at rows `[B, H]` and columns `[B, W]`, bilinearly."""
+    height, width = ops.shape(images)[1:3]
+    views = ops.einsum("byh,bhwc->bywc", _bilinear(rows, height), images)
+    return ops.einsum("bxw,bywc->byxc", _bilinear(columns, width), views)
+
+
+def _bilinear(places: Any, size: Any) -> Any:
+    """Returns how much each pixel along an axis counts at each place: `[B, places, size]`."""
+    pixels = ops.arange(size, dtype=places.dtype)
+    return ops.maximum(1 - ops.abs(places[:, :, None] - pixels), 0)
+
+
+def _recoloured(
+    images: Any, brightness: Any, contrast: Any, saturation: Any, hue: Any, grey: Any
+) -> Any:
+    """Changes the colours of each image by its own amounts: `[B]` each, in [0, 1).
+
+    All is linear in a pixel's channels: hue turns, and saturation scales, what lies across the
+    axis of greys. One matrix an image does it; on grey images it is brightness and contrast.
+    """
+    brightness, contrast, saturation = (
+        (1 + _JITTER * (2 * amount - 1))[:, None, None]
+        for amount in (brightness, contrast, saturation)
+    )
+    angle = _HUE * (2 * hue - 1)[:, None, None]
+    saturation = ops.where(grey[:, None, None] < _GREY_PROBABILITY, 0.0, saturation)
+    channels = images.shape[-1]
+    identity = np.eye(channels)
+    along = np.full((channels, channels), 1 / channels)
+    # A quarter turn about the axis of greys.
+    quarter = (np.roll(identity, 1, axis=1) - np.roll(identity, -1, axis=1)) / math.sqrt(3)
+    along, across, quarter = (ops.cast(m, images.dtype) for m in (along, identity - along, quarter))
+    matrix = along + saturation * (ops.cos(angle) * across + ops.sin(angle) * quarter)
+    mean = ops.mean(images, axis=(1, 2, 3))[:, None, None, None]
+    offset = ((1 - contrast) * brightness)[..., None] * mean
+    return ops.einsum("bhwc,bcd->bhwd", images, contrast * brightness * matrix) + offset
