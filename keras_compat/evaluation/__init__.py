@@ -1,4 +1,7 @@
-"""What recombined networks are worth: their logits and their accuracy."""
+"""What recombined networks are worth, and how alike their features are.
+
+What needs no compatible training, to compare with, is in `keras_compat.evaluation.baselines`.
+"""
 
 from keras_compat.evaluation.batch_sizes import by_batch_size
 from keras_compat.evaluation.correlation import cross_correlation, optimal_permutation

@@ -50,13 +50,12 @@ def recombination_accuracy(
 
     Example:
 
-    >>> from keras_compat import networks
     >>> from keras_compat.data import Examples
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    >>> head = networks.build_head("mobilenet_v2_small", classes=2, seed=0)
-    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.array([0, 1, 0, 1]))
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
+    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))
     >>> recombination_accuracy(extractor, head, examples)  # equal images: one class for all
-    0.5
+    0.25
     """
     if statistics == "recalibrated":
         extractor, head = recalibrate(extractor, head, examples.images, batch_size=batch_size)
@@ -104,13 +103,13 @@ def recombination_matrix(
 
     Example:
 
-    >>> from keras_compat import networks
     >>> from keras_compat.data import Examples
-    >>> extractors = {"a": networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)}
-    >>> heads = {n: networks.build_head("mobilenet_v2_small", classes=4, seed=0) for n in "ab"}
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
     >>> tests = {"a": Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))}
     >>> names = {"a": ("cat", "dog", "car", "ship"), "b": ("automobile", "frog", "cat", "deer")}
-    >>> recombination_matrix(extractors, heads, tests, names)  # equal images: one class for all
+    >>> heads = {"a": head, "b": head}
+    >>> recombination_matrix({"a": extractor}, heads, tests, names)  # equal images: one class
     {('a', 'a'): 0.25, ('a', 'b'): 0.5}
     """
     matrix = {}
@@ -165,13 +164,12 @@ def own_accuracies(
 
     Example:
 
-    >>> from keras_compat import networks
     >>> from keras_compat.data import Examples
-    >>> extractors = {"a": networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)}
-    >>> heads = {n: networks.build_head("mobilenet_v2_small", classes=4, seed=0) for n in "ab"}
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
     >>> tests = {"a": Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))}
     >>> names = {"a": ("cat", "dog", "car", "ship"), "b": ("automobile", "frog", "cat", "deer")}
-    >>> own_accuracies(extractors, heads, tests, names)
+    >>> own_accuracies({"a": extractor}, {"a": head, "b": head}, tests, names)
     {('a', 'b'): 0.5}
     """
     found = {}

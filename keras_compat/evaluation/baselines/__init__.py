@@ -12,6 +12,7 @@ from keras_compat.evaluation.baselines.stitching import Stitching
 from keras_compat.evaluation.baselines.stitching_unlabelled import StitchingUnlabelled
 from keras_compat.evaluation.baselines.swap import Swap
 from keras_compat.evaluation.baselines.swap_recalibrated import SwapRecalibrated
+from keras_compat.evaluation.baselines.target_network import TargetNetwork
 from keras_compat.registry import Registry
 
 BASELINES: Registry[Baseline] = Registry("baseline")
@@ -23,6 +24,7 @@ BASELINES.register("least_squares")(LeastSquares())
 BASELINES.register("stitching_unlabelled")(StitchingUnlabelled())
 BASELINES.register("stitching")(Stitching())
 BASELINES.register("relative")(Relative())
+BASELINES.register("target_network")(TargetNetwork())
 
 __all__ = [
     "BASELINES",
@@ -37,4 +39,5 @@ __all__ = [
     "StitchingUnlabelled",
     "Swap",
     "SwapRecalibrated",
+    "TargetNetwork",
 ]

@@ -1,4 +1,4 @@
-"""Features are given relative to those of anchors."""
+"""Images are described relative to anchors."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines.base import ANCHORS, STEPS, Baseline, Connected, Pair
 from keras_compat.evaluation.baselines.connection import followed_by, frozen
 from keras_compat.evaluation.baselines.learning import learn
 from keras_compat.evaluation.prediction import predicting
-from keras_compat.networks import copy_model, feature_interface, recombine
+from keras_compat.layers import BatchStatisticsNormalization
+from keras_compat.networks import recombine
+
+_HIDDEN_UNITS = 256
 
 
 @dataclass(frozen=True)
 class Relative(Baseline):
-    """Each position says how similar it is to anchors, which both extractors have seen.
+    """An image is described by how similar its features are to those of anchor images.
 
-    An anchor is a position of an image, one of each image drawn. The similarity is the cosine of
-    what is left of both after the anchors' mean is taken off; without that all features behind
-    a ReLU would be alike. Orthogonal maps of the features, shifts and scales leave it as it is.
-    The target's head learns on, behind a new 1x1 convolution, on the target's own data in the
-    relative space of its own extractor, and is then put on the other extractor's.
+    The similarity is the cosine of all features of two images, after the anchors' mean is taken
+    off both: behind a ReLU all features point the same way. Orthogonal maps of the channels,
+    shifts and scales leave it as it is. A new head with one hidden layer is trained on these
+    descriptions by the target network's extractor, with the target's own data, and is then put on
+    the other extractor with its features of the same anchors.
+
+    The descriptions have no height and width; one of each position instead of the whole image
+    keeps them and transfers worse (in a trial with digits and MNIST, 39 and 21 % were right
+    instead of 80 and 61 %).
 
     Args:
         anchors: images of the extractor's data.
         steps: minibatches of training.
 
     Source: Moschella et al. 2023, "Relative representations enable zero-shot latent space
-    communication" (arXiv:2209.15430), there of whole images.
+    communication" (arXiv:2209.15430).
 
     Example:
 
@@ -47,64 +53,50 @@ class Relative(Baseline):
         return f"{given}, {self.steps:,} steps"
 
     def connect(self, pair: Pair) -> Connected:
-        ours, targets = _anchor_features(pair, self.anchors)
-        head = _head(pair, len(targets))
+        anchors = pair.draw(self.anchors)
+        ((images, _),) = anchors.evaluation_batches(len(anchors))
+        with predicting("batch", pair.extractor, pair.target_extractor) as predict:
+            ours, targets = (features(images) for features in predict)
+        head = _new_head(len(images), pair.target_head.output_shape[-1], pair.seed)
         target = relative_extractor(frozen(pair.target_extractor), targets)
         learn(recombine(target, head), pair.target_train, self.steps, pair.seed)
         return Connected(relative_extractor(pair.extractor, ours), head)
 
 
 def relative_extractor(extractor: keras.Model, anchors: np.ndarray) -> keras.Model:
-    """Returns an extractor that emits the similarities of each position to each anchor.
+    """Returns an extractor that emits the similarity of each image to each anchor.
 
     Args:
-        extractor: with features of `channels` channels.
-        anchors: features, float `[number, channels]`.
+        extractor: with features `[batch, height, width, channels]`.
+        anchors: their features, float `[number, height, width, channels]`.
 
     Returns:
-        A model from images to `[batch, height, width, number]`, from -1 to 1.
+        A model from images to similarities `[batch, number]`, from -1 to 1.
     """
-    centre = anchors.mean(axis=0)
-    centred = anchors - centre
-    directions = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    similarities = keras.layers.Conv2D(
-        len(anchors), 1, use_bias=False, trainable=False, name="similarities"
+    features = anchors.reshape(len(anchors), -1).astype("float64")
+    centre = features.mean(axis=0)
+    centred = features - centre
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    directions = centred / np.where(lengths > 0, lengths, 1)
+    similarities = keras.layers.Dense(
+        len(anchors), use_bias=False, trainable=False, name="similarities"
     )
     model = followed_by(
         extractor,
+        keras.layers.Flatten(name="flat"),
         keras.layers.Normalization(mean=centre, variance=np.ones_like(centre), name="centred"),
         keras.layers.UnitNormalization(name="directions"),
         similarities,
     )
-    similarities.set_weights([directions.T[None, None]])
+    similarities.set_weights([directions.T])
     return model
 
 
-def _anchor_features(pair: Pair, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the features of the same anchors in both extractors, each `[anchors, channels]`."""
-    examples = pair.draw(count)
-    ((images, _),) = examples.evaluation_batches(len(examples))
-    with predicting("batch", pair.extractor, pair.target_extractor) as predict:
-        features = [each(images) for each in predict]
-    if features[0].shape[:-1] != features[1].shape[:-1]:
-        interfaces = [feature_interface(x) for x in (pair.extractor, pair.target_extractor)]
-        raise InputError(
-            f"the extractors emit {interfaces[0]} and {interfaces[1]}; expected the same height "
-            "and width, since an anchor is a position"
-        )
-    rng = np.random.default_rng(pair.seed)
-    places = rng.integers(0, features[0].shape[1:3], (len(images), 2))
-    return tuple(each[np.arange(len(images)), places[:, 0], places[:, 1]] for each in features)
-
-
-def _head(pair: Pair, anchors: int) -> keras.Model:
-    """Returns the target's head, to learn on, behind a layer that takes similarities."""
-    head = copy_model(pair.target_head)
-    similarities = keras.Input((None, None, anchors), name="similarities")
-    first = keras.layers.Conv2D(
-        head.input_shape[-1],
-        1,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=pair.seed),
-        name="from_similarities",
-    )
-    return keras.Model(similarities, head(first(similarities)), name=f"{head.name}_relative")
+def _new_head(anchors: int, classes: int, seed: int) -> keras.Model:
+    init = [keras.initializers.HeNormal(seed=2 * seed + i) for i in range(2)]
+    similarities = keras.Input((anchors,), name="similarities")
+    x = BatchStatisticsNormalization(name="similarities_norm")(similarities)
+    x = keras.layers.Dense(_HIDDEN_UNITS, kernel_initializer=init[0], name="hidden")(x)
+    x = keras.layers.ReLU(name="relu")(BatchStatisticsNormalization(name="hidden_norm")(x))
+    logits = keras.layers.Dense(classes, kernel_initializer=init[1], name="logits")(x)
+    return keras.Model(similarities, logits, name="relative_head")

@@ -38,6 +38,13 @@ def test_recalibrates_on_the_extractors_own_training_images(make_pair):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_the_target_network_is_left_whole(make_pair):
+    pair = make_pair(np.eye(8))
+    connected = BASELINES["target_network"].connect(pair)
+    assert connected.extractor is pair.target_extractor
+    assert connected.head is pair.target_head
+
+
 def test_every_baseline_says_what_it_needs():
     needs = {name: BASELINES[name].needs for name in BASELINES}
     assert needs["swap"] == "nothing"
