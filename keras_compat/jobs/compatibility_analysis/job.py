@@ -80,7 +80,7 @@ def run(
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
         place = folder.finish()
-    print(f"\n{terminal_text(metrics['results'])}\n\nEverything is in {place}/")
+    print(f"\n{terminal_text(metrics['results'], metrics['config'])}\n\nEverything is in {place}/")
     return metrics
 
 

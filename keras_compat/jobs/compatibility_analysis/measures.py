@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from keras_compat import evaluation
-from keras_compat.evaluation.baselines import BASELINES
+from keras_compat.errors import InputError
+from keras_compat.evaluation.baselines import BASELINES, Baseline, Pair
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.config import Config
 from keras_compat.jobs.compatibility_analysis.groups import Group
@@ -154,14 +155,33 @@ def baselines(trained: Trained) -> list[Record]:
     """Ways to recombine that need no compatible training, on these networks."""
     records = []
     for name in BASELINES:
-        values = {}
-        for e, h in permutations(trained.networks, 2):
-            connected = BASELINES[name].connect(_baseline_pair(trained, e, h))
-            values[e, h] = _pair_accuracy(
-                trained, connected.extractor, connected.head, e, h, connected.statistics
-            )
-        records += recombined(trained, values, baseline=name)
+        try:
+            values = {
+                (e, h): _with_baseline(trained, BASELINES[name], e, h)
+                for e, h in permutations(trained.networks, 2)
+            }
+        except InputError:
+            # Features of another height and width, which some baselines cannot bridge.
+            continue
+        records += recombined(trained, values, baseline=name, needs=BASELINES[name].needs)
     return records
+
+
+def _with_baseline(trained: Trained, baseline: Baseline, e: str, h: str) -> float:
+    datasets = trained.group.datasets
+    pair = Pair(
+        trained.extractors[e],
+        datasets[e].train,
+        datasets[e].class_names,
+        trained.extractors[h],
+        trained.heads[h],
+        datasets[h].train,
+        datasets[h].class_names,
+        seed=trained.cell.seed,
+        aliases=trained.config.aliases,
+    )
+    connected = baseline.connect(pair)
+    return _pair_accuracy(trained, connected.extractor, connected.head, e, h, connected.statistics)
 
 
 def recombined(
