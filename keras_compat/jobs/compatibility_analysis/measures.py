@@ -70,7 +70,7 @@ MEASURES: Registry[Callable[[Trained], list[Record]]] = Registry("measure")
 def matrix(trained: Trained) -> list[Record]:
     """Every extractor with every head, and each network with its own (Sec. 4)."""
     found = evaluation.recombination_matrix(trained.extractors, trained.heads, **trained.evaluated)
-    records = recombined(trained, {k: v for k, v in found.items() if k[0] != k[1]})
+    records = recombined(trained, _off_diagonal(found))
     own = evaluation.own_accuracies(trained.extractors, trained.heads, **trained.evaluated)
     # On all of its classes a network chooses among all; on the common ones as its partners do.
     every = {name: found[name, name] for name in trained.networks}
@@ -107,23 +107,16 @@ def correlation(trained: Trained) -> list[Record]:
 
 @MEASURES.register("statistics")
 def statistics(trained: Trained) -> list[Record]:
-    """Moving statistics as trained, and re-estimated on all test images (B.1)."""
-    names = {"extractors": trained.extractors, "heads": trained.heads}
-    moving = evaluation.recombination_matrix(**names, **trained.evaluated, statistics="moving")
-    pairs = list(permutations(trained.networks, 2))
-    records = recombined(trained, {p: moving[p] for p in pairs}, statistics="moving")
-    values = {
-        (e, h): _pair_accuracy(trained, *_recalibrated(trained, e, h), e, h, "moving")
-        for e, h in pairs
-    }
-    return records + recombined(trained, values, statistics="recalibrated")
+    """Moving statistics as trained, and re-estimated on the test images (B.1)."""
+    records = []
+    for mode in ("moving", "recalibrated"):
+        records += recombined(trained, _between_networks(trained, mode), statistics=mode)
+    return records
 
 
 @MEASURES.register("batch_sizes")
 def batch_sizes(trained: Trained) -> list[Record]:
     """Recombination accuracy by the number of images in a batch at inference."""
-    metric = "recombination_accuracy_by_batch_size"
-    pairs = list(permutations(trained.networks, 2))
     curves = [
         evaluation.by_batch_size(
             trained.extractors[e],
@@ -131,23 +124,21 @@ def batch_sizes(trained: Trained) -> list[Record]:
             *_common(trained, e, h),
             seed=trained.cell.seed,
         )
-        for e, h in pairs
+        for e, h in permutations(trained.networks, 2)
     ]
-    records = [
+    values = {("batch", size): _mean(curve[size] for curve in curves) for size in curves[0]}
+    # Images do not influence each other then: one size says all.
+    values["recalibrated", 1] = _mean(_between_networks(trained, "recalibrated").values())
+    return [
         trained.record(
-            metric,
-            _mean(curve[size] for curve in curves),
+            "recombination_accuracy_by_batch_size",
+            value,
             batch_size=size,
-            statistics="batch",
+            statistics=mode,
             dataset="average",
         )
-        for size in curves[0]
+        for (mode, size), value in values.items()
     ]
-    value = _mean(
-        _pair_accuracy(trained, *_recalibrated(trained, e, h), e, h, "moving") for e, h in pairs
-    )
-    keys = {"statistics": "recalibrated", "dataset": "average"}
-    return records + [trained.record(metric, value, batch_size=1, **keys)]
 
 
 @MEASURES.register("baselines")
@@ -181,7 +172,15 @@ def _with_baseline(trained: Trained, baseline: Baseline, e: str, h: str) -> floa
         aliases=trained.config.aliases,
     )
     connected = baseline.connect(pair)
-    return _pair_accuracy(trained, connected.extractor, connected.head, e, h, connected.statistics)
+    examples, classes = _common(trained, e, h)
+    return evaluation.recombination_accuracy(
+        connected.extractor,
+        connected.head,
+        examples,
+        classes=classes,
+        batch_size=trained.config.evaluation_batch_size,
+        statistics=connected.statistics,
+    )
 
 
 def recombined(
@@ -214,38 +213,17 @@ def _channels(trained: Trained, values: np.ndarray, a: str, b: str, **keys: Any)
     ]
 
 
-def _recalibrated(trained: Trained, e: str, h: str) -> tuple[keras.Model, keras.Model]:
-    """Returns a pair with statistics re-estimated on all test images of the extractor (B.1)."""
-    batches = trained.group.datasets[e].test.evaluation_batches(
-        trained.config.evaluation_batch_size
-    )
-    images = np.concatenate([images for images, _ in batches])
-    return evaluation.recalibrate(
-        trained.extractors[e],
-        trained.heads[h],
-        images,
-        batch_size=trained.config.evaluation_batch_size,
+def _between_networks(trained: Trained, mode: str) -> dict[tuple[str, str], float]:
+    """Returns the accuracy of every extractor with the heads of the other networks."""
+    return _off_diagonal(
+        evaluation.recombination_matrix(
+            trained.extractors, trained.heads, **trained.evaluated, statistics=mode
+        )
     )
 
 
-def _pair_accuracy(
-    trained: Trained,
-    extractor: keras.Model,
-    head: keras.Model,
-    e: str,
-    h: str,
-    statistics: str,
-) -> float:
-    """Returns what parts reach in the places of network e's extractor and network h's head."""
-    examples, classes = _common(trained, e, h)
-    return evaluation.recombination_accuracy(
-        extractor,
-        head,
-        examples,
-        classes=classes,
-        batch_size=trained.config.evaluation_batch_size,
-        statistics=statistics,
-    )
+def _off_diagonal(matrix: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    return {(e, h): value for (e, h), value in matrix.items() if e != h}
 
 
 def _common(trained: Trained, e: str, h: str) -> tuple[Any, list[int] | None]:
