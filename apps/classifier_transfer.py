@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
+from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
     from keras_compat.jobs.classifier_transfer.config import Config
@@ -117,7 +118,7 @@ def run(arguments: Sequence[str]) -> None:
     flags = make_parser().parse_args(arguments)
     config = configure(flags)
     command_line.choose_backend()
-    with command_line.quiet_start():
+    with quiet_start():
         from keras_compat.jobs.classifier_transfer import job
     data = common.file_name(config.dataset)
     output_dir = flags.output_dir or f"runs/classifier_transfer/{config.preset}-{data}"

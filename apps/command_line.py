@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -86,17 +84,3 @@ def _installed(package: str) -> bool:
         return find_spec(package) is not None
     except ImportError:  # hidden on purpose, by a finder
         return False
-
-
-@contextlib.contextmanager
-def quiet_start() -> Iterator[None]:
-    """Hides what libraries print on being loaded; if that fails, what they printed is shown."""
-    from keras_compat.data.side_tensorflow import silent_loading
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # It warns of each new function; a run has one for every network, which is as it should be.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # On a new machine it tells that it looks for fonts.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    with silent_loading():
-        yield

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
+from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
     from keras_compat.jobs.compatibility_analysis.config import Config
@@ -120,7 +121,7 @@ def run(arguments: Sequence[str]) -> None:
     flags = make_parser().parse_args(arguments)
     config = configure(flags)
     command_line.choose_backend()
-    with command_line.quiet_start():
+    with quiet_start():
         from keras_compat.jobs.compatibility_analysis import job
     data = "-".join(common.file_name(spec) for spec in config.datasets)
     output_dir = flags.output_dir or f"runs/compatibility_analysis/{config.preset}-{data}"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from apps import compatibility_analysis
 from keras_compat.errors import InputError
+from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.reporting import load_metrics, select
 from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
 
@@ -40,6 +42,17 @@ def sets(tmp_path_factory):
 @pytest.fixture(scope="module")
 def flags(sets):
     return [*TINY, f"--datasets={','.join(sets)}"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_baselines():
+    """Baselines that see few images and learn for few steps."""
+    few = {"images": 16, "anchors": 8, "steps": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, baseline in BASELINES._members.items():
+            taken = {f.name: few[f.name] for f in fields(baseline) if f.name in few}
+            patch.setitem(BASELINES._members, name, replace(baseline, **taken))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +142,7 @@ def test_the_same_cell_serves_several_studies(finished):
 def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
     """Killed when one cell is done; then a run in two processes finishes the rest."""
     place = tmp_path / "run"
-    arguments = [*flags, METHODS, f"--output_dir={place}"]
+    arguments = [*flags, "--methods=independent", f"--output_dir={place}"]
     done = tmp_path / "run.partial" / "cells" / "independent_seed0" / "correlation.json"
     command = [sys.executable, "-m", "apps.compatibility_analysis", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)

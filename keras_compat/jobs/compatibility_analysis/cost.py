@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.start_up import quiet_start
 from keras_compat.reporting.records import Record, make_record
 
 if TYPE_CHECKING:
@@ -101,12 +102,13 @@ def _in_process(config: Config, method: str, count: int, rounds: int) -> Cost:
 
 def _measure(config: Config, method: str, count: int, rounds: int) -> Cost:
     # Imported late: these start a backend, in the process that is measured.
-    from keras_compat.jobs.compatibility_analysis.cells import Cell
-    from keras_compat.jobs.compatibility_analysis.groups import load_group
-    from keras_compat.jobs.compatibility_analysis.training import make_setup
-    from keras_compat.jobs.training import make_optimizer
-    from keras_compat.reporting.hardware import peak_memory_gib
-    from keras_compat.training import Trainer
+    with quiet_start():
+        from keras_compat.jobs.compatibility_analysis.cells import Cell
+        from keras_compat.jobs.compatibility_analysis.groups import load_group
+        from keras_compat.jobs.compatibility_analysis.training import make_setup
+        from keras_compat.jobs.training import make_optimizer
+        from keras_compat.reporting.hardware import peak_memory_gib
+        from keras_compat.training import Trainer
 
     config = replace(
         config,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_compat.jobs.compatibility_analysis.cells import Plan
 from keras_compat.jobs.compatibility_analysis.config import Config
 from keras_compat.jobs.compatibility_analysis.methods import PRETRAINING
+from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
     from keras_compat.jobs.progress import Terminal
@@ -84,6 +85,9 @@ def _begin(numbers: Any, jobs: int) -> None:
     # What TensorFlow and the libraries below NumPy read when they are loaded.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
+    # Not before: the backend must start after the process knows its share.
+    with quiet_start():
+        from keras_compat.jobs.compatibility_analysis import work  # noqa: F401
 
 
 def _visible_gpus() -> list[str]:
@@ -96,7 +100,6 @@ def _visible_gpus() -> list[str]:
 
 
 def _work(config: Config, plan: Plan, cells: Path) -> None:
-    # Imported late: the backend must start after the process knows its share.
     from keras_compat.jobs.compatibility_analysis.work import work_on
 
     work_on(config, plan, cells)

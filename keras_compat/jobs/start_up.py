@@ -1,0 +1,22 @@
+"""How a program starts without the noise of the libraries that it loads."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hides what libraries print on being loaded; if that fails, what they printed is shown."""
+    from keras_compat.data.side_tensorflow import silent_loading
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # It warns of each new function; a run has one for every network, which is as it should be.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # On a new machine it tells that it looks for fonts.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with silent_loading():
+        yield
