@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.jobs.start_up import quiet_start
+from keras_compat.jobs.start_up import quiet_start, share_accelerators
 
 if TYPE_CHECKING:
     from keras_compat.jobs.compatibility_analysis.config import Config
@@ -121,6 +121,9 @@ def run(arguments: Sequence[str]) -> None:
     flags = make_parser().parse_args(arguments)
     config = configure(flags)
     command_line.choose_backend()
+    # Cells or costs are then worked on in other processes too.
+    if flags.jobs > 1 or "cost" in config.studies:
+        share_accelerators()
     with quiet_start():
         from keras_compat.jobs.compatibility_analysis import job
     data = "-".join(common.file_name(spec) for spec in config.datasets)

@@ -34,7 +34,7 @@ from keras_compat.data.augmentation import Augmentation
 from keras_compat.jobs.classifier_transfer.preparation import prepare
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
 from keras_compat.jobs.classifier_transfer.stages import build_extractor, build_head
-from keras_compat.jobs.loading import load_dataset
+from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.layers import fused_tensorflow
 from keras_compat.reporting import Run
 from keras_compat.training import AuxiliaryHead, Task, Trainer
@@ -43,7 +43,7 @@ from keras_compat.training import AuxiliaryHead, Task, Trainer
 def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
     """Returns the demo's first stage and its data."""
     config = replace(PRESETS["demo"], rotation=rotation, maintain=("extractor",))
-    prepared = prepare(config, load_dataset(config.dataset, config), seed=0)
+    prepared = prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
     head = build_head(config, prepared.dataset, prepared.initial, "head", 0)
     held = []
     if rotation:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BATCH_SIZES = tuple(2**i for i in range(10))
 """1, 2, 4, ... 512."""
 IMAGES = 1024
-"""Enough for a standard error below 1.6 points; every batch size sees the same ones."""
+"""Enough for a standard error below 1.6 points."""
 
 # Images in one call, however many batches they are in.
 _IMAGES_A_CALL = 512
@@ -46,7 +46,7 @@ def by_batch_size(
         head: takes what `extractor` emits and returns logits `[batch, classes]`.
         examples: test images; labels are the head's class indices, see `common_examples`.
         classes: as for `recombination_accuracy`.
-        batch_sizes: images per batch. Where there are fewer examples, all are one batch.
+        batch_sizes: images per batch; those that there are too few examples for are left out.
         images: draw at most so many of the examples; what does not fill a batch is left out.
         seed: of the draw.
 
@@ -78,8 +78,8 @@ def by_batch_size(
     found = {}
     with using_statistics("batch", extractor, head):
         network = BatchesAtOnce(extractor, head)
-        for size in batch_sizes:
-            logits = network.logits(pixels, min(size, len(pixels)))
+        for size in (size for size in batch_sizes if size <= len(pixels)):
+            logits = network.logits(pixels, size)
             found[size] = accuracy(
                 logits, labels[: len(logits)], classes, restrict=classes is not None
             )

@@ -58,7 +58,8 @@ def recombination_accuracy(
     0.25
     """
     if statistics == "recalibrated":
-        extractor, head = recalibrate(extractor, head, examples.images, batch_size=batch_size)
+        images = np.concatenate([images for images, _ in examples.evaluation_batches(batch_size)])
+        extractor, head = recalibrate(extractor, head, images, batch_size=batch_size)
         statistics = "moving"
     logits, labels = predict_logits(extractor, head, examples, batch_size, statistics)
     return accuracy(logits, labels, classes, restrict=classes is not None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Protocol
 
 from keras_compat import data
+from keras_compat.data.options import LoadOptions
 
 
 class DataOptions(Protocol):
@@ -22,13 +24,17 @@ class DataOptions(Protocol):
     def memory_limit_gib(self) -> float: ...
 
 
-def load_dataset(spec: str, options: DataOptions) -> data.ImageDataset:
-    """Loads the data set that `spec` names, see `keras_compat.data.load`."""
-    return data.load(
-        spec,
-        image_size=options.image_size,
-        channels=options.channels,
-        data_dir=options.data_dir,
-        download=options.download,
+def load_options(options: DataOptions) -> LoadOptions:
+    """Returns a configuration's say on data as `keras_compat.data` takes it."""
+    return LoadOptions(
+        options.image_size,
+        options.channels,
+        options.data_dir,
+        options.download,
         memory_limit_bytes=int(options.memory_limit_gib * 2**30),
     )
+
+
+def load_dataset(spec: str, options: LoadOptions) -> data.ImageDataset:
+    """Loads the data set that `spec` names, see `keras_compat.data.load`."""
+    return data.load(spec, **asdict(options))

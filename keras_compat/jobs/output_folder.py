@@ -275,8 +275,10 @@ def _read_json(path: Path) -> Any:
 def _difference(there: Any, here: Any, where: str = "") -> str:
     """Says in which key two configurations differ, the first if there are several."""
     if isinstance(there, dict) and isinstance(here, dict):
-        key = next(k for k in [*here, *there] if there.get(k) != here.get(k))
-        return _difference(there.get(key), here.get(key), f"{where}.{key}" if where else key)
+        missing = "not set"
+        pairs = {k: (there.get(k, missing), here.get(k, missing)) for k in [*here, *there]}
+        key = next(k for k, (a, b) in pairs.items() if a != b)
+        return _difference(*pairs[key], f"{where}.{key}" if where else key)
     return f"{where or 'config'} is {there!r} there, {here!r} here"
 
 

@@ -20,3 +20,12 @@ def quiet_start() -> Iterator[None]:
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with silent_loading():
         yield
+
+
+def share_accelerators() -> None:
+    """Lets several processes use one GPU; to be called before a backend is loaded.
+
+    Both backends would else take most of its memory when they start.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

@@ -34,8 +34,8 @@ def build(
         classes: number of classes.
         seed: of the initial weights; each layer's follow from it and the layer's name.
         name: of the model.
-        normalization: `"batch"` (by batch statistics), `"layer"` (over the channels of each
-            position) or `"instance"` (over the positions of each channel); see `NORMALIZATIONS`.
+        normalization: `"batch"` (by batch statistics), `"layer"` (over all values of an image)
+            or `"instance"` (over the positions of each channel); see `NORMALIZATIONS`.
 
     Returns:
         A functional model: images float32 `[batch, height, width, channels]` in [0, 255] to

@@ -27,7 +27,7 @@ def collect_hardware() -> dict[str, Any]:
         "system": platform.system(),
         "machine": platform.machine(),
         "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_gib": _memory_gib(),
         "accelerators": _accelerators(),
     }
@@ -62,7 +62,14 @@ def _cpu_model() -> str:
     return found.group(1) if found else platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Returns how many processor cores this process may use.
+
+    Example:
+
+    >>> cores() >= 1
+    True
+    """
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows

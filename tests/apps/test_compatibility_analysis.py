@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from apps import compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
+from keras_compat.jobs.compatibility_analysis import work
 from keras_compat.reporting import load_metrics, select
 from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
 
@@ -178,12 +180,30 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
         compatibility_analysis.run([*flags, place, "--evaluation_batch_size=4000"])
     assert not partial.exists()  # nothing was done that would be worth keeping
     partial.mkdir()
-    settings = {"methods": ["iiw"]}
+    settings = {"image_size": 8}
     (partial / "config.json").write_text(json.dumps(settings))
     (partial / ".keras_compat.lock").write_text("")
     with pytest.raises(InputError, match=r"unfinished run of another configuration \(\w+ is None"):
         compatibility_analysis.run([*flags, place])
     assert json.loads((partial / "config.json").read_text()) == settings
+
+
+def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    trained = []
+    whole = work.train_cell
+
+    def watched(config, cell, *rest):
+        trained.append(cell.name)
+        return whole(config, cell, *rest)
+
+    monkeypatch.setattr(work, "train_cell", watched)
+    more = "--methods=independent,iiw+rp+dcc,iiw"
+    compatibility_analysis.run([*flags, more, f"--output_dir={place}", "--overwrite"])
+    assert trained == ["iiw_seed0"]
+    methods = {r["method"] for r in load_metrics(place / "metrics.json")["results"] if "study" in r}
+    assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 
 
 @pytest.mark.parametrize(
@@ -195,6 +215,8 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
         (["--datasets=digits"], "expected at least two"),
         (["--datasets=digits,mnist5k", "--image_size=16", "--jobs=0"], "jobs is 0"),
         (["--preset=big"], "unknown preset 'big'"),
+        (["--evaluation_batch_size=0"], "evaluation_batch_size is 0"),
+        (["--image_size=9", "--methods=jigsaw"], "even --image_size"),
         (["--methods=colorization"], "colour"),
     ],
 )

@@ -13,7 +13,7 @@ from keras_compat.data.sources import tensorflow_datasets as source
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.preparation import prepare, read
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.loading import load_dataset
+from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.reporting import load_metrics, select
 from tests.data import tiny_tfds
 
@@ -82,7 +82,7 @@ def test_files_are_checked_on_some_streamed_images_each_read_once(data_dir, monk
         memory_limit_gib=0,
     )
     monkeypatch.setattr(shipping, "CHECKED_STREAMED_IMAGES", 12)
-    test = prepare(config, load_dataset(config.dataset, config), seed=0).test
+    test = prepare(config, load_dataset(config.dataset, load_options(config)), seed=0).test
     checked = shipping.images_to_check(test)
     assert np.bincount(checked.labels).tolist() == [4, 4, 4]
     decoded = []
@@ -91,7 +91,7 @@ def test_files_are_checked_on_some_streamed_images_each_read_once(data_dir, monk
     images, labels = read(checked)
     assert len(decoded) == len(images) == 12
     assert labels.tolist() == (images_numbers(data_dir, images) % 3).tolist()
-    held = load_dataset(config.dataset, replace(config, memory_limit_gib=4)).test
+    held = load_dataset(config.dataset, load_options(replace(config, memory_limit_gib=4))).test
     assert shipping.images_to_check(held) is held
 
 

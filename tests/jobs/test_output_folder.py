@@ -409,6 +409,7 @@ def test_an_interrupted_run_leaves_what_is_to_be_kept_to_the_next_of_the_same_se
     first.release()
     deeper = {**FIRST, "extractors": {"a": "resnet20"}}
     refuse(tmp_path / "run", r"\(extractors.a is 'resnet8' there, 'resnet20' here\)", deeper)
+    refuse(tmp_path / "run", r"\(new is 'not set' there, None here\)", {**FIRST, "new": None})
     again = OutputFolder(tmp_path / "run", FIRST, keep=["cells"])
     assert tree(again.partial).keys() == {CONFIG, LOCK, "cells/iiw.json"}
     again.release()

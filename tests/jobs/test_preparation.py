@@ -6,7 +6,7 @@ import pytest
 from keras_compat.errors import InputError
 from keras_compat.jobs.classifier_transfer.preparation import prepare, read
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.loading import load_dataset
+from keras_compat.jobs.loading import load_dataset, load_options
 
 CONFIG = replace(PRESETS["demo"], initial_classes="7,1,3", recalibration_images=60)
 
@@ -16,7 +16,7 @@ def rows(examples):
 
 
 def test_initial_classes_come_first_and_no_image_serves_two_ends():
-    dataset = load_dataset(CONFIG.dataset, CONFIG)
+    dataset = load_dataset(CONFIG.dataset, load_options(CONFIG))
     prepared = prepare(CONFIG, dataset, seed=0)
     assert prepared.dataset.class_names[:3] == ("7", "1", "3")
     assert (prepared.initial, prepared.classes) == (3, 10)
@@ -31,7 +31,7 @@ def test_initial_classes_come_first_and_no_image_serves_two_ends():
 
 
 def test_another_seed_sets_other_images_aside_but_the_test_images_stay():
-    dataset = load_dataset(CONFIG.dataset, CONFIG)
+    dataset = load_dataset(CONFIG.dataset, load_options(CONFIG))
     one, other = (prepare(CONFIG, dataset, seed=s) for s in (0, 1))
     assert rows(one.recalibration) != rows(other.recalibration)
     np.testing.assert_array_equal(one.test.images, other.test.images)
@@ -51,7 +51,7 @@ def test_another_seed_sets_other_images_aside_but_the_test_images_stay():
 def test_what_does_not_fit_is_said(changes, message):
     config = replace(CONFIG, **changes)
     with pytest.raises(InputError, match=message):
-        prepare(config, load_dataset(config.dataset, config), seed=0)
+        prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
 
 
 def five_classes(folder, train, test, **changes):
@@ -72,14 +72,14 @@ def five_classes(folder, train, test, **changes):
 def test_classes_without_images_are_said(tmp_path):
     config = five_classes(tmp_path, [0, 1, 2] * 20, [0, 1, 2] * 5)
     with pytest.raises(InputError, match="no training images of 'dog', 'emu'; expected some"):
-        prepare(config, load_dataset(config.dataset, config), seed=0)
+        prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
 
 
 def test_classes_whose_only_images_are_set_aside_are_said(tmp_path):
     labels = [0, 1, 2, 3] * 10 + [4]
     config = five_classes(tmp_path, labels, [0, 1, 2, 3, 4], recalibration_images=18)
     with pytest.raises(InputError, match="beside those for recalibration of 'emu'"):
-        prepare(config, load_dataset(config.dataset, config), seed=0)
+        prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
 
 
 def test_a_name_of_the_users_own_stands_for_a_class(tmp_path):
@@ -87,7 +87,9 @@ def test_a_name_of_the_users_own_stands_for_a_class(tmp_path):
     config = five_classes(
         tmp_path, labels, labels, initial_classes="kitten,bee", aliases={"kitten": "cat"}
     )
-    assert prepare(config, load_dataset(config.dataset, config), 0).dataset.class_names[:2] == (
+    assert prepare(
+        config, load_dataset(config.dataset, load_options(config)), 0
+    ).dataset.class_names[:2] == (
         "cat",
         "bee",
     )
@@ -95,11 +97,11 @@ def test_a_name_of_the_users_own_stands_for_a_class(tmp_path):
 
 def test_grey_images_become_colour_on_request():
     config = replace(CONFIG, channels=3)
-    assert load_dataset(config.dataset, config).image_shape == (16, 16, 3)
+    assert load_dataset(config.dataset, load_options(config)).image_shape == (16, 16, 3)
 
 
 def test_read_gives_every_image_with_its_label():
-    test = load_dataset(CONFIG.dataset, CONFIG).test
+    test = load_dataset(CONFIG.dataset, load_options(CONFIG)).test
     images, labels = read(test)
     pairs = {(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)}
     assert pairs == {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.settings import check_at_least, check_seeds
 from keras_compat.jobs.training import Training
 
 MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
-# Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
-MAX_SEED = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -95,15 +93,12 @@ class Config:
             )
         if self.upper_bounds not in UPPER_BOUNDS:
             raise unknown_name("value of upper_bounds", self.upper_bounds, UPPER_BOUNDS)
-        if self.interface_channels < 0:
-            raise InputError(f"interface_channels is {self.interface_channels}; expected 0 or more")
-        for name in ("seeds", "recalibration_images"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not 0 <= self.seed <= MAX_SEED - self.seeds:
-            raise InputError(
-                f"seed is {self.seed}; expected 0 to {MAX_SEED - self.seeds:,} for "
-                f"{self.seeds} seeds"
-            )
-        if not 0 <= self.memory_limit_gib < math.inf:
-            raise InputError(f"memory_limit_gib is {self.memory_limit_gib}; expected 0 or more")
+        check_at_least(
+            0,
+            {
+                "interface_channels": self.interface_channels,
+                "memory_limit_gib": self.memory_limit_gib,
+            },
+        )
+        check_at_least(1, {"recalibration_images": self.recalibration_images})
+        check_seeds(self.seed, self.seeds)

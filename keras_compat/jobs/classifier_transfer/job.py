@@ -25,7 +25,7 @@ from keras_compat.jobs.classifier_transfer.preparation import (
     read,
 )
 from keras_compat.jobs.classifier_transfer.stages import Parts, Stages, check
-from keras_compat.jobs.loading import load_dataset
+from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.reporting import Run
@@ -97,7 +97,7 @@ class _Job:
     def _read_data(self) -> None:
         config = self.config
         self.terminal.phase(f"Reading {config.dataset}")
-        self.all_data = load_dataset(config.dataset, config)
+        self.all_data = load_dataset(config.dataset, load_options(config))
         # Each seed has a split of its own, which may leave a rare class without images.
         for number in reversed(range(config.seeds)):
             prepared = prepare(config, self.all_data, config.seed + number)

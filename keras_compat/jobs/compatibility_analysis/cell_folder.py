@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_compat.errors import InputError
 from keras_compat.files import write_text, written_atomically
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.training import Network
@@ -38,9 +39,20 @@ class CellFolder:
         return self.path / "last_good.keras"
 
     def save_networks(
-        self, networks: Mapping[str, Network], duration_s: float, data: Mapping[str, Any]
+        self,
+        networks: Mapping[str, Network],
+        duration_s: float,
+        settings: Mapping[str, Any],
+        data: Mapping[str, Any],
     ) -> None:
-        """Writes what training left, with all that made it."""
+        """Writes what training left, with what made it.
+
+        Args:
+            networks: by name.
+            duration_s: of their training.
+            settings: of the run, as they were.
+            data: the fingerprints of all images that they learnt from, by name.
+        """
         with written_atomically(self.path / "networks") as folder:
             folder.mkdir()
             for name, network in networks.items():
@@ -50,6 +62,7 @@ class CellFolder:
                 "cell": asdict(self.cell),
                 "networks": list(networks),
                 "duration_s": round(duration_s, 3),
+                "settings": settings,
                 "data": data,
                 "versions": collect_versions(),
                 "hardware": collect_hardware(),
@@ -60,6 +73,32 @@ class CellFolder:
         """Returns what made the networks; `None` if they were not trained yet."""
         path = self.path / "networks" / "made_by.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def check_data(self, data: Mapping[str, Any]) -> None:
+        """Raises an `InputError` if the networks learnt from other images than these."""
+        made_by = self.made_by()
+        before = made_by["data"]
+        # As JSON has it: tuples are lists there.
+        changed = [k for k, v in json.loads(json.dumps(data)).items() if before.get(k) != v]
+        if changed:
+            raise InputError(
+                f"{self.path} was trained on other images of {changed[0]} than there are now; "
+                "choose another --output_dir, or bring the data back"
+            )
+
+    @property
+    def _failure(self) -> Path:
+        return self.path / "failed.json"
+
+    def save_failure(self, message: str) -> None:
+        """Notes why the cell has no result."""
+        write_text(self._failure, json.dumps({"message": message}) + "\n")
+
+    def failure(self) -> str | None:
+        """Returns why the cell has no result; `None` if it did not fail."""
+        if not self._failure.is_file():
+            return None
+        return json.loads(self._failure.read_text(encoding="utf-8"))["message"]
 
     def load_networks(self) -> dict[str, Network]:
         """Returns the trained networks by name, for inference."""

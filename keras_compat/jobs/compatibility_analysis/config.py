@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.jobs.compatibility_analysis.methods import FIGURE_2, parse_method
 from keras_compat.jobs.compatibility_analysis.studies import STUDIES
+from keras_compat.jobs.settings import check_at_least, check_seeds
 from keras_compat.jobs.training import Training
 
-# Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
-MAX_SEED = 4_000_000
+ASSIGNMENTS = ("random", "cyclic", "all")
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,29 @@ class Config:
                 "study 'pretrained' needs images to learn rotation from; name them with "
                 "--pretraining_dataset"
             )
+        if self.rotation_assignment not in ASSIGNMENTS:
+            raise unknown_name("rotation_assignment", self.rotation_assignment, ASSIGNMENTS)
         if not 0 < self.auxiliary_weight < math.inf:
             raise InputError(f"auxiliary_weight is {self.auxiliary_weight}; expected more than 0")
-        for name in ("interface_channels", "memory_limit_gib"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more")
-        if self.seeds < 1:
-            raise InputError(f"seeds is {self.seeds}; expected at least 1")
-        if not 0 <= self.seed <= MAX_SEED - self.seeds:
-            raise InputError(
-                f"seed is {self.seed}; expected 0 to {MAX_SEED - self.seeds:,} for "
-                f"{self.seeds} seeds"
-            )
+        check_at_least(
+            0,
+            {
+                "interface_channels": self.interface_channels,
+                "memory_limit_gib": self.memory_limit_gib,
+            },
+        )
+        check_at_least(1, {"evaluation_batch_size": self.evaluation_batch_size})
+        check_seeds(self.seed, self.seeds)
+
+    def lasting(self) -> dict[str, Any]:
+        """Returns the settings that all cells of a folder have in common.
+
+        More studies, methods and seeds may join later; where data come from does not matter, as
+        their content is compared.
+        """
+        changing = {"preset", "studies", "methods", "seeds", "seed"}
+        changing |= {"data_dir", "download", "memory_limit_gib"}
+        return {k: v for k, v in asdict(self).items() if k not in changing}
 
     def architecture(self, network: int) -> str:
         """Returns the architecture of a network by its number."""

@@ -37,7 +37,8 @@ class Cost:
     Attributes:
         step_time_s: the median of several measurements.
         flops: floating-point operations, counted from the networks' shapes.
-        peak_memory_gib: of the process that did nothing else.
+        peak_memory_gib: of the process, with the libraries and one copy of each data set; on a
+            GPU what the host held.
     """
 
     step_time_s: float
@@ -75,8 +76,12 @@ def measure_costs(
 
 
 def _typical(costs: list[Cost]) -> Cost:
-    times = [cost.step_time_s for cost in costs]
-    return replace(costs[0], step_time_s=statistics.median(times))
+    memory = [cost.peak_memory_gib for cost in costs]
+    return replace(
+        costs[0],
+        step_time_s=statistics.median(cost.step_time_s for cost in costs),
+        peak_memory_gib=None if None in memory else statistics.median(memory),
+    )
 
 
 def _records(method: str, count: int, cost: Cost, plain: Cost) -> list[Record]:
@@ -128,7 +133,8 @@ def _measure(config: Config, method: str, count: int, rounds: int) -> Cost:
 
     # The first rounds trace and compile the step.
     seconds(2)
-    times = [seconds(rounds) / rounds for _ in range(3)]
+    # What `fit` takes to start is in both measurements.
+    times = [(seconds(3 * rounds) - seconds(rounds)) / (2 * rounds) for _ in range(3)]
     return Cost(
         statistics.median(times),
         sum(count_task_flops(task) for task in tasks) * config.training.batch_size,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import string
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count, product
 
 import numpy as np
 
 from keras_compat import data
+from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.config import Config
-from keras_compat.jobs.loading import load_dataset
+from keras_compat.jobs.loading import load_dataset, load_options
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,14 @@ def load_group(config: Config, same_data: bool = False) -> Group:
         InputError: if data cannot be read, differ in shape, have too few classes in common or
             too few test images.
     """
-    specs = tuple([config.datasets[0]] * len(config.datasets) if same_data else config.datasets)
-    loaded = [_load(spec, _Options.of(config)) for spec in specs]
+    specs = [config.datasets[0]] * len(config.datasets) if same_data else config.datasets
+    options = load_options(config)
+    loaded = [_load(spec, options) for spec in specs]
     _check_shapes(loaded)
     common = _common_classes(loaded, config.aliases)
-    ordered = [_first(dataset, chosen) for dataset, chosen in zip(loaded, common, strict=True)]
+    ordered = [
+        _first(spec, options, tuple(chosen)) for spec, chosen in zip(specs, common, strict=True)
+    ]
     group = Group(dict(zip(_names(ordered), ordered, strict=True)), len(common[0]))
     _check_test_images(group, config)
     return group
@@ -57,36 +62,23 @@ def load_pretraining_data(config: Config) -> data.ImageDataset:
     Raises:
         InputError: if they cannot be read, or are of another shape than the first data set's.
     """
-    options = _Options.of(config)
+    options = load_options(config)
     dataset = _load(config.pretraining_dataset, options)
     _check_shapes([_load(config.datasets[0], options), dataset])
     return dataset
 
 
-@dataclass(frozen=True)
-class _Options:
-    """What decides how a data set is read, in a form that a cache can look up."""
-
-    image_size: int | None
-    channels: int | None
-    data_dir: str | None
-    download: bool
-    memory_limit_gib: float
-
-    @classmethod
-    def of(cls, config: Config) -> _Options:
-        return cls(
-            config.image_size,
-            config.channels,
-            config.data_dir,
-            config.download,
-            config.memory_limit_gib,
-        )
+@lru_cache(maxsize=8)
+def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
+    return load_dataset(spec, options)
 
 
 @lru_cache(maxsize=8)
-def _load(spec: str, options: _Options) -> data.ImageDataset:
-    return load_dataset(spec, options)
+def _first(spec: str, options: LoadOptions, chosen: tuple[int, ...]) -> data.ImageDataset:
+    """Returns a data set with some classes first; one copy, however many networks use it."""
+    dataset = _load(spec, options)
+    rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
+    return dataset.select_classes([*chosen, *rest])
 
 
 def _check_shapes(datasets: list[data.ImageDataset]) -> None:
@@ -123,27 +115,34 @@ def _common_classes(
     return [[match[c] for c in shared] for match in matches]
 
 
-def _first(dataset: data.ImageDataset, chosen: list[int]) -> data.ImageDataset:
-    rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
-    return dataset.select_classes([*chosen, *rest])
-
-
 def _names(datasets: list[data.ImageDataset]) -> list[str]:
     """Names networks after their data, with a letter where that is not enough."""
     names = [data_name(dataset) for dataset in datasets]
     counts = Counter(names)
-    letters = {name: iter(string.ascii_lowercase) for name in counts}
-    return [f"{name}_{next(letters[name])}" if counts[name] > 1 else name for name in names]
+    letters = {name: _letters() for name in counts}
+    names = [f"{name}_{next(letters[name])}" if counts[name] > 1 else name for name in names]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"networks would be named {', '.join(names)}, after their data; rename a data file"
+        )
+    return names
+
+
+def _letters() -> Iterator[str]:
+    """Yields a, b, ... z, aa, ab, ..."""
+    for length in count(1):
+        yield from map("".join, product(string.ascii_lowercase, repeat=length))
 
 
 def data_name(dataset: data.ImageDataset) -> str:
     """Returns a data set's name as a Python identifier, which a task's name must be.
 
-    Example:
+        Example:
 
-    >>> from keras_compat import data
-    >>> data_name(data.load("digits"))
-    'digits'
+        >>> from keras_compat import data
+    from keras_compat.data.options import LoadOptions
+        >>> data_name(data.load("digits"))
+        'digits'
     """
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in dataset.name)
     return name if name[:1].isalpha() else f"data_{name}"
@@ -151,9 +150,9 @@ def data_name(dataset: data.ImageDataset) -> str:
 
 def _check_test_images(group: Group, config: Config) -> None:
     for dataset in group.datasets.values():
-        count = int(np.sum(dataset.test.labels < group.common))
-        if count < config.evaluation_batch_size:
+        images = int(np.sum(dataset.test.labels < group.common))
+        if images < config.evaluation_batch_size:
             raise InputError(
-                f"{dataset.name} has {count} test images of the common classes, fewer than a "
+                f"{dataset.name} has {images} test images of the common classes, fewer than a "
                 f"batch of {config.evaluation_batch_size}; lower --evaluation_batch_size"
             )

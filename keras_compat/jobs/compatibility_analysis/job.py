@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,17 +27,23 @@ from keras_compat.jobs.compatibility_analysis.groups import (
     load_group,
     load_pretraining_data,
 )
+from keras_compat.jobs.compatibility_analysis.methods import (
+    INDEPENDENT,
+    UPPER_BOUND_WITHOUT_ROTATION,
+)
 from keras_compat.jobs.compatibility_analysis.studies import Known, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import is_done, work_on
 from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
-from keras_compat.jobs.output_folder import FINISHED, OutputFolder
+from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
-from keras_compat.networks import split_points
+from keras_compat.jobs.settings import check_at_least
+from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
 from keras_compat.reporting.hardware import peak_memory_gib
-from keras_compat.reporting.records import Record
+from keras_compat.reporting.records import Record, select
+from keras_compat.training import NonFiniteLoss
 
 CELLS = "cells"
 
@@ -61,42 +69,59 @@ def run(
 
     Raises:
         InputError: on bad input, before any training.
-        NonFiniteLoss: when a loss becomes NaN; finished cells are kept.
+        NonFiniteLoss: at the end, if there were cells whose loss became NaN; all others are in
+            the report.
     """
     begin = time.perf_counter()
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}; expected at least 1")
+    check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
     with _folder(config, output_dir, overwrite) as folder:
+        cells = folder.partial / CELLS
         terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
         group, plans = _prepare(config, terminal)
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
-        _work(config, plans, folder.partial / CELLS, jobs, terminal)
-        costs = _costs(config, folder.partial / CELLS, terminal)
+        _work(config, plans, cells, jobs, terminal)
+        costs = _costs(config, cells, terminal)
         terminal.phase("Writing the report")
-        record = _collect(config, group, plans, folder.partial / CELLS)
+        record = _collect(config, group, plans, cells)
         record.results += [{"study": "cost", **found} for found in costs]
         record.durations_s["total"] = time.perf_counter() - begin
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
+        failures = _failures(plans, cells)
         place = folder.finish()
     print(f"\n{terminal_text(metrics['results'], metrics['config'])}\n\nEverything is in {place}/")
+    if failures:
+        raise NonFiniteLoss(f"without a result: {'; '.join(failures)}")
     return metrics
 
 
 @contextmanager
 def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[OutputFolder]:
-    folder = OutputFolder(output_dir, asdict(config), overwrite, keep=[CELLS])
+    finished = Path(output_dir) / CELLS
+    folder = OutputFolder(output_dir, config.lasting(), overwrite, keep=[CELLS])
+    cells = folder.partial / CELLS
     try:
+        if overwrite and not cells.exists() and _has_settings(finished.parent, config):
+            # More studies, methods or seeds join the cells of the run that is replaced.
+            shutil.copytree(finished, cells)
         yield folder
     except InputError:
         # Nothing was done that would be worth keeping, unless an earlier run left something.
-        if not (folder.partial / CELLS).exists():
+        if not cells.exists():
             remove(folder.partial)
         raise
     finally:
         # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
         folder.release()
+
+
+def _has_settings(place: Path, config: Config) -> bool:
+    """Says whether a finished run has cells that this one can use."""
+    if not (place / CELLS).is_dir() or not (place / CONFIG).is_file():
+        return False
+    lasting = json.loads(json.dumps(config.lasting()))
+    return json.loads((place / CONFIG).read_text(encoding="utf-8")) == lasting
 
 
 def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
@@ -107,7 +132,7 @@ def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
     groups = {False: group}
     if any(plan.cell.same_data for plan in plans):
         groups[True] = load_group(config, same_data=True)
-    if config.pretraining_dataset is not None:
+    if "pretrained" in config.studies:
         load_pretraining_data(config)
     check_cells(config, [plan.cell for plan in plans if plan.studies], groups)
     for name, dataset in group.datasets.items():
@@ -121,16 +146,17 @@ def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
 
 
 def _known(config: Config, group: Group) -> Known:
-    every = [split_points(text.partition("@")[0]) for text in config.architectures]
-    # Aliases such as "stage2" stand for the last block of a stage, which is among the points.
-    points = [p for p in every[0] if all(p in other for other in every)]
-    blocks = [p for p in points if p == "stem" or "block" in p]
+    every = [find_architecture(text)[0].blocks for text in config.architectures]
+    names = [[block.name for block in blocks] for blocks in every]
+    blocks = [name for name in names[0] if all(name in others for others in names)]
     channels = next(iter(group.datasets.values())).image_shape[-1]
-    return Known(list(group.datasets), group.common, blocks[:-1], colour=channels == 3)
+    return Known(list(group.datasets), group.common, blocks, colour=channels == 3)
 
 
 def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal) -> None:
     cells.mkdir(exist_ok=True)
+    for unfinished in cells.glob("*/.*.partial"):
+        remove(unfinished)
     left = [plan for plan in plans if not is_done(plan, cells)]
     if len(left) < len(plans):
         terminal.line(f"{len(plans) - len(left)} are finished already")
@@ -157,17 +183,28 @@ def _collect(config: Config, group: Group, plans: list[Plan], cells: Path) -> Ru
     record = Run("compatibility_analysis", asdict(config))
     for name, dataset in group.datasets.items():
         record.data[name] = dataset.fingerprint()
-    if config.pretraining_dataset is not None:
-        dataset = load_pretraining_data(config)
-        record.data[dataset.name] = dataset.fingerprint()
+    if "pretrained" in config.studies:
+        record.data["pretraining"] = load_pretraining_data(config).fingerprint()
     for plan in plans:
         folder = CellFolder(cells, plan.cell)
+        if folder.failure() is not None:
+            continue
         record.durations_s[plan.cell.name] = folder.made_by()["duration_s"]
         for study, measures in plan.studies.items():
-            for measure in measures:
-                for found in folder.load_records(measure):
-                    record.results.append({"study": study, **found})
+            found = [r for measure in measures for r in folder.load_records(measure)]
+            record.results += [{"study": study, **r} for r in found]
+            if study == "methods" and plan.cell.method == INDEPENDENT:
+                # Independent training is the bound without a rotation head.
+                own = select(found, metric="own_accuracy")
+                bound = {"study": study, "method": UPPER_BOUND_WITHOUT_ROTATION}
+                record.results += [{**r, **bound} for r in own]
     memory = peak_memory_gib()
     if memory is not None:
         record.add("peak_memory_gib", memory)
     return record
+
+
+def _failures(plans: list[Plan], cells: Path) -> list[str]:
+    """Returns the names of cells whose loss was not finite, with what happened."""
+    found = {plan.cell.name: CellFolder(cells, plan.cell).failure() for plan in plans}
+    return [f"{name} ({message})" for name, message in found.items() if message is not None]

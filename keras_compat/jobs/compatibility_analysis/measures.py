@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_compat import evaluation
+from keras_compat.data import ImageDataset, match_classes
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES, Baseline, Pair
 from keras_compat.jobs.compatibility_analysis.cells import Cell
@@ -81,7 +82,9 @@ def matrix(trained: Trained) -> list[Record]:
             records.append(trained.record("own_accuracy", value, **keys))
         average = _mean(values.values())
         records.append(trained.record("own_accuracy", average, dataset="average", subset=subset))
-    records.append(trained.record("chance", 1 / trained.group.common))
+    pairs = permutations(trained.networks, 2)
+    chance = _mean(1 / len(_common_classes(trained, e, h)) for e, h in pairs)
+    records.append(trained.record("chance", chance))
     return records
 
 
@@ -126,7 +129,9 @@ def batch_sizes(trained: Trained) -> list[Record]:
         )
         for e, h in permutations(trained.networks, 2)
     ]
-    values = {("batch", size): _mean(curve[size] for curve in curves) for size in curves[0]}
+    # A small set has no large batches.
+    sizes = [size for size in curves[0] if all(size in curve for curve in curves)]
+    values = {("batch", size): _mean(curve[size] for curve in curves) for size in sizes}
     # Images do not influence each other then: one size says all.
     values["recalibrated", 1] = _mean(_between_networks(trained, "recalibrated").values())
     return [
@@ -152,6 +157,9 @@ def baselines(trained: Trained) -> list[Record]:
                 for e, h in permutations(trained.networks, 2)
             }
         except InputError:
+            interfaces = {feature_interface(x) for x in trained.extractors.values()}
+            if len(interfaces) == 1:
+                raise
             # Features of another height and width, which some baselines cannot bridge.
             continue
         records += recombined(trained, values, baseline=name, needs=BASELINES[name].needs)
@@ -228,19 +236,23 @@ def _off_diagonal(matrix: Mapping[tuple[str, str], float]) -> dict[tuple[str, st
 
 def _common(trained: Trained, e: str, h: str) -> tuple[Any, list[int] | None]:
     """Returns test images of network e that network h knows, and what to choose among."""
-    datasets = trained.group.datasets
     examples, classes = evaluation.common_examples(
-        datasets[e].test,
-        datasets[e].class_names,
-        datasets[h].class_names,
-        trained.config.aliases,
+        trained.group.datasets[e].test, *_class_names(trained, e, h), trained.config.aliases
     )
     return examples, classes if trained.config.restrict else None
 
 
-def _distinct(group: Group) -> list[Any]:
-    """Returns each data set once; in B.2 all networks have the same."""
-    return list({id(dataset.test.images): dataset for dataset in group.datasets.values()}.values())
+def _common_classes(trained: Trained, e: str, h: str) -> list[tuple[int, int]]:
+    return match_classes(*_class_names(trained, e, h), trained.config.aliases)
+
+
+def _class_names(trained: Trained, e: str, h: str) -> list[tuple[str, ...]]:
+    return [trained.group.datasets[name].class_names for name in (e, h)]
+
+
+def _distinct(group: Group) -> list[ImageDataset]:
+    """Returns each data set once; several networks may have the same (B.2)."""
+    return list({id(dataset): dataset for dataset in group.datasets.values()}.values())
 
 
 def _mean(values: Iterable[float]) -> float:

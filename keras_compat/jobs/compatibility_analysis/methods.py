@@ -17,7 +17,6 @@ INDEPENDENT = "independent"
 # Each network alone, with a rotation head of its own and without (Sec. 4).
 UPPER_BOUND = "upper_bound"
 UPPER_BOUND_WITHOUT_ROTATION = "upper_bound_without_rotation"
-UPPER_BOUNDS = (UPPER_BOUND, UPPER_BOUND_WITHOUT_ROTATION)
 # Not a method, but a cell as well: rotation learnt on other images, to start from (Sec. 4).
 PRETRAINING = "pretraining"
 
@@ -40,11 +39,6 @@ class Method:
     identical_weights: bool = False
     auxiliaries: tuple[str, ...] = ()
     shared: bool = True
-
-    @property
-    def needs_common_classes(self) -> bool:
-        """Whether the method needs classes that all data sets have."""
-        return "common_classes" in self.auxiliaries
 
 
 def parse_method(text: str) -> Method:

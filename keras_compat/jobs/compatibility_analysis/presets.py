@@ -42,6 +42,7 @@ PRESETS.register("paper")(
         preset="paper",
         datasets=("cifar10", "stl10"),
         image_size=32,
+        pretraining_dataset="imagenet_resized/32x32",
         architectures=("resnet56@stage2",),
         training=Training(
             rounds=20_000,

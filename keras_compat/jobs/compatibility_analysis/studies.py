@@ -10,8 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.cells import Cell
-from keras_compat.jobs.compatibility_analysis.methods import UPPER_BOUND, UPPER_BOUNDS
+from keras_compat.jobs.compatibility_analysis.methods import (
+    IIW,
+    INDEPENDENT,
+    UPPER_BOUND,
+    UPPER_BOUND_WITHOUT_ROTATION,
+)
 from keras_compat.jobs.compatibility_analysis.variants import VARIANTS
 from keras_compat.registry import Registry
 
@@ -50,13 +56,26 @@ def _seeds(config: Config) -> range:
     return range(config.seed, config.seed + config.seeds)
 
 
+def _possible(config: Config, method: str) -> str:
+    """Returns a study's usual method, without IIW where the architectures differ."""
+    if len(set(config.architectures)) == 1:
+        return method
+    return "+".join(part for part in method.split("+") if part != IIW) or INDEPENDENT
+
+
 @STUDIES.register("methods")
 def methods(config: Config, known: Known) -> Wanted:
-    """Fig. 2, 3 and 10: every method beside both upper bounds."""
+    """Fig. 2, 3 and 10: every method beside both upper bounds.
+
+    Without a rotation head the bound is independent training, which serves for both.
+    """
+    bounds = [UPPER_BOUND]
+    if INDEPENDENT not in config.methods:
+        bounds.append(UPPER_BOUND_WITHOUT_ROTATION)
     return [
         (Cell(method, seed), ("matrix", "correlation"))
         for seed in _seeds(config)
-        for method in (*config.methods, *UPPER_BOUNDS)
+        for method in (*config.methods, *bounds)
     ]
 
 
@@ -73,7 +92,7 @@ def same_data(config: Config, known: Known) -> Wanted:
 @STUDIES.register("incremental")
 def incremental(config: Config, known: Known) -> Wanted:
     """Sec. 4, joint against incremental training, each network first once."""
-    method = "iiw+rp+dcc"
+    method = _possible(config, "iiw+rp+dcc")
     return [
         (cell, ("matrix",))
         for seed in _seeds(config)
@@ -88,19 +107,18 @@ def incremental(config: Config, known: Known) -> Wanted:
 @STUDIES.register("pretrained")
 def pretrained(config: Config, known: Known) -> Wanted:
     """Sec. 4, starting from pre-trained models; with the same methods from scratch beside."""
-    chosen = ("independent", "iiw", "rp", "dcc", "iiw+dcc", UPPER_BOUND)
     return [
         (Cell(method, seed, pretrained=start), ("matrix", "correlation"))
         for seed in _seeds(config)
         for start in (True, False)
-        for method in chosen
+        for method in (*config.methods, UPPER_BOUND)
     ]
 
 
 @STUDIES.register("normalization")
 def normalization(config: Config, known: Known) -> Wanted:
     """B.1, Fig. 6: alternatives to batch statistics, and how large a batch must be."""
-    method = "iiw+dcc"
+    method = _possible(config, "iiw+dcc")
     found: Wanted = []
     for seed in _seeds(config):
         found.append((Cell(method, seed), ("matrix", "statistics", "batch_sizes")))
@@ -114,12 +132,18 @@ def normalization(config: Config, known: Known) -> Wanted:
 
 @STUDIES.register("splits")
 def splits(config: Config, known: Known) -> Wanted:
-    """B.3, Fig. 8: every split point."""
+    """B.3, Fig. 8: every split point, and of rotation alone too."""
+    if not known.splits:
+        raise InputError(
+            f"the architectures {', '.join(config.architectures)} have no split point in common; "
+            "leave out the study 'splits'"
+        )
+    tried = dict.fromkeys((_possible(config, "iiw+rp"), "rp"))
     return [
         (cell, ("matrix",))
         for seed in _seeds(config)
         for cell in (
-            *(Cell("iiw+rp", seed, split=split) for split in known.splits),
+            *(Cell(method, seed, split=split) for method in tried for split in known.splits),
             Cell(UPPER_BOUND, seed),
         )
     ]
@@ -128,13 +152,16 @@ def splits(config: Config, known: Known) -> Wanted:
 @STUDIES.register("common_classes")
 def common_classes(config: Config, known: Known) -> Wanted:
     """B.4, Fig. 9: fewer common classes, and as many images of all classes as a control."""
+    varied = _possible(config, "iiw+dcc")
+    # The paper's level of comparison is from the same initial weights too.
+    beside = dict.fromkeys(_possible(config, method) for method in ("iiw", "rp", "iiw+rp"))
     found: Wanted = []
     for seed in _seeds(config):
         for count in range(2, known.common):
             for control in (False, True):
-                cell = Cell("iiw+dcc", seed, common_classes=count, control=control)
+                cell = Cell(varied, seed, common_classes=count, control=control)
                 found.append((cell, ("matrix",)))
-        for method in ("iiw+dcc", "iiw", "rp", UPPER_BOUND):
+        for method in (varied, *beside, UPPER_BOUND):
             found.append((Cell(method, seed), ("matrix",)))
     return found
 
@@ -144,7 +171,7 @@ def baselines(config: Config, known: Known) -> Wanted:
     """What recombines networks without compatible training, alone and on top of it."""
     found: Wanted = []
     for seed in _seeds(config):
-        for method in ("independent", "iiw+rp+dcc"):
+        for method in (INDEPENDENT, _possible(config, "iiw+rp+dcc")):
             found.append((Cell(method, seed), ("matrix", "baselines")))
         found.append((Cell(UPPER_BOUND, seed), ("matrix",)))
     return found
@@ -157,7 +184,9 @@ def auxiliaries(config: Config, known: Known) -> Wanted:
     Where images are grey there is nothing to colour, and that task is left out.
     """
     tasks = ("rp", "jigsaw", *(["colorization"] if known.colour else []), "exemplar", "contrastive")
-    chosen = ("independent", *tasks, "iiw", *(f"iiw+{task}" for task in tasks), UPPER_BOUND)
+    with_iiw = ("iiw", *(f"iiw+{task}" for task in tasks))
+    methods = (INDEPENDENT, *tasks, *(_possible(config, method) for method in with_iiw))
+    chosen = dict.fromkeys((*methods, UPPER_BOUND))
     return [(Cell(method, seed), ("matrix",)) for seed in _seeds(config) for method in chosen]
 
 

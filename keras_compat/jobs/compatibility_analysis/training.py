@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_compat import networks
 from keras_compat.auxiliary import AUXILIARIES, Auxiliary, CommonClasses, RotationPrediction
-from keras_compat.data import Examples, ImageDataset, StreamedExamples
+from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.cells import Cell
@@ -103,7 +103,7 @@ def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
     """Builds the networks of a cell with their tasks and data; the cell's own settings win."""
     builder = _Builder(apply_variant(config, cell.variant), cell, group)
     built = builder.networks()
-    heads = builder.auxiliary_heads()
+    heads = builder.auxiliary_heads(built)
     tasks = {
         name: builder.task(number, name, network, heads[number])
         for number, (name, network) in enumerate(built.items())
@@ -143,7 +143,7 @@ def pretrain(
             name,
             network.extractor,
             None,
-            [AuxiliaryHead(RotationPrediction(seed=builder.seed_of(920 + i)), network.head)],
+            [AuxiliaryHead(builder.rotation(920 + i), network.head)],
             augmentation=builder.augmentation(dataset, 940 + i),
         )
         for i, (name, network) in enumerate(built.items())
@@ -226,12 +226,13 @@ class _Builder:
             for other in built:
                 networks.check_interface(one.extractor, other.head)
         for kind in self.method.auxiliaries:
-            for number in range(len(self.names)):
-                self._auxiliary(kind, number, 0)
+            for number, network in enumerate(built):
+                auxiliary = self._auxiliary(kind, number, 0)
+                _check_shown(auxiliary, network.extractor)
 
     # Auxiliary tasks -------------------------------------------------------------------------
 
-    def auxiliary_heads(self) -> list[list[AuxiliaryHead]]:
+    def auxiliary_heads(self, built: Mapping[str, Network]) -> list[list[AuxiliaryHead]]:
         """Returns each network's auxiliaries, with one head for all or one each."""
         found: list[list[AuxiliaryHead]] = [[] for _ in self.names]
         chosen = list(self.method.auxiliaries)
@@ -240,40 +241,35 @@ class _Builder:
         for place, kind in enumerate(chosen):
             shared: keras.Model | None = None
             for number, name in enumerate(self.names):
-                auxiliary = self._auxiliary(kind, number, self.seed_of(200 + 20 * place + number))
+                auxiliary = self._auxiliary(kind, number, 200 + 20 * place + number)
                 head = shared
                 if head is None and auxiliary.uses_head:
-                    owner = kind if self.method.shared else f"{name}_{kind}"
-                    head = self._auxiliary_head(auxiliary, number, place, f"{owner}_head")
+                    owner = "shared" if self.method.shared else name
+                    own = 0 if self.method.shared else number
+                    head = self._head(
+                        number,
+                        built[name].extractor,
+                        auxiliary.outputs,
+                        self.seed_of(500 + 20 * place + own),
+                        # Two underscores: no network's own head is named so.
+                        f"{owner}__{kind}_head",
+                        dense=auxiliary.dense,
+                    )
                     shared = head if self.method.shared else None
                 weight = self.config.auxiliary_weight
                 found[number].append(AuxiliaryHead(auxiliary, head, weight))
         return found
 
-    def _auxiliary(self, kind: str, number: int, seed: int) -> Auxiliary:
-        if kind == "rotation":
-            return RotationPrediction(self.config.rotation_assignment, seed=seed)
-        if kind == "common_classes":
-            taking_part = self.cell.common_classes or self.group.common
-            if self.cell.control:
-                taking_part = self.group.common
-            return CommonClasses(range(taking_part), self._labels(number))
-        dataset = self.group.datasets[self.names[number]]
-        return AUXILIARIES[kind].for_dataset(dataset, seed=seed)
+    def rotation(self, number: int) -> RotationPrediction:
+        return RotationPrediction(self.config.rotation_assignment, seed=self.seed_of(number))
 
-    def _auxiliary_head(
-        self, auxiliary: Auxiliary, number: int, place: int, name: str
-    ) -> keras.Model:
-        extractor = self._extractor(number, 0, "shape")
-        own = 0 if self.method.shared else number
-        return self._head(
-            number,
-            extractor,
-            auxiliary.outputs,
-            self.seed_of(500 + 20 * place + own),
-            name,
-            dense=auxiliary.dense,
-        )
+    def _auxiliary(self, kind: str, number: int, seed_number: int) -> Auxiliary:
+        if kind == "rotation":
+            return self.rotation(seed_number)
+        if kind == "common_classes":
+            return CommonClasses(self._discriminated(), self._labels(number))
+        dataset = self.group.datasets[self.names[number]]
+        return AUXILIARIES[kind].for_dataset(dataset, seed=self.seed_of(seed_number))
 
     # Tasks and data --------------------------------------------------------------------------
 
@@ -307,14 +303,39 @@ class _Builder:
             return dataset.train
         labels = dataset.train.labels
         share = self.cell.common_classes / self.group.common
-        generator = np.random.default_rng(self.seed_of(800 + self.names.index(name)))
-        left_out = generator.random(len(labels)) >= share
+        seed = self.seed_of(800 + self.names.index(name))
+        (taking_part,) = stratified_split(labels, [share], seed)
+        left_out = np.ones(len(labels), bool)
+        left_out[taking_part] = False
         return dataset.train.relabelled(labels + left_out * len(dataset.class_names))
+
+    def _discriminated(self) -> list[int]:
+        """Returns the classes that the head of common classes tells apart.
+
+        Fewer than all are drawn by the seed, each smaller set a part of the larger ones (B.4).
+        """
+        if self.cell.common_classes is None or self.cell.control:
+            return list(range(self.group.common))
+        order = np.random.default_rng(self.seed_of(790)).permutation(self.group.common)
+        return sorted(order[: self.cell.common_classes].tolist())
 
     def _labels(self, number: int) -> int:
         """How many labels a network's data have."""
         classes = len(self.group.datasets[self.names[number]].class_names)
         return 2 * classes if self.cell.control else classes
+
+
+def _check_shown(auxiliary: Auxiliary, extractor: keras.Model) -> None:
+    """Raises an `InputError` if a task would show an extractor images of another size."""
+    shape = extractor.input_shape[1:]
+    shown, _ = auxiliary.transform(
+        np.zeros((2, *shape), "float32"), np.zeros(2, "int32"), training=False
+    )
+    if tuple(shown.shape[1:]) != tuple(shape):
+        raise InputError(
+            f"the auxiliary task {auxiliary.name!r} makes images of {tuple(shown.shape[1:])} of "
+            f"those of {tuple(shape)}; choose an even --image_size"
+        )
 
 
 def _align_logits(heads: list[keras.Model], common: int) -> None:

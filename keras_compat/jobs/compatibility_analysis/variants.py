@@ -45,6 +45,11 @@ def faster(config: Config) -> Config:
     return _training(config, learning_rate=3)
 
 
+@VARIANTS.register("constant learning rate")
+def constant(config: Config) -> Config:
+    return replace(config, training=replace(config.training, schedule="steps", drops=()))
+
+
 @VARIANTS.register("rotation weighs 0.3")
 def lighter(config: Config) -> Config:
     return replace(config, auxiliary_weight=0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -24,16 +25,21 @@ from keras_compat.jobs.compatibility_analysis.training import (
     pretrain,
     train_cell,
 )
+from keras_compat.training import NonFiniteLoss
 
 
 def is_done(plan: Plan, cells: Path) -> bool:
-    """Says whether a cell is trained and all its measures are taken."""
+    """Says whether a cell is trained and all its measures are taken, or its training failed."""
     folder = CellFolder(cells, plan.cell)
+    if folder.failure() is not None:
+        return True
     return folder.made_by() is not None and all(folder.has(m) for m in plan.measures)
 
 
 def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_callbacks) -> None:
     """Trains a cell and takes its measures, each unless its result is there.
+
+    A loss that is not finite is the result of a cell too: it is noted, and nothing is measured.
 
     Args:
         config: of the run.
@@ -42,16 +48,22 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
         callbacks: for each stage of training.
 
     Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+        InputError: if the cell was trained on other images than there are now.
     """
     folder = CellFolder(cells, plan.cell)
     group = load_group(config, plan.cell.same_data)
     keras.utils.set_random_seed(plan.cell.seed)
+    data = _fingerprints(config, plan.cell, group)
     if folder.made_by() is None:
         start = time.perf_counter()
-        networks = _trained(config, plan.cell, group, cells, callbacks)
-        fingerprints = {name: d.fingerprint() for name, d in group.datasets.items()}
-        folder.save_networks(networks, time.perf_counter() - start, fingerprints)
+        try:
+            networks = _trained(config, plan.cell, group, cells, callbacks)
+        except NonFiniteLoss as error:
+            folder.save_failure(str(error))
+            return
+        duration = time.perf_counter() - start
+        folder.save_networks(networks, duration, config.lasting(), data)
+    folder.check_data(data)
     missing = [measure for measure in plan.measures if not folder.has(measure)]
     if missing:
         # From the files, so that a measure does not depend on when it is taken.
@@ -60,6 +72,16 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
             folder.save_records(measure, MEASURES[measure](trained))
     # Keras keeps what it made for a process; a study makes hundreds of networks.
     keras.backend.clear_session()
+
+
+def _fingerprints(config: Config, cell: Cell, group: Group) -> dict[str, Any]:
+    """Returns what identifies all images that a cell learns from."""
+    found = {}
+    if cell.method != PRETRAINING:
+        found = {name: dataset.fingerprint() for name, dataset in group.datasets.items()}
+    if cell.method == PRETRAINING or cell.pretrained:
+        found["pretraining"] = load_pretraining_data(config).fingerprint()
+    return found
 
 
 def _trained(
@@ -71,8 +93,15 @@ def _trained(
         return pretrain(config, cell.seed, group, images, last_good, callbacks)
     start = None
     if cell.pretrained:
-        start = CellFolder(cells, pretraining_cell(cell)).load_networks()
-        if parse_method(cell.method).identical_weights:
-            first = next(iter(start.values()))
-            start = dict.fromkeys(start, first)
+        start = _start(CellFolder(cells, pretraining_cell(cell)), cell)
     return train_cell(config, cell, group, last_good, start, callbacks)
+
+
+def _start(folder: CellFolder, cell: Cell) -> dict[str, Network]:
+    """Returns the networks to start from: one for all with IIW, else one each."""
+    if folder.failure() is not None:
+        raise NonFiniteLoss(f"the pre-training failed: {folder.failure()}")
+    start = folder.load_networks()
+    if parse_method(cell.method).identical_weights:
+        return dict.fromkeys(start, next(iter(start.values())))
+    return start

@@ -35,7 +35,7 @@ def section(analysis: Analysis) -> Section | None:
     rows = [_row(analysis, m, v) for m in methods for v in _variants(analysis)]
     text = (
         "RP is the most general of the methods, since it needs no common classes. Each row changes "
-        "one thing of the run's own setting."
+        "one thing of the run's own setting; the upper bound is that of the setting unchanged."
     )
     return Section(
         "What moves rotation prediction",

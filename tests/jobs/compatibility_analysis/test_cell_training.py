@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.jobs.compatibility_analysis.cells import Cell, Plan, pretraining_cell
 from keras_compat.jobs.compatibility_analysis.groups import load_group
 from keras_compat.jobs.compatibility_analysis.training import (
     _Builder,
@@ -15,6 +16,7 @@ from keras_compat.jobs.compatibility_analysis.training import (
     pretrain,
     train_cell,
 )
+from keras_compat.jobs.compatibility_analysis.work import _start, is_done, work_on
 from tests.jobs.compatibility_analysis.two_sets import MORE, make_config, write_set
 
 
@@ -34,6 +36,10 @@ def group(config):
 
 def builder(config, group, method, **changes):
     return _Builder(config, Cell(method, seed=3, **changes), group)
+
+
+def heads_of(made):
+    return made.auxiliary_heads(made.networks())
 
 
 def weights(model):
@@ -61,33 +67,42 @@ def test_without_iiw_all_differ(config, group):
 
 
 def test_auxiliary_heads_are_shared_but_for_the_bounds(config, group):
-    first, second = builder(config, group, "rp+dcc").auxiliary_heads()
+    first, second = heads_of(builder(config, group, "rp+dcc"))
     assert [held.auxiliary.name for held in first] == ["rotation", "common_classes"]
     assert [a.head is b.head for a, b in zip(first, second, strict=True)] == [True, True]
-    first, second = builder(config, group, "upper_bound").auxiliary_heads()
+    first, second = heads_of(builder(config, group, "upper_bound"))
     assert first[0].head is not second[0].head
     assert not same(first[0].head, second[0].head)
-    assert builder(config, group, "independent").auxiliary_heads() == [[], []]
+    assert heads_of(builder(config, group, "independent")) == [[], []]
 
 
 def test_every_other_auxiliary_can_be_shared(config, group):
     method = "jigsaw+exemplar+contrastive"
-    first, second = builder(config, group, method).auxiliary_heads()
+    first, second = heads_of(builder(config, group, method))
     assert [a.head is b.head for a, b in zip(first, second, strict=True)] == [True] * 3
 
 
 def test_pulling_features_to_unit_length_needs_no_head(config, group):
-    heads = builder(config, group, "iiw+dcc", features="unit_length_loss").auxiliary_heads()
+    heads = heads_of(builder(config, group, "iiw+dcc", features="unit_length_loss"))
     assert [held.head is None for held in heads[0]] == [False, True]
 
 
 def test_fewer_common_classes_take_part_when_that_is_asked_for(config, group):
-    (held, *_), _ = builder(config, group, "dcc").auxiliary_heads()
+    (held, *_), _ = heads_of(builder(config, group, "dcc"))
     assert held.auxiliary.outputs == held.head.output_shape[-1] == group.common == 2
     config3 = replace(config, datasets=(config.datasets[0],) * 2)
     group3 = load_group(config3)
-    (held, *_), _ = builder(config3, group3, "dcc", common_classes=3).auxiliary_heads()
-    assert held.auxiliary.outputs == held.head.output_shape[-1] == 3
+    chosen = {}
+    for count in (2, 3):
+        (held, *_), _ = heads_of(builder(config3, group3, "dcc", common_classes=count))
+        assert held.auxiliary.outputs == held.head.output_shape[-1] == count
+        chosen[count] = set(held.auxiliary.common)
+    assert chosen[2] < chosen[3]
+    drawn = {
+        tuple(_Builder(config3, Cell("dcc", s, common_classes=2), group3)._discriminated())
+        for s in range(6)
+    }
+    assert len(drawn) > 1  # not the same classes for every seed
 
 
 def test_the_control_leaves_out_images_of_all_classes_alike(config):
@@ -96,11 +111,12 @@ def test_the_control_leaves_out_images_of_all_classes_alike(config):
     name = made.names[0]
     labels = made.examples(name).labels
     np.testing.assert_array_equal(labels % 4, made.group.datasets[name].train.labels)
-    (held, *_), _ = made.auxiliary_heads()
+    (held, *_), _ = heads_of(made)
     assert held.auxiliary.outputs == 4
     _, targets = held.auxiliary.transform(np.zeros((len(labels), 8, 8, 1)), labels)
     taking_part = np.asarray(targets) >= 0
-    assert 0.3 < taking_part.mean() < 0.7
+    counts = np.bincount(np.asarray(targets)[taking_part])
+    assert counts.tolist() == [6, 6, 6, 6]  # of twelve each
     np.testing.assert_array_equal(np.asarray(targets)[taking_part], labels[taking_part])
 
 
@@ -161,6 +177,65 @@ def test_pretrained_networks_pass_on_all_but_their_last_layer(config, group, tmp
         ):
             np.testing.assert_array_equal(one, other)
         assert network.head.output_shape == (None, len(group.datasets[name].class_names))
+
+
+def test_what_the_others_learn_with_is_what_the_first_left(config, group, tmp_path):
+    """Incremental training for real: the second network does not change the frozen heads."""
+    kept = {}
+
+    def note(rounds):
+        class Note(keras.callbacks.Callback):
+            def on_train_end(self, logs=None):
+                for task in self.model.tasks.values():
+                    for held in task.auxiliaries:
+                        kept.setdefault(held.head.name, []).append(weights(held.head))
+
+        return [Note()]
+
+    cell = Cell("rp+dcc", 0, first="animals")
+    found = train_cell(config, cell, group, tmp_path / "last.keras", callbacks=note)
+    assert set(found) == {"animals", "more"}
+    for first, second in kept.values():
+        for one, other in zip(first, second, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("method", "same_start"), [("iiw", True), ("independent", False)])
+def test_iiw_starts_all_from_one_pretrained_network(config, tmp_path, method, same_start):
+    config = replace(config, pretraining_dataset=config.datasets[1])
+    cell = Cell(method, 0, pretrained=True)
+    work_on(config, Plan(pretraining_cell(cell), ()), tmp_path)
+    start = _start(CellFolder(tmp_path, pretraining_cell(cell)), cell)
+    a, b = start.values()
+    assert same(a.extractor, b.extractor) is same_start
+
+
+def test_a_loss_that_is_not_finite_ends_its_cell_alone(config, tmp_path):
+    wild = replace(config, training=replace(config.training, learning_rate=1e30, rounds=4))
+    plan = Plan(Cell("independent", 0), ("matrix",))
+    work_on(wild, plan, tmp_path)
+    folder = CellFolder(tmp_path, plan.cell)
+    assert "round" in folder.failure() and folder.made_by() is None
+    assert is_done(plan, tmp_path)
+
+
+def test_networks_of_other_images_are_not_gone_on_with(config, tmp_path):
+    plan = Plan(Cell("independent", 0), ())
+    work_on(config, plan, tmp_path)
+    other = write_set(tmp_path / "more.npz", MORE, images=(50, 60), seed=9)
+    changed = replace(config, datasets=(config.datasets[0], other))
+    with pytest.raises(InputError, match="was trained on other images of more than there are now"):
+        work_on(changed, plan, tmp_path)
+
+
+def test_images_that_a_task_would_show_in_another_size_are_refused(config, tmp_path):
+    specs = [
+        write_set(tmp_path / f"{name}.npz", MORE, images=(50, 60), shape=(9, 9, 1))
+        for name in ("one", "other")
+    ]
+    odd = replace(config, datasets=tuple(specs), image_size=None)
+    with pytest.raises(InputError, match="'jigsaw' makes images of .* even --image_size"):
+        check_cells(odd, [Cell("jigsaw", 0)], {False: load_group(odd)})
 
 
 def test_networks_that_cannot_fit_are_refused_before_training(config, group):

@@ -1,5 +1,7 @@
 """The data of a group: the common classes first, in one order for all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,21 @@ def test_one_set_for_all_networks_is_told_apart_by_letters(tmp_path):
     group = load_group(make_config(tmp_path), same_data=True)
     assert list(group.datasets) == ["animals_a", "animals_b"]
     assert group.common == len(ANIMALS)
+
+
+def test_networks_of_the_same_set_share_one_copy(tmp_path):
+    config = make_config(tmp_path)
+    one = replace(config, datasets=(config.datasets[0],) * 30)
+    group = load_group(one)
+    assert list(group.datasets)[::29] == ["animals_a", "animals_ad"]
+    assert len({id(dataset) for dataset in group.datasets.values()}) == 1
+
+
+def test_names_that_cannot_be_told_apart_are_refused(tmp_path):
+    config = make_config(tmp_path)
+    other = write_set(tmp_path / "animals_a.npz", ANIMALS)
+    with pytest.raises(InputError, match="rename a data file"):
+        load_group(replace(config, datasets=(*[config.datasets[0]] * 2, other)))
 
 
 def test_a_set_is_read_once_in_a_process(tmp_path):

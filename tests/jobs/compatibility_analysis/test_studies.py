@@ -59,6 +59,32 @@ def test_grey_images_are_not_coloured(tmp_path):
         assert any("colorization" in cell.method for cell, _ in wanted) is colour
 
 
+def test_networks_of_different_architectures_are_studied_without_iiw(tmp_path):
+    architectures = ("resnet8@stage2", "resnet20@stage2")
+    studies = tuple(study for study in STUDIES if study not in ("methods", "pretrained"))
+    config = make_config(
+        tmp_path, architectures=architectures, studies=studies, methods=("rp", "dcc")
+    )
+    for study, wanted in cells_of(config, KNOWN).items():
+        names = [cell.method for cell, _ in wanted]
+        assert not any("iiw" in name for name in names), study
+        assert len({cell for cell, _ in wanted}) == len(wanted), study
+
+
+def test_without_split_points_in_common_there_is_nothing_to_study(tmp_path):
+    config = make_config(tmp_path, studies=("splits",))
+    with pytest.raises(InputError, match="no split point in common"):
+        cells_of(config, replace(KNOWN, splits=()))
+
+
+def test_independent_training_is_the_bound_without_a_rotation_head_too(tmp_path):
+    for methods, extra in ((("independent", "rp"), []), (("rp",), ["without"])):
+        config = make_config(tmp_path, methods=methods)
+        (wanted,) = cells_of(config, KNOWN).values()
+        found = [cell.method.split("_")[-2] for cell, _ in wanted if "without" in cell.method]
+        assert found == extra
+
+
 def test_keys_tell_records_of_different_cells_apart():
     one = Cell("iiw+dcc", 0, common_classes=3, control=True)
     assert one.keys() == {"method": "iiw+dcc", "seed": 0, "common_classes": 3, "control": True}
@@ -93,6 +119,8 @@ def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
         ({"studies": ("pretrained",)}, "--pretraining_dataset"),
         ({"auxiliary_weight": 0.0}, "auxiliary_weight is 0.0"),
         ({"interface_channels": -1}, "interface_channels is -1"),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
+        ({"rotation_assignment": "al"}, "did you mean 'all'"),
         ({"seeds": 0}, "seeds is 0"),
         ({"seed": 2**40}, "seed is"),
     ],

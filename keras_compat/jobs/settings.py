@@ -1,0 +1,41 @@
+"""Checks of settings that every job has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from keras_compat.errors import InputError
+
+# Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
+MAX_SEED = 4_000_000
+
+
+def check_seeds(seed: int, seeds: int) -> None:
+    """Raises an `InputError` unless there is at least one seed, and all are in range.
+
+    Example:
+
+    >>> check_seeds(seed=0, seeds=0)
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: seeds is 0; expected at least 1
+    """
+    check_at_least(1, {"seeds": seeds})
+    if not 0 <= seed <= MAX_SEED - seeds:
+        raise InputError(f"seed is {seed}; expected 0 to {MAX_SEED - seeds:,} for {seeds} seeds")
+
+
+def check_at_least(least: int, values: Mapping[str, float]) -> None:
+    """Raises an `InputError` for the first value that is below `least` or not finite.
+
+    Example:
+
+    >>> check_at_least(0, {"interface_channels": -1})
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: interface_channels is -1; expected at least 0
+    """
+    for name, value in values.items():
+        if not least <= value < math.inf:
+            raise InputError(f"{name} is {value}; expected at least {least}")
