@@ -186,7 +186,7 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     (partial / "config.json").write_text(json.dumps(settings))
     (partial / ".keras_compat.lock").write_text("")
     with pytest.raises(
-        InputError, match=r"unfinished run of another configuration \(\w+ is 'not set'"
+        InputError, match=r"another configuration \(\w+ is 'not set'"
     ):
         compatibility_analysis.run([*flags, place])
     assert json.loads((partial / "config.json").read_text()) == settings
