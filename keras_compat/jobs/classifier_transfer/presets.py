@@ -33,10 +33,10 @@ PRESETS.register("demo")(
     )
 )
 
-# On two cores, real photographs of 32 x 32: members of the three families that train within an hour
-# without upper bounds (56 minutes measured beside other work; with them the time was not measured),
-# cut where the features are 16 x 16. To expect, without bounds: 80 % with the updated head on every
-# extractor, results/classifier_transfer/cpu-cifar10.json.
+# On two cores, real photographs of 32 x 32: members of the three families that train in about an
+# hour without upper bounds and in two with both (129 minutes measured beside other work), cut where
+# the features are 16 x 16. To expect: 80 % with the updated head on every extractor, one or two
+# points below networks trained alone, results/classifier_transfer/cpu-cifar10.json.
 PRESETS.register("cpu")(
     Config(
         preset="cpu",
