@@ -185,9 +185,7 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     settings = {"image_size": 8}
     (partial / "config.json").write_text(json.dumps(settings))
     (partial / ".keras_compat.lock").write_text("")
-    with pytest.raises(
-        InputError, match=r"another configuration \(\w+ is 'not set'"
-    ):
+    with pytest.raises(InputError, match=r"another configuration \(\w+ is 'not set'"):
         compatibility_analysis.run([*flags, place])
     assert json.loads((partial / "config.json").read_text()) == settings
 
@@ -221,7 +219,7 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
         (["--preset=big"], "unknown preset 'big'"),
         (["--evaluation_batch_size=0"], "evaluation_batch_size is 0"),
         (["--image_size=9", "--methods=jigsaw"], "even --image_size"),
-        (["--methods=colorization"], "colour"),
+        (["--methods=colorization"], "1 channel; the colorization task needs three"),
     ],
 )
 def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp_path):

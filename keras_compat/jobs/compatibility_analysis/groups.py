@@ -137,12 +137,11 @@ def _letters() -> Iterator[str]:
 def data_name(dataset: data.ImageDataset) -> str:
     """Returns a data set's name as a Python identifier, which a task's name must be.
 
-        Example:
+    Example:
 
-        >>> from keras_compat import data
-    from keras_compat.data.options import LoadOptions
-        >>> data_name(data.load("digits"))
-        'digits'
+    >>> from keras_compat import data
+    >>> data_name(data.load("digits"))
+    'digits'
     """
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in dataset.name)
     return name if name[:1].isalpha() else f"data_{name}"
