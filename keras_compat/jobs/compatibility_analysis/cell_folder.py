@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.errors import InputError
 from keras_compat.files import write_text, written_atomically
 from keras_compat.jobs.compatibility_analysis.cells import Cell
@@ -55,9 +53,6 @@ class CellFolder:
             settings: of the run, as they were.
             data: the fingerprints of all images that they learnt from, by name.
         """
-        # Keras loads it to save models, on any backend: so without a word, and off its GPUs.
-        with suppress(ImportError):
-            import_tensorflow()
         with written_atomically(self.path / "networks") as folder:
             folder.mkdir()
             for name, network in networks.items():

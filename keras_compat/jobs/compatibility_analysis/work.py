@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.jobs.compatibility_analysis.cells import Cell, Plan, pretraining_cell
 from keras_compat.jobs.compatibility_analysis.config import Config
@@ -50,6 +52,9 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
     Raises:
         InputError: if the cell was trained on other images than there are now.
     """
+    # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
+    with suppress(ImportError):
+        import_tensorflow()
     folder = CellFolder(cells, plan.cell)
     group = load_group(config, plan.cell.same_data)
     keras.utils.set_random_seed(plan.cell.seed)
