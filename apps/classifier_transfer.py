@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from apps import command_line
@@ -84,10 +83,14 @@ def configure(flags: argparse.Namespace) -> Config:
     """
     from keras_compat.jobs.classifier_transfer.presets import PRESETS
 
-    config = PRESETS[flags.preset]
-    simple = (
-        *common.RUN,
-        *common.DATA,
+    changes: dict[str, Any] = {}
+    if flags.maintain is not None:
+        changes["maintain"] = tuple(common.words(flags.maintain))
+    if flags.extractors is not None:
+        words = flags.extractors.split()
+        form = "NAME=ARCHITECTURE[@SPLIT]"
+        changes["extractors"] = common.pairs(words, "extractor", form)
+    names = (
         "dataset",
         "initial_classes",
         "recalibration_images",
@@ -98,19 +101,8 @@ def configure(flags: argparse.Namespace) -> Config:
         "upper_bounds",
         "export",
     )
-    changes: dict[str, Any] = common.given(flags, simple)
-    if flags.maintain is not None:
-        changes["maintain"] = tuple(flags.maintain.split(","))
-    if flags.extractors is not None:
-        words = flags.extractors.split()
-        form = "NAME=ARCHITECTURE[@SPLIT]"
-        changes["extractors"] = common.pairs(words, "extractor", form)
-    if flags.aliases is not None:
-        changes["aliases"] = common.aliases(flags.aliases)
-    for stage in ("joint", "update", "bound"):
-        how = getattr(config, stage)
-        changes[stage] = common.changed_training(how, flags, f"{stage}_")
-    return replace(config, **changes)
+    stages = {"joint": "joint_", "update": "update_", "bound": "bound_"}
+    return common.changed(PRESETS[flags.preset], flags, names, stages, changes)
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from apps import command_line
@@ -89,10 +88,15 @@ def configure(flags: argparse.Namespace) -> Config:
     from keras_compat.jobs.compatibility_analysis.methods import parse_methods
     from keras_compat.jobs.compatibility_analysis.presets import PRESETS
 
-    config = PRESETS[flags.preset]
-    simple = (
-        *common.RUN,
-        *common.DATA,
+    changes: dict[str, Any] = {}
+    if flags.methods is not None:
+        changes["methods"] = parse_methods(flags.methods)
+    for name in ("studies", "datasets"):
+        if getattr(flags, name) is not None:
+            changes[name] = tuple(common.words(getattr(flags, name)))
+    if flags.architectures is not None:
+        changes["architectures"] = tuple(flags.architectures.split())
+    names = (
         "pretraining_dataset",
         "restrict",
         "evaluation_batch_size",
@@ -100,20 +104,8 @@ def configure(flags: argparse.Namespace) -> Config:
         "auxiliary_weight",
         "rotation_assignment",
     )
-    changes: dict[str, Any] = common.given(flags, simple)
-    if flags.methods is not None:
-        changes["methods"] = parse_methods(flags.methods)
-    if flags.studies is not None:
-        changes["studies"] = tuple(common.words(flags.studies))
-    if flags.datasets is not None:
-        changes["datasets"] = tuple(common.words(flags.datasets))
-    if flags.architectures is not None:
-        changes["architectures"] = tuple(flags.architectures.split())
-    if flags.aliases is not None:
-        changes["aliases"] = common.aliases(flags.aliases)
-    for prefix, name in (("", "training"), ("pretraining_", "pretraining")):
-        changes[name] = common.changed_training(getattr(config, name), flags, prefix)
-    return replace(config, **changes)
+    stages = {"training": "", "pretraining": "pretraining_"}
+    return common.changed(PRESETS[flags.preset], flags, names, stages, changes)
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
     from keras_compat.jobs.training import Training
+
+Settings = TypeVar("Settings")
 
 # Those that have the name of the setting that they change.
 RUN = ("seeds", "seed")
@@ -60,6 +62,30 @@ def given(flags: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
 
 
+def changed(
+    config: Settings,
+    flags: argparse.Namespace,
+    names: Iterable[str],
+    stages: Mapping[str, str],
+    changes: Mapping[str, Any],
+) -> Settings:
+    """Returns a configuration with flags in it.
+
+    Args:
+        config: of the preset.
+        flags: those of the functions above, and the app's own.
+        names: the app's own flags that have the name of a setting.
+        stages: the settings that say how a stage trains, each with the prefix of its flags.
+        changes: settings that the app read from its flags in a way of its own.
+    """
+    found = {**given(flags, (*RUN, *DATA, *names)), **changes}
+    if flags.aliases is not None:
+        found["aliases"] = pairs(words(flags.aliases), "alias", "NAME=CLASS")
+    for name, prefix in stages.items():
+        found[name] = changed_training(getattr(config, name), flags, prefix)
+    return replace(config, **found)
+
+
 def changed_training(training: Training, flags: argparse.Namespace, prefix: str) -> Training:
     """Returns how a stage trains, with the flags of `add_training` and `--batch_size` in it."""
     rounds = getattr(flags, f"{prefix}rounds")
@@ -94,11 +120,6 @@ def pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
             raise InputError(f"{kind} {word!r}; expected {form}, each name once")
         found[name] = value
     return found
-
-
-def aliases(text: str) -> dict[str, str]:
-    """Reads the value of `--aliases`."""
-    return pairs([word.strip() for word in text.split(",")], "alias", "NAME=CLASS")
 
 
 def file_name(spec: str) -> str:

@@ -26,6 +26,7 @@ def recombination_accuracy(
     classes: Iterable[int] | None = None,
     batch_size: int = 512,
     statistics: str = "batch",
+    calibration: Examples | StreamedExamples | None = None,
 ) -> float:
     """Returns how often an extractor with the head of any network is right, without fine-tuning.
 
@@ -38,7 +39,8 @@ def recombination_accuracy(
             default all.
         batch_size: examples per batch at most; with batch statistics it influences the result.
         statistics: `"batch"` or `"moving"`, as for `predict_logits`; or `"recalibrated"`: moving
-            statistics of copies, re-estimated on the examples' images (B.1).
+            statistics of copies, re-estimated on unlabelled images (B.1).
+        calibration: those images; by default the examples'.
 
     Returns:
         A fraction from 0 to 1.
@@ -58,7 +60,8 @@ def recombination_accuracy(
     0.25
     """
     if statistics == "recalibrated":
-        images = np.concatenate([images for images, _ in examples.evaluation_batches(batch_size)])
+        batches = (calibration or examples).evaluation_batches(batch_size)
+        images = np.concatenate([images for images, _ in batches])
         extractor, head = recalibrate(extractor, head, images, batch_size=batch_size)
         statistics = "moving"
     logits, labels = predict_logits(extractor, head, examples, batch_size, statistics)
@@ -90,7 +93,8 @@ def recombination_matrix(
         restrict: predict among the common classes only, as the paper does; `False` lets a head
             choose any class it has.
         batch_size: examples per batch at most; with batch statistics it influences the result.
-        statistics: as for `recombination_accuracy`.
+        statistics: as for `recombination_accuracy`; re-estimated on all test images of the
+            extractor's data.
         aliases: more names of the same classes, as for `data.match_classes`.
 
     Returns:
@@ -124,6 +128,7 @@ def recombination_matrix(
                 classes=classes if restrict else None,
                 batch_size=batch_size,
                 statistics=statistics,
+                calibration=tests[e],
             )
     return matrix
 
@@ -152,7 +157,7 @@ def own_accuracies(
         class_names: as for `recombination_matrix`.
         restrict: as for `recombination_matrix`.
         batch_size: as for `recombination_matrix`.
-        statistics: as for `recombination_accuracy`.
+        statistics: as for `recombination_matrix`.
         aliases: as for `recombination_matrix`.
 
     Returns:
@@ -188,6 +193,7 @@ def own_accuracies(
                 classes=classes if restrict else None,
                 batch_size=batch_size,
                 statistics=statistics,
+                calibration=tests[name],
             )
     return found
 

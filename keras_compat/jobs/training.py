@@ -52,6 +52,16 @@ class Training:
             raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
 
 
+APPENDIX_C = Training(
+    rounds=20_000,
+    batch_size=512,
+    learning_rate=1e-2,
+    drops=(5_000, 10_000, 15_000),
+    weight_decay=1e-7,
+)
+"""How the paper trains: Adam, the learning rate divided by ten every 5,000 of 20,000 steps."""
+
+
 def train(
     trainer: Trainer,
     data: Mapping[str, Any],

@@ -116,6 +116,7 @@ class _LayerCopies:
             return BatchStatisticsNormalization.from_config(_without_renorm(layer, config))
         try:
             return type(layer).from_config(config)
+        # Keras raises the latter for layers with arguments and without a get_config of their own.
         except (TypeError, NotImplementedError) as error:
             raise InputError(
                 f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied: {error}; give it "

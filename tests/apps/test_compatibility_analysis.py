@@ -201,9 +201,14 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
         return whole(config, cell, *rest)
 
     monkeypatch.setattr(work, "train_cell", watched)
+    # What failed is tried again.
+    failed = place / "cells" / "iiw+rp+dcc_seed0"
+    shutil.rmtree(failed)
+    failed.mkdir()
+    (failed / "failed.json").write_text('{"message": "loss is nan"}')
     more = "--methods=independent,iiw+rp+dcc,iiw"
     compatibility_analysis.run([*flags, more, f"--output_dir={place}", "--overwrite"])
-    assert trained == ["iiw_seed0"]
+    assert trained == ["iiw+rp+dcc_seed0", "iiw_seed0"]
     methods = {r["method"] for r in load_metrics(place / "metrics.json")["results"] if "study" in r}
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 

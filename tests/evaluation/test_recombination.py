@@ -14,6 +14,7 @@ from keras_compat.evaluation import (
     recombination_accuracy,
     recombination_matrix,
 )
+from keras_compat.layers import BatchStatisticsNormalization
 
 # What is in an image is its grey value, and an extractor hands it on.
 GREY = {"cat": 0, "dog": 40, "car": 80, "automobile": 80, "ship": 120, "frog": 160}
@@ -81,6 +82,31 @@ def test_own_accuracies_are_on_the_images_of_the_comparison():
     assert own == pytest.approx({("a", "b"): 1.0, ("a", "c"): 2 / 3})
     own = own_accuracies({"a": EXTRACTORS["a"]}, heads, TESTS, names, restrict=False)
     assert own == pytest.approx({("a", "b"): 1.0, ("a", "c"): 1 / 3})
+
+
+def test_statistics_are_estimated_again_on_all_of_the_extractors_test_images():
+    images = keras.Input((4, 4, 1))
+    scaled = keras.layers.Rescaling(1 / 40)(images)
+    normalized = keras.Model(images, BatchStatisticsNormalization(epsilon=1e-6)(scaled))
+    tests = {"a": examples(NAMES["a"], [2, 60, 2, 40])}
+    # Only cats and cars are common. Among all images, of which most are dogs and ships, a cat is
+    # far below the mean; among cats and cars it is not that far.
+    grey = tests["a"].images[:, 0, 0, 0] / 40
+    threshold = (0.3 - grey.mean()) / grey.std()
+    features = keras.Input((None, None, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    logits = keras.layers.Dense(2)
+    head = keras.Model(features, logits(pooled))
+    logits.set_weights([np.array([[-1.0, 1.0]]), np.array([threshold, -threshold])])
+    names = {"a": NAMES["a"], "b": ("cat", "car")}
+    arguments = ({"a": normalized}, {"b": head}, tests, names)
+    of_all = recombination_matrix(*arguments, statistics="recalibrated")
+    assert of_all == {("a", "b"): 1.0}
+    common, classes = common_examples(tests["a"], names["a"], names["b"])
+    of_common = recombination_accuracy(
+        normalized, head, common, classes=classes, statistics="recalibrated"
+    )
+    assert of_common == 0.5
 
 
 def test_common_examples_leave_out_what_has_no_label():

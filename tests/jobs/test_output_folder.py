@@ -57,9 +57,11 @@ def tree(path):
 
 
 def refuse(path, message, config=FIRST, overwrite=False):
+    """Returns what is said when a folder is refused, which is one line."""
     with pytest.raises(InputError, match=message) as caught:
         OutputFolder(path, config, overwrite)
     assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 RUN_FILES = [CONFIG, "figures", FINISHED]
@@ -244,7 +246,9 @@ def test_the_working_directory_can_be_the_place(tmp_path, monkeypatch):
 def test_the_working_directory_of_other_files_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "thesis.tex").write_text("x")
-    refuse(".", "'.' holds other files", overwrite=True)
+    assert "--output_dir" in refuse(".", "'.' holds other files", overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "x"
+    assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
 def test_metrics_are_the_last_to_appear_and_the_first_to_go(tmp_path, monkeypatch):
@@ -376,7 +380,10 @@ def test_an_empty_folder_whose_parent_cannot_be_written_can_be_the_place(open_fo
 def test_a_parent_without_permission_is_said(open_folder, mode, place, overwrite):
     (open_folder / "parent").mkdir()
     (open_folder / "parent").chmod(mode)
-    refuse(open_folder / "parent" / place, "Permission denied", overwrite=overwrite)
+    said = refuse(open_folder / "parent" / place, "Permission denied", overwrite=overwrite)
+    assert str(open_folder / "parent") in said
+    (open_folder / "parent").chmod(0o777)
+    assert os.listdir(open_folder / "parent") == []
 
 
 @posix
@@ -399,7 +406,8 @@ def test_an_impossible_place_is_said(tmp_path, name, overwrite):
 
 def test_a_link_to_itself_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    refuse(tmp_path / "loop", "cannot be written|is a file")
+    assert "loop" in refuse(tmp_path / "loop", "cannot be written|is a file")
+    assert os.listdir(tmp_path) == ["loop"]
 
 
 def test_an_interrupted_run_leaves_what_is_to_be_kept_to_the_next_of_the_same_settings(tmp_path):

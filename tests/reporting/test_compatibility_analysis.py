@@ -215,7 +215,7 @@ def test_the_papers_bars_are_drawn_on_its_data_only(full):
 
 def test_the_orders_of_incremental_training_are_averaged_where_all_are_there():
     keys = {"study": "incremental", "scheme": "incremental"}
-    records = pair(0.8, 0.8) + pair(0.7, 0.7, first="cifar10", **keys)
+    records = pair(0.8, 0.8, study="incremental") + pair(0.7, 0.7, first="cifar10", **keys)
     records += pair(0.5, 0.5, first="stl10", **keys)
     # A run that was stopped: the second seed lacks an order.
     records += pair(0.1, 0.1, first="stl10", seed=1, **keys)
@@ -317,7 +317,8 @@ def test_other_auxiliaries_stand_beside_rotation():
 
 
 def test_rotations_variants_start_from_the_runs_own_setting():
-    records = pair(0.5, 0.5) + pair(0.6, 0.6, study="rotation", variant="weight 3")
+    records = pair(0.5, 0.5, study="rotation")
+    records += pair(0.6, 0.6, study="rotation", variant="weight 3")
     found = {row: c["recombined, average"] for row, c in table(records, "changed").items()}
     assert found == {"RP: nothing": "50.0", "RP: weight 3": "60.0"}
 

@@ -80,7 +80,7 @@ class Baseline(ABC):
     @property
     @abstractmethod
     def needs(self) -> str:
-        """What it needs beside the two networks, for tables: `"2,048 images through both"`."""
+        """What it needs beside the two networks, for tables: `"up to 500 images"`."""
 
     @abstractmethod
     def connect(self, pair: Pair) -> Connected:

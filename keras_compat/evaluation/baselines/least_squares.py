@@ -28,7 +28,7 @@ class LeastSquares(LinearMap):
     Example:
 
     >>> LeastSquares(images=500).needs
-    '500 images through both'
+    'up to 500 images through both'
     """
 
     def fit(self, moments: Moments) -> np.ndarray:

@@ -33,7 +33,7 @@ class LinearMap(Baseline):
 
     @property
     def needs(self) -> str:
-        return f"{self.images:,} images through both"
+        return f"up to {self.images:,} images through both"
 
     def connect(self, pair: Pair) -> Connected:
         moments = feature_moments(

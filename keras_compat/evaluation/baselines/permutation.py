@@ -22,7 +22,7 @@ class Permutation(LinearMap):
     Example:
 
     >>> Permutation(images=500).needs
-    '500 images through both'
+    'up to 500 images through both'
     """
 
     def fit(self, moments: Moments) -> np.ndarray:

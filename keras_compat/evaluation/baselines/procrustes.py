@@ -25,7 +25,7 @@ class Procrustes(LinearMap):
     Example:
 
     >>> Procrustes(images=500).needs
-    '500 images through both'
+    'up to 500 images through both'
     """
 
     def fit(self, moments: Moments) -> np.ndarray:

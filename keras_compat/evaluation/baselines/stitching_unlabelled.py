@@ -34,7 +34,7 @@ class StitchingUnlabelled(Baseline):
     Example:
 
     >>> StitchingUnlabelled(images=500, steps=100).needs
-    '500 images through both, 100 steps'
+    'up to 500 images through both, 100 steps'
     """
 
     images: int = IMAGES
@@ -42,7 +42,7 @@ class StitchingUnlabelled(Baseline):
 
     @property
     def needs(self) -> str:
-        return f"{self.images:,} images through both, {self.steps:,} steps"
+        return f"up to {self.images:,} images through both, {self.steps:,} steps"
 
     def connect(self, pair: Pair) -> Connected:
         layer = new_connection(pair.extractor, pair.target_head.input_shape[-1], pair.seed)

@@ -26,14 +26,14 @@ class SwapRecalibrated(Baseline):
     Example:
 
     >>> SwapRecalibrated(images=500).needs
-    '500 images'
+    'up to 500 images'
     """
 
     images: int = IMAGES
 
     @property
     def needs(self) -> str:
-        return f"{self.images:,} images"
+        return f"up to {self.images:,} images"
 
     def connect(self, pair: Pair) -> Connected:
         images = pair.draw(self.images).images

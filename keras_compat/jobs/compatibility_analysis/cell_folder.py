@@ -18,6 +18,9 @@ from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record
 from keras_compat.reporting.versions import collect_versions
 
+FAILURE = ("failed.json", "last_good.keras")
+"""The files of a cell that say why it has no result."""
+
 
 class CellFolder:
     """Keeps a cell's networks once they are trained, and each measure's records.
@@ -36,7 +39,7 @@ class CellFolder:
     @property
     def last_good(self) -> Path:
         """Where the weights before a loss that was not finite go."""
-        return self.path / "last_good.keras"
+        return self.path / FAILURE[1]
 
     def save_networks(
         self,
@@ -88,7 +91,7 @@ class CellFolder:
 
     @property
     def _failure(self) -> Path:
-        return self.path / "failed.json"
+        return self.path / FAILURE[0]
 
     def save_failure(self, message: str) -> None:
         """Notes why the cell has no result."""

@@ -15,6 +15,7 @@ from typing import Any
 from keras_compat.errors import InputError
 from keras_compat.files import remove
 from keras_compat.jobs.compatibility_analysis.cell_folder import (
+    FAILURE,
     CellFolder,
     read_records,
     write_records,
@@ -33,7 +34,7 @@ from keras_compat.jobs.compatibility_analysis.methods import (
 )
 from keras_compat.jobs.compatibility_analysis.studies import Known, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
-from keras_compat.jobs.compatibility_analysis.work import is_done, work_on
+from keras_compat.jobs.compatibility_analysis.work import check_data, is_done, work_on
 from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
 from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
@@ -103,8 +104,9 @@ def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[Output
     cells = folder.partial / CELLS
     try:
         if overwrite and not cells.exists() and _has_settings(finished.parent, config):
-            # More studies, methods or seeds join the cells of the run that is replaced.
-            shutil.copytree(finished, cells)
+            # More studies, methods or seeds join the cells of the run that is replaced; what failed
+            # there is tried again.
+            shutil.copytree(finished, cells, ignore=shutil.ignore_patterns(*FAILURE))
         yield folder
     except InputError:
         # Nothing was done that would be worth keeping, unless an earlier run left something.
@@ -157,6 +159,7 @@ def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: T
     cells.mkdir(exist_ok=True)
     for unfinished in cells.glob("*/.*.partial"):
         remove(unfinished)
+    check_data(config, plans, cells)
     left = [plan for plan in plans if not is_done(plan, cells)]
     if len(left) < len(plans):
         terminal.line(f"{len(plans) - len(left)} are finished already")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from keras_compat.jobs.compatibility_analysis.config import Config
-from keras_compat.jobs.training import Training
+from keras_compat.jobs.training import APPENDIX_C, Training
 from keras_compat.registry import Registry
 
 PRESETS: Registry[Config] = Registry("preset")
+
+_DEMO = Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine")
+_CPU = Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
 
 # On two cores: two sets of real handwritten digits at 16 x 16, small ResNets cut where the features
 # are 8 x 8.
@@ -16,8 +19,8 @@ PRESETS.register("demo")(
         datasets=("digits", "mnist5k"),
         image_size=16,
         architectures=("resnet8@stage2",),
-        training=Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine"),
-        pretraining=Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine"),
+        training=_DEMO,
+        pretraining=_DEMO,
         evaluation_batch_size=180,
     )
 )
@@ -29,8 +32,8 @@ PRESETS.register("cpu")(
         datasets=("cifar10", "stl10"),
         image_size=32,
         architectures=("resnet8@stage2",),
-        training=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
-        pretraining=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        training=_CPU,
+        pretraining=_CPU,
     )
 )
 
@@ -44,20 +47,8 @@ PRESETS.register("paper")(
         image_size=32,
         pretraining_dataset="imagenet_resized/32x32",
         architectures=("resnet56@stage2",),
-        training=Training(
-            rounds=20_000,
-            batch_size=512,
-            learning_rate=1e-2,
-            drops=(5_000, 10_000, 15_000),
-            weight_decay=1e-7,
-        ),
-        pretraining=Training(
-            rounds=20_000,
-            batch_size=512,
-            learning_rate=1e-2,
-            drops=(5_000, 10_000, 15_000),
-            weight_decay=1e-7,
-        ),
+        training=APPENDIX_C,
+        pretraining=APPENDIX_C,
         evaluation_batch_size=512,
     )
 )

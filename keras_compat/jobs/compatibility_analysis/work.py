@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,6 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
         plan: the cell and its measures.
         cells: the folder of all cells.
         callbacks: for each stage of training.
-
-    Raises:
-        InputError: if the cell was trained on other images than there are now.
     """
     # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
     with suppress(ImportError):
@@ -58,7 +56,7 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
     folder = CellFolder(cells, plan.cell)
     group = load_group(config, plan.cell.same_data)
     keras.utils.set_random_seed(plan.cell.seed)
-    data = _fingerprints(config, plan.cell, group)
+    data = _fingerprints(config, plan.cell)
     if folder.made_by() is None:
         start = time.perf_counter()
         try:
@@ -68,7 +66,6 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
             return
         duration = time.perf_counter() - start
         folder.save_networks(networks, duration, config.lasting(), data)
-    folder.check_data(data)
     missing = [measure for measure in plan.measures if not folder.has(measure)]
     if missing:
         # From the files, so that a measure does not depend on when it is taken.
@@ -79,11 +76,29 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
     keras.backend.clear_session()
 
 
-def _fingerprints(config: Config, cell: Cell, group: Group) -> dict[str, Any]:
+def check_data(config: Config, plans: Sequence[Plan], cells: Path) -> None:
+    """Makes sure that the cells which are trained already saw the images that there are now.
+
+    Args:
+        config: of the run.
+        plans: all of its cells.
+        cells: the folder of all cells.
+
+    Raises:
+        InputError: if a cell was trained on other images.
+    """
+    for plan in plans:
+        folder = CellFolder(cells, plan.cell)
+        if folder.made_by() is not None:
+            folder.check_data(_fingerprints(config, plan.cell))
+
+
+def _fingerprints(config: Config, cell: Cell) -> dict[str, Any]:
     """Returns what identifies all images that a cell learns from."""
     found = {}
     if cell.method != PRETRAINING:
-        found = {name: dataset.fingerprint() for name, dataset in group.datasets.items()}
+        datasets = load_group(config, cell.same_data).datasets
+        found = {name: dataset.fingerprint() for name, dataset in datasets.items()}
     if cell.method == PRETRAINING or cell.pretrained:
         found["pretraining"] = load_pretraining_data(config).fingerprint()
     return found

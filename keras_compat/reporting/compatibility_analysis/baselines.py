@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from keras_compat.reporting import figures
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Bars
-from keras_compat.reporting.records import Summary, unique
+from keras_compat.reporting.records import unique
 from keras_compat.reporting.table import MISSING, Table, percent
 
 STUDY = "baselines"
@@ -55,7 +55,7 @@ def _table(analysis: Analysis, names: tuple[str, ...]) -> Table:
     known = any(text != MISSING for text in needs.values())
     rows = []
     for name in ("", *names):
-        row = [percent(_accuracy(analysis, m, name)) for m in methods]
+        row = [percent(analysis.recombination(STUDY, method=m, baseline=name)) for m in methods]
         row += [needs.get(name, "nothing")] if known else []
         rows.append([_label(name), *row])
     header = ["baseline", *map(method_name, methods), *(["needs"] if known else [])]
@@ -64,7 +64,11 @@ def _table(analysis: Analysis, names: tuple[str, ...]) -> Table:
 
 def _picture(analysis: Analysis, names: tuple[str, ...]) -> Picture:
     bars = [
-        Bars(method_name(m), [_accuracy(analysis, m, n) for n in ("", *names)], colour)
+        Bars(
+            method_name(m),
+            [analysis.recombination(STUDY, method=m, baseline=n) for n in ("", *names)],
+            colour,
+        )
         for m, colour in zip(analysis.methods(STUDY), figures.COLOURS, strict=False)
     ]
     title, subtitle = "Baselines on networks of several methods", about(analysis, STUDY)
@@ -78,14 +82,6 @@ def _picture(analysis: Analysis, names: tuple[str, ...]) -> Picture:
         scale=RECOMBINED,
     )
     return Picture("baselines.png", f"{title}: {subtitle}.", draw)
-
-
-def _accuracy(analysis: Analysis, method: str, baseline: str) -> Summary | None:
-    """Of a baseline; without one, of the same networks as they are."""
-    found = analysis.recombination(STUDY, method=method, baseline=baseline)
-    if found is None and not baseline:
-        return analysis.recombination(METHODS, method=method)
-    return found
 
 
 def _needs(analysis: Analysis, baseline: str) -> str:

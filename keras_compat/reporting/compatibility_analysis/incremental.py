@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_compat.reporting import paper
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import (
     Row,
@@ -66,9 +66,8 @@ def _rows(analysis: Analysis, method: str) -> list[Row]:
     name = method_name(method)
     keys = {"method": method, "scheme": "incremental"}
     rows = []
-    study = _joint(analysis, method)
-    if study is not None:
-        rows.append(Row(f"{name}, joint", study, {"method": method}))
+    if analysis.recombination(STUDY, method=method) is not None:
+        rows.append(Row(f"{name}, joint", STUDY, {"method": method}))
     records = analysis.find("recombination_accuracy", STUDY, first=None, **keys)
     orders = unique(records, "first")
     if len(orders) > 1:
@@ -76,20 +75,13 @@ def _rows(analysis: Analysis, method: str) -> list[Row]:
     return [*rows, Row(f"{name}, incremental", STUDY, {**keys, "first": None})]
 
 
-def _joint(analysis: Analysis, method: str) -> str | None:
-    """The study in which the method was trained jointly, if it was."""
-    studies = (STUDY, METHODS)
-    return next((s for s in studies if analysis.recombination(s, method=method)), None)
-
-
 def _losses(analysis: Analysis) -> list[str]:
     losses = []
     for method in analysis.methods(STUDY):
-        study = _joint(analysis, method)
         keys = {"method": method, "scheme": "incremental", "first": None}
         incremental = analysis.recombination(STUDY, **keys)
-        if study is not None and incremental is not None:
-            joint = analysis.recombination(study, method=method)
+        joint = analysis.recombination(STUDY, method=method)
+        if joint is not None and incremental is not None:
             points = 100 * (joint.mean - incremental.mean)
             losses.append(f"{points:.1f} points with {method_name(method)}")
     return [f"Here it costs {', '.join(losses)}."] if losses else []

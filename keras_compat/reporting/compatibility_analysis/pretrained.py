@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import (
@@ -17,7 +17,6 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
 )
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Bars, Line
-from keras_compat.reporting.records import Summary
 from keras_compat.reporting.table import percent
 
 STUDY = "pretrained"
@@ -42,7 +41,7 @@ def section(analysis: Analysis) -> Section | None:
         return None
     theirs = published(analysis, STUDY)
     extra = {
-        "from random weights": [percent(_from_random(analysis, m)) for m in methods],
+        "from random weights": [percent(analysis.recombination(STUDY, method=m)) for m in methods],
         f"{theirs}: pre-trained": cells(paper.COMPATIBILITY_PRETRAINED, methods),
         f"{theirs}: from random weights": cells(paper.COMPATIBILITY_RECOMBINED, methods),
     }
@@ -69,7 +68,7 @@ def _picture(analysis: Analysis) -> Picture:
     bars = [
         Bars(
             "from random weights",
-            [_from_random(analysis, m) for m in methods],
+            [analysis.recombination(STUDY, method=m) for m in methods],
             figures.SKY,
         ),
         Bars("from pre-trained weights", pretrained, figures.BLUE),
@@ -89,12 +88,6 @@ def _picture(analysis: Analysis) -> Picture:
         scale=RECOMBINED,
     )
     return Picture("pretrained.png", f"{title}: {subtitle}.", draw)
-
-
-def _from_random(analysis: Analysis, method: str) -> Summary | None:
-    """Of the same method without pre-training, in this study or among the methods."""
-    found = (analysis.recombination(study, method=method) for study in (STUDY, METHODS))
-    return next(filter(None, found), None)
 
 
 def _levels(analysis: Analysis) -> list[Line]:

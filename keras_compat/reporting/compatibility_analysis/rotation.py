@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from keras_compat.reporting import figures
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
@@ -32,7 +32,7 @@ def section(analysis: Analysis) -> Section | None:
     methods = analysis.methods(STUDY)
     if not methods:
         return None
-    rows = [_row(analysis, m, v) for m in methods for v in _variants(analysis)]
+    rows = [_row(m, v) for m in methods for v in _variants(analysis)]
     text = (
         "RP is the most general of the methods, since it needs no common classes. Each row changes "
         "one thing of the run's own setting; the upper bound is that of the setting unchanged."
@@ -51,11 +51,8 @@ def _variants(analysis: Analysis) -> list[str]:
     return list(dict.fromkeys(["", *(r.get("variant", "") for r in found)]))
 
 
-def _row(analysis: Analysis, method: str, variant: str) -> Row:
-    """Of a variant; without one, of the study or of the methods."""
+def _row(method: str, variant: str) -> Row:
     label = f"{method_name(method)}: {variant or 'nothing'}"
-    if not variant and analysis.recombination(STUDY, method=method) is None:
-        return Row(label, METHODS, {"method": method})
     return Row(label, STUDY, {"method": method, "variant": variant})
 
 
@@ -63,7 +60,7 @@ def _picture(analysis: Analysis) -> Picture:
     variants = _variants(analysis)
     bars = []
     for method, colour in zip(analysis.methods(STUDY), figures.COLOURS, strict=False):
-        rows = [_row(analysis, method, variant) for variant in variants]
+        rows = [_row(method, variant) for variant in variants]
         values = [analysis.recombination(row.study, **row.keys) for row in rows]
         bars.append(Bars(method_name(method), values, colour))
     title, subtitle = "What moves rotation prediction", about(analysis, STUDY)
