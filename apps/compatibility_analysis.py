@@ -44,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--methods",
         help="with commas between: independent, or of iiw, rp, dcc, jigsaw, colorization, "
-        "exemplar, contrastive what is joined by +",
+        "exemplar, contrastive, fm what is joined by +",
     )
     flags.add_argument("--studies", help="with commas between, see below; default: methods")
     flags.add_argument(

@@ -8,6 +8,7 @@ from keras_compat.auxiliary.colorization import Colorization
 from keras_compat.auxiliary.common_classes import CommonClasses
 from keras_compat.auxiliary.contrastive import Contrastive
 from keras_compat.auxiliary.exemplar import Exemplar
+from keras_compat.auxiliary.feature_matching import FeatureMatching
 from keras_compat.auxiliary.jigsaw import JigsawPuzzle
 from keras_compat.auxiliary.rotation import RotationPrediction
 from keras_compat.auxiliary.unit_length import UnitLengthLoss
@@ -21,6 +22,7 @@ AUXILIARIES.register("colorization")(Colorization)
 AUXILIARIES.register("exemplar")(Exemplar)
 AUXILIARIES.register("contrastive")(Contrastive)
 AUXILIARIES.register("unit_length")(UnitLengthLoss)
+AUXILIARIES.register("matching")(FeatureMatching)
 
 __all__ = [
     "AUXILIARIES",
@@ -29,6 +31,7 @@ __all__ = [
     "CommonClasses",
     "Contrastive",
     "Exemplar",
+    "FeatureMatching",
     "JigsawPuzzle",
     "RotationPrediction",
     "UnitLengthLoss",

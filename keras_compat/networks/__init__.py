@@ -21,7 +21,12 @@ from keras_compat.networks.cost import count_flops, layer_flops
 from keras_compat.networks.extension import extend_classes
 from keras_compat.networks.features import FEATURES
 from keras_compat.networks.normalizations import NORMALIZATIONS
-from keras_compat.networks.recombination import check_interface, feature_interface, recombine
+from keras_compat.networks.recombination import (
+    check_interface,
+    feature_interface,
+    recombine,
+    side_by_side,
+)
 from keras_compat.networks.splitting import cut_points, split
 from keras_compat.networks.weights import copy_model, copy_weights, count_parameters
 
@@ -48,6 +53,7 @@ __all__ = [
     "layer_flops",
     "parse_architecture",
     "recombine",
+    "side_by_side",
     "split",
     "split_points",
 ]

@@ -91,3 +91,39 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
     return keras.Model(
         images, head(extractor(images)), name=name or f"{extractor.name}_{head.name}"
     )
+
+
+def side_by_side(one: keras.Model, other: keras.Model, name: str) -> keras.Model:
+    """Shows the same images to two extractors.
+
+    Args:
+        one: an extractor.
+        other: an extractor of the same images, with features of the same shape.
+        name: of the new model.
+
+    Returns:
+        A functional model from images to the features of both, `[batch, height, width, 2
+        channels]`, those of `one` first. It shares the weights of both extractors.
+
+    Raises:
+        InputError: if their images or features differ in shape.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> one = networks.build_extractor("resnet8", (16, 16, 1), seed=0, name="one")
+    >>> other = networks.build_extractor("resnet8", (16, 16, 1), seed=1, name="other")
+    >>> one.output_shape, side_by_side(one, other, "both").output_shape
+    ((None, 8, 8, 64), (None, 8, 8, 128))
+    """
+    for what in ("input_shape", "output_shape"):
+        shapes = [getattr(extractor, what) for extractor in (one, other)]
+        if shapes[0] != shapes[1]:
+            kind = "images" if what == "input_shape" else "features"
+            raise InputError(
+                f"extractors {one.name!r} and {other.name!r} have {kind} of {shapes[0][1:]} and "
+                f"{shapes[1][1:]}; expected the same shape"
+            )
+    images = keras.Input(one.input_shape[1:], name="images")
+    features = keras.layers.Concatenate(name="features")([one(images), other(images)])
+    return keras.Model(images, features, name=name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PLAIN = "independent"
 # IIW changes the first weights only: its steps are those of plain training.
-METHODS = (PLAIN, "rp", "dcc", "rp+dcc")
+METHODS = (PLAIN, "rp", "dcc", "rp+dcc", "fm")
 COUNTS = (2, 4, 8)
 # Forward, and the gradients by inputs and by weights.
 PASSES = 3
@@ -156,7 +156,9 @@ def count_task_flops(task: Task) -> int:
 
     extractor = networks.count_flops(task.extractor)
     features = task.extractor.output_shape[1:]
-    total = extractor + networks.count_flops(task.head, features)
+    total = extractor
+    if task.head is not None:
+        total += networks.count_flops(task.head, features)
     for held in task.auxiliaries:
         images = np.zeros((EXAMPLES, *task.extractor.input_shape[1:]), "float32")
         labels = np.zeros(EXAMPLES, "int32")

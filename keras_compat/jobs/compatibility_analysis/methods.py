@@ -13,6 +13,7 @@ AUXILIARIES = {
     **{name: name for name in ("jigsaw", "colorization", "exemplar", "contrastive")},
 }
 IIW = "iiw"
+FM = "fm"
 INDEPENDENT = "independent"
 # Each network alone, with a rotation head of its own and without (Sec. 4).
 UPPER_BOUND = "upper_bound"
@@ -32,12 +33,15 @@ class Method:
         name: `"independent"`, a bound, or tokens joined by `+` in the order of the paper.
         identical_weights: whether all networks start from the same weights (IIW, Sec. 3.3).
         auxiliaries: names of the auxiliary tasks, see `keras_compat.auxiliary.AUXILIARIES`.
+        matching: whether extractors are trained to emit the same features for the same images
+            (FM, not of the paper).
         shared: whether all networks have the same auxiliary heads, or one each (the bound's).
     """
 
     name: str
     identical_weights: bool = False
     auxiliaries: tuple[str, ...] = ()
+    matching: bool = False
     shared: bool = True
 
 
@@ -47,7 +51,7 @@ def parse_method(text: str) -> Method:
     Args:
         text: `"independent"`, `"upper_bound"`, `"upper_bound_without_rotation"`, or `"iiw"` and
             auxiliary tasks joined by `+`: `"rp"`, `"dcc"`, `"jigsaw"`, `"colorization"`,
-            `"exemplar"`, `"contrastive"`.
+            `"exemplar"`, `"contrastive"`; and `"fm"`.
 
     Returns:
         The method, its tokens in a fixed order.
@@ -64,7 +68,7 @@ def parse_method(text: str) -> Method:
         return Method(text, auxiliaries=("rotation",), shared=False)
     if text in (INDEPENDENT, UPPER_BOUND_WITHOUT_ROTATION):
         return Method(text)
-    known = (IIW, *AUXILIARIES)
+    known = (IIW, *AUXILIARIES, FM)
     tokens = [token.strip() for token in text.split("+")]
     for token in tokens:
         if token not in known:
@@ -72,8 +76,12 @@ def parse_method(text: str) -> Method:
     if len(set(tokens)) < len(tokens):
         raise InputError(f"method {text!r} names a part twice; expected each once")
     tokens.sort(key=known.index)
-    chosen = tuple(AUXILIARIES[token] for token in tokens if token != IIW)
-    return Method("+".join(tokens), identical_weights=IIW in tokens, auxiliaries=chosen)
+    return Method(
+        "+".join(tokens),
+        identical_weights=IIW in tokens,
+        auxiliaries=tuple(AUXILIARIES[token] for token in tokens if token in AUXILIARIES),
+        matching=FM in tokens,
+    )
 
 
 def parse_methods(text: str) -> tuple[str, ...]:

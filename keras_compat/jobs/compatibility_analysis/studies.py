@@ -179,11 +179,12 @@ def baselines(config: Config, known: Known) -> Wanted:
 
 @STUDIES.register("auxiliaries")
 def auxiliaries(config: Config, known: Known) -> Wanted:
-    """Appendix A: other self-supervised tasks in the place of rotation.
+    """Appendix A: other self-supervised tasks in the place of rotation, and feature matching.
 
     Where images are grey there is nothing to colour, and that task is left out.
     """
-    tasks = ("rp", "jigsaw", *(["colorization"] if known.colour else []), "exemplar", "contrastive")
+    photographs = ["colorization"] if known.colour else []
+    tasks = ("rp", "jigsaw", *photographs, "exemplar", "contrastive", "fm")
     with_iiw = ("iiw", *(f"iiw+{task}" for task in tasks))
     methods = (INDEPENDENT, *tasks, *(_possible(config, method) for method in with_iiw))
     chosen = dict.fromkeys((*methods, UPPER_BOUND))

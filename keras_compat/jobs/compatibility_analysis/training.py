@@ -10,7 +10,13 @@ import keras
 import numpy as np
 
 from keras_compat import networks
-from keras_compat.auxiliary import AUXILIARIES, Auxiliary, CommonClasses, RotationPrediction
+from keras_compat.auxiliary import (
+    AUXILIARIES,
+    Auxiliary,
+    CommonClasses,
+    FeatureMatching,
+    RotationPrediction,
+)
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.errors import InputError
@@ -90,7 +96,7 @@ class Setup:
 
     Attributes:
         networks: by name.
-        tasks: each network's, with its auxiliaries.
+        tasks: each network's, with its auxiliaries; then those that match features.
         data: each task's.
     """
 
@@ -108,7 +114,13 @@ def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
         name: builder.task(number, name, network, heads[number])
         for number, (name, network) in enumerate(built.items())
     }
-    return Setup(built, tasks, {name: builder.examples(name) for name in built})
+    data = {name: builder.examples(name) for name in built}
+    if builder.method.matching:
+        for number, name in enumerate(built):
+            task = builder.matching_task(number, built)
+            tasks[task.name] = task
+            data[task.name] = data[name]
+    return Setup(built, tasks, data)
 
 
 def pretrain(
@@ -225,6 +237,14 @@ class _Builder:
         for one in built:
             for other in built:
                 networks.check_interface(one.extractor, other.head)
+        if self.method.matching:
+            if self.cell.first is not None:
+                raise InputError(
+                    f"method {self.cell.method!r} needs all networks at once; it cannot train "
+                    "one after the other"
+                )
+            for number in range(len(self.names)):
+                self.matching_task(number, self.networks())
         for kind in self.method.auxiliaries:
             for number, network in enumerate(built):
                 auxiliary = self._auxiliary(kind, number, 0)
@@ -285,6 +305,21 @@ class _Builder:
             head,
             auxiliaries,
             augmentation=self.augmentation(self.group.datasets[name], 100 + number),
+        )
+
+    def matching_task(self, number: int, built: Mapping[str, Network]) -> Task:
+        """Returns what makes an extractor and the next one's features equal on its own images."""
+        names = list(built)
+        name, following = names[number], names[(number + 1) % len(names)]
+        extractors = (built[name].extractor, built[following].extractor)
+        matching = FeatureMatching()
+        # Two underscores: no network's own task is named so.
+        return Task(
+            f"{name}__{matching.name}",
+            networks.side_by_side(*extractors, name=f"{name}__{matching.name}_extractors"),
+            None,
+            [AuxiliaryHead(matching, loss_weight=self.config.auxiliary_weight)],
+            augmentation=self.augmentation(self.group.datasets[name], 120 + number),
         )
 
     def augmentation(self, dataset: ImageDataset, number: int) -> Augmentation | None:
@@ -389,7 +424,7 @@ def check_cells(config: Config, cells: list[Cell], groups: Mapping[bool, Group])
     checked = set()
     for cell in cells:
         method = parse_method(cell.method)
-        kind = (method, cell.same_data, cell.split, cell.normalization, cell.features)
+        kind = (method, cell.first, cell.same_data, cell.split, cell.normalization, cell.features)
         if kind in checked:
             continue
         checked.add(kind)

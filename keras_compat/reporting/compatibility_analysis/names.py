@@ -8,7 +8,7 @@ UPPER_BOUND = "upper_bound"
 UPPER_BOUND_WITHOUT_ROTATION = "upper_bound_without_rotation"
 UPPER_BOUNDS = (UPPER_BOUND, UPPER_BOUND_WITHOUT_ROTATION)
 
-_ABBREVIATIONS = ("iiw", "rp", "dcc")
+_ABBREVIATIONS = ("iiw", "rp", "dcc", "fm")
 _MEANINGS = {
     "independent": "each network by itself, from other initial weights",
     "iiw": "identical initial weights",
@@ -18,6 +18,7 @@ _MEANINGS = {
     "colorization": "a shared head predicts the colours of grey images",
     "exemplar": "two views of an image are to have closer features than views of two images",
     "contrastive": "as exemplar, against all images of a batch at once",
+    "fm": "extractors learn to emit the same features for the same images, not in the paper",
     UPPER_BOUND: "each network by itself, with a rotation head of its own, not recombined",
     UPPER_BOUND_WITHOUT_ROTATION: "each network by itself, not recombined",
 }

@@ -9,10 +9,11 @@ import pytest
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.jobs.compatibility_analysis.cells import Cell, Plan, pretraining_cell
-from keras_compat.jobs.compatibility_analysis.groups import load_group
+from keras_compat.jobs.compatibility_analysis.groups import Group, load_group
 from keras_compat.jobs.compatibility_analysis.training import (
     _Builder,
     check_cells,
+    make_setup,
     pretrain,
     train_cell,
 )
@@ -85,6 +86,26 @@ def test_every_other_auxiliary_can_be_shared(config, group):
 def test_pulling_features_to_unit_length_needs_no_head(config, group):
     heads = heads_of(builder(config, group, "iiw+dcc", features="unit_length_loss"))
     assert [held.head is None for held in heads[0]] == [False, True]
+
+
+def test_feature_matching_shows_each_ones_images_to_it_and_the_next(config, group):
+    three = Group({**group.datasets, "third": group.datasets["animals"]}, group.common)
+    setup = make_setup(config, Cell("rp+fm", 0), three)
+    assert list(setup.tasks)[3:] == [f"{n}__matching" for n in ("animals", "more", "third")]
+    for name, following in (("animals", "more"), ("more", "third"), ("third", "animals")):
+        task = setup.tasks[f"{name}__matching"]
+        assert setup.data[task.name] is setup.data[name]
+        shown = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 1)).astype("float32")
+        found = np.asarray(task.extractor(shown))
+        expected = [setup.networks[n].extractor(shown) for n in (name, following)]
+        np.testing.assert_allclose(found, np.concatenate(expected, axis=-1), atol=1e-6)
+    # Rotation's head stays shared.
+    assert len({id(setup.tasks[n].auxiliaries[0].head) for n in three.datasets}) == 1
+
+
+def test_feature_matching_cannot_be_incremental(config, group):
+    with pytest.raises(InputError, match="'fm' needs all networks at once"):
+        check_cells(config, [Cell("fm", 0, first="animals")], {False: group})
 
 
 def test_fewer_common_classes_take_part_when_that_is_asked_for(config, group):
