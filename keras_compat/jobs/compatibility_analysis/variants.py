@@ -50,14 +50,14 @@ def constant(config: Config) -> Config:
     return replace(config, training=replace(config.training, schedule="steps", drops=()))
 
 
-@VARIANTS.register("rotation weighs 0.3")
+@VARIANTS.register("a third of rotation's weight")
 def lighter(config: Config) -> Config:
-    return replace(config, auxiliary_weight=0.3)
+    return replace(config, auxiliary_weight=config.auxiliary_weight / 3)
 
 
-@VARIANTS.register("rotation weighs 3")
+@VARIANTS.register("three times rotation's weight")
 def heavier(config: Config) -> Config:
-    return replace(config, auxiliary_weight=3.0)
+    return replace(config, auxiliary_weight=3 * config.auxiliary_weight)
 
 
 @VARIANTS.register("all four rotations")
