@@ -41,8 +41,9 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
     except ArithmeticError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("\ninterrupted; nothing that was there before has been changed", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        said = str(interruption) or "nothing that was there before has been changed"
+        print(f"\ninterrupted; {said}", file=sys.stderr)
         sys.exit(130)
 
 

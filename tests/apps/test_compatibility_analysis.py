@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps import compatibility_analysis
+from apps import command_line, compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
-from keras_compat.jobs.compatibility_analysis import work
+from keras_compat.jobs.compatibility_analysis import job, work
 from keras_compat.reporting import load_metrics, select
 from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
 
@@ -211,6 +211,28 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
     assert trained == ["iiw+rp+dcc_seed0", "iiw_seed0"]
     methods = {r["method"] for r in load_metrics(place / "metrics.json")["results"] if "study" in r}
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
+
+
+def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "work_on", interrupted)
+    more = ["--methods=independent,iiw+rp+dcc,iiw", f"--output_dir={place}", "--overwrite"]
+    monkeypatch.setattr(sys, "argv", ["compatibility_analysis", *flags, *more])
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main(compatibility_analysis.run)
+    assert stopped.value.code == 130
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said == [
+        "interrupted; 3 of 4 groups of networks are finished and kept; the same command goes on "
+        "with the others"
+    ]
+    assert (tmp_path / "run.partial" / "cells" / "iiw+rp+dcc_seed0").is_dir()
+    assert (place / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(

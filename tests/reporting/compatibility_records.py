@@ -222,8 +222,8 @@ def _auxiliaries(networks, seed, methods):
 def _rotation(networks, seed, methods):
     found = {
         None: 0.5,
-        "rotation weighs 0.3": 0.42,
-        "rotation weighs 3": 0.55,
+        "a third of rotation's weight": 0.42,
+        "three times rotation's weight": 0.55,
         "all four rotations": 0.57,
         "augmentation switched": 0.31,
         "three times the learning rate": 0.58,

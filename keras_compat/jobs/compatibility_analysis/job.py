@@ -163,6 +163,19 @@ def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: T
     left = [plan for plan in plans if not is_done(plan, cells)]
     if len(left) < len(plans):
         terminal.line(f"{len(plans) - len(left)} are finished already")
+    try:
+        _work_on_all(config, left, cells, jobs, terminal)
+    except KeyboardInterrupt:
+        done = sum(is_done(plan, cells) for plan in plans)
+        raise KeyboardInterrupt(
+            f"{done} of {len(plans)} groups of networks are finished and kept; the same command "
+            "goes on with the others"
+        ) from None
+
+
+def _work_on_all(
+    config: Config, left: list[Plan], cells: Path, jobs: int, terminal: Terminal
+) -> None:
     if jobs > 1:
         work_in_processes(config, left, cells, jobs, terminal)
         return
