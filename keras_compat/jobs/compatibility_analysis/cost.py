@@ -154,7 +154,9 @@ def count_task_flops(task: Task) -> int:
     """
     from keras_compat import networks
 
-    extractor = networks.count_flops(task.extractor)
+    # Side by side, extractors cost what they do by themselves.
+    inner = [layer for layer in task.extractor.layers if hasattr(layer, "layers")]
+    extractor = sum(networks.count_flops(each) for each in inner or [task.extractor])
     features = task.extractor.output_shape[1:]
     total = extractor
     if task.head is not None:

@@ -1,0 +1,29 @@
+"""What a step of each method costs, counted."""
+
+from pytest import approx
+
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.cost import METHODS, PASSES, count_task_flops
+from keras_compat.jobs.compatibility_analysis.groups import load_group
+from keras_compat.jobs.compatibility_analysis.training import make_setup
+from keras_compat.networks import count_flops
+from tests.jobs.compatibility_analysis.two_sets import make_config
+
+
+def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_path):
+    config = make_config(tmp_path)
+    group = load_group(config)
+    counted = {}
+    for method in METHODS:
+        setup = make_setup(config, Cell(method, 0), group)
+        counted[method] = sum(map(count_task_flops, setup.tasks.values()))
+    networks = setup.networks.values()
+    extractors = sum(count_flops(each.extractor) for each in networks)
+    heads = sum(count_flops(e.head, e.extractor.output_shape[1:]) for e in networks)
+    assert counted["independent"] == PASSES * (extractors + heads)
+    # Each extractor also sees its own images and the other one's side by side with it.
+    assert counted["fm"] == PASSES * (3 * extractors + heads)
+    # Heads differ in their number of outputs only.
+    rotation = counted["rp"] / PASSES - 2 * extractors
+    assert rotation / heads == approx(2, rel=0.01)
+    assert counted["dcc"] < counted["rp"] < counted["rp+dcc"]
