@@ -23,7 +23,7 @@ def test_compiled_evaluation_is_the_same(task):
     rng = np.random.default_rng(0)
     images = keras.ops.convert_to_tensor(rng.uniform(0, 255, (6, 8, 8, 3)).astype("float32"))
     labels = keras.ops.convert_to_tensor(np.array([0, 1, 2, -1, 0, 1], "int32"))
-    shape = (6, *((2, 2) if task.dense or not task.uses_head else ()), task.outputs or 5)
+    shape = (6, *((2, 2) if task.dense or not task.uses_head else ()), task.outputs or 6)
     outputs = keras.ops.convert_to_tensor(rng.normal(size=shape).astype("float32"))
 
     def evaluate(images, labels, outputs):
