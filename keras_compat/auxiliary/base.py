@@ -104,6 +104,24 @@ class Auxiliary(keras.layers.Layer):
         return ops.cast(right, outputs.dtype) * known, known
 
 
+class FeatureTask(Auxiliary):
+    """Base of the tasks without a head: what they ask is of the features themselves.
+
+    They use the features of their task's own images, at no extra cost.
+    """
+
+    outputs = 0
+    uses_head = False
+    transforms_images = False
+
+    @classmethod
+    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+        return cls()
+
+    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
+        return images, labels
+
+
 def draw_classes(
     count: Any, classes: int, generator: keras.random.SeedGenerator, training: bool
 ) -> Any:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_compat.auxiliary.base import Auxiliary
-
-if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset
+from keras_compat.auxiliary.base import FeatureTask
 
 # Against the division by zero of features that are constant.
 _SMALLEST_VARIANCE = 1e-6
 
 
 @keras.saving.register_keras_serializable("keras_compat")
-class FeatureMatching(Auxiliary):
+class FeatureMatching(FeatureTask):
     """Two extractors are to emit the same features for the same images (FM).
 
     It has no head, and its task's extractor is `keras_compat.networks.side_by_side` of both. The
     loss is the squared difference as a part of the variance of both: 0 where they agree, 1 where
     equally large features have nothing to do with each other. Variances are those of the batch,
     summed over channels, so that smaller features do not make the loss smaller. It reports 1
-    minus the loss, which is a correlation.
+    minus the loss: where means and variances agree, that is the correlation.
 
     Unlike the tasks of a shared head it needs both networks in one program, and images that both
     see; it needs no labels, no common classes and no head.
@@ -43,20 +40,10 @@ class FeatureMatching(Auxiliary):
     [0, 2]
     """
 
-    outputs = 0
-    uses_head = False
-    transforms_images = False
     score_name = "correlation"
 
     def __init__(self, name: str = "matching", **kwargs: Any):
         super().__init__(name=name, **kwargs)
-
-    @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
-        return cls()
-
-    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
-        return images, labels
 
     def loss(self, targets: Any, outputs: Any) -> Any:
         """Returns each image's part of the loss `[B]`; `outputs` are both features, `[..., 2C]`."""

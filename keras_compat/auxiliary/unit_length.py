@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_compat.auxiliary.base import Auxiliary
-
-if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset
+from keras_compat.auxiliary.base import FeatureTask
 
 # Below it a length has no gradient: that of a square root is infinite at zero.
 _SHORTEST = 1e-6
 
 
 @keras.saving.register_keras_serializable("keras_compat")
-class UnitLengthLoss(Auxiliary):
+class UnitLengthLoss(FeatureTask):
     """Pulls the feature vector at each position to length 1.
 
     It has no head, and uses the target task's features at no extra cost. Its loss is
@@ -35,20 +32,10 @@ class UnitLengthLoss(Auxiliary):
     (8.0, 3.0)
     """
 
-    outputs = 0
-    uses_head = False
-    transforms_images = False
     score_name = "length"
 
     def __init__(self, name: str = "unit_length", **kwargs: Any):
         super().__init__(name=name, **kwargs)
-
-    @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
-        return cls()
-
-    def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
-        return images, labels
 
     def loss(self, targets: Any, outputs: Any) -> Any:
         """Returns each image's loss `[B]`, the mean over positions."""

@@ -110,17 +110,16 @@ class _LayerCopies:
             copy.set_weights(original.get_weights())
 
     def _copy(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        config["name"] = self._unique(layer.name)
-        if isinstance(layer, layers.BatchNormalization):
-            return BatchStatisticsNormalization.from_config(_without_renorm(layer, config))
         try:
+            config = {**layer.get_config(), "name": self._unique(layer.name)}
+            if isinstance(layer, layers.BatchNormalization):
+                return BatchStatisticsNormalization.from_config(_without_renorm(layer, config))
             return type(layer).from_config(config)
-        # Keras raises the latter for layers with arguments and without a get_config of their own.
+        # Keras raises the latter for a layer whose arguments it does not know how to save.
         except (TypeError, NotImplementedError) as error:
             raise InputError(
-                f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied: {error}; give it "
-                "a get_config that returns its arguments"
+                f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied; give it a "
+                "get_config that returns its arguments"
             ) from error
 
     def _unique(self, name: str) -> str:

@@ -198,3 +198,22 @@ def test_bad_models(residual):
     )
     with pytest.raises(InputError, match="batch renormalization"):
         networks.split(renormalized, "n")
+
+
+class Scaled(keras.layers.Layer):
+    """Has an argument that Keras cannot save."""
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, inputs):
+        return self.scale(inputs)
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    images = keras.Input((4, 4, 1))
+    x = Scaled(lambda x: 2 * x, name="doubled")(images)
+    model = keras.Model(images, keras.layers.Flatten(name="flat")(x))
+    with pytest.raises(InputError, match=r"layer 'doubled' \(Scaled\) cannot be copied; give it"):
+        networks.split(model, "doubled")

@@ -233,9 +233,9 @@ class _Builder:
 
     def check(self) -> None:
         """Raises an `InputError` for what cannot be built or put together."""
-        built = self.networks().values()
-        for one in built:
-            for other in built:
+        built = self.networks()
+        for one in built.values():
+            for other in built.values():
                 networks.check_interface(one.extractor, other.head)
         if self.method.matching:
             if self.cell.first is not None:
@@ -244,9 +244,9 @@ class _Builder:
                     "one after the other"
                 )
             for number in range(len(self.names)):
-                self.matching_task(number, self.networks())
+                self.matching_task(number, built)
         for kind in self.method.auxiliaries:
-            for number, network in enumerate(built):
+            for number, network in enumerate(built.values()):
                 auxiliary = self._auxiliary(kind, number, 0)
                 _check_shown(auxiliary, network.extractor)
 
