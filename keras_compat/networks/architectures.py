@@ -56,13 +56,16 @@ class Architecture:
         """The names of the blocks, then the aliases."""
         return (*(block.name for block in self.blocks), *self.aliases)
 
-    def blocks_before(self, split: str | None) -> int:
-        """Returns how many blocks the extractor has when the network is split at `split`."""
+    def split_block(self, split: str | None) -> str:
+        """Returns the block after which the network is split at `split`."""
         split = self.default_split if split is None else split
         if split not in self.split_points:
             raise unknown_name("split", split, self.split_points)
-        names = [block.name for block in self.blocks]
-        return names.index(self.aliases.get(split, split)) + 1
+        return self.aliases.get(split, split)
+
+    def blocks_before(self, split: str | None) -> int:
+        """Returns how many blocks the extractor has when the network is split at `split`."""
+        return [block.name for block in self.blocks].index(self.split_block(split)) + 1
 
 
 ARCHITECTURES: Registry[Callable[..., Architecture]] = Registry("architecture")

@@ -1,4 +1,4 @@
-"""Makes the report and the figures of a run again: `python -m keras_compat.reporting --help`."""
+"""Makes the report of one run again, or of several: `python -m keras_compat.reporting --help`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_compat.errors import InputError
-from keras_compat.reporting.metrics import load_metrics
+from keras_compat.reporting.merging import merge_files
+from keras_compat.reporting.metrics import write_metrics
 from keras_compat.reporting.reports import REPORTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes `report.md` and `figures/` from a `metrics.json`.
+    """Writes `report.md` and `figures/` from one `metrics.json` or several.
 
     Args:
         arguments: the command line, without the program's name; `sys.argv`'s if `None`.
@@ -29,20 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m keras_compat.reporting",
         description="Writes report.md and figures/ from the metrics.json of a run, or from a file "
-        "of results/. Files of these names in the output folder are replaced.",
+        "of results/. Files of these names in the output folder are replaced. From several files, "
+        "of runs that differ in seeds, methods or studies only, one report is made.",
     )
-    parser.add_argument("metrics", help="the metrics.json")
+    parser.add_argument("metrics", nargs="+", help="the metrics.json, or several")
     parser.add_argument("--output_dir", required=True, type=Path, help="where the report goes")
+    parser.add_argument("--merged", type=Path, help="write the metrics of all files to this one")
     flags = parser.parse_args(arguments)
     try:
-        metrics = load_metrics(flags.metrics)
+        metrics = merge_files(flags.metrics)
+        if flags.merged is not None:
+            write_metrics(flags.merged, **metrics)
         for path in REPORTS[metrics["experiment"]](metrics, flags.output_dir):
             print(path)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {flags.output_dir}: {error.strerror}; choose another", file=sys.stderr)
+        place = error.filename or flags.output_dir
+        print(f"error: {place}: {error.strerror}; choose another", file=sys.stderr)
         return 2
     return 0
 

@@ -37,6 +37,7 @@ def write_metrics(
     results: Sequence[Record],
     versions: Mapping[str, Any] | None = None,
     hardware: Mapping[str, Any] | None = None,
+    made_by: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Writes a `metrics.json`, whole or not at all.
 
@@ -49,6 +50,9 @@ def write_metrics(
         results: the records.
         versions: as of `collect_versions`, which is called if it is not given.
         hardware: as of `collect_hardware`, which is called if it is not given.
+        made_by: where parts of the run were trained elsewhere or at another time than the file was
+            written: for each place and time the `versions`, the `hardware`, and the names of the
+            `parts`, as `durations_s` has them.
 
     Returns:
         What was written.
@@ -73,6 +77,7 @@ def write_metrics(
         "config": dict(config),
         "versions": dict(collect_versions() if versions is None else versions),
         "hardware": dict(collect_hardware() if hardware is None else hardware),
+        "made_by": [dict(maker) for maker in made_by],
         "data": dict(data),
         "durations_s": {name: round(float(s), 3) for name, s in durations_s.items()},
         "results": list(results),
@@ -88,7 +93,7 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
         path: the file.
 
     Returns:
-        A dict with the keys `experiment`, `config`, `versions`, `hardware`, `data`,
+        A dict with the keys `experiment`, `config`, `versions`, `hardware`, `made_by`, `data`,
         `durations_s` and `results`.
 
     Raises:
@@ -117,6 +122,8 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise InputError(
                 f"{path} has no {section!r} section; expected a metrics.json that an app wrote"
             )
+    # Files of runs whose parts were all made in one go may lack it.
+    metrics.setdefault("made_by", [])
     try:
         for record in metrics["results"]:
             check_record(record)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_TITLES = {
-    "Settings": "config",
-    "Seconds by phase": "durations_s",
-    "Data": "data",
-    "Versions": "versions",
-    "Hardware": "hardware",
-}
+from keras_compat.reporting.table import MISSING, Table
+
+_LISTS = {"Settings": "config", "Seconds by phase": "durations_s", "Data": "data"}
+_MAKER = {"Versions": "versions", "Hardware": "hardware"}
 
 
 def provenance(metrics: Mapping[str, Any]) -> list[str]:
@@ -21,7 +18,8 @@ def provenance(metrics: Mapping[str, Any]) -> list[str]:
         metrics: as `load_metrics` returns it.
 
     Returns:
-        A title and a list for each section that is not empty.
+        A title and a list for each section that is not empty. Versions and hardware are those
+        that the parts of the run were made with: a table, where these were not all the same.
 
     Example:
 
@@ -29,12 +27,34 @@ def provenance(metrics: Mapping[str, Any]) -> list[str]:
     >>> provenance({"config": {"preset": "demo", "seeds": 3}, **empty})
     ['## Settings', '- preset: demo\\n- seeds: 3']
     """
+    parts = _lists(metrics, _LISTS)
+    makers = metrics.get("made_by", [])
+    if len(makers) > 1:
+        return [*parts, "## Versions and hardware", _makers(makers).markdown(), _made(makers)]
+    # A file is written by the process that measured, unless it says what did.
+    return parts + _lists(makers[0] if makers else metrics, _MAKER)
+
+
+def _lists(metrics: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
     parts = []
-    for title, section in _TITLES.items():
+    for title, section in titles.items():
         if metrics[section]:
             parts.append(f"## {title}")
             parts.append("\n".join(f"- {k}: {_plain(v)}" for k, v in metrics[section].items()))
     return parts
+
+
+def _makers(makers: list[Mapping[str, Any]]) -> Table:
+    """Returns a column for each place and time at which parts of the run were made."""
+    columns = [{**maker["versions"], **maker["hardware"]} for maker in makers]
+    keys = dict.fromkeys(key for column in columns for key in column)
+    rows = [[key, *(_plain(column.get(key, MISSING)) for column in columns)] for key in keys]
+    return Table(["", *map(str, range(1, len(makers) + 1))], rows)
+
+
+def _made(makers: list[Mapping[str, Any]]) -> str:
+    lines = (f"- {i}: {', '.join(maker['parts'])}" for i, maker in enumerate(makers, start=1))
+    return "\n".join(lines)
 
 
 def _plain(value: Any) -> str:

@@ -24,6 +24,7 @@ class Run:
         results: the records so far.
         durations_s: seconds by phase; phases of the same name are added up.
         data: fingerprints of the data sets by name.
+        made_by: see `write_metrics`.
 
     Example:
 
@@ -43,6 +44,7 @@ class Run:
         self.results: list[Record] = []
         self.durations_s: dict[str, float] = {}
         self.data: dict[str, Any] = {}
+        self.made_by: list[dict[str, Any]] = []
 
     def add(self, metric: str, value: float, **keys: Any) -> Record:
         """Adds a record; see `make_record`.
@@ -112,4 +114,5 @@ class Run:
             data=self.data,
             durations_s=self.durations_s,
             results=self.results,
+            made_by=self.made_by,
         )

@@ -100,6 +100,23 @@ def test_a_cell_says_what_made_it(finished):
     assert made_by["versions"]["keras"] and made_by["hardware"]["cores"] >= 1
 
 
+def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, finished, tmp_path):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    path = place / "cells" / "independent_seed0" / "networks" / "made_by.json"
+    made_by = json.loads(path.read_text())
+    made_by["versions"]["keras"] = "3.0.0"
+    path.write_text(json.dumps(made_by))
+    studies = "--studies=methods,baselines,incremental"
+    compatibility_analysis.run([*flags, METHODS, studies, f"--output_dir={place}", "--overwrite"])
+    makers = load_metrics(place / "metrics.json")["made_by"]
+    parts = {maker["versions"]["keras"]: maker["parts"] for maker in makers}
+    assert parts.pop("3.0.0") == ["independent_seed0"]
+    ((_, others),) = parts.items()
+    assert "iiw+rp+dcc_seed0" in others and "upper_bound_seed0" in others
+    assert "| keras | 3.0.0 |" in (place / "report.md").read_text()
+
+
 def test_averages_are_those_of_the_pairs_and_chance_is_of_the_common_classes(finished):
     records = load_metrics(finished / "metrics.json")["results"]
     for method in ("independent", "iiw+rp+dcc"):

@@ -324,6 +324,22 @@ def test_rotations_variants_start_from_the_runs_own_setting():
     assert found == {"RP: nothing": "50.0", "RP: weight 3": "60.0"}
 
 
+def test_rotations_variants_are_measured_by_their_own_networks_too():
+    keys = {"study": "rotation", "method": "rp"}
+    records = pair(0.5, 0.5, **keys) + own(0.8, **keys)
+    records += pair(0.5, 0.5, variant="weight 3", **keys) + own(0.625, variant="weight 3", **keys)
+    records += own(0.8, study="rotation", method="upper_bound")
+    rows = table(records, "changed")
+    assert {row: cells["compatibility"] for row, cells in rows.items()} == {
+        "RP: nothing": "0.62",
+        "RP: weight 3": "0.62",
+    }
+    assert {row: cells["recombined / own head"] for row, cells in rows.items()} == {
+        "RP: nothing": "0.62",
+        "RP: weight 3": "0.80",
+    }
+
+
 def test_cost_is_in_milliseconds_and_billions():
     keys = {"study": "cost", "method": "rp", "networks": 2, "seed": 0}
     records = [

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from keras_compat.reporting import make_record, write_metrics
+from keras_compat.reporting import load_metrics, make_record, write_metrics
 from keras_compat.reporting.__main__ import main
 
 
@@ -50,3 +50,30 @@ def test_it_runs_as_a_module(metrics, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert (tmp_path / "out/figures/figure4.png").exists()
+
+
+def test_several_files_make_one_report_and_one_file(tmp_path):
+    for seed, value in enumerate([0.5, 0.7]):
+        keys = {"study": "methods", "method": "rp", "seed": seed}
+        pairs = [("a", "b"), ("b", "a")]
+        write_metrics(
+            tmp_path / f"{seed}.json",
+            experiment="compatibility_analysis",
+            config={"seed": seed, "seeds": 1},
+            data={},
+            durations_s={f"rp_seed{seed}": 1.0},
+            results=[
+                make_record("recombination_accuracy", value, extractor=e, head=h, dataset=e, **keys)
+                for e, h in pairs
+            ],
+            versions={"keras": "3.15.1"},
+            hardware={"cpu": f"processor {seed}"},
+        )
+    files = [str(tmp_path / f"{seed}.json") for seed in range(2)]
+    places = [f"--output_dir={tmp_path / 'out'}", f"--merged={tmp_path / 'all.json'}"]
+    assert main([*files, *places]) == 0
+    report = (tmp_path / "out/report.md").read_text()
+    assert "60.0±14.1" in report
+    assert "| cpu | processor 0 | processor 1 |" in report
+    assert "- 2: rp_seed1" in report
+    assert [r["seed"] for r in load_metrics(tmp_path / "all.json")["results"]] == [0, 0, 1, 1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from keras_compat.jobs.compatibility_analysis.methods import PRETRAINING
 
@@ -75,19 +76,31 @@ class Cell:
         return keys
 
 
+class Asked(NamedTuple):
+    """What a study asks for.
+
+    Attributes:
+        cell: what to train.
+        measures: names of measures, see `keras_compat.jobs.compatibility_analysis.measures`.
+        keys: what the cell's records say in this study that they need not say in others.
+    """
+
+    cell: Cell
+    measures: tuple[str, ...] = ("matrix",)
+    keys: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Plan:
     """A cell with all that is to be measured on it, whatever studies ask for it.
 
     Args:
         cell: what to train.
-        measures: names of measures, see `keras_compat.jobs.compatibility_analysis.measures`.
-        studies: for each study that the cell belongs to, the measures that it uses.
+        measures: names of measures, of all studies; none of a cell that others only start from.
     """
 
     cell: Cell
-    measures: tuple[str, ...]
-    studies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
 
 
 def pretraining_cell(cell: Cell) -> Cell:
@@ -95,16 +108,12 @@ def pretraining_cell(cell: Cell) -> Cell:
     return Cell(PRETRAINING, cell.seed)
 
 
-def merge(by_study: Mapping[str, list[tuple[Cell, tuple[str, ...]]]]) -> list[Plan]:
+def merge(by_study: Mapping[str, Iterable[Asked]]) -> list[Plan]:
     """Returns each cell once, after what it starts from, with what all studies measure on it."""
-    found: dict[Cell, dict[str, tuple[str, ...]]] = {}
-    for study, wanted in by_study.items():
-        for cell, measures in wanted:
-            if cell.pretrained:
-                found.setdefault(pretraining_cell(cell), {})
-            found.setdefault(cell, {})[study] = measures
-    plans = [
-        Plan(cell, tuple(dict.fromkeys(m for ms in studies.values() for m in ms)), studies)
-        for cell, studies in found.items()
-    ]
+    found: dict[Cell, dict[str, None]] = {}
+    for asked in (asked for wanted in by_study.values() for asked in wanted):
+        if asked.cell.pretrained:
+            found.setdefault(pretraining_cell(asked.cell), {})
+        found.setdefault(asked.cell, {}).update(dict.fromkeys(asked.measures))
+    plans = [Plan(cell, tuple(measures)) for cell, measures in found.items()]
     return sorted(plans, key=lambda plan: plan.cell.method != PRETRAINING)

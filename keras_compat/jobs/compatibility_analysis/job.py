@@ -20,7 +20,7 @@ from keras_compat.jobs.compatibility_analysis.cell_folder import (
     read_records,
     write_records,
 )
-from keras_compat.jobs.compatibility_analysis.cells import Plan, merge
+from keras_compat.jobs.compatibility_analysis.cells import Asked, Plan, merge
 from keras_compat.jobs.compatibility_analysis.config import Config
 from keras_compat.jobs.compatibility_analysis.cost import measure_costs
 from keras_compat.jobs.compatibility_analysis.groups import (
@@ -32,7 +32,7 @@ from keras_compat.jobs.compatibility_analysis.methods import (
     INDEPENDENT,
     UPPER_BOUND_WITHOUT_ROTATION,
 )
-from keras_compat.jobs.compatibility_analysis.studies import Known, cells_of
+from keras_compat.jobs.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import check_data, is_done, work_on
 from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
@@ -43,6 +43,7 @@ from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
 from keras_compat.reporting.hardware import peak_memory_gib
+from keras_compat.reporting.merging import add_maker
 from keras_compat.reporting.records import Record, select
 from keras_compat.training import NonFiniteLoss
 
@@ -79,12 +80,13 @@ def run(
     with _folder(config, output_dir, overwrite) as folder:
         cells = folder.partial / CELLS
         terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
-        group, plans = _prepare(config, terminal)
+        group, by_study = _prepare(config, terminal)
+        plans = merge(by_study)
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
         _work(config, plans, cells, jobs, terminal)
         costs = _costs(config, cells, terminal)
         terminal.phase("Writing the report")
-        record = _collect(config, group, plans, cells)
+        record = _collect(config, group, by_study, cells)
         record.results += [{"study": "cost", **found} for found in costs]
         record.durations_s["total"] = time.perf_counter() - begin
         metrics = record.write(folder.partial / FINISHED)
@@ -126,7 +128,7 @@ def _has_settings(place: Path, config: Config) -> bool:
     return json.loads((place / CONFIG).read_text(encoding="utf-8")) == lasting
 
 
-def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
+def _prepare(config: Config, terminal: Terminal) -> tuple[Group, dict[str, Wanted]]:
     """Loads the data and finds out what there is to do, and whether it can be done."""
     group = load_group(config)
     by_study = cells_of(config, _known(config, group))
@@ -136,7 +138,7 @@ def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
         groups[True] = load_group(config, same_data=True)
     if "pretrained" in config.studies:
         load_pretraining_data(config)
-    check_cells(config, [plan.cell for plan in plans if plan.studies], groups)
+    check_cells(config, [plan.cell for plan in plans if plan.measures], groups)
     for name, dataset in group.datasets.items():
         terminal.line(
             f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test images, "
@@ -144,15 +146,22 @@ def _prepare(config: Config, terminal: Terminal) -> tuple[Group, list[Plan]]:
         )
     names = next(iter(group.datasets.values())).class_names[: group.common]
     terminal.line(f"common classes: {', '.join(names)}")
-    return group, plans
+    return group, by_study
 
 
 def _known(config: Config, group: Group) -> Known:
-    every = [find_architecture(text)[0].blocks for text in config.architectures]
-    names = [[block.name for block in blocks] for blocks in every]
+    every = [find_architecture(text) for text in config.architectures]
+    names = [[block.name for block in architecture.blocks] for architecture, _ in every]
     blocks = [name for name in names[0] if all(name in others for others in names)]
+    own = {architecture.split_block(split) for architecture, split in every}
     channels = next(iter(group.datasets.values())).image_shape[-1]
-    return Known(list(group.datasets), group.common, blocks, colour=channels == 3)
+    return Known(
+        list(group.datasets),
+        group.common,
+        blocks,
+        own_split=own.pop() if len(own) == 1 else None,
+        colour=channels == 3,
+    )
 
 
 def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal) -> None:
@@ -194,30 +203,39 @@ def _costs(config: Config, cells: Path, terminal: Terminal) -> list[Record]:
     return read_records(place)
 
 
-def _collect(config: Config, group: Group, plans: list[Plan], cells: Path) -> Run:
+def _collect(config: Config, group: Group, by_study: dict[str, Wanted], cells: Path) -> Run:
     """Returns the records of all cells, each once for every study that it belongs to."""
     record = Run("compatibility_analysis", asdict(config))
     for name, dataset in group.datasets.items():
         record.data[name] = dataset.fingerprint()
     if "pretrained" in config.studies:
         record.data["pretraining"] = load_pretraining_data(config).fingerprint()
-    for plan in plans:
-        folder = CellFolder(cells, plan.cell)
-        if folder.failure() is not None:
-            continue
-        record.durations_s[plan.cell.name] = folder.made_by()["duration_s"]
-        for study, measures in plan.studies.items():
-            found = [r for measure in measures for r in folder.load_records(measure)]
-            record.results += [{"study": study, **r} for r in found]
-            if study == "methods" and plan.cell.method == INDEPENDENT:
-                # Independent training is the bound without a rotation head.
-                own = select(found, metric="own_accuracy")
-                bound = {"study": study, "method": UPPER_BOUND_WITHOUT_ROTATION}
-                record.results += [{**r, **bound} for r in own]
+    for plan in merge(by_study):
+        made_by = CellFolder(cells, plan.cell).made_by()
+        if made_by is not None:
+            record.durations_s[plan.cell.name] = made_by["duration_s"]
+            # A cell may be from an earlier run, of other versions and on another machine.
+            add_maker(record.made_by, made_by["versions"], made_by["hardware"], [plan.cell.name])
+    for study, wanted in by_study.items():
+        for asked in wanted:
+            record.results += _records(study, asked, CellFolder(cells, asked.cell))
     memory = peak_memory_gib()
     if memory is not None:
         record.add("peak_memory_gib", memory)
     return record
+
+
+def _records(study: str, asked: Asked, folder: CellFolder) -> list[Record]:
+    """Returns the records that a study asked a cell for; none if its training failed."""
+    if folder.failure() is not None:
+        return []
+    found = [record for measure in asked.measures for record in folder.load_records(measure)]
+    records = [{"study": study, **asked.keys, **record} for record in found]
+    if study == "methods" and asked.cell.method == INDEPENDENT:
+        # Independent training is the bound without a rotation head.
+        bound = {"study": study, "method": UPPER_BOUND_WITHOUT_ROTATION}
+        records += [{**record, **bound} for record in select(found, metric="own_accuracy")]
+    return records
 
 
 def _failures(plans: list[Plan], cells: Path) -> list[str]:

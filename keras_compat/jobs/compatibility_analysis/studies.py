@@ -1,7 +1,7 @@
 """The studies: which cells each figure of Sec. 4 and the appendices needs.
 
-To add one: a function from a configuration and what is known of the data to cells with measures,
-and its name in the registry.
+To add one: a function from a configuration and what is known of the data to what it asks for, and
+its name in the registry.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.cells import Asked, Cell
 from keras_compat.jobs.compatibility_analysis.methods import (
     IIW,
     INDEPENDENT,
@@ -24,7 +24,7 @@ from keras_compat.registry import Registry
 if TYPE_CHECKING:
     from keras_compat.jobs.compatibility_analysis.config import Config
 
-Wanted = list[tuple[Cell, tuple[str, ...]]]
+Wanted = list[Asked]
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Known:
         networks: their names.
         common: how many classes all data sets have in common.
         splits: the points at which all networks can be split, in order.
+        own_split: the one at which they are, where it is the same for all.
         colour: whether the images are in colour.
     """
 
     networks: Sequence[str]
     common: int
     splits: Sequence[str]
+    own_split: str | None
     colour: bool
 
 
@@ -48,8 +50,9 @@ STUDIES: Registry[Callable[[Config, Known], Wanted]] = Registry("study")
 
 
 def cells_of(config: Config, known: Known) -> dict[str, Wanted]:
-    """Returns the cells of each study that a run asks for, for all of its seeds."""
-    return {study: STUDIES[study](config, known) for study in config.studies}
+    """Returns what each study of a run asks for, each cell once, for all of its seeds."""
+    found = {study: STUDIES[study](config, known) for study in config.studies}
+    return {study: list({a.cell: a for a in wanted}.values()) for study, wanted in found.items()}
 
 
 def _seeds(config: Config) -> range:
@@ -73,7 +76,7 @@ def methods(config: Config, known: Known) -> Wanted:
     if INDEPENDENT not in config.methods:
         bounds.append(UPPER_BOUND_WITHOUT_ROTATION)
     return [
-        (Cell(method, seed), ("matrix", "correlation"))
+        Asked(Cell(method, seed), ("matrix", "correlation"))
         for seed in _seeds(config)
         for method in (*config.methods, *bounds)
     ]
@@ -83,7 +86,7 @@ def methods(config: Config, known: Known) -> Wanted:
 def same_data(config: Config, known: Known) -> Wanted:
     """B.2, Fig. 7: all networks on the first data set."""
     return [
-        (Cell(method, seed, same_data=True), ("matrix",))
+        Asked(Cell(method, seed, same_data=True))
         for seed in _seeds(config)
         for method in (*config.methods, UPPER_BOUND)
     ]
@@ -94,7 +97,7 @@ def incremental(config: Config, known: Known) -> Wanted:
     """Sec. 4, joint against incremental training, each network first once."""
     method = _possible(config, "iiw+rp+dcc")
     return [
-        (cell, ("matrix",))
+        Asked(cell)
         for seed in _seeds(config)
         for cell in (
             Cell(method, seed),
@@ -108,7 +111,7 @@ def incremental(config: Config, known: Known) -> Wanted:
 def pretrained(config: Config, known: Known) -> Wanted:
     """Sec. 4, starting from pre-trained models; with the same methods from scratch beside."""
     return [
-        (Cell(method, seed, pretrained=start), ("matrix", "correlation"))
+        Asked(Cell(method, seed, pretrained=start), ("matrix", "correlation"))
         for seed in _seeds(config)
         for start in (True, False)
         for method in (*config.methods, UPPER_BOUND)
@@ -121,12 +124,12 @@ def normalization(config: Config, known: Known) -> Wanted:
     method = _possible(config, "iiw+dcc")
     found: Wanted = []
     for seed in _seeds(config):
-        found.append((Cell(method, seed), ("matrix", "statistics", "batch_sizes")))
+        found.append(Asked(Cell(method, seed), ("matrix", "statistics", "batch_sizes")))
         for name in ("layer", "instance"):
-            found.append((Cell(method, seed, normalization=name), ("matrix",)))
+            found.append(Asked(Cell(method, seed, normalization=name)))
         for name in ("unit_length", "unit_length_loss"):
-            found.append((Cell(method, seed, features=name), ("matrix",)))
-        found.append((Cell(UPPER_BOUND, seed), ("matrix",)))
+            found.append(Asked(Cell(method, seed, features=name)))
+        found.append(Asked(Cell(UPPER_BOUND, seed)))
     return found
 
 
@@ -139,14 +142,17 @@ def splits(config: Config, known: Known) -> Wanted:
             "leave out the study 'splits'"
         )
     tried = dict.fromkeys((_possible(config, "iiw+rp"), "rp"))
-    return [
-        (cell, ("matrix",))
-        for seed in _seeds(config)
-        for cell in (
-            *(Cell(method, seed, split=split) for method in tried for split in known.splits),
-            Cell(UPPER_BOUND, seed),
-        )
-    ]
+    found: Wanted = []
+    for seed in _seeds(config):
+        for method in tried:
+            for split in known.splits:
+                if split == known.own_split:
+                    # The cell that other studies have too, where the split goes without saying.
+                    found.append(Asked(Cell(method, seed), keys={"split": split}))
+                else:
+                    found.append(Asked(Cell(method, seed, split=split)))
+        found.append(Asked(Cell(UPPER_BOUND, seed)))
+    return found
 
 
 @STUDIES.register("common_classes")
@@ -160,9 +166,9 @@ def common_classes(config: Config, known: Known) -> Wanted:
         for count in range(2, known.common):
             for control in (False, True):
                 cell = Cell(varied, seed, common_classes=count, control=control)
-                found.append((cell, ("matrix",)))
+                found.append(Asked(cell))
         for method in (varied, *beside, UPPER_BOUND):
-            found.append((Cell(method, seed), ("matrix",)))
+            found.append(Asked(Cell(method, seed)))
     return found
 
 
@@ -172,8 +178,8 @@ def baselines(config: Config, known: Known) -> Wanted:
     found: Wanted = []
     for seed in _seeds(config):
         for method in (INDEPENDENT, _possible(config, "iiw+rp+dcc")):
-            found.append((Cell(method, seed), ("matrix", "baselines")))
-        found.append((Cell(UPPER_BOUND, seed), ("matrix",)))
+            found.append(Asked(Cell(method, seed), ("matrix", "baselines")))
+        found.append(Asked(Cell(UPPER_BOUND, seed)))
     return found
 
 
@@ -188,14 +194,14 @@ def auxiliaries(config: Config, known: Known) -> Wanted:
     with_iiw = ("iiw", *(f"iiw+{task}" for task in tasks))
     methods = (INDEPENDENT, *tasks, *(_possible(config, method) for method in with_iiw))
     chosen = dict.fromkeys((*methods, UPPER_BOUND))
-    return [(Cell(method, seed), ("matrix",)) for seed in _seeds(config) for method in chosen]
+    return [Asked(Cell(method, seed)) for seed in _seeds(config) for method in chosen]
 
 
 @STUDIES.register("rotation")
 def rotation(config: Config, known: Known) -> Wanted:
     """What moves rotation prediction, the most general method."""
     return [
-        (cell, ("matrix",))
+        Asked(cell)
         for seed in _seeds(config)
         for cell in (
             Cell("rp", seed),

@@ -101,14 +101,11 @@ class Analysis:
     def compatibility(self, study: str, pretrained: bool = False, **keys: Any) -> Summary | None:
         """Returns recombination accuracy as a part of the upper bound's accuracy, by seed."""
         recombined = self._recombination(study, pretrained=pretrained, **keys)
-        bounds = {r["seed"]: r["value"] for r in self._upper_bound(study, pretrained=pretrained)}
-        return summarise(
-            [
-                {"seed": r["seed"], "value": r["value"] / bounds[r["seed"]]}
-                for r in recombined
-                if bounds.get(r["seed"])
-            ]
-        )
+        return _ratio(recombined, self._upper_bound(study, pretrained=pretrained))
+
+    def kept(self, study: str, **keys: Any) -> Summary | None:
+        """Returns recombination accuracy as a part of that of the same networks' own heads."""
+        return _ratio(self._recombination(study, **keys), self._own(study, **keys))
 
     def cross_correlation(self, study: str, **keys: Any) -> Summary | None:
         """Returns the cross-correlation of channels, over all pairs of extractors."""
@@ -205,3 +202,16 @@ class Analysis:
         """Means over networks or pairs: those of the data sets, not the averages beside them."""
         found = self.find(metric, study, **keys)
         return mean_by_seed([r for r in found if r.get("dataset") != AVERAGE])
+
+
+def _ratio(records: list[Record], others: list[Record]) -> Summary | None:
+    """Returns the quotient of two figures, within each seed that has both."""
+    by_seed = {r.get("seed"): r["value"] for r in others}
+    return summarise(
+        [
+            {"seed": seed, "value": r["value"] / by_seed[seed]}
+            for r in records
+            for seed in [r.get("seed")]
+            if by_seed.get(seed)
+        ]
+    )

@@ -11,7 +11,13 @@ from keras_compat.jobs.compatibility_analysis.studies import STUDIES, Known, cel
 from keras_compat.jobs.compatibility_analysis.variants import VARIANTS, apply_variant
 from tests.jobs.compatibility_analysis.two_sets import make_config
 
-KNOWN = Known(("cifar10", "stl10"), common=9, splits=("stem", "stage1_block1"), colour=True)
+KNOWN = Known(
+    ("cifar10", "stl10"),
+    common=9,
+    splits=("stem", "stage1_block1"),
+    own_split="stage1_block1",
+    colour=True,
+)
 
 
 @pytest.fixture
@@ -28,10 +34,23 @@ def test_a_cell_has_a_folder_of_its_own(every_study):
 
 def test_what_two_studies_need_is_trained_once_and_measured_for_both(every_study):
     plans = {plan.cell: plan for plan in merge(every_study)}
-    plan = plans[Cell("iiw+dcc", seed=0)]
-    assert set(plan.studies) == {"methods", "pretrained", "normalization", "common_classes"}
-    assert set(plan.measures) == {"matrix", "correlation", "statistics", "batch_sizes"}
-    assert plan.studies["common_classes"] == ("matrix",)
+    cell = Cell("iiw+dcc", seed=0)
+    assert set(plans[cell].measures) == {"matrix", "correlation", "statistics", "batch_sizes"}
+    asked = {study: a.measures for study, w in every_study.items() for a in w if a.cell == cell}
+    assert set(asked) == {"methods", "pretrained", "normalization", "common_classes"}
+    assert asked["common_classes"] == ("matrix",)
+
+
+def test_networks_at_the_runs_own_split_are_those_of_the_other_studies(every_study):
+    asked = [a for a in every_study["splits"] if a.cell.method == "rp" and a.cell.seed == 0]
+    assert [a.cell for a in asked] == [Cell("rp", 0, split="stem"), Cell("rp", 0)]
+    assert [dict(a.keys) for a in asked] == [{}, {"split": "stage1_block1"}]
+
+
+def test_a_cell_is_asked_for_once_by_a_study(tmp_path):
+    config = make_config(tmp_path, methods=("rp", "upper_bound"), studies=("methods", "same_data"))
+    for wanted in cells_of(config, KNOWN).values():
+        assert len({asked.cell for asked in wanted}) == len(wanted)
 
 
 def test_pretraining_comes_before_what_starts_from_it(every_study):
@@ -42,12 +61,12 @@ def test_pretraining_comes_before_what_starts_from_it(every_study):
 
 def test_every_study_has_an_upper_bound_of_each_seed_to_compare_with(every_study):
     for study, wanted in every_study.items():
-        bounds = {cell.seed for cell, _ in wanted if cell.method == "upper_bound"}
+        bounds = {cell.seed for cell, *_ in wanted if cell.method == "upper_bound"}
         assert bounds == ({0, 1} if wanted else set()), study
 
 
 def test_common_classes_goes_from_two_up_with_a_control_of_each(every_study):
-    cells = [cell for cell, _ in every_study["common_classes"] if cell.seed == 0]
+    cells = [cell for cell, *_ in every_study["common_classes"] if cell.seed == 0]
     found = [(cell.common_classes, cell.control) for cell in cells if cell.common_classes]
     assert found == [(count, control) for count in range(2, 9) for control in (False, True)]
 
@@ -56,7 +75,7 @@ def test_grey_images_are_not_coloured(tmp_path):
     config = make_config(tmp_path, studies=("auxiliaries",))
     for colour in (True, False):
         (wanted,) = cells_of(config, replace(KNOWN, colour=colour)).values()
-        assert any("colorization" in cell.method for cell, _ in wanted) is colour
+        assert any("colorization" in cell.method for cell, *_ in wanted) is colour
 
 
 def test_networks_of_different_architectures_are_studied_without_iiw(tmp_path):
@@ -66,9 +85,9 @@ def test_networks_of_different_architectures_are_studied_without_iiw(tmp_path):
         tmp_path, architectures=architectures, studies=studies, methods=("rp", "dcc")
     )
     for study, wanted in cells_of(config, KNOWN).items():
-        names = [cell.method for cell, _ in wanted]
+        names = [cell.method for cell, *_ in wanted]
         assert not any("iiw" in name for name in names), study
-        assert len({cell for cell, _ in wanted}) == len(wanted), study
+        assert len({cell for cell, *_ in wanted}) == len(wanted), study
 
 
 def test_without_split_points_in_common_there_is_nothing_to_study(tmp_path):
@@ -81,7 +100,7 @@ def test_independent_training_is_the_bound_without_a_rotation_head_too(tmp_path)
     for methods, extra in ((("independent", "rp"), []), (("rp",), ["without"])):
         config = make_config(tmp_path, methods=methods)
         (wanted,) = cells_of(config, KNOWN).values()
-        found = [cell.method.split("_")[-2] for cell, _ in wanted if "without" in cell.method]
+        found = [cell.method.split("_")[-2] for cell, *_ in wanted if "without" in cell.method]
         assert found == extra
 
 
