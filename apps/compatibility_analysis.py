@@ -34,6 +34,9 @@ studies:
   auxiliaries     jigsaw, colorization, exemplar and contrastive tasks (Appendix A)
   rotation        what moves rotation prediction
   cost            what each method costs (B.6)
+
+A run that was killed goes on with the same command. A finished one grows with --overwrite and more
+studies, methods or seeds: name all that the report is to have; what is trained already is kept.
 """
 
 
@@ -72,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     flags = parser.add_argument_group("training")
     flags.add_argument("--auxiliary_weight", type=float, help="of every auxiliary loss")
+    flags.add_argument("--rotation_weight", type=float, help="of rotation's, if it is another")
     flags.add_argument("--rotation_assignment", help="random, cyclic or all")
     common.add_training(flags, "", "every group of networks")
     common.add_training(flags, "pretraining_", "the pre-training")
@@ -102,6 +106,7 @@ def configure(flags: argparse.Namespace) -> Config:
         "evaluation_batch_size",
         "interface_channels",
         "auxiliary_weight",
+        "rotation_weight",
         "rotation_assignment",
     )
     stages = {"training": "", "pretraining": "pretraining_"}

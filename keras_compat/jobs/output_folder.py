@@ -195,7 +195,7 @@ class OutputFolder:
         if not self._overwrite:
             raise InputError(
                 f"{name!r} holds an unfinished run of another configuration "
-                f"({_difference(settings, self._settings)}); {ADVICE}, or replace it with "
+                f"({difference(settings, self._settings)}); {ADVICE}, or replace it with "
                 "--overwrite"
             )
 
@@ -272,13 +272,19 @@ def _read_json(path: Path) -> Any:
         return None
 
 
-def _difference(there: Any, here: Any, where: str = "") -> str:
-    """Says in which key two configurations differ, the first if there are several."""
+def difference(there: Any, here: Any, where: str = "") -> str:
+    """Says in which key two configurations differ, the first if there are several.
+
+    Example:
+
+    >>> difference({"training": {"rounds": 10}}, {"training": {"rounds": 20}})
+    'training.rounds is 10 there, 20 here'
+    """
     if isinstance(there, dict) and isinstance(here, dict):
         missing = "not set"
         pairs = {k: (there.get(k, missing), here.get(k, missing)) for k in [*here, *there]}
         key = next(k for k, (a, b) in pairs.items() if a != b)
-        return _difference(*pairs[key], f"{where}.{key}" if where else key)
+        return difference(*pairs[key], f"{where}.{key}" if where else key)
     return f"{where or 'config'} is {there!r} there, {here!r} here"
 
 

@@ -16,8 +16,9 @@ import pytest
 from apps import command_line, compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
-from keras_compat.jobs.compatibility_analysis import job, work
+from keras_compat.jobs.compatibility_analysis import cost, job, work
 from keras_compat.reporting import load_metrics, select
+from keras_compat.training import NonFiniteLoss
 from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +229,150 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
     assert trained == ["iiw+rp+dcc_seed0", "iiw_seed0"]
     methods = {r["method"] for r in load_metrics(place / "metrics.json")["results"] if "study" in r}
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
+
+
+def test_networks_are_not_trained_again_to_be_measured_otherwise(
+    flags, finished, tmp_path, monkeypatch
+):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    monkeypatch.setattr(work, "train_cell", None)
+    arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite", "--no-restrict"]
+    compatibility_analysis.run([*arguments, "--studies=methods"])
+    keys = {"metric": "recombination_accuracy", "method": "iiw+rp+dcc", "dataset": "average"}
+    free, restricted = (
+        select(load_metrics(folder / "metrics.json")["results"], study="methods", **keys)
+        for folder in (place, finished)
+    )
+    assert free[0]["value"] < restricted[0]["value"]
+    assert "Predictions are **not** restricted" in (place / "report.md").read_text()
+
+
+def test_networks_of_other_settings_are_not_used_and_that_is_said(
+    flags, finished, tmp_path, monkeypatch, capsys
+):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    monkeypatch.setattr(work, "train_cell", _diverging)
+    arguments = [*flags, "--methods=independent", f"--output_dir={place}", "--overwrite"]
+    with pytest.raises(NonFiniteLoss):
+        compatibility_analysis.run([*arguments, "--rounds=3"])
+    said = capsys.readouterr().out
+    assert "networks of the run before are not used: training.rounds is 2 there, 3 here" in said
+    assert (place / "metrics.json").is_file()
+
+
+def test_a_copy_that_was_interrupted_is_made_again(flags, finished, tmp_path, monkeypatch):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
+    with monkeypatch.context() as patch:
+
+        def stopped(source, copy, **_):
+            (Path(copy) / "independent_seed0").mkdir(parents=True)
+            raise KeyboardInterrupt
+
+        patch.setattr(job.shutil, "copytree", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            compatibility_analysis.run(arguments)
+    monkeypatch.setattr(work, "train_cell", None)
+    compatibility_analysis.run(arguments)
+
+
+def test_bad_input_leaves_no_copy_of_a_run(flags, finished, tmp_path):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    with pytest.raises(InputError, match="colorization"):
+        compatibility_analysis.run(
+            [*flags, "--methods=colorization", f"--output_dir={place}", "--overwrite"]
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def _diverging(config, cell, group, last_good, *_):
+    raise NonFiniteLoss(f"the loss of task 'cats' is not finite; they are in {last_good}")
+
+
+def test_what_diverged_is_named_in_the_report_and_tried_again(
+    flags, finished, tmp_path, monkeypatch
+):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    whole = work.train_cell
+    monkeypatch.setattr(work, "train_cell", _diverging)
+    arguments = [*flags, f"--output_dir={place}", "--overwrite"]
+    more = [*arguments, "--methods=independent,iiw"]
+    with pytest.raises(NonFiniteLoss, match=r"without a result: iiw_seed0 \(the loss of task"):
+        compatibility_analysis.run(more)
+    report = (place / "report.md").read_text()
+    where = "cells/iiw_seed0/last_good.keras"
+    assert f"- IIW, seed 0: the loss of task 'cats' is not finite; they are in {where}" in report
+    assert "| independent |" in report and "| IIW |" not in report
+    monkeypatch.setattr(work, "train_cell", whole)
+    compatibility_analysis.run(more)
+    report = (place / "report.md").read_text()
+    assert "Without a result" not in report and "| IIW |" in report
+
+
+def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
+    flags, tmp_path, monkeypatch
+):
+    tried = []
+
+    def diverging(config, cell, *rest):
+        tried.append(cell.name)
+        _diverging(config, cell, *rest)
+
+    monkeypatch.setattr(work, "train_cell", diverging)
+    place = tmp_path / "run"
+    for _ in range(2):
+        with pytest.raises(NonFiniteLoss, match="iiw_seed0.*task 'cats'.*run.partial"):
+            compatibility_analysis.run([*flags, "--methods=iiw", f"--output_dir={place}"])
+    assert tried.count("iiw_seed0") == 2
+    assert not place.exists()
+
+
+def test_a_cell_of_other_settings_is_refused(flags, finished, tmp_path):
+    """Pre-training may join a run later, but not another than its cells started from."""
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    path = place / "cells" / "independent_seed0" / "networks" / "made_by.json"
+    made_by = json.loads(path.read_text())
+    made_by["settings"]["training"]["rounds"] = 7
+    path.write_text(json.dumps(made_by))
+    with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
+        compatibility_analysis.run([*flags, METHODS, f"--output_dir={place}", "--overwrite"])
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_costs_are_measured_once_with_the_same_versions(flags, finished, tmp_path, monkeypatch):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    measured = []
+
+    def in_process(config, method, count, rounds):
+        measured.append(method)
+        return cost.Cost(step_time_s=count / 10, flops=count, peak_memory_gib=1.0)
+
+    monkeypatch.setattr(cost, "_in_process", in_process)
+    arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
+    for _ in range(2):
+        compatibility_analysis.run([*arguments, "--studies=methods,cost"])
+    # Two measurements of each method, those that differ in their initial weights as one.
+    times = 2 * len(cost.COUNTS)
+    expected = ["independent", "rp", "dcc", "rp+dcc", "fm"]
+    assert sorted(measured) == sorted(expected * times)
+    metrics = load_metrics(place / "metrics.json")
+    times = select(metrics["results"], study="cost", metric="step_time_s", method="rp")
+    assert [(r["networks"], r["value"]) for r in times] == [(2, 0.2), (4, 0.4), (8, 0.8)]
+    assert "cost" in [part for maker in metrics["made_by"] for part in maker["parts"]]
+    # On another machine they are measured again.
+    path = place / "cells" / "cost.json"
+    found = json.loads(path.read_text())
+    found["hardware"]["cpu"] = "another"
+    path.write_text(json.dumps(found))
+    compatibility_analysis.run([*arguments, "--studies=methods,cost"])
+    assert sorted(measured) == sorted(expected * 2 * len(times) * 2)
 
 
 def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys):

@@ -150,8 +150,19 @@ def test_the_main_table_has_each_figure_in_its_column():
         "paper: compatibility": "0.90",
     }
     # A bound is not recombined, whatever was measured.
-    assert found["upper bound"]["recombined, average"] == "-"
+    for column in ("recombined, average", "compatibility", "cross-correlation"):
+        assert found["upper bound"][column] == "-"
     assert found["upper bound"]["own head, common classes"] == "80.0"
+
+
+def test_compatibility_is_measured_by_the_higher_bound():
+    records = pair(0.6, 0.6) + own(0.75, method="upper_bound")
+    without = own(0.8, method="upper_bound_without_rotation")
+    text = "whichever is higher: here without a rotation head"
+    assert table(records, "method")["RP"]["compatibility"] == "0.80"
+    assert text not in report.report_text(metrics(records))
+    assert table(records + without, "method")["RP"]["compatibility"] == "0.75"
+    assert text in report.report_text(metrics(records + without))
 
 
 def test_compatibility_is_a_ratio_within_each_seed():

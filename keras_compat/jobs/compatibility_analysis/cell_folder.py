@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from keras_compat.errors import InputError
 from keras_compat.files import write_text, written_atomically
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.training import Network
+from keras_compat.jobs.output_folder import difference
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record
 from keras_compat.reporting.versions import collect_versions
@@ -53,7 +55,7 @@ class CellFolder:
         Args:
             networks: by name.
             duration_s: of their training.
-            settings: of the run, as they were.
+            settings: that the weights depend on.
             data: the fingerprints of all images that they learnt from, by name.
         """
         with written_atomically(self.path / "networks") as folder:
@@ -77,9 +79,16 @@ class CellFolder:
         path = self.path / "networks" / "made_by.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def check_data(self, data: Mapping[str, Any]) -> None:
-        """Raises an `InputError` if the networks learnt from other images than these."""
+    def check(self, settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+        """Raises an `InputError` if the networks were trained otherwise, or on other images."""
         made_by = self.made_by()
+        here = json.loads(json.dumps(settings))
+        there = {key: made_by["settings"].get(key) for key in here}
+        if there != here:
+            raise InputError(
+                f"{self.path} was trained with another configuration "
+                f"({difference(there, here)}); choose another --output_dir"
+            )
         before = made_by["data"]
         # As JSON has it: tuples are lists there.
         changed = [k for k, v in json.loads(json.dumps(data)).items() if before.get(k) != v]
@@ -94,7 +103,12 @@ class CellFolder:
         return self.path / FAILURE[0]
 
     def save_failure(self, message: str) -> None:
-        """Notes why the cell has no result."""
+        """Notes why the cell has no result.
+
+        Paths in it begin at the folder of the run, which moves when all is done.
+        """
+        here = f"{self.path}{os.sep}"
+        message = message.replace(here, f"{self.path.parent.name}/{self.path.name}/")
         write_text(self._failure, json.dumps({"message": message}) + "\n")
 
     def failure(self) -> str | None:
@@ -102,6 +116,11 @@ class CellFolder:
         if not self._failure.is_file():
             return None
         return json.loads(self._failure.read_text(encoding="utf-8"))["message"]
+
+    def forget_failure(self) -> None:
+        """Lets the cell be trained again."""
+        for name in FAILURE:
+            (self.path / name).unlink(missing_ok=True)
 
     def load_networks(self) -> dict[str, Network]:
         """Returns the trained networks by name, for inference."""
@@ -124,19 +143,9 @@ class CellFolder:
 
     def save_records(self, measure: str, records: list[Record]) -> None:
         """Writes what a measure found."""
-        write_records(self._records(measure), records)
+        lines = ",\n  ".join(json.dumps(record) for record in records)
+        write_text(self._records(measure), f"[\n  {lines}\n]\n")
 
     def load_records(self, measure: str) -> list[Record]:
         """Returns what a measure found."""
-        return read_records(self._records(measure))
-
-
-def write_records(path: Path, records: list[Record]) -> None:
-    """Writes records, one a line."""
-    lines = ",\n  ".join(json.dumps(record) for record in records)
-    write_text(path, f"[\n  {lines}\n]\n")
-
-
-def read_records(path: Path) -> list[Record]:
-    """Returns the records that `write_records` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(self._records(measure).read_text(encoding="utf-8"))

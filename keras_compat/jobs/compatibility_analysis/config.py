@@ -12,7 +12,11 @@ from keras_compat.jobs.compatibility_analysis.studies import STUDIES
 from keras_compat.jobs.settings import check_at_least, check_seeds
 from keras_compat.jobs.training import Training
 
-ASSIGNMENTS = ("random", "cyclic", "all")
+# Those of `keras_compat.auxiliary.RotationPrediction`, known before a backend is loaded.
+ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
+# What does not change how networks are trained, but how they are measured.
+EVALUATION = ("restrict", "evaluation_batch_size")
+_PRETRAINING = ("pretraining_dataset", "pretraining")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Config:
         interface_channels: outputs of a 1x1 convolution that ends every extractor, which networks
             of different architectures need; 0 for none.
         auxiliary_weight: of every auxiliary loss beside the target task's (Appendix C: 1).
+        rotation_weight: of rotation prediction's, where it is to be another.
         rotation_assignment: `"random"`, `"cyclic"` or `"all"`, see
             `keras_compat.auxiliary.RotationPrediction`.
         augment: whether training images are augmented.
@@ -56,6 +61,7 @@ class Config:
     studies: tuple[str, ...] = ("methods",)
     interface_channels: int = 0
     auxiliary_weight: float = 1.0
+    rotation_weight: float | None = None
     rotation_assignment: str = "random"
     augment: bool = True
     restrict: bool = True
@@ -92,10 +98,14 @@ class Config:
                 "study 'pretrained' needs images to learn rotation from; name them with "
                 "--pretraining_dataset"
             )
-        if self.rotation_assignment not in ASSIGNMENTS:
-            raise unknown_name("rotation_assignment", self.rotation_assignment, ASSIGNMENTS)
-        if not 0 < self.auxiliary_weight < math.inf:
-            raise InputError(f"auxiliary_weight is {self.auxiliary_weight}; expected more than 0")
+        if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
+            raise unknown_name(
+                "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
+            )
+        for name in ("auxiliary_weight", "rotation_weight"):
+            weight = getattr(self, name)
+            if weight is not None and not 0 < weight < math.inf:
+                raise InputError(f"{name} is {weight}; expected a finite number above 0")
         check_at_least(
             0,
             {
@@ -109,12 +119,28 @@ class Config:
     def lasting(self) -> dict[str, Any]:
         """Returns the settings that all cells of a folder have in common.
 
-        More studies, methods and seeds may join later; where data come from does not matter, as
-        their content is compared.
+        More studies, methods and seeds may join later, and the pre-training that one study needs;
+        where TensorFlow Datasets keeps its data does not matter.
         """
-        changing = {"preset", "studies", "methods", "seeds", "seed"}
+        changing = {"preset", "studies", "methods", "seeds", "seed", *_PRETRAINING}
         changing |= {"data_dir", "download", "memory_limit_gib"}
         return {k: v for k, v in asdict(self).items() if k not in changing}
+
+    def trains(self, pretrained: bool) -> dict[str, Any]:
+        """Returns the settings that the weights of a cell depend on, beside its images.
+
+        Args:
+            pretrained: whether the cell is the pre-training, or starts from it.
+        """
+        left_out = {*EVALUATION, "datasets"}
+        kept = {k: v for k, v in self.lasting().items() if k not in left_out}
+        return kept | ({"pretraining": asdict(self)["pretraining"]} if pretrained else {})
+
+    def weight(self, auxiliary: str) -> float:
+        """Returns the weight of an auxiliary task's loss."""
+        if auxiliary == "rotation" and self.rotation_weight is not None:
+            return self.rotation_weight
+        return self.auxiliary_weight
 
     def architecture(self, network: int) -> str:
         """Returns the architecture of a network by its number."""

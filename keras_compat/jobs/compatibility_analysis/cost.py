@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.compatibility_analysis.methods import IIW
 from keras_compat.jobs.start_up import quiet_start
 from keras_compat.reporting.records import Record, make_record
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from keras_compat.training import Task
 
 PLAIN = "independent"
-# IIW changes the first weights only: its steps are those of plain training.
 METHODS = (PLAIN, "rp", "dcc", "rp+dcc", "fm")
 COUNTS = (2, 4, 8)
 # Forward, and the gradients by inputs and by weights.
@@ -49,7 +49,7 @@ class Cost:
 def measure_costs(
     config: Config, terminal: Terminal, rounds: int = 10, repeats: int = 2
 ) -> list[Record]:
-    """Measures a round of every method for 2, 4 and 8 networks, each in a process of its own.
+    """Measures a round of each method for 2, 4 and 8 networks, in a process of its own.
 
     Methods take turns, several times over, so that a busy machine disturbs all alike.
 
@@ -63,10 +63,13 @@ def measure_costs(
         Records of the study `cost`.
     """
     records = []
+    # IIW changes the first weights only: its steps are those of the method without it.
+    asked = ("+".join(t for t in m.split("+") if t != IIW) for m in config.methods)
+    methods = list(dict.fromkeys([*METHODS, *filter(None, asked)]))
     for count in COUNTS:
-        found: dict[str, list[Cost]] = {method: [] for method in METHODS}
+        found: dict[str, list[Cost]] = {method: [] for method in methods}
         for _ in range(repeats):
-            for method in METHODS:
+            for method in methods:
                 terminal.line(f"cost of {method} for {count} networks")
                 found[method].append(_in_process(config, method, count, rounds))
         plain = _typical(found[PLAIN])

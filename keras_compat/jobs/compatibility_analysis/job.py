@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.files import remove
-from keras_compat.jobs.compatibility_analysis.cell_folder import (
-    FAILURE,
-    CellFolder,
-    read_records,
-    write_records,
-)
-from keras_compat.jobs.compatibility_analysis.cells import Asked, Plan, merge
-from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.files import remove, write_text, written_atomically
+from keras_compat.jobs.compatibility_analysis.cell_folder import FAILURE, CellFolder
+from keras_compat.jobs.compatibility_analysis.cells import Asked, Cell, Plan, merge
+from keras_compat.jobs.compatibility_analysis.config import EVALUATION, Config
 from keras_compat.jobs.compatibility_analysis.cost import measure_costs
 from keras_compat.jobs.compatibility_analysis.groups import (
     Group,
@@ -34,17 +28,18 @@ from keras_compat.jobs.compatibility_analysis.methods import (
 )
 from keras_compat.jobs.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
-from keras_compat.jobs.compatibility_analysis.work import check_data, is_done, work_on
+from keras_compat.jobs.compatibility_analysis.work import check_trained, is_done, work_on
 from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
-from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder
+from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder, difference
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
-from keras_compat.reporting.hardware import peak_memory_gib
+from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.merging import add_maker
-from keras_compat.reporting.records import Record, select
+from keras_compat.reporting.records import Record, make_record, select
+from keras_compat.reporting.versions import collect_versions
 from keras_compat.training import NonFiniteLoss
 
 CELLS = "cells"
@@ -71,10 +66,9 @@ def run(
 
     Raises:
         InputError: on bad input, before any training.
-        NonFiniteLoss: at the end, if there were cells whose loss became NaN; all others are in
-            the report.
+        NonFiniteLoss: at the end, if there were cells whose loss became NaN; the report names
+            them, and has all others. The same command tries them again.
     """
-    begin = time.perf_counter()
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
     with _folder(config, output_dir, overwrite) as folder:
@@ -82,37 +76,36 @@ def run(
         terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
         group, by_study = _prepare(config, terminal)
         plans = merge(by_study)
+        if overwrite and not cells.exists():
+            _take_over(Path(output_dir), cells, config, plans, terminal)
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
         _work(config, plans, cells, jobs, terminal)
         costs = _costs(config, cells, terminal)
+        failures = _failures(plans, cells)
+        if costs is None and all(plan.cell in failures for plan in plans if plan.measures):
+            raise NonFiniteLoss(f"{_without_result(failures)}; see {folder.partial}")
         terminal.phase("Writing the report")
         record = _collect(config, group, by_study, cells)
-        record.results += [{"study": "cost", **found} for found in costs]
-        record.durations_s["total"] = time.perf_counter() - begin
+        if costs is not None:
+            record.results += [{"study": "cost", **found} for found in costs["records"]]
+            add_maker(record.made_by, costs["versions"], costs["hardware"], ["cost"])
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
-        failures = _failures(plans, cells)
         place = folder.finish()
     print(f"\n{terminal_text(metrics['results'], metrics['config'])}\n\nEverything is in {place}/")
     if failures:
-        raise NonFiniteLoss(f"without a result: {'; '.join(failures)}")
+        raise NonFiniteLoss(f"{_without_result(failures)}; paths are those in {place}")
     return metrics
 
 
 @contextmanager
 def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[OutputFolder]:
-    finished = Path(output_dir) / CELLS
     folder = OutputFolder(output_dir, config.lasting(), overwrite, keep=[CELLS])
-    cells = folder.partial / CELLS
     try:
-        if overwrite and not cells.exists() and _has_settings(finished.parent, config):
-            # More studies, methods or seeds join the cells of the run that is replaced; what failed
-            # there is tried again.
-            shutil.copytree(finished, cells, ignore=shutil.ignore_patterns(*FAILURE))
         yield folder
     except InputError:
         # Nothing was done that would be worth keeping, unless an earlier run left something.
-        if not cells.exists():
+        if not (folder.partial / CELLS).exists():
             remove(folder.partial)
         raise
     finally:
@@ -120,12 +113,33 @@ def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[Output
         folder.release()
 
 
-def _has_settings(place: Path, config: Config) -> bool:
-    """Says whether a finished run has cells that this one can use."""
-    if not (place / CELLS).is_dir() or not (place / CONFIG).is_file():
-        return False
-    lasting = json.loads(json.dumps(config.lasting()))
-    return json.loads((place / CONFIG).read_text(encoding="utf-8")) == lasting
+def _take_over(
+    finished: Path, cells: Path, config: Config, plans: list[Plan], terminal: Terminal
+) -> None:
+    """Copies what a finished run that is to be replaced has of use: trained networks, measures.
+
+    More studies, methods or seeds join them. What failed there is tried again, and all is measured
+    again if it is to be measured otherwise.
+    """
+    place = finished / CELLS
+    if not place.is_dir() or not (finished / CONFIG).is_file():
+        return
+    here = json.loads(json.dumps(config.lasting()))
+    settings = json.loads((finished / CONFIG).read_text(encoding="utf-8"))
+    there = {key: settings.get(key) for key in here}
+    other = {key for key in here if there[key] != here[key]}
+    if other - set(EVALUATION):
+        terminal.line(f"networks of the run before are not used: {difference(there, here)}")
+        return
+    check_trained(config, plans, place)
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        if not other or Path(folder).parent != place:
+            return set(names) & set(FAILURE)
+        return set(names) - {"networks"}
+
+    with written_atomically(cells) as copy:
+        shutil.copytree(place, copy, ignore=left_out)
 
 
 def _prepare(config: Config, terminal: Terminal) -> tuple[Group, dict[str, Wanted]]:
@@ -168,7 +182,9 @@ def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: T
     cells.mkdir(exist_ok=True)
     for unfinished in cells.glob("*/.*.partial"):
         remove(unfinished)
-    check_data(config, plans, cells)
+    check_trained(config, plans, cells)
+    for plan in plans:
+        CellFolder(cells, plan.cell).forget_failure()
     left = [plan for plan in plans if not is_done(plan, cells)]
     if len(left) < len(plans):
         terminal.line(f"{len(plans) - len(left)} are finished already")
@@ -193,14 +209,21 @@ def _work_on_all(
         work_on(config, plan, cells, lambda rounds: [RoundsBar(rounds)])
 
 
-def _costs(config: Config, cells: Path, terminal: Terminal) -> list[Record]:
-    """Returns the records of the study `cost`, which measures what others only need done."""
+def _costs(config: Config, cells: Path, terminal: Terminal) -> dict[str, Any] | None:
+    """Returns the records of the study `cost` and what made them, or `None` if nobody asks.
+
+    Other studies need a step done; this one is about the step. So what was measured with other
+    versions or on another machine is measured again.
+    """
     if "cost" not in config.studies:
-        return []
+        return None
     place = cells / "cost.json"
-    if not place.is_file():
-        write_records(place, measure_costs(config, terminal))
-    return read_records(place)
+    made_with = {"versions": collect_versions(), "hardware": collect_hardware()}
+    found = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    if {key: found.get(key) for key in made_with} != made_with:
+        found = {**made_with, "records": measure_costs(config, terminal)}
+        write_text(place, json.dumps(found, indent=2) + "\n")
+    return found
 
 
 def _collect(config: Config, group: Group, by_study: dict[str, Wanted], cells: Path) -> Run:
@@ -219,26 +242,30 @@ def _collect(config: Config, group: Group, by_study: dict[str, Wanted], cells: P
     for study, wanted in by_study.items():
         for asked in wanted:
             record.results += _records(study, asked, CellFolder(cells, asked.cell))
-    memory = peak_memory_gib()
-    if memory is not None:
-        record.add("peak_memory_gib", memory)
     return record
 
 
 def _records(study: str, asked: Asked, folder: CellFolder) -> list[Record]:
-    """Returns the records that a study asked a cell for; none if its training failed."""
-    if folder.failure() is not None:
-        return []
+    """Returns the records that a study asked a cell for, or one that says why there are none."""
+    failure = folder.failure()
+    if failure is not None:
+        keys = {"study": study, **asked.cell.keys(), **asked.keys}
+        return [make_record("failure", 1, **keys, message=failure)]
     found = [record for measure in asked.measures for record in folder.load_records(measure)]
     records = [{"study": study, **asked.keys, **record} for record in found]
-    if study == "methods" and asked.cell.method == INDEPENDENT:
+    if asked.cell.method == INDEPENDENT:
         # Independent training is the bound without a rotation head.
-        bound = {"study": study, "method": UPPER_BOUND_WITHOUT_ROTATION}
-        records += [{**record, **bound} for record in select(found, metric="own_accuracy")]
+        bound = {"method": UPPER_BOUND_WITHOUT_ROTATION}
+        records += [{**record, **bound} for record in select(records, metric="own_accuracy")]
     return records
 
 
-def _failures(plans: list[Plan], cells: Path) -> list[str]:
-    """Returns the names of cells whose loss was not finite, with what happened."""
-    found = {plan.cell.name: CellFolder(cells, plan.cell).failure() for plan in plans}
-    return [f"{name} ({message})" for name, message in found.items() if message is not None]
+def _failures(plans: list[Plan], cells: Path) -> dict[Cell, str]:
+    """Returns the cells whose loss was not finite, with what happened."""
+    found = {plan.cell: CellFolder(cells, plan.cell).failure() for plan in plans}
+    return {cell: message for cell, message in found.items() if message is not None}
+
+
+def _without_result(failures: Mapping[Cell, str]) -> str:
+    told = "; ".join(f"{cell.name} ({message})" for cell, message in failures.items())
+    return f"without a result: {told}"

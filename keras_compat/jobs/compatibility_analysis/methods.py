@@ -70,6 +70,12 @@ def parse_method(text: str) -> Method:
         return Method(text)
     known = (IIW, *AUXILIARIES, FM)
     tokens = [token.strip() for token in text.split("+")]
+    alone = {INDEPENDENT, UPPER_BOUND, UPPER_BOUND_WITHOUT_ROTATION} & set(tokens)
+    if alone:
+        raise InputError(
+            f"method {text!r} joins {alone.pop()!r} with others; expected it by itself, as it is "
+            "training without any of them"
+        )
     for token in tokens:
         if token not in known:
             raise unknown_name(f"method in {text!r}", token, [INDEPENDENT, *known])

@@ -276,7 +276,7 @@ class _Builder:
                         dense=auxiliary.dense,
                     )
                     shared = head if self.method.shared else None
-                weight = self.config.auxiliary_weight
+                weight = self.config.weight(kind)
                 found[number].append(AuxiliaryHead(auxiliary, head, weight))
         return found
 
@@ -318,7 +318,7 @@ class _Builder:
             f"{name}__{matching.name}",
             networks.side_by_side(*extractors, name=f"{name}__{matching.name}_extractors"),
             None,
-            [AuxiliaryHead(matching, loss_weight=self.config.auxiliary_weight)],
+            [AuxiliaryHead(matching, loss_weight=self.config.weight(matching.name))],
             augmentation=self.augmentation(self.group.datasets[name], 120 + number),
         )
 

@@ -52,12 +52,12 @@ def constant(config: Config) -> Config:
 
 @VARIANTS.register("a third of rotation's weight")
 def lighter(config: Config) -> Config:
-    return replace(config, auxiliary_weight=config.auxiliary_weight / 3)
+    return replace(config, rotation_weight=config.weight("rotation") / 3)
 
 
 @VARIANTS.register("three times rotation's weight")
 def heavier(config: Config) -> Config:
-    return replace(config, auxiliary_weight=3 * config.auxiliary_weight)
+    return replace(config, rotation_weight=3 * config.weight("rotation"))
 
 
 @VARIANTS.register("all four rotations")

@@ -65,7 +65,7 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
             folder.save_failure(str(error))
             return
         duration = time.perf_counter() - start
-        folder.save_networks(networks, duration, config.lasting(), data)
+        folder.save_networks(networks, duration, _settings(config, plan.cell), data)
     missing = [measure for measure in plan.measures if not folder.has(measure)]
     if missing:
         # From the files, so that a measure does not depend on when it is taken.
@@ -76,8 +76,8 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
     keras.backend.clear_session()
 
 
-def check_data(config: Config, plans: Sequence[Plan], cells: Path) -> None:
-    """Makes sure that the cells which are trained already saw the images that there are now.
+def check_trained(config: Config, plans: Sequence[Plan], cells: Path) -> None:
+    """Makes sure that the cells which are trained already are those that the run would train.
 
     Args:
         config: of the run.
@@ -85,12 +85,16 @@ def check_data(config: Config, plans: Sequence[Plan], cells: Path) -> None:
         cells: the folder of all cells.
 
     Raises:
-        InputError: if a cell was trained on other images.
+        InputError: if a cell was trained on other images or with other settings.
     """
     for plan in plans:
         folder = CellFolder(cells, plan.cell)
         if folder.made_by() is not None:
-            folder.check_data(_fingerprints(config, plan.cell))
+            folder.check(_settings(config, plan.cell), _fingerprints(config, plan.cell))
+
+
+def _settings(config: Config, cell: Cell) -> dict[str, Any]:
+    return config.trains(pretrained=cell.pretrained or cell.method == PRETRAINING)
 
 
 def _fingerprints(config: Config, cell: Cell) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def work_in_processes(
             are kept.
     """
     shown = _Shown(len(plans), terminal)
+    others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
     for number in range(jobs):
@@ -60,7 +61,7 @@ def work_in_processes(
                     shown.finished(running.pop(future))
         except BaseException as error:
             # Not to the end of what they are at, which may take hours.
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise InputError(

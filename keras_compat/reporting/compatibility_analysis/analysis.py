@@ -50,6 +50,9 @@ class Analysis:
         records: of `metrics.json`.
         config: the settings of the run, where they are known.
 
+    Attributes:
+        failures: the records of cells that have no result.
+
     Raises:
         InputError: if no record is of a study.
 
@@ -67,6 +70,8 @@ class Analysis:
 
     def __init__(self, records: Sequence[Record], config: Mapping[str, Any] | None = None):
         self.config = config or {}
+        self.failures = select(records, metric="failure")
+        records = [record for record in records if record["metric"] != "failure"]
         self.studies = unique(records, "study")
         if not self.studies:
             raise InputError(
@@ -115,11 +120,24 @@ class Analysis:
         self,
         study: str,
         network: str | None = None,
-        method: str = UPPER_BOUND,
+        method: str | None = None,
         pretrained: bool = False,
     ) -> Summary | None:
-        """Returns the bound of recombination accuracy, the study's own or that of the methods."""
+        """Returns the bound of recombination accuracy, the study's own or that of the methods.
+
+        By default it is the higher one, see `higher_bound`.
+        """
         return summarise(self._upper_bound(study, network, method, pretrained))
+
+    def higher_bound(self, study: str, pretrained: bool = False) -> str:
+        """Returns by which of the bounds compatibility is measured: the higher.
+
+        The paper's has a rotation head of its own, which helps there. Where training is short it
+        may not, and a bound that is too low would make every method look more compatible.
+        """
+        found = {m: summarise(self._upper_bound(study, None, m, pretrained)) for m in UPPER_BOUNDS}
+        known = {method: bound.mean for method, bound in found.items() if bound is not None}
+        return max(known, key=known.__getitem__, default=UPPER_BOUND)
 
     def chance(self, study: str) -> float | None:
         """Returns the accuracy of guessing among common classes, in a study's standard setting."""
@@ -191,9 +209,10 @@ class Analysis:
         self,
         study: str,
         network: str | None = None,
-        method: str = UPPER_BOUND,
+        method: str | None = None,
         pretrained: bool = False,
     ) -> list[Record]:
+        method = method or self.higher_bound(study, pretrained)
         studies = [s for s in (study, METHODS) if self.networks(s) == self.networks(study)]
         found = (self._own(s, network, method=method, pretrained=pretrained) for s in studies)
         return next(filter(None, found), [])

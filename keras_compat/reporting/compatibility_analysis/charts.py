@@ -7,7 +7,7 @@ from functools import partial
 
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUND_WITHOUT_ROTATION
+from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, summary
 from keras_compat.reporting.compatibility_analysis.section import Picture
 from keras_compat.reporting.figures import Bars, Line
@@ -24,7 +24,7 @@ def bar_chart(
     published: Mapping[str, float] | None = None,
     own: bool = False,
     horizontal: bool = False,
-    without_rotation: bool = False,
+    both_bounds: bool = False,
     network: str | None = None,
 ) -> Picture:
     """Returns the picture of recombination accuracies, a group of bars a row.
@@ -37,7 +37,7 @@ def bar_chart(
         published: the paper's figures by the rows' labels.
         own: whether accuracy with the network's own head stands beside.
         horizontal: whether the rows are below one another, as long labels need.
-        without_rotation: whether the upper bound without a rotation head is a level, too.
+        both_bounds: whether the lower one of the two upper bounds is a level, too.
         network: of whose extractor, and of whose data; `None` for the average.
 
     Returns:
@@ -65,7 +65,7 @@ def bar_chart(
         figures.draw_horizontal_bars if horizontal else figures.draw_bars,
         groups=[row.label for row in rows],
         bars=bars,
-        lines=levels(analysis, study, network, without_rotation),
+        lines=levels(analysis, study, network, both_bounds),
         title=title,
         subtitle=subtitle,
         scale=figures.PERCENT if own else RECOMBINED,
@@ -74,15 +74,15 @@ def bar_chart(
 
 
 def levels(
-    analysis: Analysis, study: str, network: str | None = None, without_rotation: bool = False
+    analysis: Analysis, study: str, network: str | None = None, both: bool = False
 ) -> list[Line]:
-    """Returns the levels of a figure of accuracies: the upper bound and chance.
+    """Returns the levels of a figure of accuracies: the higher upper bound and chance.
 
     Args:
         analysis: the records.
         study: whose figure it is.
         network: for whose data; `None` for the average.
-        without_rotation: whether the upper bound without a rotation head is one, too.
+        both: whether the lower one of the two upper bounds is one, too.
 
     Returns:
         Those that were measured.
@@ -93,12 +93,10 @@ def levels(
     [Line(label='chance', value=0.1, style=':')]
     """
     lines = []
-    bound = analysis.upper_bound(study, network)
-    if bound is not None:
-        lines.append(Line("upper bound", bound.mean, "--"))
-    bound = analysis.upper_bound(study, network, UPPER_BOUND_WITHOUT_ROTATION)
-    if without_rotation and bound is not None:
-        lines.append(Line("upper bound, no RP", bound.mean, "-."))
+    for method, style in zip(UPPER_BOUNDS, ("--", "-."), strict=True):
+        bound = analysis.upper_bound(study, network, method)
+        if bound is not None and (both or method == analysis.higher_bound(study)):
+            lines.append(Line(method_name(method), bound.mean, style))
     chance = analysis.chance(study)
     if chance is not None:
         lines.append(Line("chance", chance, ":"))

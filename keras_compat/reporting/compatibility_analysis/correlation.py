@@ -8,7 +8,7 @@ from typing import Any
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
 from keras_compat.reporting.compatibility_analysis.charts import about
-from keras_compat.reporting.compatibility_analysis.names import method_name
+from keras_compat.reporting.compatibility_analysis.names import is_papers_combination, method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, published, summary
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, summarise
@@ -118,7 +118,8 @@ def _published(study: str, keys: dict[str, Any]) -> str:
     method = keys["method"]
     if study == _PRETRAINED:
         low, high = paper.COMPATIBILITY_CORRELATION_PRETRAINED
-        return f"{low:.2f}-{high:.2f}" if "iiw" in method.split("+") else MISSING
+        theirs = "iiw" in method.split("+") and is_papers_combination(method)
+        return f"{low:.2f}-{high:.2f}" if theirs or method == "iiw" else MISSING
     if keys.get("permuted"):
         permuted = paper.COMPATIBILITY_CORRELATION_PERMUTED
         return number(summary(permuted if method == "independent" else None))

@@ -36,7 +36,9 @@ def section(analysis: Analysis) -> Section | None:
         "A step trains every network on one minibatch. The paper: IIW costs nothing, RP doubles "
         "the cost of a task, since each image is processed twice, DCC costs a pass through one "
         "more head; and all grow linearly with the number of networks. Ratios are against plain "
-        "training of as many networks in the same run."
+        "training of as many networks in the same run. Peak memory is the host's, of the whole "
+        "process with its libraries and one copy of each data set: what a method adds is the "
+        "difference to plain training."
     )
     pictures = [_ratios(analysis, networks[0])]
     if len(networks) > 1:

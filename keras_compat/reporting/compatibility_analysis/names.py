@@ -18,7 +18,8 @@ _MEANINGS = {
     "colorization": "a shared head predicts the colours of grey images",
     "exemplar": "two views of an image are to have closer features than views of two images",
     "contrastive": "as exemplar, against all images of a batch at once",
-    "fm": "extractors learn to emit the same features for the same images, not in the paper",
+    "fm": "extractors learn to emit the same features for the same images, in two more steps a "
+    "round that each takes, on each other's images too; not in the paper",
     UPPER_BOUND: "each network by itself, with a rotation head of its own, not recombined",
     UPPER_BOUND_WITHOUT_ROTATION: "each network by itself, not recombined",
 }
@@ -44,6 +45,18 @@ def method_name(method: str) -> str:
         return "upper bound, no RP"
     tokens = method.replace("_", " ").split("+")
     return "+".join(token.upper() if token in _ABBREVIATIONS else token for token in tokens)
+
+
+def is_papers_combination(method: str) -> bool:
+    """Returns whether a method joins two or three of the paper's own.
+
+    Example:
+
+    >>> [is_papers_combination(method) for method in ("iiw+dcc", "iiw", "iiw+fm")]
+    [True, False, False]
+    """
+    parts = set(method.split("+"))
+    return len(parts) > 1 and parts <= {"iiw", "rp", "dcc"}
 
 
 def glossary(methods: Sequence[str]) -> list[str]:

@@ -58,8 +58,14 @@ def section(analysis: Analysis) -> Section | None:
         "other sections), with the moving statistics of training, and with statistics taken again "
         "on the test images without their labels; and other ways to keep features in range. The "
         "paper has 32.4 % with moving statistics (IIW+DCC), and finds batch statistics and those "
-        "of the whole test set best."
+        "of the whole test set best. Compatibility is measured by networks with batch "
+        "normalization, so what another normalization costs a network by itself is in it too."
     )
+    if curves:
+        text += (
+            " By batch size, accuracies are of a sample of the test images; where the statistics "
+            "are those of the test set, of all."
+        )
     tables, pictures = [], []
     if rows:
         methods = [row.keys["method"] for row in rows]

@@ -88,10 +88,12 @@ def result_table(
         columns[f"own head, {title} classes"] = [
             percent(analysis.own(r.study, subset=subset, **r.keys)) for r in rows
         ]
-    columns["compatibility"] = [number(analysis.compatibility(r.study, **r.keys)) for r in rows]
-    columns["cross-correlation"] = [
-        number(analysis.cross_correlation(r.study, **r.keys)) for r in rows
-    ]
+    between = {
+        "compatibility": analysis.compatibility,
+        "cross-correlation": analysis.cross_correlation,
+    }
+    for title, figure in between.items():
+        columns[title] = [MISSING if _alone(r) else number(figure(r.study, **r.keys)) for r in rows]
     columns |= {name: list(cells) for name, cells in (extra or {}).items()}
     columns = {n: cells for n, cells in columns.items() if any(c != MISSING for c in cells)}
     body = [[r.label, *(c[i] for c in columns.values())] for i, r in enumerate(rows)]
@@ -154,7 +156,9 @@ def summary(value: float | None) -> Summary | None:
 
 
 def _recombined(analysis: Analysis, row: Row, network: str | None = None) -> Summary | None:
-    # A bound's networks are only tested with their own heads.
-    if row.keys.get("method") in UPPER_BOUNDS:
-        return None
-    return analysis.recombination(row.study, network, **row.keys)
+    return None if _alone(row) else analysis.recombination(row.study, network, **row.keys)
+
+
+def _alone(row: Row) -> bool:
+    """Whether a row is of a bound: its networks are with their own heads only."""
+    return row.keys.get("method") in UPPER_BOUNDS

@@ -5,7 +5,11 @@ from __future__ import annotations
 from keras_compat.reporting import paper
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import bar_chart
-from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, method_name
+from keras_compat.reporting.compatibility_analysis.names import (
+    UPPER_BOUNDS,
+    is_papers_combination,
+    method_name,
+)
 from keras_compat.reporting.compatibility_analysis.result_table import method_rows, result_table
 from keras_compat.reporting.compatibility_analysis.section import Section
 from keras_compat.reporting.table import MISSING
@@ -34,7 +38,9 @@ def section(analysis: Analysis) -> Section | None:
     at_most = f"at most {100 * paper.COMPATIBILITY_SAME_DATA_GAP:.1f}"
     extra = {
         "points below the upper bound": [_points(gaps.get(m)) for m in methods],
-        "paper (CIFAR-10): points below": [at_most if m.count("+") else MISSING for m in methods],
+        "paper (CIFAR-10): points below": [
+            at_most if is_papers_combination(m) else MISSING for m in methods
+        ],
     }
     rows = method_rows(analysis, STUDY, bounds=True)
     text = (

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.names import glossary
+from keras_compat.reporting.compatibility_analysis.names import (
+    UPPER_BOUND,
+    UPPER_BOUND_WITHOUT_ROTATION,
+    glossary,
+    method_name,
+)
 from keras_compat.reporting.table import MISSING, Table
 
 # Sec. 4 and Appendix C.
@@ -16,6 +21,8 @@ _PAPER = {
     "classes in common": "9",
     "network": "ResNet-56, split after stage 2",
     "training": "20,000 rounds of 512 images",
+    "learning rate": "0.01, divided by ten every 5,000 rounds",
+    "weight of an auxiliary loss": "1",
     "seeds": "10 (Fig. 2, 10), 5 (Fig. 8), 3 (Fig. 7, 9)",
 }
 
@@ -49,7 +56,8 @@ def what_was_done(analysis: Analysis) -> list[str]:
         "of different networks. `own head` is a network as it was trained; on the `common classes` "
         "it is tested as recombined networks are. **Compatibility** is recombination accuracy "
         "divided by the upper bound, the accuracy on the common classes of networks trained by "
-        "themselves, with a rotation head of their own. Accuracies are in percent.",
+        f"themselves, {_bound(analysis, study)}. Accuracies are in percent.",
+        *_failures(analysis),
         restriction(analysis),
         "Normalization uses the statistics of the test batch, unless something else is said.",
         spreads(seeds),
@@ -137,6 +145,8 @@ def here_and_there(analysis: Analysis, data: Mapping[str, Any]) -> Table:
         "classes in common": analysis.common_classes(study),
         "network": ", ".join(config.get("architectures", ())),
         "training": _training(config.get("training", {})),
+        "learning rate": _learning_rate(config.get("training", {})),
+        "weight of an auxiliary loss": _weight(config),
         "seeds": analysis.seeds(study),
     }
     rows = [[name, str(ours[name] or MISSING), theirs] for name, theirs in _PAPER.items()]
@@ -164,3 +174,44 @@ def _training(how: Mapping[str, Any]) -> str:
     if not {"rounds", "batch_size"} <= how.keys():
         return ""
     return f"{how['rounds']:,} rounds of {how['batch_size']} images"
+
+
+def _learning_rate(how: Mapping[str, Any]) -> str:
+    if not {"learning_rate", "schedule"} <= how.keys():
+        return ""
+    drops = ", ".join(f"{drop:,}" for drop in how.get("drops", ()))
+    falls = f"divided by ten after {drops} rounds" if drops else "constant"
+    return f"{how['learning_rate']:g}, {'cosine' if how['schedule'] == 'cosine' else falls}"
+
+
+def _weight(config: Mapping[str, Any]) -> str:
+    weight, rotation = config.get("auxiliary_weight"), config.get("rotation_weight")
+    if weight is None:
+        return ""
+    return f"{weight:g}" if rotation is None else f"{weight:g}, rotation {rotation:g}"
+
+
+def _bound(analysis: Analysis, study: str) -> str:
+    """Says which networks compatibility is measured by."""
+    bounds = {
+        UPPER_BOUND: "with a rotation head of their own",
+        UPPER_BOUND_WITHOUT_ROTATION: "without a rotation head",
+    }
+    higher = bounds[analysis.higher_bound(study)]
+    if all(analysis.upper_bound(study, method=bound) for bound in bounds):
+        return f"with a rotation head of their own or without, whichever is higher: here {higher}"
+    return higher
+
+
+def _failures(analysis: Analysis) -> list[str]:
+    if not analysis.failures:
+        return []
+    cells = dict.fromkeys(
+        f"{method_name(r['method'])}, seed {r['seed']}: {r['message']}" for r in analysis.failures
+    )
+    lines = "\n".join(f"- {cell}" for cell in cells)
+    return [
+        "**Without a result**, as a loss was not finite, are the following; means are over the "
+        "seeds that are left.",
+        lines,
+    ]

@@ -17,7 +17,7 @@ from keras_compat.jobs.compatibility_analysis.training import (
     pretrain,
     train_cell,
 )
-from keras_compat.jobs.compatibility_analysis.work import _start, check_data, is_done, work_on
+from keras_compat.jobs.compatibility_analysis.work import _start, check_trained, is_done, work_on
 from tests.jobs.compatibility_analysis.two_sets import MORE, make_config, write_set
 
 
@@ -245,11 +245,11 @@ def test_networks_of_other_images_are_not_gone_on_with(config, tmp_path):
     work_on(config, plan, tmp_path)
     other = write_set(tmp_path / "more.npz", MORE, images=(50, 60), seed=9)
     changed = replace(config, datasets=(config.datasets[0], other))
-    check_data(config, [plan], tmp_path)
+    check_trained(config, [plan], tmp_path)
     with pytest.raises(InputError, match="was trained on other images of more than there are now"):
-        check_data(changed, [plan], tmp_path)
+        check_trained(changed, [plan], tmp_path)
     # Cells that are not trained yet learn from what there is.
-    check_data(changed, [Plan(Cell("rp", 0), ())], tmp_path)
+    check_trained(changed, [Plan(Cell("rp", 0), ())], tmp_path)
 
 
 def test_images_that_a_task_would_show_in_another_size_are_refused(config, tmp_path):

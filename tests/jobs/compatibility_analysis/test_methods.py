@@ -44,7 +44,8 @@ def test_every_auxiliary_that_a_method_can_name_exists():
     [
         ("iiw+rotate", "unknown method in 'iiw\\+rotate' 'rotate'"),
         ("iiw+iiw", "names a part twice"),
-        ("independent+rp", "unknown method"),
+        ("independent+rp", "joins 'independent' with others; expected it by itself"),
+        ("iiw+upper_bound", "joins 'upper_bound' with others"),
         ("", "unknown method in ''"),
     ],
 )
