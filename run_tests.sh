@@ -15,6 +15,7 @@ ruff format --check .
 # What no backend takes part in is tested once.
 without_backend=(
   tests/jobs/test_{config,output_folder,run_lock}.py
+  tests/jobs/compatibility_analysis/test_{groups,methods,studies}.py
   tests/data/test_{classes,examples,folder,npz,splits,tfds}.py
   {tests,keras_compat}/reporting
 )
