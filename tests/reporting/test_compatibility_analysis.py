@@ -9,6 +9,7 @@ from keras_compat.errors import InputError
 from keras_compat.reporting import compatibility_analysis as report
 from keras_compat.reporting import load_metrics, make_record, write_metrics
 from keras_compat.reporting.__main__ import main
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from tests.reporting.compatibility_records import FIGURE_2, SPLITS, STUDIES, run
 from tests.reporting.legibility import collecting, faults, texts
 
@@ -153,6 +154,16 @@ def test_the_main_table_has_each_figure_in_its_column():
     for column in ("recombined, average", "compatibility", "cross-correlation"):
         assert found["upper bound"][column] == "-"
     assert found["upper bound"]["own head, common classes"] == "80.0"
+
+
+def test_a_study_of_fewer_seeds_has_the_bound_of_these():
+    records = [
+        r for seed in range(3) for r in own(0.6 + seed / 10, method="upper_bound", seed=seed)
+    ]
+    records += pair(0.7, 0.7, study="splits", seed=1, split="stem")
+    analysis = Analysis(records)
+    assert analysis.upper_bound("splits").mean == pytest.approx(0.7)
+    assert analysis.upper_bound("methods").count == 3
 
 
 def test_compatibility_is_measured_by_the_higher_bound():

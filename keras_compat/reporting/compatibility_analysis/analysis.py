@@ -214,8 +214,14 @@ class Analysis:
     ) -> list[Record]:
         method = method or self.higher_bound(study, pretrained)
         studies = [s for s in (study, METHODS) if self.networks(s) == self.networks(study)]
-        found = (self._own(s, network, method=method, pretrained=pretrained) for s in studies)
-        return next(filter(None, found), [])
+        seeds = unique(self.all(study), "seed")
+        for source in studies:
+            found = self._own(source, network, method=method, pretrained=pretrained)
+            # The methods may have been measured for more seeds.
+            found = [r for r in found if r["seed"] in seeds] or found
+            if found:
+                return found
+        return []
 
     def _by_seed(self, metric: str, study: str, **keys: Any) -> list[Record]:
         """Means over networks or pairs: those of the data sets, not the averages beside them."""

@@ -83,5 +83,6 @@ def _losses(analysis: Analysis) -> list[str]:
         joint = analysis.recombination(STUDY, method=method)
         if joint is not None and incremental is not None:
             points = 100 * (joint.mean - incremental.mean)
-            losses.append(f"{points:.1f} points with {method_name(method)}")
-    return [f"Here it costs {', '.join(losses)}."] if losses else []
+            what = "costs" if points >= 0 else "gains"
+            losses.append(f"{what} {abs(points):.1f} points with {method_name(method)}")
+    return [f"Here it {', '.join(losses)}."] if losses else []
