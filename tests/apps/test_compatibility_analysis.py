@@ -32,6 +32,9 @@ TINY = [
     "--no-augment",  # a step takes seconds to compile, however few rounds it is for
 ]
 METHODS = "--methods=independent,iiw+rp+dcc"
+once = pytest.mark.skipif(
+    os.environ["KERAS_BACKEND"] == "jax", reason="what becomes of folders is tested once"
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,7 @@ def test_a_cell_says_what_made_it(finished):
     assert made_by["versions"]["keras"] and made_by["hardware"]["cores"] >= 1
 
 
+@once
 def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, finished, tmp_path):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
@@ -231,6 +235,7 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 
 
+@once
 def test_networks_are_not_trained_again_to_be_measured_otherwise(
     flags, finished, tmp_path, monkeypatch
 ):
@@ -248,6 +253,7 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
     assert "Predictions are **not** restricted" in (place / "report.md").read_text()
 
 
+@once
 def test_networks_of_other_settings_are_not_used_and_that_is_said(
     flags, finished, tmp_path, monkeypatch, capsys
 ):
@@ -262,6 +268,7 @@ def test_networks_of_other_settings_are_not_used_and_that_is_said(
     assert (place / "metrics.json").is_file()
 
 
+@once
 def test_a_copy_that_was_interrupted_is_made_again(flags, finished, tmp_path, monkeypatch):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
@@ -279,6 +286,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, finished, tmp_path, mo
     compatibility_analysis.run(arguments)
 
 
+@once
 def test_bad_input_leaves_no_copy_of_a_run(flags, finished, tmp_path):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
@@ -293,6 +301,7 @@ def _diverging(config, cell, group, last_good, *_):
     raise NonFiniteLoss(f"the loss of task 'cats' is not finite; they are in {last_good}")
 
 
+@once
 def test_what_diverged_is_named_in_the_report_and_tried_again(
     flags, finished, tmp_path, monkeypatch
 ):
@@ -314,6 +323,7 @@ def test_what_diverged_is_named_in_the_report_and_tried_again(
     assert "Without a result" not in report and "| IIW |" in report
 
 
+@once
 def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     flags, tmp_path, monkeypatch
 ):
@@ -332,6 +342,7 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     assert not place.exists()
 
 
+@once
 def test_a_cell_of_other_settings_is_refused(flags, finished, tmp_path):
     """Pre-training may join a run later, but not another than its cells started from."""
     place = tmp_path / "run"
@@ -345,6 +356,7 @@ def test_a_cell_of_other_settings_is_refused(flags, finished, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@once
 def test_costs_are_measured_once_with_the_same_versions(flags, finished, tmp_path, monkeypatch):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
@@ -375,6 +387,7 @@ def test_costs_are_measured_once_with_the_same_versions(flags, finished, tmp_pat
     assert sorted(measured) == sorted(expected * 2 * len(times) * 2)
 
 
+@once
 def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
