@@ -14,6 +14,8 @@ from keras_compat.reporting.records import Record, unique
 _ASKED = ("methods", "studies")
 _SEEDS = ("seed", "seeds")
 _PLACES = ("data_dir", "download", "memory_limit_gib")
+# What only some studies need: a run without them may leave it open.
+_OPTIONAL = ("pretraining_dataset",)
 # Of a process as a whole: the highest counts.
 _OF_A_PROCESS = ("peak_memory_gib",)
 
@@ -78,7 +80,9 @@ def _check_alike(
     may_differ = {*_ASKED, *_SEEDS, *_PLACES}
     for key in dict.fromkeys([*run["config"], *other["config"]]):
         values = [config.get(key) for config in (run["config"], other["config"])]
-        if key not in may_differ and values[0] != values[1]:
+        if key in may_differ or (key in _OPTIONAL and None in values):
+            continue
+        if values[0] != values[1]:
             raise InputError(
                 f"{both} differ in {key!r} ({values[0]} and {values[1]}); expected runs that "
                 "differ in seeds, methods or studies only"
@@ -117,6 +121,10 @@ def _merged_config(configs: Sequence[Mapping[str, Any]], results: list[Record]) 
         asked = dict.fromkeys(name for config in configs for name in config.get(key, ()))
         if asked:
             merged[key] = list(asked)
+    for key in _OPTIONAL:
+        named = [config[key] for config in configs if config.get(key) is not None]
+        if named:
+            merged[key] = named[0]
     merged.pop("seeds", None)
     merged["seed"] = sorted(unique(results, "seed"))
     return merged

@@ -32,6 +32,7 @@ TINY = [
     "--no-augment",  # a step takes seconds to compile, however few rounds it is for
 ]
 METHODS = "--methods=independent,iiw+rp+dcc"
+MADE_BY = "cells/independent_seed0/networks/made_by.json"
 once = pytest.mark.skipif(
     os.environ["KERAS_BACKEND"] == "jax", reason="what becomes of folders is tested once"
 )
@@ -71,6 +72,22 @@ def finished(flags, tmp_path_factory):
     return place
 
 
+@pytest.fixture
+def place(finished, tmp_path):
+    """A copy of the finished run, to be changed."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def edit(path, *keys, value):
+    """Sets one value in a JSON file."""
+    content = json.loads(path.read_text())
+    inner = content
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    path.write_text(json.dumps(content))
+
+
 def app(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "apps.compatibility_analysis", *arguments],
@@ -105,13 +122,8 @@ def test_a_cell_says_what_made_it(finished):
 
 
 @once
-def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, finished, tmp_path):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
-    path = place / "cells" / "independent_seed0" / "networks" / "made_by.json"
-    made_by = json.loads(path.read_text())
-    made_by["versions"]["keras"] = "3.0.0"
-    path.write_text(json.dumps(made_by))
+def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, place):
+    edit(place / MADE_BY, "versions", "keras", value="3.0.0")
     studies = "--studies=methods,baselines,incremental"
     compatibility_analysis.run([*flags, METHODS, studies, f"--output_dir={place}", "--overwrite"])
     makers = load_metrics(place / "metrics.json")["made_by"]
@@ -212,9 +224,7 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     assert json.loads((partial / "config.json").read_text()) == settings
 
 
-def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_a_finished_run_can_grow(flags, place, monkeypatch):
     trained = []
     whole = work.train_cell
 
@@ -237,10 +247,8 @@ def test_a_finished_run_can_grow(flags, finished, tmp_path, monkeypatch):
 
 @once
 def test_networks_are_not_trained_again_to_be_measured_otherwise(
-    flags, finished, tmp_path, monkeypatch
+    flags, finished, monkeypatch, place
 ):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
     monkeypatch.setattr(work, "train_cell", None)
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite", "--no-restrict"]
     compatibility_analysis.run([*arguments, "--studies=methods"])
@@ -255,10 +263,8 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
 
 @once
 def test_networks_of_other_settings_are_not_used_and_that_is_said(
-    flags, finished, tmp_path, monkeypatch, capsys
+    flags, place, monkeypatch, capsys
 ):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
     monkeypatch.setattr(work, "train_cell", _diverging)
     arguments = [*flags, "--methods=independent", f"--output_dir={place}", "--overwrite"]
     with pytest.raises(NonFiniteLoss):
@@ -269,9 +275,7 @@ def test_networks_of_other_settings_are_not_used_and_that_is_said(
 
 
 @once
-def test_a_copy_that_was_interrupted_is_made_again(flags, finished, tmp_path, monkeypatch):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
     with monkeypatch.context() as patch:
 
@@ -287,9 +291,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, finished, tmp_path, mo
 
 
 @once
-def test_bad_input_leaves_no_copy_of_a_run(flags, finished, tmp_path):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_bad_input_leaves_no_copy_of_a_run(flags, place, tmp_path):
     with pytest.raises(InputError, match="colorization"):
         compatibility_analysis.run(
             [*flags, "--methods=colorization", f"--output_dir={place}", "--overwrite"]
@@ -302,11 +304,7 @@ def _diverging(config, cell, group, last_good, *_):
 
 
 @once
-def test_what_diverged_is_named_in_the_report_and_tried_again(
-    flags, finished, tmp_path, monkeypatch
-):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monkeypatch):
     whole = work.train_cell
     monkeypatch.setattr(work, "train_cell", _diverging)
     arguments = [*flags, f"--output_dir={place}", "--overwrite"]
@@ -343,23 +341,15 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
 
 
 @once
-def test_a_cell_of_other_settings_is_refused(flags, finished, tmp_path):
-    """Pre-training may join a run later, but not another than its cells started from."""
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
-    path = place / "cells" / "independent_seed0" / "networks" / "made_by.json"
-    made_by = json.loads(path.read_text())
-    made_by["settings"]["training"]["rounds"] = 7
-    path.write_text(json.dumps(made_by))
+def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
+    edit(place / MADE_BY, "settings", "training", "rounds", value=7)
     with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
         compatibility_analysis.run([*flags, METHODS, f"--output_dir={place}", "--overwrite"])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @once
-def test_costs_are_measured_once_with_the_same_versions(flags, finished, tmp_path, monkeypatch):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatch):
     measured = []
 
     def in_process(config, method, count, rounds):
@@ -375,22 +365,17 @@ def test_costs_are_measured_once_with_the_same_versions(flags, finished, tmp_pat
     expected = ["independent", "rp", "dcc", "rp+dcc", "fm"]
     assert sorted(measured) == sorted(expected * times)
     metrics = load_metrics(place / "metrics.json")
-    times = select(metrics["results"], study="cost", metric="step_time_s", method="rp")
-    assert [(r["networks"], r["value"]) for r in times] == [(2, 0.2), (4, 0.4), (8, 0.8)]
+    found = select(metrics["results"], study="cost", metric="step_time_s", method="rp")
+    assert [(r["networks"], r["value"]) for r in found] == [(2, 0.2), (4, 0.4), (8, 0.8)]
     assert "cost" in [part for maker in metrics["made_by"] for part in maker["parts"]]
     # On another machine they are measured again.
-    path = place / "cells" / "cost.json"
-    found = json.loads(path.read_text())
-    found["hardware"]["cpu"] = "another"
-    path.write_text(json.dumps(found))
+    edit(place / "cells" / "cost.json", "hardware", "cpu", value="another")
     compatibility_analysis.run([*arguments, "--studies=methods,cost"])
-    assert sorted(measured) == sorted(expected * 2 * len(times) * 2)
+    assert sorted(measured) == sorted(expected * 2 * times)
 
 
 @once
-def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys):
-    place = tmp_path / "run"
-    shutil.copytree(finished, place)
+def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys, place):
 
     def interrupted(*_):
         raise KeyboardInterrupt

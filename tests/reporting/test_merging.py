@@ -55,6 +55,18 @@ def test_seeds_and_studies_of_several_machines_are_one_run(tmp_path):
     ]
 
 
+def test_images_for_pretraining_may_be_named_by_one_run_only(tmp_path):
+    named = {"pretraining_dataset": "imagenet"}
+    files = [
+        run(tmp_path / "a", seed=0, config={"pretraining_dataset": None}),
+        run(tmp_path / "b", seed=1, config=named),
+    ]
+    assert merge_files(files)["config"]["pretraining_dataset"] == "imagenet"
+    other = run(tmp_path / "c", seed=2, config={"pretraining_dataset": "places"})
+    with pytest.raises(InputError, match="differ in 'pretraining_dataset'"):
+        merge_files([files[1], other])
+
+
 def test_a_merged_file_can_be_merged_again(tmp_path):
     first = merge_files([run(tmp_path / "a", seed=0), run(tmp_path / "b", seed=1)])
     write_metrics(tmp_path / "first", **first)

@@ -231,12 +231,11 @@ class Analysis:
 
 def _ratio(records: list[Record], others: list[Record]) -> Summary | None:
     """Returns the quotient of two figures, within each seed that has both."""
-    by_seed = {r.get("seed"): r["value"] for r in others}
+    by_seed = {r["seed"]: r["value"] for r in others}
     return summarise(
         [
-            {"seed": seed, "value": r["value"] / by_seed[seed]}
+            {"seed": r["seed"], "value": r["value"] / by_seed[r["seed"]]}
             for r in records
-            for seed in [r.get("seed")]
-            if by_seed.get(seed)
+            if by_seed.get(r["seed"])
         ]
     )

@@ -122,6 +122,14 @@ def test_a_variant_changes_one_setting(name, tmp_path):
     assert len(differing) == 1
 
 
+def test_another_pretraining_concerns_the_cells_that_start_from_it(tmp_path):
+    config = make_config(tmp_path)
+    other = replace(config, pretraining=replace(config.pretraining, rounds=9))
+    assert other.lasting() == config.lasting()
+    assert other.trains(pretrained=False) == config.trains(pretrained=False)
+    assert other.trains(pretrained=True) != config.trains(pretrained=True)
+
+
 def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
     how = apply_variant(PRESETS["paper"], "three times the rounds").training
     assert (how.rounds, how.drops) == (60_000, (15_000, 30_000, 45_000))
