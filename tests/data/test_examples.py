@@ -85,9 +85,10 @@ def test_fit_takes_the_minibatches_in_their_order():
     batches = Recorded(examples, 4, 0, 0)
     history = model.fit(batches, steps_per_epoch=3, epochs=2, shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 2
-    # Keras peeks at the first batches for their type; then they come in order over both epochs.
-    steps = seen[-6:] if seen[-1] == 5 else seen[-7:-1]
-    assert steps == list(range(6))
+    # Keras peeks at the first batches for their type; then they come in order over both epochs. It
+    # may read on ahead of what it needs, and sooner on a busy machine.
+    start = len(seen) - 1 - seen[::-1].index(0)
+    assert seen[start : start + 6] == list(range(6))
 
 
 def test_subset_keeps_the_order_and_images_are_read_only():
