@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Protocol
 
 from keras_compat import data
 from keras_compat.data.options import LoadOptions
+from keras_compat.errors import InputError
 
 
 class DataOptions(Protocol):
@@ -38,3 +40,19 @@ def load_options(options: DataOptions) -> LoadOptions:
 def load_dataset(spec: str, options: LoadOptions) -> data.ImageDataset:
     """Loads the data set that `spec` names, see `keras_compat.data.load`."""
     return data.load(spec, **asdict(options))
+
+
+def check_same_shape(datasets: Sequence[data.ImageDataset | data.UnlabelledImages]) -> None:
+    """Raises an `InputError` that says how to make images alike, if they differ in shape."""
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.image_shape[-1] != first.image_shape[-1]:
+            raise InputError(
+                f"{first.name} has images of {first.image_shape[-1]} channels, {other.name} of "
+                f"{other.image_shape[-1]}; make them alike with --channels=1 or --channels=3"
+            )
+        if other.image_shape != first.image_shape:
+            raise InputError(
+                f"{first.name} has images of {first.image_shape}, {other.name} of "
+                f"{other.image_shape}; make them alike with --image_size"
+            )

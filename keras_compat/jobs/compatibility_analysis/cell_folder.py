@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from keras_compat.errors import InputError
-from keras_compat.files import write_text, written_atomically
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.training import Network
-from keras_compat.jobs.output_folder import difference
-from keras_compat.reporting.hardware import collect_hardware
-from keras_compat.reporting.records import Record
-from keras_compat.reporting.versions import collect_versions
-
-FAILURE = ("failed.json", "last_good.keras")
-"""The files of a cell that say why it has no result."""
+from keras_compat.jobs.step_folder import StepFolder
 
 
-class CellFolder:
+class CellFolder(StepFolder):
     """Keeps a cell's networks once they are trained, and each measure's records.
-
-    Each file and folder appears whole or not at all, so a killed run leaves what was finished.
 
     Args:
         cells: the folder of all cells of a run.
@@ -35,13 +21,8 @@ class CellFolder:
     """
 
     def __init__(self, cells: Path, cell: Cell):
+        super().__init__(cells / cell.name)
         self.cell = cell
-        self.path = cells / cell.name
-
-    @property
-    def last_good(self) -> Path:
-        """Where the weights before a loss that was not finite go."""
-        return self.path / FAILURE[1]
 
     def save_networks(
         self,
@@ -58,94 +39,14 @@ class CellFolder:
             settings: that the weights depend on.
             data: the fingerprints of all images that they learnt from, by name.
         """
-        with written_atomically(self.path / "networks") as folder:
-            folder.mkdir()
-            for name, network in networks.items():
-                network.extractor.save(folder / f"{name}_extractor.keras")
-                network.head.save(folder / f"{name}_head.keras")
-            made_by = {
-                "cell": asdict(self.cell),
-                "networks": list(networks),
-                "duration_s": round(duration_s, 3),
-                "settings": settings,
-                "data": data,
-                "versions": collect_versions(),
-                "hardware": collect_hardware(),
-            }
-            write_text(folder / "made_by.json", json.dumps(made_by, indent=2) + "\n")
-
-    def made_by(self) -> dict[str, Any] | None:
-        """Returns what made the networks; `None` if they were not trained yet."""
-        path = self.path / "networks" / "made_by.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-    def check(self, settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-        """Raises an `InputError` if the networks were trained otherwise, or on other images."""
-        made_by = self.made_by()
-        here = json.loads(json.dumps(settings))
-        there = {key: made_by["settings"].get(key) for key in here}
-        if there != here:
-            raise InputError(
-                f"{self.path} was trained with another configuration "
-                f"({difference(there, here)}); choose another --output_dir"
-            )
-        before = made_by["data"]
-        # As JSON has it: tuples are lists there.
-        changed = [k for k, v in json.loads(json.dumps(data)).items() if before.get(k) != v]
-        if changed:
-            raise InputError(
-                f"{self.path} was trained on other images of {changed[0]} than there are now; "
-                "choose another --output_dir, or bring the data back"
-            )
-
-    @property
-    def _failure(self) -> Path:
-        return self.path / FAILURE[0]
-
-    def save_failure(self, message: str) -> None:
-        """Notes why the cell has no result.
-
-        Paths in it begin at the folder of the run, which moves when all is done.
-        """
-        here = f"{self.path}{os.sep}"
-        message = message.replace(here, f"{self.path.parent.name}/{self.path.name}/")
-        write_text(self._failure, json.dumps({"message": message}) + "\n")
-
-    def failure(self) -> str | None:
-        """Returns why the cell has no result; `None` if it did not fail."""
-        if not self._failure.is_file():
-            return None
-        return json.loads(self._failure.read_text(encoding="utf-8"))["message"]
-
-    def forget_failure(self) -> None:
-        """Lets the cell be trained again."""
-        for name in FAILURE:
-            (self.path / name).unlink(missing_ok=True)
+        models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
+        models |= {f"{name}_head": network.head for name, network in networks.items()}
+        about = {"cell": asdict(self.cell), "networks": list(networks)}
+        self.save_models(models, duration_s, settings, data, **about)
 
     def load_networks(self) -> dict[str, Network]:
         """Returns the trained networks by name, for inference."""
-        folder = self.path / "networks"
-        load = keras.saving.load_model
         return {
-            name: Network(
-                load(folder / f"{name}_extractor.keras", compile=False),
-                load(folder / f"{name}_head.keras", compile=False),
-            )
+            name: Network(self.load_model(f"{name}_extractor"), self.load_model(f"{name}_head"))
             for name in self.made_by()["networks"]
         }
-
-    def _records(self, measure: str) -> Path:
-        return self.path / f"{measure}.json"
-
-    def has(self, measure: str) -> bool:
-        """Says whether a measure was taken."""
-        return self._records(measure).is_file()
-
-    def save_records(self, measure: str, records: list[Record]) -> None:
-        """Writes what a measure found."""
-        lines = ",\n  ".join(json.dumps(record) for record in records)
-        write_text(self._records(measure), f"[\n  {lines}\n]\n")
-
-    def load_records(self, measure: str) -> list[Record]:
-        """Returns what a measure found."""
-        return json.loads(self._records(measure).read_text(encoding="utf-8"))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import string
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, product
 
 import numpy as np
 
@@ -15,7 +12,8 @@ from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.config import Config
-from keras_compat.jobs.loading import load_dataset, load_options
+from keras_compat.jobs.loading import check_same_shape, load_dataset, load_options
+from keras_compat.jobs.naming import distinct_names
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,13 @@ def load_group(config: Config, same_data: bool = False) -> Group:
     specs = [config.datasets[0]] * len(config.datasets) if same_data else config.datasets
     options = load_options(config)
     loaded = [_load(spec, options) for spec in specs]
-    _check_shapes(loaded)
+    check_same_shape(loaded)
     common = _common_classes(loaded, config.aliases)
     ordered = [
         _first(spec, options, tuple(chosen)) for spec, chosen in zip(specs, common, strict=True)
     ]
-    group = Group(dict(zip(_names(ordered), ordered, strict=True)), len(common[0]))
+    names = distinct_names([dataset.name for dataset in ordered])
+    group = Group(dict(zip(names, ordered, strict=True)), len(common[0]))
     _check_test_images(group, config)
     return group
 
@@ -64,7 +63,7 @@ def load_pretraining_data(config: Config) -> data.ImageDataset:
     """
     options = load_options(config)
     dataset = _load(config.pretraining_dataset, options)
-    _check_shapes([_load(config.datasets[0], options), dataset])
+    check_same_shape([_load(config.datasets[0], options), dataset])
     return dataset
 
 
@@ -79,21 +78,6 @@ def _first(spec: str, options: LoadOptions, chosen: tuple[int, ...]) -> data.Ima
     dataset = _load(spec, options)
     rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
     return dataset.select_classes([*chosen, *rest])
-
-
-def _check_shapes(datasets: list[data.ImageDataset]) -> None:
-    first = datasets[0]
-    for other in datasets[1:]:
-        if other.image_shape[-1] != first.image_shape[-1]:
-            raise InputError(
-                f"{first.name} has images of {first.image_shape[-1]} channels, {other.name} of "
-                f"{other.image_shape[-1]}; make them alike with --channels=1 or --channels=3"
-            )
-        if other.image_shape != first.image_shape:
-            raise InputError(
-                f"{first.name} has images of {first.image_shape}, {other.name} of "
-                f"{other.image_shape}; make them alike with --image_size"
-            )
 
 
 def _common_classes(
@@ -113,38 +97,6 @@ def _common_classes(
             "on which recombined networks are measured: name matching ones with --aliases"
         )
     return [[match[c] for c in shared] for match in matches]
-
-
-def _names(datasets: list[data.ImageDataset]) -> list[str]:
-    """Names networks after their data, with a letter where that is not enough."""
-    names = [data_name(dataset) for dataset in datasets]
-    counts = Counter(names)
-    letters = {name: _letters() for name in counts}
-    names = [f"{name}_{next(letters[name])}" if counts[name] > 1 else name for name in names]
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"networks would be named {', '.join(names)}, after their data; rename a data file"
-        )
-    return names
-
-
-def _letters() -> Iterator[str]:
-    """Yields a, b, ... z, aa, ab, ..."""
-    for length in count(1):
-        yield from map("".join, product(string.ascii_lowercase, repeat=length))
-
-
-def data_name(dataset: data.ImageDataset) -> str:
-    """Returns a data set's name as a Python identifier, which a task's name must be.
-
-    Example:
-
-    >>> from keras_compat import data
-    >>> data_name(data.load("digits"))
-    'digits'
-    """
-    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in dataset.name)
-    return name if name[:1].isalpha() else f"data_{name}"
 
 
 def _check_test_images(group: Group, config: Config) -> None:

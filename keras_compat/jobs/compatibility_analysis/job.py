@@ -8,13 +8,20 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.files import remove, write_text, written_atomically
-from keras_compat.jobs.compatibility_analysis.cell_folder import FAILURE, CellFolder
-from keras_compat.jobs.compatibility_analysis.cells import Asked, Cell, Plan, merge
+from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.jobs.compatibility_analysis.cells import (
+    Asked,
+    Cell,
+    Plan,
+    merge,
+    pretraining_cell,
+)
 from keras_compat.jobs.compatibility_analysis.config import EVALUATION, Config
 from keras_compat.jobs.compatibility_analysis.cost import measure_costs
 from keras_compat.jobs.compatibility_analysis.groups import (
@@ -29,10 +36,11 @@ from keras_compat.jobs.compatibility_analysis.methods import (
 from keras_compat.jobs.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import check_trained, is_done, work_on
-from keras_compat.jobs.compatibility_analysis.workers import work_in_processes
 from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder, difference
+from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.jobs.settings import check_at_least
+from keras_compat.jobs.step_folder import FAILURE
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
@@ -202,7 +210,15 @@ def _work_on_all(
     config: Config, left: list[Plan], cells: Path, jobs: int, terminal: Terminal
 ) -> None:
     if jobs > 1:
-        work_in_processes(config, left, cells, jobs, terminal)
+        work_in_processes(
+            partial(work_on, config, cells=cells),
+            {plan.cell.name: plan for plan in left},
+            jobs,
+            terminal,
+            starts_from=lambda plan: (
+                [pretraining_cell(plan.cell).name] if plan.cell.pretrained else []
+            ),
+        )
         return
     for number, plan in enumerate(left, start=1):
         terminal.line(f"({number}/{len(left)}) {plan.cell.name}")

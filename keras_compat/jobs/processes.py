@@ -1,4 +1,4 @@
-"""Works on several cells at a time, each in a process of its own."""
+"""Works on several steps of a job at a time, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.compatibility_analysis.cells import Plan, pretraining_cell
-from keras_compat.jobs.compatibility_analysis.config import Config
 from keras_compat.jobs.start_up import quiet_start
 from keras_compat.reporting.hardware import cores
 
@@ -23,38 +23,45 @@ if TYPE_CHECKING:
 
 
 def work_in_processes(
-    config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal
+    work: Callable[[Any], None],
+    steps: Mapping[str, Any],
+    jobs: int,
+    terminal: Terminal,
+    starts_from: Callable[[Any], Collection[str]] = lambda step: (),
 ) -> None:
-    """Works on cells in parallel; a cell waits for the one that it starts from.
+    """Works on steps in parallel; a step waits for those that it starts from.
 
     Args:
-        config: of the run.
-        plans: the cells that are left to do.
-        cells: the folder of all cells.
+        work: is called with a step in another process. A function of a module, or a `partial` of
+            one, whose module is loaded there once the process knows its share of the machine.
+        steps: what is left to do, by name, in the order in which it is begun.
         jobs: the number of processes. Cores are shared out among them; where there are GPUs, each
             process sees one.
         terminal: where progress is shown.
+        starts_from: the names of the steps that must be done before one.
 
     Raises:
-        InputError: if a cell cannot be worked on, or a process was killed; cells that are finished
+        InputError: if a step cannot be worked on, or a process was killed; steps that are finished
             are kept.
     """
-    shown = _Shown(len(plans), terminal)
+    shown = _Shown(len(steps), terminal)
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
     for number in range(jobs):
         numbers.put(number)
-    left = list(plans)
-    running: dict[Future[None], Plan] = {}
+    module = getattr(work, "func", work).__module__
+    left = dict(steps)
+    running: dict[Future[None], str] = {}
     with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin, initargs=(numbers, jobs)
+        jobs, mp_context=context, initializer=_begin, initargs=(numbers, jobs, module)
     ) as pool:
         try:
             while left or running:
-                for plan in _ready(left, list(running.values()))[: jobs - len(running)]:
-                    left.remove(plan)
-                    running[pool.submit(_work, config, plan, cells)] = plan
+                awaited = {*left, *running.values()}
+                ready = [n for n, step in left.items() if not awaited & set(starts_from(step))]
+                for name in ready[: jobs - len(running)]:
+                    running[pool.submit(work, left.pop(name))] = name
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
@@ -65,20 +72,14 @@ def work_in_processes(
                 process.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise InputError(
-                    "a process was killed, perhaps for lack of memory; finished cells are kept: "
+                    "a process was killed, perhaps for lack of memory; what is finished is kept: "
                     "run again with a lower --jobs"
                 ) from None
             raise
 
 
-def _ready(left: list[Plan], running: list[Plan]) -> list[Plan]:
-    """Returns the cells whose start is not itself waiting or being trained."""
-    awaited = {plan.cell for plan in [*left, *running]}
-    return [p for p in left if not (p.cell.pretrained and pretraining_cell(p.cell) in awaited)]
-
-
 class _Shown:
-    """Tells of each finished cell, and how long the rest will take at this pace."""
+    """Tells of each finished step, and how long the rest will take at this pace."""
 
     def __init__(self, total: int, terminal: Terminal):
         self._total = total
@@ -86,14 +87,14 @@ class _Shown:
         self._done = 0
         self._begin = time.monotonic()
 
-    def finished(self, plan: Plan) -> None:
+    def finished(self, name: str) -> None:
         self._done += 1
         pace = (time.monotonic() - self._begin) / self._done
         left = round(pace * (self._total - self._done) / 60)
-        self._terminal.line(f"({self._done}/{self._total}) {plan.cell.name}, about {left} min left")
+        self._terminal.line(f"({self._done}/{self._total}) {name}, about {left} min left")
 
 
-def _begin(numbers: Any, jobs: int) -> None:
+def _begin(numbers: Any, jobs: int, module: str) -> None:
     """Gives a process its share of the machine, before it starts a backend."""
     number = numbers.get()
     gpus = _visible_gpus()
@@ -106,7 +107,7 @@ def _begin(numbers: Any, jobs: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Not before: the backend must start after the process knows its share.
     with quiet_start():
-        from keras_compat.jobs.compatibility_analysis import work  # noqa: F401
+        import_module(module)
 
 
 def _end_with_parent() -> None:
@@ -124,9 +125,3 @@ def _visible_gpus() -> list[str]:
         return [name for name in named.split(",") if name]
     folder = Path("/proc/driver/nvidia/gpus")
     return [str(number) for number in range(len(list(folder.iterdir())))] if folder.is_dir() else []
-
-
-def _work(config: Config, plan: Plan, cells: Path) -> None:
-    from keras_compat.jobs.compatibility_analysis.work import work_on
-
-    work_on(config, plan, cells)
