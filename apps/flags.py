@@ -107,6 +107,18 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def numbers(text: str, flag: str) -> list[float]:
+    """Returns the numbers that stand between commas.
+
+    Raises:
+        InputError: if one is not a number.
+    """
+    try:
+        return [float(word) for word in words(text)]
+    except ValueError:
+        raise InputError(f"{flag} is {text!r}; expected numbers with commas between") from None
+
+
 def pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
     """Reads words of the form `NAME=VALUE`.
 

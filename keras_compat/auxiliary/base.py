@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset
+    from keras_compat.data import ImageDataset, UnlabelledImages
 
 
 class Auxiliary(keras.layers.Layer):
@@ -46,7 +46,7 @@ class Auxiliary(keras.layers.Layer):
         self.built = True
 
     @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+    def for_dataset(cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None) -> Self:
         """Returns the task as it suits a data set.
 
         Only common classes are made otherwise: they depend on other data sets too.
@@ -115,7 +115,7 @@ class FeatureTask(Auxiliary):
     transforms_images = False
 
     @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+    def for_dataset(cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None) -> Self:
         return cls()
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:

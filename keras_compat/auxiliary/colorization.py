@@ -11,7 +11,7 @@ from keras_compat.auxiliary.base import Auxiliary
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset
+    from keras_compat.data import ImageDataset, UnlabelledImages
 
 # Between the bins of each opponent colour: narrow about grey, where most of a photograph is, so
 # that no bin is right most of the time.
@@ -79,7 +79,7 @@ class Colorization(Auxiliary):
         super().__init__(name=name, **kwargs)
 
     @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
+    def for_dataset(cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None) -> Self:
         if dataset.image_shape[-1] != 3:
             raise _no_colours(f"the images of {dataset.name}", dataset.image_shape[-1])
         return cls()

@@ -15,13 +15,23 @@ from keras_compat.data.examples import Examples
 from keras_compat.data.loading import load
 from keras_compat.data.splits import stratified_split
 from keras_compat.data.streaming import StreamedExamples
+from keras_compat.data.unlabelled import (
+    UnlabelledImages,
+    is_unlabelled,
+    load_images,
+    without_labels,
+)
 
 __all__ = [
     "Examples",
     "ImageDataset",
     "StreamedExamples",
+    "UnlabelledImages",
+    "is_unlabelled",
     "load",
+    "load_images",
     "match_classes",
     "parse_classes",
     "stratified_split",
+    "without_labels",
 ]

@@ -11,6 +11,7 @@ from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
     from keras_compat.data.dataset import ImageDataset
+    from keras_compat.data.unlabelled import UnlabelledImages
 
 FILL_MODES = ("reflect", "nearest")
 
@@ -97,7 +98,9 @@ class Augmentation(keras.layers.Layer):
         )
 
     @classmethod
-    def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Augmentation:
+    def for_dataset(
+        cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None
+    ) -> Augmentation:
         """Returns what suits a data set: see `ImageDataset.photographs` and its image size."""
         preset = cls.for_photographs if dataset.photographs else cls.for_digits
         return preset(seed, min(dataset.image_shape[:2]))

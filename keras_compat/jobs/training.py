@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,8 @@ def train(
     how: Training,
     callbacks: Sequence[keras.callbacks.Callback],
     last_good: Path,
+    stops: Sequence[int] = (),
+    at_stop: Callable[[int], None] = lambda rounds: None,
 ) -> None:
     """Trains for the rounds that are asked for.
 
@@ -77,6 +79,9 @@ def train(
         how: optimizer, rounds and batch size.
         callbacks: of Keras.
         last_good: the file for the weights before a loss that was not finite.
+        stops: rounds after which training pauses, in order.
+        at_stop: is called with the number of rounds at each of them; the parts hold the weights of
+            that round.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -85,13 +90,16 @@ def train(
 
     trainer.compile(make_optimizer(how))
     try:
-        trainer.fit(
-            data,
-            batch_size=how.batch_size,
-            steps_per_epoch=how.rounds,
-            verbose=0,
-            callbacks=[StopOnNonFinite(), *callbacks],
-        )
+        for stop in dict.fromkeys([*stops, how.rounds]):
+            trainer.fit(
+                data,
+                batch_size=how.batch_size,
+                steps_per_epoch=stop - trainer.rounds,
+                verbose=0,
+                callbacks=[StopOnNonFinite(), *callbacks],
+            )
+            if stop in stops:
+                at_stop(stop)
     except NonFiniteLoss as error:
         last_good.parent.mkdir(parents=True, exist_ok=True)
         trainer.save(last_good)

@@ -19,7 +19,7 @@ from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.jobs.compatibility_analysis import cost, job, work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
-from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, write_set
+from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 ROOT = Path(__file__).parents[2]
 TINY = [

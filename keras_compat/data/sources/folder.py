@@ -36,20 +36,67 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
             f"{str(root / 'train')!r} has one class ({classes[0]}); expected at least two folders"
         )
     every_file = [path for split in files.values() for paths in split.values() for path in paths]
-    colour = not all(_is_grey(path) for path in every_file)
-    channels = options.channels or (3 if colour else 1)
-    shape = _shape(every_file, options.image_size, channels)
-    needed = len(every_file) * int(np.prod(shape))
-    if needed > options.memory_limit_bytes:
-        raise InputError(
-            f"images in {str(root)!r} take {needed / 2**30:.1f} GiB at {shape[0]} x {shape[1]}; "
-            f"the limit is {options.memory_limit_bytes / 2**30:.1f} GiB: give a smaller image_size"
-        )
+    colour = _in_colour(every_file)
+    shape = _common_shape(root, every_file, options, colour)
     train, test = (
         _read_split(files[split], classes, shape, options.image_size) for split in ("train", "test")
     )
     return ImageDataset(
         root.resolve().name, train, test, tuple(classes), look_like_photographs(classes, colour)
+    )
+
+
+def has_class_folders(argument: str) -> bool:
+    """Says whether a folder is laid out as `load_folder` takes it: `train/` and `test/`."""
+    root = Path(argument).expanduser()
+    return all(os.path.isdir(root / split) for split in ("train", "test"))
+
+
+def load_image_files(argument: str, options: LoadOptions) -> tuple[str, Examples]:
+    """Loads every image file in a folder and below it, sorted by path, without labels.
+
+    Returns:
+        The folder's name, and the examples with the label -1 each.
+    """
+    root = Path(argument).expanduser()
+    if not os.path.isdir(root):
+        raise InputError(f"folder {str(root)!r} does not exist; expected a folder of images")
+    try:
+        files = _images_below(root)
+    except OSError as error:
+        raise InputError(f"folder {str(root)!r} cannot be read: {error.strerror}") from error
+    if not files:
+        raise InputError(
+            f"folder {str(root)!r} has no images; expected files ending in {', '.join(SUFFIXES)}"
+        )
+    shape = _common_shape(root, files, options, _in_colour(files))
+    images = _read_files(files, shape, options.image_size)
+    return root.resolve().name, Examples(images, np.full(len(files), -1))
+
+
+def _in_colour(paths: Sequence[Path]) -> bool:
+    return not all(_is_grey(path) for path in paths)
+
+
+def _common_shape(
+    root: Path, paths: Sequence[Path], options: LoadOptions, colour: bool
+) -> tuple[int, int, int]:
+    """Returns the shape that all images are to have, if they fit into memory so."""
+    shape = _shape(paths, options.image_size, options.channels or (3 if colour else 1))
+    needed = len(paths) * int(np.prod(shape))
+    if needed > options.memory_limit_bytes:
+        raise InputError(
+            f"images in {str(root)!r} take {needed / 2**30:.1f} GiB at {shape[0]} x {shape[1]}; "
+            f"the limit is {options.memory_limit_bytes / 2**30:.1f} GiB: give a smaller image_size"
+        )
+    return shape
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
 
 
@@ -63,11 +110,7 @@ def _files(root: Path, split: str) -> dict[str, list[Path]]:
         )
     try:
         files = {
-            child.name: sorted(
-                path
-                for path in child.rglob("*")
-                if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-            )
+            child.name: _images_below(child)
             for child in folder.iterdir()
             if child.is_dir() and not child.name.startswith(".")
         }
@@ -129,8 +172,15 @@ def _read_split(
     image_size: int | None,
 ) -> Examples:
     paths = [(path, label) for label, name in enumerate(classes) for path in files[name]]
+    images = _read_files([path for path, _ in paths], shape, image_size)
+    return Examples(images, np.array([label for _, label in paths]))
+
+
+def _read_files(
+    paths: Sequence[Path], shape: tuple[int, int, int], image_size: int | None
+) -> np.ndarray:
     images = np.empty((len(paths), *shape), np.uint8)
-    for row, (path, _) in zip(images, paths, strict=True):
+    for row, path in zip(images, paths, strict=True):
         image = conform_image(_open(path), image_size, shape[2])
         if image.shape != shape:
             raise InputError(
@@ -138,4 +188,4 @@ def _read_split(
                 f"{shape[0]} x {shape[1]}; expected one size: give an image_size"
             )
         row[...] = image
-    return Examples(images, np.array([label for _, label in paths]))
+    return images

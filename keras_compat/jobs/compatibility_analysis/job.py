@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_compat.errors import InputError
-from keras_compat.files import remove, write_text, written_atomically
+from keras_compat.files import remove, write_text
 from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.jobs.compatibility_analysis.cells import (
     Asked,
@@ -36,11 +33,11 @@ from keras_compat.jobs.compatibility_analysis.methods import (
 from keras_compat.jobs.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import check_trained, is_done, work_on
-from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder, difference
+from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.jobs.resumable import resumable_folder, take_over
 from keras_compat.jobs.settings import check_at_least
-from keras_compat.jobs.step_folder import FAILURE
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
@@ -79,13 +76,20 @@ def run(
     """
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
-    with _folder(config, output_dir, overwrite) as folder:
+    with resumable_folder(output_dir, config.lasting(), overwrite, CELLS) as folder:
         cells = folder.partial / CELLS
         terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
         group, by_study = _prepare(config, terminal)
         plans = merge(by_study)
         if overwrite and not cells.exists():
-            _take_over(Path(output_dir), cells, config, plans, terminal)
+            take_over(
+                Path(output_dir),
+                cells,
+                config.lasting(),
+                EVALUATION,
+                partial(check_trained, config, plans),
+                terminal,
+            )
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
         _work(config, plans, cells, jobs, terminal)
         costs = _costs(config, cells, terminal)
@@ -104,50 +108,6 @@ def run(
     if failures:
         raise NonFiniteLoss(f"{_without_result(failures)}; paths are those in {place}")
     return metrics
-
-
-@contextmanager
-def _folder(config: Config, output_dir: Any, overwrite: bool) -> Iterator[OutputFolder]:
-    folder = OutputFolder(output_dir, config.lasting(), overwrite, keep=[CELLS])
-    try:
-        yield folder
-    except InputError:
-        # Nothing was done that would be worth keeping, unless an earlier run left something.
-        if not (folder.partial / CELLS).exists():
-            remove(folder.partial)
-        raise
-    finally:
-        # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
-        folder.release()
-
-
-def _take_over(
-    finished: Path, cells: Path, config: Config, plans: list[Plan], terminal: Terminal
-) -> None:
-    """Copies what a finished run that is to be replaced has of use: trained networks, measures.
-
-    More studies, methods or seeds join them. What failed there is tried again, and all is measured
-    again if it is to be measured otherwise.
-    """
-    place = finished / CELLS
-    if not place.is_dir() or not (finished / CONFIG).is_file():
-        return
-    here = json.loads(json.dumps(config.lasting()))
-    settings = json.loads((finished / CONFIG).read_text(encoding="utf-8"))
-    there = {key: settings.get(key) for key in here}
-    other = {key for key in here if there[key] != here[key]}
-    if other - set(EVALUATION):
-        terminal.line(f"networks of the run before are not used: {difference(there, here)}")
-        return
-    check_trained(config, plans, place)
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        if not other or Path(folder).parent != place:
-            return set(names) & set(FAILURE)
-        return set(names) - {"networks"}
-
-    with written_atomically(cells) as copy:
-        shutil.copytree(place, copy, ignore=left_out)
 
 
 def _prepare(config: Config, terminal: Terminal) -> tuple[Group, dict[str, Wanted]]:

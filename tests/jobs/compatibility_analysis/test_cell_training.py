@@ -18,7 +18,7 @@ from keras_compat.jobs.compatibility_analysis.training import (
     train_cell,
 )
 from keras_compat.jobs.compatibility_analysis.work import _start, check_trained, is_done, work_on
-from tests.jobs.compatibility_analysis.two_sets import MORE, make_config, write_set
+from tests.jobs.two_sets import MORE, make_config, write_set
 
 
 @pytest.fixture(scope="module")

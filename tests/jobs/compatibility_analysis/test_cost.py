@@ -7,7 +7,7 @@ from keras_compat.jobs.compatibility_analysis.cost import METHODS, PASSES, count
 from keras_compat.jobs.compatibility_analysis.groups import load_group
 from keras_compat.jobs.compatibility_analysis.training import make_setup
 from keras_compat.networks import count_flops
-from tests.jobs.compatibility_analysis.two_sets import make_config
+from tests.jobs.two_sets import make_config
 
 
 def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_path):

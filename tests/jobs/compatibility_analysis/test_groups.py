@@ -7,7 +7,7 @@ import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.groups import load_group, load_pretraining_data
-from tests.jobs.compatibility_analysis.two_sets import ANIMALS, MORE, THINGS, make_config, write_set
+from tests.jobs.two_sets import ANIMALS, MORE, THINGS, make_config, write_set
 
 
 def test_common_classes_have_the_same_labels_everywhere(tmp_path):

@@ -9,7 +9,7 @@ from keras_compat.jobs.compatibility_analysis.cells import Cell, merge
 from keras_compat.jobs.compatibility_analysis.presets import PRESETS
 from keras_compat.jobs.compatibility_analysis.studies import STUDIES, Known, cells_of
 from keras_compat.jobs.compatibility_analysis.variants import VARIANTS, apply_variant
-from tests.jobs.compatibility_analysis.two_sets import make_config
+from tests.jobs.two_sets import make_config
 
 KNOWN = Known(
     ("cifar10", "stl10"),

@@ -1,0 +1,287 @@
+"""Works on one step, in whatever process; what is there already is not done again."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_compat import evaluation
+from keras_compat.data.side_tensorflow import import_tensorflow
+from keras_compat.errors import InputError
+from keras_compat.jobs.domain_adaptation.adaptation import (
+    Candidate,
+    Checkpoint,
+    adapt,
+    candidates,
+    hold_out,
+)
+from keras_compat.jobs.domain_adaptation.choosing import Best, Choice, mutual_information
+from keras_compat.jobs.domain_adaptation.config import CRITERIA, Config
+from keras_compat.jobs.domain_adaptation.domains import (
+    Domain,
+    Domains,
+    load_domains,
+    load_rotation_images,
+    load_target,
+)
+from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOURCE, Step
+from keras_compat.jobs.domain_adaptation.training import (
+    Callbacks,
+    no_callbacks,
+    train_rotation_head,
+    train_source,
+)
+from keras_compat.jobs.step_folder import NETWORKS, StepFolder
+from keras_compat.jobs.stored_network import StoredNetwork, load_network
+from keras_compat.networks import copy_model
+from keras_compat.reporting.records import Record, make_record
+from keras_compat.training import NonFiniteLoss
+
+MEASURE = "records"
+HEAD = "rotation_head"
+# What an adapted network is called that was chosen by nothing: the published number of rounds.
+PUBLISHED = "published"
+WITH_LABELS = "labels"
+
+
+def is_done(step: Step, folder: StepFolder) -> bool:
+    """Says whether a step is trained and measured, or its training failed."""
+    measured = step.kind == ROTATION or folder.has(MEASURE)
+    return folder.failure() is not None or (folder.made_by() is not None and measured)
+
+
+def load(config: Config) -> Domains:
+    """Loads the images of a run, as its networks take them."""
+    if config.network is None:
+        return load_domains(config)
+    network = stored_network(config.network)
+    return load_target(config, network.class_names, network.image_shape)
+
+
+def stored_network(path: str) -> StoredNetwork:
+    """Loads a network that can be adapted.
+
+    Raises:
+        InputError: if it is not there, or has no auxiliary head that would hold it in place.
+    """
+    network = load_network(path)
+    if not network.auxiliary_heads:
+        raise InputError(
+            f"{path!r} has no auxiliary head, such as one for rotation, that would keep its "
+            "features in place while it adapts; train the network together with one, as "
+            "python -m apps.domain_adaptation does"
+        )
+    return network
+
+
+def work_on(config: Config, step: Step, steps: Path, callbacks: Callbacks = no_callbacks) -> None:
+    """Does a step and takes its measures, unless they are there.
+
+    A loss that is not finite is the result of a step too: it is noted, and nothing is measured.
+
+    Args:
+        config: of the run.
+        step: what to do.
+        steps: the folder of all steps.
+        callbacks: for its training.
+    """
+    # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
+    with suppress(ImportError):
+        import_tensorflow()
+    folder = StepFolder(steps / step.name)
+    if is_done(step, folder):
+        return
+    keras.utils.set_random_seed(step.seed)
+    start = time.perf_counter()
+    try:
+        models, about, records = _DO[step.kind](config, step, steps, callbacks)
+    except NonFiniteLoss as error:
+        folder.save_failure(str(error))
+        return
+    folder.save_records(MEASURE, records)
+    duration = time.perf_counter() - start
+    folder.save_models(models, duration, config.lasting(), fingerprints(config, step), **about)
+    keras.backend.clear_session()
+
+
+Done = tuple[dict[str, keras.Model], dict[str, Any], list[Record]]
+
+
+def _rotation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
+    folder = StepFolder(steps / step.name)
+    images = load_rotation_images(config)
+    head = train_rotation_head(config, step.seed, images, folder.last_good, callbacks)
+    return {HEAD: head}, {}, []
+
+
+def _source(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
+    folder = StepFolder(steps / step.name)
+    head = None
+    if config.rotation_init is not None:
+        head = _start(steps, step).load_model(HEAD)
+    dataset = _domain(load(config), step.source).labelled
+    network = train_source(config, step.seed, dataset, head, folder.last_good, callbacks)
+    value = _accuracy(config, network.extractor, network.head, dataset.test, None)
+    record = make_record("source_accuracy", value, source=step.source, seed=step.seed)
+    return network.models(), {"network": network.about()}, [record]
+
+
+def _adaptation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
+    if config.network is None:
+        network = load_network(_start(steps, step).path / NETWORKS)
+    else:
+        network = stored_network(config.network)
+    measured = _Measured(config, step, network, load(config))
+    measured.as_it_is()
+    last_good = StepFolder(steps / step.name).last_good
+    for candidate in candidates(config):
+        adapt(
+            config,
+            step.seed,
+            network,
+            measured.target.images,
+            candidate,
+            last_good,
+            measured.checkpoint,
+            callbacks(config.adaptation.rounds),
+        )
+    extractor = measured.finish()
+    adapted = StoredNetwork(
+        extractor,
+        network.head,
+        network.auxiliary_heads,
+        network.class_names,
+        network.photographs,
+    )
+    return adapted.models(), {"network": adapted.about()}, measured.records
+
+
+_DO = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
+
+
+class _Measured:
+    """What is measured of a network on the target, before, during and after it adapts."""
+
+    def __init__(self, config: Config, step: Step, network: StoredNetwork, domains: Domains):
+        self.config = config
+        self.step = step
+        self.network = network
+        self.target = _domain(domains, step.target)
+        # The classes of both sides are in one order, unless the network was there before.
+        self.classes = domains.classes
+        self.held_out = hold_out(config, self.target.images, step.seed)[1]
+        self.records: list[Record] = []
+        self.best = {name: Best() for name in (*CRITERIA, WITH_LABELS)}
+        self.published: Choice | None = None
+        self._accuracies: dict[tuple[Candidate, int], float] = {}
+
+    def as_it_is(self) -> None:
+        """Measures the source network on the target, with each kind of statistics."""
+        if self.target.labelled is None:
+            return
+        for name, statistics in (("as_it_is", "moving"), ("test_statistics", "batch")):
+            self._add("accuracy", self._tested(self.network.extractor, statistics), network=name)
+
+    def checkpoint(self, found: Checkpoint) -> None:
+        """Measures an extractor on its way, and keeps it if it is the best by something."""
+        candidate, rounds = found.candidate, found.rounds
+        extractor, head = found.extractor, self.network.head
+        information = mutual_information(
+            extractor, head, self.held_out, self.config.evaluation_batch_size
+        )
+        keys = {
+            "learning_rate": candidate.learning_rate,
+            "layers": candidate.layers,
+            "rounds": rounds,
+        }
+        self._add("held_out_loss", found.loss, **keys)
+        self._add("mutual_information", information, **keys)
+        self.best["loss"].offer(candidate, rounds, -found.loss, extractor)
+        self.best["mutual_information"].offer(candidate, rounds, information, extractor)
+        if self.target.labelled is not None:
+            accuracy = self._tested(extractor, "batch")
+            self._add("accuracy_on_the_way", accuracy, **keys)
+            self._accuracies[candidate, rounds] = accuracy
+            self.best[WITH_LABELS].offer(candidate, rounds, accuracy, extractor)
+        last = rounds == self.config.adaptation.rounds
+        if last and candidate == candidates(self.config)[0]:
+            self.published = Choice(candidate, rounds, 0.0, extractor.get_weights())
+
+    def finish(self) -> keras.Model:
+        """Adds what was chosen by what; returns the extractor that the run is to store."""
+        choices = {PUBLISHED: self.published}
+        choices |= {name: best.choice for name, best in self.best.items()}
+        for name, choice in choices.items():
+            if choice is None:
+                continue
+            keys = {
+                "chosen_by": name,
+                "learning_rate": choice.candidate.learning_rate,
+                "layers": choice.candidate.layers,
+            }
+            self._add("chosen_rounds", choice.rounds, **keys)
+            if self.target.labelled is not None:
+                accuracy = self._accuracies[choice.candidate, choice.rounds]
+                self._add("accuracy", accuracy, network="adapted", rounds=choice.rounds, **keys)
+        extractor = copy_model(self.network.extractor)
+        extractor.set_weights(self.best[self.config.choose_by].choice.weights)
+        return extractor
+
+    def _tested(self, extractor: keras.Model, statistics: str) -> float:
+        test = self.target.labelled.test
+        if self.classes != tuple(range(len(self.classes))):
+            labels = [self.classes[label] for label in test.labels]
+            test = test.relabelled(labels)
+        return _accuracy(self.config, extractor, self.network.head, test, self.classes, statistics)
+
+    def _add(self, metric: str, value: float, **keys: Any) -> None:
+        step = self.step
+        self.records.append(
+            make_record(
+                metric, value, source=step.source, target=step.target, seed=step.seed, **keys
+            )
+        )
+
+
+def _accuracy(
+    config: Config,
+    extractor: keras.Model,
+    head: keras.Model,
+    examples: Any,
+    classes: tuple[int, ...] | None,
+    statistics: str = "batch",
+) -> float:
+    """Returns average class accuracy, as the paper reports it."""
+    logits, labels = evaluation.predict_logits(
+        extractor, head, examples, config.evaluation_batch_size, statistics
+    )
+    return evaluation.accuracy(
+        logits, labels, classes, restrict=classes is not None, class_average=True
+    )
+
+
+def _start(steps: Path, step: Step) -> StepFolder:
+    folder = StepFolder(steps / step.starts_from)
+    if folder.failure() is not None:
+        raise NonFiniteLoss(f"what it starts from failed: {folder.failure()}")
+    return folder
+
+
+def _domain(domains: Domains, name: str) -> Domain:
+    sides = [side for side in (domains.source, domains.target) if side is not None]
+    return next(side for side in sides if side.name == name)
+
+
+def fingerprints(config: Config, step: Step) -> dict[str, Any]:
+    """Returns what identifies the images that a step learns from."""
+    if step.kind == ROTATION:
+        images = load_rotation_images(config)
+        return {images.name: images.images.fingerprint()}
+    side = _domain(load(config), step.source if step.kind == SOURCE else step.target)
+    if step.kind == SOURCE:
+        return {side.name: side.labelled.fingerprint()}
+    return {side.name: side.images.images.fingerprint()}

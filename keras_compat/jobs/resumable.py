@@ -1,0 +1,86 @@
+"""A job whose steps are kept: a run that was killed goes on, and a finished one grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from keras_compat.errors import InputError
+from keras_compat.files import remove, written_atomically
+from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
+from keras_compat.jobs.progress import Terminal
+from keras_compat.jobs.step_folder import FAILURE, NETWORKS
+
+
+@contextmanager
+def resumable_folder(
+    path: str | os.PathLike[str], settings: Mapping[str, Any], overwrite: bool, kept: str
+) -> Iterator[OutputFolder]:
+    """Opens a run's output folder, in which an interrupted run of the same settings left its steps.
+
+    Args:
+        path: where the finished run is to be.
+        settings: that all steps of the folder have in common.
+        overwrite: see `OutputFolder`.
+        kept: the name of the folder of all steps.
+
+    Raises:
+        InputError: as `OutputFolder`.
+    """
+    folder = OutputFolder(path, settings, overwrite, keep=[kept])
+    try:
+        yield folder
+    except InputError:
+        # Nothing was done that would be worth keeping, unless an earlier run left something.
+        if not (folder.partial / kept).exists():
+            remove(folder.partial)
+        raise
+    finally:
+        # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
+        folder.release()
+
+
+def take_over(
+    finished: Path,
+    steps: Path,
+    settings: Mapping[str, Any],
+    measuring: Collection[str],
+    check: Callable[[Path], None],
+    terminal: Terminal,
+) -> None:
+    """Copies what a finished run that is to be replaced has of use: trained networks, measures.
+
+    What failed there is tried again, and all is measured again if it is to be measured otherwise.
+
+    Args:
+        finished: the folder of the run.
+        steps: where to copy its steps.
+        settings: that all steps have in common.
+        measuring: the settings that do not change how networks are trained.
+        check: is called with the run's steps, and raises an `InputError` if they are of no use.
+        terminal: where it is said that nothing is used.
+    """
+    place = finished / steps.name
+    if not place.is_dir() or not (finished / CONFIG).is_file():
+        return
+    here = json.loads(json.dumps(settings))
+    before = json.loads((finished / CONFIG).read_text(encoding="utf-8"))
+    there = {key: before.get(key) for key in here}
+    other = {key for key in here if there[key] != here[key]}
+    if other - set(measuring):
+        terminal.line(f"networks of the run before are not used: {difference(there, here)}")
+        return
+    check(place)
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        if not other or Path(folder).parent != place:
+            return set(names) & set(FAILURE)
+        return set(names) - {NETWORKS}
+
+    with written_atomically(steps) as copy:
+        shutil.copytree(place, copy, ignore=left_out)

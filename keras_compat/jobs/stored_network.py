@@ -1,0 +1,119 @@
+"""A network on disk with what it takes to adapt or to reuse it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_compat.errors import InputError
+from keras_compat.jobs.step_folder import MADE_BY
+from keras_compat.networks import check_interface
+
+_EXTRACTOR, _HEAD = "extractor", "head"
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """An extractor with its head, and the auxiliary heads that were trained with them.
+
+    Args:
+        extractor: images to features.
+        head: features to logits, one for each class.
+        auxiliary_heads: by the name of their task, see `keras_compat.auxiliary.AUXILIARIES`.
+        class_names: of the head's outputs.
+        photographs: whether mirroring an image keeps its meaning.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("resnet8", (16, 16, 1), seed=0)
+    >>> head = networks.build_head("resnet8", classes=2, seed=0)
+    >>> network = StoredNetwork(extractor, head, {}, ("cat", "dog"), True)
+    >>> network.image_shape, sorted(network.models())
+    ((16, 16, 1), ['extractor', 'head'])
+    """
+
+    extractor: keras.Model
+    head: keras.Model
+    auxiliary_heads: Mapping[str, keras.Model]
+    class_names: tuple[str, ...]
+    photographs: bool
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that it takes."""
+        return tuple(self.extractor.input_shape[1:])
+
+    def models(self) -> dict[str, keras.Model]:
+        """Returns its models by the names of their files."""
+        heads = {f"{name}_{_HEAD}": head for name, head in self.auxiliary_heads.items()}
+        return {_EXTRACTOR: self.extractor, _HEAD: self.head, **heads}
+
+    def about(self) -> dict[str, Any]:
+        """Returns what `load_network` has to know beside the models."""
+        return {
+            "class_names": list(self.class_names),
+            "photographs": self.photographs,
+            "auxiliaries": list(self.auxiliary_heads),
+        }
+
+
+def load_network(path: str | Path) -> StoredNetwork:
+    """Loads a network that a job wrote.
+
+    Args:
+        path: a folder with `extractor.keras`, `head.keras`, `<task>_head.keras` for each auxiliary
+            task, and `made_by.json`. Only load what you trust: a `.keras` file can hold code.
+
+    Raises:
+        InputError: if it is not there or not whole, or its parts do not fit.
+
+    Example:
+
+    >>> load_network("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: 'no/such/folder' holds no stored network ...
+    """
+    path = Path(path).expanduser()
+    try:
+        about = json.loads((path / MADE_BY).read_text(encoding="utf-8"))["network"]
+        class_names, photographs = tuple(about["class_names"]), bool(about["photographs"])
+        names = list(about["auxiliaries"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{str(path)!r} holds no stored network ({type(error).__name__}: {error}); expected a "
+            f"folder that a job wrote under networks/, with {MADE_BY}"
+        ) from None
+    network = StoredNetwork(
+        _load(path, _EXTRACTOR),
+        _load(path, _HEAD),
+        {name: _load(path, f"{name}_{_HEAD}") for name in names},
+        class_names,
+        photographs,
+    )
+    for head in (network.head, *network.auxiliary_heads.values()):
+        check_interface(network.extractor, head)
+    outputs = network.head.output_shape[-1]
+    if outputs != len(class_names):
+        raise InputError(
+            f"{str(path)!r} has a head of {outputs} outputs and the names of {len(class_names)} "
+            "classes; expected as many of one as of the other"
+        )
+    return network
+
+
+def _load(path: Path, name: str) -> keras.Model:
+    file = path / f"{name}.keras"
+    if not file.is_file():
+        raise InputError(f"{str(path)!r} has no {file.name}; expected a whole stored network")
+    try:
+        return keras.saving.load_model(file, compile=False)
+    # Keras raises whatever a broken file leads it to.
+    except Exception as error:
+        raise InputError(f"{str(file)!r} cannot be loaded ({error}); write it again") from error

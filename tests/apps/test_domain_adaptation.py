@@ -1,0 +1,244 @@
+"""Domain adaptation as a user runs it, on small sets of pictures; the networks are tiny."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps import domain_adaptation
+from keras_compat.errors import InputError
+from keras_compat.jobs.domain_adaptation import work
+from keras_compat.jobs.stored_network import load_network
+from keras_compat.reporting import load_metrics, select
+from keras_compat.training import NonFiniteLoss
+from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "--image_size=8",
+    "--architecture=resnet8:filters=4@stage2",
+    "--batch_size=16",
+    "--rounds=2",
+    "--adaptation_rounds=2",
+    "--checkpoints=2",
+    "--learning_rates=1e-2",
+    "--evaluation_batch_size=20",
+    "--no-augment",  # a step takes seconds to compile, however few rounds it is for
+]
+ADAPT = [flag for flag in TINY if not flag.startswith(("--image", "--arch", "--rounds"))]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    animals = write_set(folder / "animals.npz", ANIMALS)
+    things = write_set(folder / "things.npz", THINGS, seed=1)
+    return [f"--source={animals}", f"--target={things}"]
+
+
+@pytest.fixture(scope="module")
+def finished(sets, tmp_path_factory):
+    place = tmp_path_factory.mktemp("app") / "run"
+    domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
+    return place
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of pictures that nobody has sorted."""
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for number in range(24):
+        pixels = generator.integers(0, 255, (9, 9), "uint8")
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def app(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "apps.domain_adaptation", *arguments],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def accuracies(place, **keys):
+    records = load_metrics(place / "metrics.json")["results"]
+    return {
+        (r["source"], r["target"]): r["value"] for r in select(records, metric="accuracy", **keys)
+    }
+
+
+def test_a_run_leaves_figures_report_and_networks_of_both_directions(finished):
+    files = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
+    expected = {"metrics.json", "config.json", "report.md"}
+    for name in ("animals_to_things", "things_to_animals"):
+        expected |= {f"figures/{name}_{what}.png" for what in ("accuracy", "loss", "information")}
+        expected |= {f"networks/{name}/{part}.keras" for part in ("extractor", "head")}
+    expected |= {f"networks/animals/{part}.keras" for part in ("extractor", "rotation_head")}
+    assert expected <= files, sorted(expected - files)
+    assert [p.name for p in finished.parent.iterdir()] == ["run"]
+
+
+def test_every_row_of_table_2_is_there_in_both_directions(finished):
+    both = {("animals", "things"), ("things", "animals")}
+    assert accuracies(finished, network="as_it_is").keys() == both
+    assert accuracies(finished, network="test_statistics").keys() == both
+    for chosen_by in ("published", "mutual_information", "loss", "labels"):
+        found = accuracies(finished, network="adapted", chosen_by=chosen_by)
+        assert found.keys() == both
+        # Nothing is better than the best, which is with labels.
+        best = accuracies(finished, network="adapted", chosen_by="labels")
+        assert all(found[d] <= best[d] for d in both)
+
+
+def test_before_any_step_it_is_the_source_network_with_test_statistics(finished):
+    records = load_metrics(finished / "metrics.json")["results"]
+    plain = accuracies(finished, network="test_statistics")
+    start = select(records, metric="accuracy_on_the_way", rounds=0)
+    assert len(start) == 4  # two ways in two directions
+    for record in start:
+        assert record["value"] == plain[record["source"], record["target"]]
+
+
+def test_the_stored_network_is_the_one_that_was_chosen(finished):
+    stored = load_network(finished / "networks" / "animals_to_things")
+    source = load_network(finished / "networks" / "animals")
+    for ours, theirs in zip(stored.head.get_weights(), source.head.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    records = load_metrics(finished / "metrics.json")["results"]
+    keys = {"metric": "chosen_rounds", "source": "animals", "chosen_by": "mutual_information"}
+    (chosen,) = select(records, **keys)
+    moved = any(
+        not np.array_equal(a, b)
+        for a, b in zip(stored.extractor.get_weights(), source.extractor.get_weights(), strict=True)
+    )
+    assert moved == (chosen["value"] > 0)
+
+
+def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
+    finished, pictures, tmp_path
+):
+    network = finished / "networks" / "animals"
+    place = tmp_path / "run"
+    flags = [*ADAPT, f"--network={network}", f"--target=folder:{pictures}", "--batch_size=8"]
+    domain_adaptation.run([*flags, f"--output_dir={place}"])
+    records = load_metrics(place / "metrics.json")["results"]
+    assert {r["metric"] for r in records} == {
+        "held_out_loss",
+        "mutual_information",
+        "chosen_rounds",
+    }
+    (name,) = (p.name for p in (place / "networks").iterdir())
+    assert name == f"animals_to_{pictures.name}".replace("-", "_")
+    assert load_network(place / "networks" / name).class_names == ("cat", "dog", "automobile")
+    assert "Accuracy" not in (place / "report.md").read_text()
+
+
+def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished, sets, tmp_path):
+    """Of the same images with one class less: what is left counts, and is chosen among."""
+    with np.load(sets[1].partition("npz:")[2]) as file:
+        arrays = dict(file)
+    cars = list(THINGS).index("car")
+    for split in ("train", "test"):
+        kept = arrays[f"y_{split}"] != cars
+        arrays[f"x_{split}"], labels = arrays[f"x_{split}"][kept], arrays[f"y_{split}"][kept]
+        arrays[f"y_{split}"] = labels - (labels > cars)
+    arrays["classes"] = np.delete(arrays["classes"], cars)
+    np.savez(tmp_path / "fewer.npz", **arrays)
+    place = tmp_path / "run"
+    flags = [*ADAPT, f"--network={finished / 'networks' / 'animals'}", f"--output_dir={place}"]
+    domain_adaptation.run([*flags, f"--target=npz:{tmp_path / 'fewer.npz'}"])
+    assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
+
+
+def test_an_interrupted_run_goes_on_and_a_finished_one_grows(
+    finished, sets, tmp_path, monkeypatch, capsys
+):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    (place / "metrics.json").rename(tmp_path / "metrics.json")
+    partial = tmp_path / "run.partial"
+    place.rename(partial)
+    shutil.rmtree(partial / "steps" / "things_to_animals_seed0")
+    trained = []
+    kept = work.train_source
+    monkeypatch.setattr(work, "train_source", lambda *a: trained.append(1) or kept(*a))
+    domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
+    assert "3 of 4 steps are finished already" in capsys.readouterr().out
+    again = load_metrics(place / "metrics.json")["results"]
+    assert again == load_metrics(finished / "metrics.json")["results"]
+    domain_adaptation.run([*TINY, *sets, "--seeds=2", f"--output_dir={place}", "--overwrite"])
+    assert len(trained) == 2  # of the second seed alone
+    records = load_metrics(place / "metrics.json")["results"]
+    assert select(records, seed=0) == again
+    assert "±" in (place / "report.md").read_text()
+
+
+def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
+    kept = work.train_source
+
+    def diverging(config, seed, dataset, *rest):
+        if dataset.name == "things":
+            raise NonFiniteLoss("the loss of task 'source' is not finite since round 1")
+        return kept(config, seed, dataset, *rest)
+
+    monkeypatch.setattr(work, "train_source", diverging)
+    place = tmp_path / "run"
+    with pytest.raises(NonFiniteLoss, match="things_seed0.*things_to_animals_seed0"):
+        domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
+    assert "**Without a result**" in (place / "report.md").read_text()
+    assert list(accuracies(place, network="as_it_is")) == [("animals", "things")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target=digits"], "have 0 classes in common"),
+        (["--evaluation_batch_size=4000"], "fewer than a batch of 4000"),
+        (["--batch_size=64"], "expected one of these and 64 others, a batch"),
+        (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
+        (["--learning_rates=fast"], "learning_rates is 'fast'; expected numbers"),
+        (["--network=no/such"], "expected one of them"),
+        (["--jobs=0"], "jobs is 0"),
+        (["--channels=3", "--rotation_init=no"], "unknown"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp_path):
+    place = tmp_path / "run"
+    with pytest.raises(InputError) as caught:
+        domain_adaptation.run([*TINY, *sets, *arguments, f"--output_dir={place}"])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished, tmp_path):
+    network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
+    made_by = json.loads((network / "made_by.json").read_text())
+    made_by["network"]["auxiliaries"] = []
+    (network / "made_by.json").write_text(json.dumps(made_by))
+    flags = [f"--network={network}", "--target=digits", f"--output_dir={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match="has no auxiliary head.*train the network together"):
+        domain_adaptation.run([*ADAPT, *flags])
+
+
+def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(finished, sets, tmp_path):
+    place = tmp_path / "run"
+    done = app(*TINY, *sets, "--jobs=2", f"--output_dir={place}")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "Average class accuracy" in done.stdout
+    assert accuracies(place).keys() == accuracies(finished).keys()
+    done = app("--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown value of choose_by")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,79 @@
+"""Images without labels: of folders that nobody sorted, and of sets whose labels are dropped."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_compat.data import (
+    Examples,
+    UnlabelledImages,
+    is_unlabelled,
+    load,
+    load_images,
+    without_labels,
+)
+from keras_compat.data.options import LoadOptions
+from keras_compat.errors import InputError
+
+
+def write(path, value, size=(4, 4), mode="L"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value).save(path)
+
+
+def test_all_images_of_a_folder_are_read_at_any_depth_in_the_order_of_their_paths(tmp_path):
+    write(tmp_path / "b.png", 2)
+    write(tmp_path / "a" / "deep" / "z.png", 1)
+    (tmp_path / "notes.txt").write_text("no image")
+    spec = f"folder:{tmp_path}"
+    assert is_unlabelled(spec)
+    found = load_images(spec, LoadOptions())
+    assert found.name == tmp_path.name
+    assert found.images.images[:, 0, 0, 0].tolist() == [1, 2]
+    assert found.images.labels.tolist() == [-1, -1]
+    assert found.image_shape == (4, 4, 1) and not found.photographs
+
+
+def test_colour_and_size_are_those_asked_for(tmp_path):
+    write(tmp_path / "a.png", (255, 0, 0), size=(6, 8), mode="RGB")
+    write(tmp_path / "b.png", 7, size=(3, 3))
+    found = load_images(f"folder:{tmp_path}", LoadOptions(image_size=2))
+    assert found.image_shape == (2, 2, 3) and found.photographs
+    with pytest.raises(InputError, match="give an image_size"):
+        load_images(f"folder:{tmp_path}", LoadOptions())
+
+
+def test_a_sorted_folder_gives_its_training_images_without_labels(tmp_path):
+    for split, value in (("train", 3), ("test", 9)):
+        for name in ("cat", "dog"):
+            write(tmp_path / split / name / "a.png", value)
+    spec = f"folder:{tmp_path}"
+    assert not is_unlabelled(spec)
+    found = load_images(spec, LoadOptions())
+    assert found.images.images[:, 0, 0, 0].tolist() == [3, 3]
+    assert found.images.labels.tolist() == [-1, -1]
+
+
+def test_dropping_labels_keeps_images_and_what_they_are():
+    dataset = load("digits")
+    found = without_labels(dataset)
+    np.testing.assert_array_equal(found.images.images, dataset.train.images)
+    assert (found.name, found.photographs) == ("digits", False)
+
+
+def test_labels_and_no_images_are_refused(tmp_path):
+    images = np.zeros((2, 4, 4, 1), "uint8")
+    with pytest.raises(InputError, match=r"has labels; expected images without \(-1\)"):
+        UnlabelledImages("a", Examples(images, np.array([-1, 0])), False)
+    with pytest.raises(InputError, match="has no images; expected at least one"):
+        UnlabelledImages("a", Examples(images[:0], np.empty(0, int)), False)
+    with pytest.raises(InputError, match="has no images; expected files ending in .png"):
+        load_images(f"folder:{tmp_path}", LoadOptions())
+    with pytest.raises(InputError, match="does not exist; expected a folder of images"):
+        load_images(f"folder:{tmp_path / 'no'}", LoadOptions())
+
+
+def test_images_that_do_not_fit_into_memory_are_refused(tmp_path):
+    write(tmp_path / "a.png", 1)
+    with pytest.raises(InputError, match="give a smaller image_size"):
+        load_images(f"folder:{tmp_path}", LoadOptions(memory_limit_bytes=3))

@@ -1,0 +1,251 @@
+"""What learns while an extractor adapts, on what, and how one of the ways is chosen."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_compat import networks
+from keras_compat.data import Examples, load
+from keras_compat.errors import InputError
+from keras_compat.jobs.domain_adaptation.adaptation import (
+    Candidate,
+    adapt,
+    candidates,
+    checkpoints,
+    hold_out,
+    let_learn,
+)
+from keras_compat.jobs.domain_adaptation.choosing import Best, mutual_information
+from keras_compat.jobs.domain_adaptation.config import Config
+from keras_compat.jobs.domain_adaptation.domains import load_domains
+from keras_compat.jobs.domain_adaptation.steps import steps_of
+from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
+from keras_compat.jobs.training import Training
+from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    how = Training(rounds=2, batch_size=16, learning_rate=1e-2)
+    return Config(
+        preset="test",
+        source=write_set(folder / "animals.npz", ANIMALS),
+        target=write_set(folder / "things.npz", THINGS, seed=1),
+        image_size=8,
+        architecture="resnet8:filters=4@stage2",
+        training=how,
+        adaptation=how,
+        rotation_training=how,
+        checkpoints=2,
+        augment=False,
+        evaluation_batch_size=20,
+    )
+
+
+@pytest.fixture(scope="module")
+def domains(config):
+    return load_domains(config)
+
+
+@pytest.fixture(scope="module")
+def network(config, domains, tmp_path_factory):
+    last_good = tmp_path_factory.mktemp("last") / "good.keras"
+    return train_source(config, 0, domains.source.labelled, None, last_good)
+
+
+def weights(model):
+    return [np.asarray(w) for w in model.get_weights()]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def adapted(config, network, images, candidate, tmp_path):
+    found = []
+    adapt(
+        config,
+        0,
+        network,
+        images,
+        candidate,
+        tmp_path / "last.keras",
+        lambda c: found.append((c.rounds, c.loss, weights(c.extractor))),
+    )
+    return found
+
+
+def test_classes_of_one_side_only_are_left_out_on_both_in_one_order(domains, config):
+    assert domains.class_names == ("cat", "dog", "automobile")
+    assert domains.source.labelled.class_names == domains.class_names
+    assert domains.target.labelled.class_names == ("cat", "dog", "car")
+    assert set(domains.target.images.images.labels) == {-1}
+    # The brightness of an image tells its class: a label is the same class on both sides.
+    for label in range(2):
+        one, other = (
+            side.labelled.test.images[side.labelled.test.labels == label].mean()
+            for side in (domains.source, domains.target)
+        )
+        assert abs(one - other) < 5
+    everything = load(config.target)
+    kept = int(np.isin(everything.train.labels, [1, 2, 3]).sum())
+    assert len(domains.target.images.images) == kept < len(everything.train)
+
+
+def test_the_extractor_alone_learns_and_a_copy_of_it(config, domains, network, tmp_path):
+    before = {name: weights(model) for name, model in network.models().items()}
+    found = adapted(config, network, domains.target.images, Candidate(1e-2, "all"), tmp_path)
+    assert [rounds for rounds, *_ in found] == [0, 1, 2]
+    assert same(found[0][2], before["extractor"])
+    assert not same(found[1][2], found[2][2])
+    for name, model in network.models().items():
+        assert same(weights(model), before[name]), name
+
+
+def test_the_loss_is_of_images_that_nothing_learns_from(config, domains):
+    learnt, held_out = hold_out(config, domains.target.images, seed=0)
+    every = domains.target.images.images.images
+    assert len(learnt) + len(held_out) == len(every)
+    assert len(held_out) == round(0.1 * len(every))
+    images = {image.tobytes() for image in learnt.images}
+    assert not images & {image.tobytes() for image in held_out.images}
+
+
+def test_labels_of_the_target_change_nothing_of_what_is_learnt(
+    config, network, tmp_path, tmp_path_factory
+):
+    """The same images with other labels give the same extractor, bit by bit."""
+    path = config.target.partition(":")[2]
+    with np.load(path) as file:
+        arrays = dict(file)
+    # The class that is left out stays the same; the others change places.
+    labels = arrays["y_train"]
+    arrays["y_train"] = np.where(labels > 0, labels % 3 + 1, labels)
+    assert not np.array_equal(labels, arrays["y_train"])
+    other = tmp_path_factory.mktemp("other") / "things.npz"
+    np.savez(other, **arrays)
+    results = [
+        adapted(
+            config,
+            network,
+            load_domains(replace(config, target=spec)).target.images,
+            Candidate(1e-2, "all"),
+            tmp_path,
+        )
+        for spec in (config.target, f"npz:{other}")
+    ]
+    for one, two in zip(*results, strict=True):
+        assert one[:2] == two[:2]
+        assert same(one[2], two[2])
+
+
+def test_the_rotation_head_can_start_from_other_images(config, domains, tmp_path):
+    head = train_rotation_head(config, 0, domains.target.images, tmp_path / "last.keras")
+    slow = replace(config, training=replace(config.training, learning_rate=1e-9))
+    network = train_source(slow, 0, domains.source.labelled, head, tmp_path / "last.keras")
+    plain = train_source(slow, 0, domains.source.labelled, None, tmp_path / "last.keras")
+    kernels = [
+        np.asarray(model.get_layer("logits").kernel)
+        for model in (head, network.auxiliary_heads["rotation"], plain.auxiliary_heads["rotation"])
+    ]
+    np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-6)
+    assert np.abs(kernels[0] - kernels[2]).max() > 1e-2
+
+
+@pytest.mark.parametrize("layers", ["all", "normalization", "first_half"])
+def test_layers_that_do_not_learn_are_frozen(layers):
+    extractor = networks.build_extractor("resnet8:filters=4", (8, 8, 1), seed=0)
+    every = {w.path for w in extractor.trainable_weights}
+    order = [layer.name for layer in extractor.layers if layer.trainable_weights]
+    let_learn(extractor, layers)
+    learning = {w.path for w in extractor.trainable_weights}
+    if layers == "all":
+        assert learning == every
+    elif layers == "normalization":
+        assert learning == {p for p in every if p.split("/")[-1] in ("gamma", "beta")}
+    else:
+        first = set(order[: (len(order) + 1) // 2])
+        assert {p.split("/")[-2] for p in learning} == first
+
+
+def test_the_published_way_is_the_first_of_the_candidates(config):
+    more = replace(config, learning_rates=(1e-3, 1e-2), layers=("all", "normalization"))
+    found = candidates(more)
+    assert found[0] == Candidate(config.adaptation.learning_rate, "all")
+    assert len(found) == len(set(found)) == 4
+
+
+def test_checkpoints_end_with_the_last_round(config):
+    long = replace(config, adaptation=Training(rounds=1000), checkpoints=3)
+    assert checkpoints(long) == [333, 667, 1000]
+
+
+def test_each_step_comes_after_what_it_starts_from(config):
+    names = [("a", "b"), ("b", "a")]
+    for changes in ({}, {"rotation_init": "digits"}):
+        steps = steps_of(replace(config, seeds=2, **changes), names)
+        seen = set()
+        for step in steps:
+            if changes or step.kind != "source":
+                assert step.starts_from is None or step.starts_from in seen
+            seen.add(step.name)
+        assert len(seen) == len(steps) == 2 * (4 + len(changes))
+    alone = replace(config, source=None, network="somewhere")
+    assert [step.kind for step in steps_of(alone, names[:1])] == ["adaptation"]
+
+
+def test_mutual_information_tells_clear_and_varied_answers_from_others():
+    class Answers(keras.layers.Layer):
+        def call(self, inputs):
+            return 20.0 * keras.ops.one_hot(keras.ops.cast(inputs[:, 0, 0, 0], "int32"), 4)
+
+    features = keras.Input((2, 2, 1))
+    head = keras.Model(features, Answers()(features))
+    images = keras.Input((2, 2, 1))
+    extractor = keras.Model(images, keras.layers.ReLU()(images))
+
+    def of(values):
+        pixels = np.zeros((len(values), 2, 2, 1), "uint8") + np.reshape(values, (-1, 1, 1, 1))
+        examples = Examples(pixels.astype("uint8"), np.full(len(values), -1))
+        return mutual_information(extractor, head, examples, batch_size=3)
+
+    assert of([0, 1, 2, 3]) == pytest.approx(np.log(4), abs=1e-6)
+    assert of([1, 1, 1, 1]) == pytest.approx(0, abs=1e-6)
+    assert of([0, 0, 1, 1]) == pytest.approx(np.log(2), abs=1e-6)
+
+
+def test_of_equally_good_ways_the_one_that_adapted_least_is_kept():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    best = Best()
+    for rounds, score in ((0, 0.1), (5, 0.3), (10, 0.3), (15, 0.2)):
+        model.set_weights([np.full((1, 1), rounds), np.zeros(1)])
+        best.offer(Candidate(1e-3, "all"), rounds, score, model)
+    assert (best.choice.rounds, best.choice.score) == (5, 0.3)
+    assert best.choice.weights[0].item() == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": None}, "source is None and network is None; expected one of them"),
+        ({"network": "a"}, "expected one of them"),
+        ({"layers": ("last",)}, "unknown value of layers 'last'"),
+        ({"layers": ()}, "layers are ''; expected some, each once"),
+        ({"auxiliaries": ("rotation", "rotation")}, "expected some, each once"),
+        ({"auxiliaries": ("jigsaw",), "rotation_init": "digits"}, "rotation is not among"),
+        ({"choose_by": "luck"}, "unknown value of choose_by 'luck'"),
+        ({"learning_rates": (0.0,)}, "learning_rates have 0.0"),
+        ({"held_out": 1.0}, "held_out is 1.0; expected a part of one"),
+        ({"checkpoints": 3}, "checkpoints is 3; expected 1 to 2"),
+        ({"auxiliary_weight": float("nan")}, "auxiliary_weight is nan"),
+        ({"rotation_assignment": "some"}, "unknown rotation_assignment 'some'"),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
+        ({"seeds": 0}, "seeds is 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(config, changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(config, **changes)
