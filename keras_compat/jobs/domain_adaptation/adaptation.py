@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,7 +76,6 @@ def adapt(
     candidate: Candidate,
     last_good: Path,
     at_checkpoint: Callable[[Checkpoint], None],
-    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Adapts a copy of a network's extractor: it learns its auxiliary tasks on the target.
 
@@ -90,7 +89,6 @@ def adapt(
         candidate: the way.
         last_good: the file for the weights before a loss that was not finite.
         at_checkpoint: is called at the start and at every checkpoint.
-        callbacks: of Keras.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -120,7 +118,7 @@ def adapt(
 
     trainer.compile()
     at_stop(0)
-    train(trainer, {TASK: learnt}, how, callbacks, last_good, checkpoints(config), at_stop)
+    train(trainer, {TASK: learnt}, how, (), last_good, checkpoints(config), at_stop)
 
 
 def checkpoints(config: Config) -> list[int]:

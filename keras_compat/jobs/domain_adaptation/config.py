@@ -103,6 +103,11 @@ class Config:
                     raise unknown_name(f"value of {what}", name, known)
             if not names or len(set(names)) < len(names):
                 raise InputError(f"{what} are {','.join(names)!r}; expected some, each once")
+        if self.rotation_init is not None and self.network is not None:
+            raise InputError(
+                f"rotation_init is {self.rotation_init!r}, but network {self.network!r} has its "
+                "heads already; leave one of them out"
+            )
         if self.rotation_init is not None and "rotation" not in self.auxiliaries:
             raise InputError(
                 f"rotation_init is {self.rotation_init!r}, but rotation is not among the "

@@ -19,18 +19,19 @@ class Step:
         seed: of weights, orders and augmentation.
         source: the name of the source's data; none of a step for all.
         target: the name of the target's data, of an adaptation.
+        after: the name of the step that it starts from.
 
     Example:
 
-    >>> step = Step(ADAPTATION, 0, "mnist5k", "digits")
-    >>> step.name, step.starts_from
-    ('mnist5k_to_digits_seed0', 'mnist5k_seed0')
+    >>> Step(ADAPTATION, 0, "mnist5k", "digits").name
+    'mnist5k_to_digits_seed0'
     """
 
     kind: str
     seed: int
     source: str = ""
     target: str = ""
+    after: str = ""
 
     @property
     def name(self) -> str:
@@ -43,11 +44,9 @@ class Step:
         return f"{words[self.kind]}_seed{self.seed}"
 
     @property
-    def starts_from(self) -> str | None:
+    def starts_from(self) -> tuple[str, ...]:
         """The name of the step whose networks this one starts from, where there is one."""
-        if self.kind == ADAPTATION:
-            return Step(SOURCE, self.seed, self.source).name
-        return Step(ROTATION, self.seed).name if self.kind == SOURCE else None
+        return (self.after,) if self.after else ()
 
 
 def steps_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Step]:
@@ -57,12 +56,19 @@ def steps_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Step
         config: of the run.
         directions: the names of source and target, of each.
     """
-    seeds = range(config.seed, config.seed + config.seeds)
     found = []
-    for seed in seeds:
+    for seed in range(config.seed, config.seed + config.seeds):
+        head = ""
+        if config.rotation_init is not None:
+            found.append(Step(ROTATION, seed))
+            head = found[-1].name
+        trained: dict[str, str] = {}
         if config.network is None:
-            if config.rotation_init is not None:
-                found.append(Step(ROTATION, seed))
-            found += [Step(SOURCE, seed, source) for source, _ in directions]
-        found += [Step(ADAPTATION, seed, source, target) for source, target in directions]
+            sources = [Step(SOURCE, seed, source, after=head) for source, _ in directions]
+            trained = {step.source: step.name for step in sources}
+            found += sources
+        found += [
+            Step(ADAPTATION, seed, source, target, after=trained.get(source, ""))
+            for source, target in directions
+        ]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,17 +12,10 @@ from keras_compat.auxiliary import AUXILIARIES, Auxiliary, RotationPrediction
 from keras_compat.data import ImageDataset, UnlabelledImages
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.jobs.domain_adaptation.config import Config
+from keras_compat.jobs.steps import Callbacks, no_callbacks
 from keras_compat.jobs.stored_network import StoredNetwork
 from keras_compat.jobs.training import train
 from keras_compat.training import AuxiliaryHead, Task, Trainer
-
-Callbacks = Callable[[int], list[keras.callbacks.Callback]]
-"""From a number of rounds to Keras callbacks for them."""
-
-
-def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
-    """Returns no callbacks: nothing is shown of the training."""
-    return []
 
 
 def train_rotation_head(

@@ -1,16 +1,14 @@
-"""Works on one step, in whatever process; what is there already is not done again."""
+"""What each step does and measures, in whatever process."""
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_compat import evaluation
-from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.errors import InputError
 from keras_compat.jobs.domain_adaptation.adaptation import (
     Candidate,
@@ -29,29 +27,17 @@ from keras_compat.jobs.domain_adaptation.domains import (
     load_target,
 )
 from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOURCE, Step
-from keras_compat.jobs.domain_adaptation.training import (
-    Callbacks,
-    no_callbacks,
-    train_rotation_head,
-    train_source,
-)
+from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
+from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import StoredNetwork, load_network
 from keras_compat.networks import copy_model
 from keras_compat.reporting.records import Record, make_record
-from keras_compat.training import NonFiniteLoss
 
-MEASURE = "records"
 HEAD = "rotation_head"
 # What an adapted network is called that was chosen by nothing: the published number of rounds.
 PUBLISHED = "published"
 WITH_LABELS = "labels"
-
-
-def is_done(step: Step, folder: StepFolder) -> bool:
-    """Says whether a step is trained and measured, or its training failed."""
-    measured = step.kind == ROTATION or folder.has(MEASURE)
-    return folder.failure() is not None or (folder.made_by() is not None and measured)
 
 
 def load(config: Config) -> Domains:
@@ -78,66 +64,46 @@ def stored_network(path: str) -> StoredNetwork:
     return network
 
 
-def work_on(config: Config, step: Step, steps: Path, callbacks: Callbacks = no_callbacks) -> None:
-    """Does a step and takes its measures, unless they are there.
-
-    A loss that is not finite is the result of a step too: it is noted, and nothing is measured.
+def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_callbacks) -> None:
+    """Does a step, unless it is done.
 
     Args:
         config: of the run.
+        place: the folder of all steps.
         step: what to do.
-        steps: the folder of all steps.
         callbacks: for its training.
     """
-    # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
-    with suppress(ImportError):
-        import_tensorflow()
-    folder = StepFolder(steps / step.name)
-    if is_done(step, folder):
-        return
-    keras.utils.set_random_seed(step.seed)
-    start = time.perf_counter()
-    try:
-        models, about, records = _DO[step.kind](config, step, steps, callbacks)
-    except NonFiniteLoss as error:
-        folder.save_failure(str(error))
-        return
-    folder.save_records(MEASURE, records)
-    duration = time.perf_counter() - start
-    folder.save_models(models, duration, config.lasting(), fingerprints(config, step), **about)
-    keras.backend.clear_session()
+    do = partial(_DO[step.kind], config, step, place, callbacks)
+    do_step(step, place, do, config.lasting(), partial(fingerprints, config, step))
 
 
-Done = tuple[dict[str, keras.Model], dict[str, Any], list[Record]]
-
-
-def _rotation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
-    folder = StepFolder(steps / step.name)
+def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    folder = StepFolder(place / step.name)
     images = load_rotation_images(config)
     head = train_rotation_head(config, step.seed, images, folder.last_good, callbacks)
-    return {HEAD: head}, {}, []
+    return Done({HEAD: head})
 
 
-def _source(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
-    folder = StepFolder(steps / step.name)
+def _source(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    folder = StepFolder(place / step.name)
     head = None
-    if config.rotation_init is not None:
-        head = _start(steps, step).load_model(HEAD)
+    if step.starts_from:
+        head = done_before(place, *step.starts_from).load_model(HEAD)
     dataset = _domain(load(config), step.source).labelled
     network = train_source(config, step.seed, dataset, head, folder.last_good, callbacks)
     value = _accuracy(config, network.extractor, network.head, dataset.test, None)
     record = make_record("source_accuracy", value, source=step.source, seed=step.seed)
-    return network.models(), {"network": network.about()}, [record]
+    return Done(network.models(), [record], {"network": network.about()})
 
 
-def _adaptation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -> Done:
+def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
     if config.network is None:
-        network = load_network(_start(steps, step).path / NETWORKS)
+        network = load_network(done_before(place, *step.starts_from).path / NETWORKS)
     else:
         network = stored_network(config.network)
     measured = _Measured(config, step, network, load(config))
     measured.as_it_is()
-    last_good = StepFolder(steps / step.name).last_good
+    last_good = StepFolder(place / step.name).last_good
     for candidate in candidates(config):
         adapt(
             config,
@@ -147,7 +113,6 @@ def _adaptation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -
             candidate,
             last_good,
             measured.checkpoint,
-            callbacks(config.adaptation.rounds),
         )
     extractor = measured.finish()
     adapted = StoredNetwork(
@@ -157,7 +122,7 @@ def _adaptation(config: Config, step: Step, steps: Path, callbacks: Callbacks) -
         network.class_names,
         network.photographs,
     )
-    return adapted.models(), {"network": adapted.about()}, measured.records
+    return Done(adapted.models(), measured.records, {"network": adapted.about()})
 
 
 _DO = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
@@ -262,13 +227,6 @@ def _accuracy(
     return evaluation.accuracy(
         logits, labels, classes, restrict=classes is not None, class_average=True
     )
-
-
-def _start(steps: Path, step: Step) -> StepFolder:
-    folder = StepFolder(steps / step.starts_from)
-    if folder.failure() is not None:
-        raise NonFiniteLoss(f"what it starts from failed: {folder.failure()}")
-    return folder
 
 
 def _domain(domains: Domains, name: str) -> Domain:

@@ -189,8 +189,10 @@ def test_each_step_comes_after_what_it_starts_from(config):
         steps = steps_of(replace(config, seeds=2, **changes), names)
         seen = set()
         for step in steps:
-            if changes or step.kind != "source":
-                assert step.starts_from is None or step.starts_from in seen
+            assert set(step.starts_from) <= seen
+            assert len(step.starts_from) == int(
+                step.kind == "adaptation" or bool(changes and step.kind == "source")
+            )
             seen.add(step.name)
         assert len(seen) == len(steps) == 2 * (4 + len(changes))
     alone = replace(config, source=None, network="somewhere")
@@ -236,6 +238,7 @@ def test_of_equally_good_ways_the_one_that_adapted_least_is_kept():
         ({"layers": ()}, "layers are ''; expected some, each once"),
         ({"auxiliaries": ("rotation", "rotation")}, "expected some, each once"),
         ({"auxiliaries": ("jigsaw",), "rotation_init": "digits"}, "rotation is not among"),
+        ({"source": None, "network": "a", "rotation_init": "digits"}, "has its heads already"),
         ({"choose_by": "luck"}, "unknown value of choose_by 'luck'"),
         ({"learning_rates": (0.0,)}, "learning_rates have 0.0"),
         ({"held_out": 1.0}, "held_out is 1.0; expected a part of one"),

@@ -1,0 +1,210 @@
+"""The steps of a job: done in order or side by side, each once, and gathered at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import keras
+
+from keras_compat.data.side_tensorflow import import_tensorflow
+from keras_compat.files import remove
+from keras_compat.jobs.processes import work_in_processes
+from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.jobs.step_folder import StepFolder
+from keras_compat.reporting import Run
+from keras_compat.reporting.merging import add_maker
+from keras_compat.reporting.records import Record, make_record
+from keras_compat.training import NonFiniteLoss
+
+Callbacks = Callable[[int], list[keras.callbacks.Callback]]
+"""From a number of rounds to Keras callbacks for them."""
+
+_MEASURE = "records"
+
+
+class Step(Protocol):
+    """What is told apart by its name, and done once."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of weights, orders and augmentation."""
+        ...
+
+    @property
+    def starts_from(self) -> Collection[str]:
+        """The names of the steps that must be done before."""
+        ...
+
+
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
+class Done(NamedTuple):
+    """What a step leaves.
+
+    Attributes:
+        models: by the name of their file.
+        records: what was measured.
+        about: what else there is to say of the models.
+    """
+
+    models: Mapping[str, keras.Model]
+    records: Sequence[Record] = ()
+    about: Mapping[str, Any] = {}
+
+
+def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
+    """Returns no callbacks: nothing is shown of the training."""
+    return []
+
+
+def is_done(step: Step, place: Path) -> bool:
+    """Says whether a step has left what it should, or has failed."""
+    folder = StepFolder(place / step.name)
+    there = folder.made_by() is not None and folder.has(_MEASURE)
+    return there or folder.failure() is not None
+
+
+def do_step(
+    step: Step,
+    place: Path,
+    do: Callable[[], Done],
+    settings: Mapping[str, Any],
+    fingerprints: Callable[[], Mapping[str, Any]],
+) -> None:
+    """Does a step, unless it is done, and keeps what it leaves.
+
+    A loss that is not finite is the result of a step too: it is noted.
+
+    Args:
+        step: which one.
+        place: the folder of all steps.
+        do: does it.
+        settings: that its weights depend on.
+        fingerprints: of the images that it learns from, by name.
+    """
+    # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
+    with suppress(ImportError):
+        import_tensorflow()
+    if is_done(step, place):
+        return
+    folder = StepFolder(place / step.name)
+    keras.utils.set_random_seed(step.seed)
+    start = time.perf_counter()
+    try:
+        done = do()
+    except NonFiniteLoss as error:
+        folder.save_failure(str(error))
+        return
+    duration = time.perf_counter() - start
+    folder.save_records(_MEASURE, list(done.records))
+    folder.save_models(done.models, duration, settings, fingerprints(), **done.about)
+    # Keras keeps what it made for a process; a run makes hundreds of networks.
+    keras.backend.clear_session()
+
+
+def done_before(place: Path, name: str) -> StepFolder:
+    """Returns the folder of a step that another one starts from.
+
+    Raises:
+        NonFiniteLoss: if it failed.
+    """
+    folder = StepFolder(place / name)
+    if folder.failure() is not None:
+        raise NonFiniteLoss(f"what it starts from failed: {folder.failure()}")
+    return folder
+
+
+def do_all(
+    steps: Sequence[AnyStep],
+    place: Path,
+    jobs: int,
+    terminal: Terminal,
+    work: Callable[..., None],
+) -> None:
+    """Does all steps that are not done yet.
+
+    Args:
+        steps: in an order in which each comes after those that it starts from.
+        place: the folder of all steps.
+        jobs: how many are worked on at a time, each in a process of its own.
+        terminal: where progress is shown.
+        work: takes a step, and optionally `callbacks` for its training; see `work_in_processes`.
+
+    Raises:
+        KeyboardInterrupt: with a message, where the user interrupted it.
+    """
+    place.mkdir(exist_ok=True)
+    for unfinished in place.glob("*/.*.partial"):
+        remove(unfinished)
+    for step in steps:
+        StepFolder(place / step.name).forget_failure()
+    left = [step for step in steps if not is_done(step, place)]
+    if len(left) < len(steps):
+        terminal.line(f"{len(steps) - len(left)} of {len(steps)} steps are finished already")
+    try:
+        if jobs > 1:
+            by_name = {step.name: step for step in left}
+            work_in_processes(work, by_name, jobs, terminal, lambda step: step.starts_from)
+            return
+        for number, step in enumerate(left, start=1):
+            terminal.line(f"({number}/{len(left)}) {step.name}")
+            partial(work, callbacks=lambda rounds: [RoundsBar(rounds)])(step)
+    except KeyboardInterrupt:
+        done = sum(is_done(step, place) for step in steps)
+        raise KeyboardInterrupt(
+            f"{done} of {len(steps)} steps are finished and kept; the same command goes on with "
+            "the others"
+        ) from None
+
+
+def check_trained(
+    steps: Sequence[AnyStep],
+    settings: Mapping[str, Any],
+    fingerprints: Callable[[AnyStep], Mapping[str, Any]],
+    place: Path,
+) -> None:
+    """Raises an `InputError` if a step that is there was done otherwise, or on other images."""
+    for step in steps:
+        folder = StepFolder(place / step.name)
+        if folder.made_by() is not None:
+            folder.check(settings, fingerprints(step))
+
+
+def gather(record: Run, steps: Sequence[Step], place: Path) -> None:
+    """Adds what all steps left to the record of a run: figures, durations, what made them."""
+    for step in steps:
+        folder = StepFolder(place / step.name)
+        made_by = folder.made_by()
+        if made_by is not None:
+            record.durations_s[step.name] = made_by["duration_s"]
+            # A step may be from an earlier run, of other versions and on another machine.
+            add_maker(record.made_by, made_by["versions"], made_by["hardware"], [step.name])
+        if folder.has(_MEASURE):
+            record.results += folder.load_records(_MEASURE)
+        failure = folder.failure()
+        if failure is not None:
+            keys = {"step": step.name, "seed": step.seed, "message": failure}
+            record.results.append(make_record("failure", 1, **keys))
+
+
+def failures(steps: Sequence[Step], place: Path) -> dict[str, str]:
+    """Returns the steps that failed, by name, with what happened."""
+    found = {step.name: StepFolder(place / step.name).failure() for step in steps}
+    return {name: message for name, message in found.items() if message is not None}
+
+
+def without_result(failed: Mapping[str, str]) -> str:
+    """Returns what to tell of the steps that failed."""
+    told = "; ".join(f"{name} ({message})" for name, message in failed.items())
+    return f"without a result: {told}"
