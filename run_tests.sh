@@ -12,15 +12,16 @@ python -m pip install --quiet --disable-pip-version-check -r requirements-test.t
 
 ruff check .
 ruff format --check .
-# What no backend takes part in is tested once.
+# What no backend takes part in is tested once: these, and tests that are marked so.
 without_backend=(
   tests/jobs/test_{config,output_folder,run_lock}.py
   tests/jobs/compatibility_analysis/test_{groups,methods,studies}.py
-  tests/data/test_{classes,examples,folder,npz,splits,tfds}.py
+  tests/data/test_{classes,examples,folder,npz,splits,tfds,unlabelled}.py
   {tests,keras_compat}/reporting
 )
 for backend in tensorflow jax; do
   echo "Tests on ${backend}:"
   KERAS_BACKEND="${backend}" python -m pytest --numprocesses=auto --dist=loadfile \
-    $([[ "${backend}" == jax ]] && printf -- '--ignore=%s ' "${without_backend[@]}") "$@"
+    $([[ "${backend}" == jax ]] && printf -- '--ignore=%s ' "${without_backend[@]}") \
+    -m "not slow$([[ "${backend}" == jax ]] && echo ' and not once')" "$@"
 done

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
+from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
 from keras_compat.reporting.table import Table, percent
@@ -195,7 +196,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "does not have, as the literature does, and to test. Figures are **average class "
         "accuracy** on the target's test images, in percent."
         + (_seeds(records, " ± is the sample standard deviation over {} seeds.") or ""),
-        *_failures(records),
+        *failed_steps(records),
     ]
     results = result_table(records)
     if results is not None:
@@ -373,15 +374,3 @@ def _regret(best: Sequence[Record], chosen: Sequence[Record]) -> Summary | None:
 def _seeds(records: Sequence[Record], text: str = ", mean ± standard deviation, {} seeds") -> str:
     seeds = len(np.unique([record["seed"] for record in records if "seed" in record]))
     return text.format(seeds) if seeds > 1 else ""
-
-
-def _failures(records: Sequence[Record]) -> list[str]:
-    failures = select(records, metric="failure")
-    if not failures:
-        return []
-    lines = "\n".join(f"- {record['step']}: {record['message']}" for record in failures)
-    return [
-        "**Without a result**, as a loss was not finite, are the following; means are over the "
-        "seeds that are left.",
-        lines,
-    ]

@@ -33,9 +33,6 @@ TINY = [
 ]
 METHODS = "--methods=independent,iiw+rp+dcc"
 MADE_BY = "cells/independent_seed0/networks/made_by.json"
-once = pytest.mark.skipif(
-    os.environ["KERAS_BACKEND"] == "jax", reason="what becomes of folders is tested once"
-)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +118,7 @@ def test_a_cell_says_what_made_it(finished):
     assert made_by["versions"]["keras"] and made_by["hardware"]["cores"] >= 1
 
 
-@once
+@pytest.mark.once
 def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, place):
     edit(place / MADE_BY, "versions", "keras", value="3.0.0")
     studies = "--studies=methods,baselines,incremental"
@@ -245,7 +242,7 @@ def test_a_finished_run_can_grow(flags, place, monkeypatch):
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 
 
-@once
+@pytest.mark.once
 def test_networks_are_not_trained_again_to_be_measured_otherwise(
     flags, finished, monkeypatch, place
 ):
@@ -261,7 +258,7 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
     assert "Predictions are **not** restricted" in (place / "report.md").read_text()
 
 
-@once
+@pytest.mark.once
 def test_networks_of_other_settings_are_not_used_and_that_is_said(
     flags, place, monkeypatch, capsys
 ):
@@ -274,7 +271,7 @@ def test_networks_of_other_settings_are_not_used_and_that_is_said(
     assert (place / "metrics.json").is_file()
 
 
-@once
+@pytest.mark.once
 def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
     with monkeypatch.context() as patch:
@@ -290,7 +287,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     compatibility_analysis.run(arguments)
 
 
-@once
+@pytest.mark.once
 def test_bad_input_leaves_no_copy_of_a_run(flags, place, tmp_path):
     with pytest.raises(InputError, match="colorization"):
         compatibility_analysis.run(
@@ -303,7 +300,7 @@ def _diverging(config, cell, group, last_good, *_):
     raise NonFiniteLoss(f"the loss of task 'cats' is not finite; they are in {last_good}")
 
 
-@once
+@pytest.mark.once
 def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monkeypatch):
     whole = work.train_cell
     monkeypatch.setattr(work, "train_cell", _diverging)
@@ -321,7 +318,7 @@ def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monk
     assert "Without a result" not in report and "| IIW |" in report
 
 
-@once
+@pytest.mark.once
 def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     flags, tmp_path, monkeypatch
 ):
@@ -340,7 +337,7 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     assert not place.exists()
 
 
-@once
+@pytest.mark.once
 def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
     edit(place / MADE_BY, "settings", "training", "rounds", value=7)
     with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
@@ -348,7 +345,7 @@ def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-@once
+@pytest.mark.once
 def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatch):
     measured = []
 
@@ -374,7 +371,7 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
     assert sorted(measured) == sorted(expected * 2 * times)
 
 
-@once
+@pytest.mark.once
 def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys, place):
 
     def interrupted(*_):

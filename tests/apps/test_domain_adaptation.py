@@ -125,6 +125,7 @@ def test_the_stored_network_is_the_one_that_was_chosen(finished):
     assert moved == (chosen["value"] > 0)
 
 
+@pytest.mark.once
 def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
     finished, pictures, tmp_path
 ):
@@ -144,6 +145,7 @@ def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
     assert "Accuracy" not in (place / "report.md").read_text()
 
 
+@pytest.mark.once
 def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished, sets, tmp_path):
     """Of the same images with one class less: what is left counts, and is chosen among."""
     with np.load(sets[1].partition("npz:")[2]) as file:
@@ -161,6 +163,7 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
+@pytest.mark.once
 def test_an_interrupted_run_goes_on_and_a_finished_one_grows(
     finished, sets, tmp_path, monkeypatch, capsys
 ):
@@ -184,6 +187,7 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_grows(
     assert "±" in (place / "report.md").read_text()
 
 
+@pytest.mark.once
 def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
     kept = work.train_source
 
@@ -200,6 +204,7 @@ def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatc
     assert list(accuracies(place, network="as_it_is")) == [("animals", "things")]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -222,6 +227,7 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.once
 def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished, tmp_path):
     network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
     made_by = json.loads((network / "made_by.json").read_text())
@@ -232,6 +238,7 @@ def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished,
         domain_adaptation.run([*ADAPT, *flags])
 
 
+@pytest.mark.once
 def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(finished, sets, tmp_path):
     place = tmp_path / "run"
     done = app(*TINY, *sets, "--jobs=2", f"--output_dir={place}")

@@ -1,0 +1,124 @@
+"""What a run of transfer learning is told (Sec. 5.3, Appendix C)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.settings import check_at_least, check_seeds
+from keras_compat.jobs.training import Training
+
+# How source and target networks are trained before the one's extractor gets the other's head.
+FROZEN_ROTATION = "rp"
+IDENTICAL_WEIGHTS = "iiw+rp"
+INDEPENDENT = "independent"
+# Independent networks, and a head of random weights instead of the target's.
+REINITIALIZED = "reinitialized"
+METHODS = (IDENTICAL_WEIGHTS, FROZEN_ROTATION, INDEPENDENT, REINITIALIZED)
+ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run; the presets are instances.
+
+    Args:
+        preset: the name that the settings go by.
+        rotation_data: the spec of the images that the rotation head is trained on, see
+            `keras_compat.data.load`.
+        sources: the specs of the images whose extractors are transferred.
+        targets: the specs of the images that they are transferred to.
+        image_size: of the images that the networks see; `None` keeps the data sets'.
+        architecture: with its split point.
+        training: of each network before it is transferred.
+        fine_tuning_learning_rate: of the recombined network, constant; by Adam without weight
+            decay.
+        methods: of `METHODS`, those to compare.
+        epochs: of fine-tuning on the target.
+        ranking_images: of the target's training images, by which sources are ranked before any
+            fine-tuning.
+        auxiliary_weight: of rotation's loss.
+        rotation_assignment: see `keras_compat.auxiliary.RotationPrediction`.
+        augment: whether training images are augmented.
+        evaluation_batch_size: images that batch statistics are taken over, at most.
+        seeds: how many runs, with seeds `seed`, `seed + 1`, ...
+        seed: of the first run.
+        data_dir: where TensorFlow Datasets keeps its data.
+        download: whether it may download.
+        channels: 1 makes images grey, 3 makes them colour; `None` keeps the data sets'.
+        memory_limit_gib: a TensorFlow Datasets set of more pixels is read as it is needed.
+        aliases: of no use here: no classes are compared.
+    """
+
+    preset: str
+    rotation_data: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    image_size: int | None
+    architecture: str
+    training: Training
+    fine_tuning_learning_rate: float
+    methods: tuple[str, ...] = METHODS
+    epochs: float = 5.0
+    ranking_images: int = 1_000
+    auxiliary_weight: float = 1.0
+    rotation_assignment: str = "random"
+    augment: bool = True
+    evaluation_batch_size: int = 500
+    seeds: int = 1
+    seed: int = 0
+    data_dir: str | None = None
+    download: bool = False
+    channels: int | None = None
+    memory_limit_gib: float = 4.0
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what in ("sources", "targets", "methods"):
+            values = getattr(self, what)
+            if not values or len(set(values)) < len(values):
+                raise InputError(f"{what} are {','.join(values)!r}; expected some, each once")
+        for method in self.methods:
+            if method not in METHODS:
+                raise unknown_name("method", method, METHODS)
+        if not self.pairs():
+            raise InputError(
+                f"source and target are both {self.sources[0]!r}; expected different data"
+            )
+        if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
+            raise unknown_name(
+                "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
+            )
+        for name in ("fine_tuning_learning_rate", "epochs", "auxiliary_weight"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}; expected a finite number above 0"
+                )
+        check_at_least(0, {"memory_limit_gib": self.memory_limit_gib})
+        check_at_least(
+            1,
+            {
+                "evaluation_batch_size": self.evaluation_batch_size,
+                "ranking_images": self.ranking_images,
+            },
+        )
+        check_seeds(self.seed, self.seeds)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Returns every source with every target but itself, as specs."""
+        return [(s, t) for t in self.targets for s in self.sources if s != t]
+
+    def specs(self) -> tuple[str, ...]:
+        """Returns the specs of all data of a pair, each once."""
+        return tuple(dict.fromkeys(spec for pair in self.pairs() for spec in pair))
+
+    def lasting(self) -> dict[str, Any]:
+        """Returns the settings that all steps of a folder have in common.
+
+        More sources, targets, methods and seeds may join later.
+        """
+        changing = {"preset", "sources", "targets", "methods", "seeds", "seed"}
+        changing |= {"data_dir", "download", "memory_limit_gib"}
+        return {k: v for k, v in asdict(self).items() if k not in changing}

@@ -1,0 +1,81 @@
+"""The steps of a run: networks that are trained once, and pairs that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keras_compat.jobs.transfer_learning.config import (
+    FROZEN_ROTATION,
+    IDENTICAL_WEIGHTS,
+    INDEPENDENT,
+    REINITIALIZED,
+    Config,
+)
+
+ROTATION, NETWORK, TRANSFER = "rotation_head", "network", "transfer"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training.
+
+    Args:
+        kind: `"rotation_head"`, `"network"` or `"transfer"`.
+        seed: of weights, orders and augmentation.
+        method: see `keras_compat.jobs.transfer_learning.config.METHODS`.
+        source: the name of the source's data; of a network, of its data.
+        target: the name of the target's data.
+        starts_from: the names of the steps that must be done before.
+
+    Example:
+
+    >>> Step(TRANSFER, 0, "rp", "mnist5k", "digits").name
+    'mnist5k_to_digits_rp_seed0'
+    """
+
+    kind: str
+    seed: int
+    method: str = ""
+    source: str = ""
+    target: str = ""
+    starts_from: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """A name for its folder, different for different steps."""
+        words = {
+            ROTATION: ROTATION,
+            NETWORK: f"{self.source}_{self.method}",
+            TRANSFER: f"{self.source}_to_{self.target}_{self.method}",
+        }
+        return f"{words[self.kind]}_seed{self.seed}"
+
+
+def steps_of(config: Config, names: Mapping[str, str]) -> list[Step]:
+    """Returns the steps of a run in an order in which each finds what it starts from.
+
+    Args:
+        config: of the run.
+        names: of the data, by their specs.
+    """
+    trained = {REINITIALIZED: INDEPENDENT}
+    trainings = dict.fromkeys(trained.get(method, method) for method in config.methods)
+    found = []
+    for seed in range(config.seed, config.seed + config.seeds):
+        rotation = Step(ROTATION, seed)
+        if {FROZEN_ROTATION, IDENTICAL_WEIGHTS} & set(trainings):
+            found.append(rotation)
+        networks: dict[tuple[str, str], Step] = {}
+        for spec in config.specs():
+            for method in trainings:
+                before = () if method == INDEPENDENT else (rotation.name,)
+                step = Step(NETWORK, seed, method, names[spec], starts_from=before)
+                networks[spec, method] = step
+        found += networks.values()
+        for source, target in config.pairs():
+            for method in config.methods:
+                of_method = trained.get(method, method)
+                before = tuple(networks[spec, of_method].name for spec in (source, target))
+                found.append(Step(TRANSFER, seed, method, names[source], names[target], before))
+    return found

@@ -1,0 +1,167 @@
+"""Transfer learning as a user runs it, on small sets of pictures; the networks are tiny."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from apps import transfer_learning
+from keras_compat.errors import InputError
+from keras_compat.jobs.transfer_learning import work
+from keras_compat.reporting import load_metrics, select
+from keras_compat.reporting.transfer_learning import ranking_table
+from keras_compat.training import NonFiniteLoss
+from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "--image_size=8",
+    "--architecture=resnet8:filters=4@stage2",
+    "--batch_size=16",
+    "--rounds=2",
+    "--epochs=2",
+    "--evaluation_batch_size=20",
+    "--ranking_images=20",
+    "--no-augment",  # a step takes seconds to compile, however few rounds it is for
+]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    return [
+        write_set(folder / f"{name}.npz", names, images=(48, 60), seed=seed)
+        for seed, (name, names) in enumerate(
+            {"animals": ANIMALS, "things": THINGS, "more": MORE}.items()
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def flags(sets):
+    animals, things, more = sets
+    return [
+        *TINY,
+        f"--rotation_data={animals}",
+        f"--sources={animals},{more}",
+        f"--target={things}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(flags, tmp_path_factory):
+    place = tmp_path_factory.mktemp("app") / "run"
+    methods = "--methods=iiw+rp,reinitialized"
+    transfer_learning.run([*flags, methods, f"--output_dir={place}"])
+    return place
+
+
+def records_of(place, **keys):
+    return select(load_metrics(place / "metrics.json")["results"], **keys)
+
+
+def app(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "apps.transfer_learning", *arguments],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_run_leaves_a_report_and_a_figure_for_each_source(finished):
+    files = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
+    expected = {"metrics.json", "config.json", "report.md"}
+    expected |= {f"figures/{name}_to_things.png" for name in ("animals", "more")}
+    assert expected <= files, sorted(expected - files)
+    assert [p.name for p in finished.parent.iterdir()] == ["run"]
+
+
+def test_accuracy_is_taken_at_once_and_on_the_way(finished):
+    keys = {"metric": "accuracy", "source": "more", "target": "things"}
+    for method in ("iiw+rp", "reinitialized"):
+        found = records_of(finished, method=method, **keys)
+        assert [r["steps"] for r in found] == [0, 1, 2, 3, 4, 6]
+    assert {r["value"] for r in records_of(finished, metric="steps_an_epoch")} == {3}
+    assert {r["value"] for r in records_of(finished, metric="chance")} == {0.25}
+
+
+def test_sources_are_ranked_by_training_images_before_fine_tuning(finished):
+    keys = {"method": "iiw+rp", "target": "things"}
+    found = records_of(finished, metric="ranking_accuracy", **keys)
+    by_source = {r["source"]: r["value"] for r in found}
+    table = ranking_table(records_of(finished), "things")
+    assert [row[0] for row in table.rows] == sorted(by_source, key=lambda s: -by_source[s])
+    assert {r["value"] for r in records_of(finished, metric="ranking_images")} == {20}
+    report = (finished / "report.md").read_text()
+    assert "## Which source for things" in report and "points below the best" in report
+
+
+@pytest.mark.once
+def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, capsys):
+    place = tmp_path / "run"
+    shutil.copytree(finished, place)
+    methods = "--methods=iiw+rp,independent,reinitialized"
+    transfer_learning.run([*flags, methods, f"--output_dir={place}", "--overwrite"])
+    # Only the pairs of independent networks are new: those networks are there already.
+    assert "11 of 13 steps are finished already" in capsys.readouterr().out
+    for method in ("iiw+rp", "reinitialized"):
+        keys = {"metric": "accuracy", "method": method}
+        assert records_of(place, **keys) == records_of(finished, **keys)
+    assert records_of(place, metric="accuracy", method="independent")
+
+
+@pytest.mark.once
+def test_a_loss_that_is_not_finite_is_told_at_the_end(flags, tmp_path, monkeypatch):
+    kept = work.train_network
+
+    def diverging(config, seed, dataset, *rest):
+        if dataset.name == "more":
+            raise NonFiniteLoss("the loss of task 'network' is not finite since round 1")
+        return kept(config, seed, dataset, *rest)
+
+    monkeypatch.setattr(work, "train_network", diverging)
+    place = tmp_path / "run"
+    with pytest.raises(NonFiniteLoss, match="more_independent_seed0"):
+        transfer_learning.run([*flags, "--methods=independent", f"--output_dir={place}"])
+    assert "**Without a result**" in (place / "report.md").read_text()
+    assert {r["source"] for r in records_of(place, metric="accuracy")} == {"animals"}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods=dcc"], "unknown method 'dcc'"),
+        (["--evaluation_batch_size=4000"], "fewer than a batch of 4000"),
+        (["--batch_size=64"], "fewer than a batch of 64"),
+        (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
+        (["--target="], "targets are ''"),
+        (["--jobs=0"], "jobs is 0"),
+        (["--preset=big"], "unknown preset 'big'"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_training(arguments, message, flags, tmp_path):
+    place = tmp_path / "run"
+    with pytest.raises(InputError) as caught:
+        transfer_learning.run([*flags, *arguments, f"--output_dir={place}"])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.once
+def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(flags, tmp_path):
+    place = tmp_path / "run"
+    done = app(*flags, "--methods=independent", "--jobs=2", f"--output_dir={place}")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "average class accuracy" in done.stdout
+    done = app("--methods=none", f"--output_dir={tmp_path / 'other'}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown method 'none'")
+    assert done.stderr.count("\n") == 1

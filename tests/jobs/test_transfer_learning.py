@@ -1,0 +1,164 @@
+"""Which networks start alike, which head is held, and what fine-tuning changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.jobs.steps import no_callbacks
+from keras_compat.jobs.training import Training
+from keras_compat.jobs.transfer_learning.config import Config
+from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
+from keras_compat.jobs.transfer_learning.steps import steps_of
+from keras_compat.jobs.transfer_learning.training import fine_tune, stops, train_network
+from keras_compat.jobs.transfer_learning.work import _weights_seed
+from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    things = write_set(folder / "things.npz", THINGS, seed=1)
+    return Config(
+        preset="test",
+        rotation_data=write_set(folder / "animals.npz", ANIMALS),
+        sources=(write_set(folder / "more.npz", MORE, images=(50, 60), seed=2), things),
+        targets=(things,),
+        image_size=8,
+        architecture="resnet8:filters=4@stage2",
+        training=Training(rounds=2, batch_size=16, learning_rate=1e-2),
+        fine_tuning_learning_rate=1e-2,
+        augment=False,
+        evaluation_batch_size=20,
+    )
+
+
+@pytest.fixture(scope="module")
+def rotation_head(config, tmp_path_factory):
+    last_good = tmp_path_factory.mktemp("last") / "good.keras"
+    dataset = load_rotation_data(config)
+    network = train_network(config, 0, dataset, 0, None, last_good, no_callbacks)
+    return network.auxiliary_heads["rotation"]
+
+
+def weights(model):
+    return [np.asarray(w) for w in model.get_weights()]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def still(config):
+    """A configuration whose training changes next to nothing."""
+    return replace(config, training=replace(config.training, learning_rate=1e-9))
+
+
+def test_no_source_is_transferred_to_itself(config):
+    assert len(config.pairs()) == 1
+    assert list(names_of(config).values()) == ["more", "things"]
+    with pytest.raises(InputError, match="source and target are both"):
+        replace(config, sources=config.targets)
+
+
+def test_a_held_rotation_head_does_not_learn_and_an_own_one_does(config, rotation_head, tmp_path):
+    dataset = load_all(config)["things"]
+    last_good = tmp_path / "last.keras"
+    held = train_network(config, 0, dataset, 7, rotation_head, last_good, no_callbacks)
+    trained = [np.asarray(w) for w in held.auxiliary_heads["rotation"].trainable_weights]
+    assert trained == []
+    kernel = held.auxiliary_heads["rotation"].get_layer("logits").get_weights()[0]
+    np.testing.assert_array_equal(kernel, rotation_head.get_layer("logits").get_weights()[0])
+    own = train_network(config, 0, dataset, 7, None, last_good, no_callbacks)
+    start = train_network(still(config), 0, dataset, 7, None, last_good, no_callbacks)
+    moved = [
+        np.abs(a - b).max()
+        for a, b in zip(
+            weights(own.auxiliary_heads["rotation"]),
+            weights(start.auxiliary_heads["rotation"]),
+            strict=True,
+        )
+    ]
+    assert max(moved) > 1e-3
+
+
+def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head, tmp_path):
+    datasets = load_all(config)
+
+    def kernel(name, weights_seed):
+        network = train_network(
+            still(config),
+            0,
+            datasets[name],
+            weights_seed,
+            rotation_head,
+            tmp_path / "last.keras",
+            no_callbacks,
+        )
+        return np.asarray(network.extractor.trainable_weights[0])
+
+    alike = [kernel(name, _weights_seed(0)) for name in ("more", "things")]
+    np.testing.assert_allclose(*alike, atol=1e-6)
+    apart = [kernel(name, _weights_seed(0, name)) for name in ("more", "things")]
+    assert np.abs(apart[0] - apart[1]).max() > 1e-2
+    assert _weights_seed(0, "more") != _weights_seed(1, "more")
+
+
+def test_fine_tuning_changes_all_parts_and_is_measured_on_the_way(config, rotation_head, tmp_path):
+    dataset = load_all(config)["things"]
+    last_good = tmp_path / "last.keras"
+    network = train_network(config, 0, dataset, 7, rotation_head, last_good, no_callbacks)
+    network.head.trainable = False  # as a part may come from where it was frozen
+    before = {name: weights(model) for name, model in network.models().items()}
+    seen = {}
+    fine_tune(
+        replace(config, epochs=2.0),
+        0,
+        network.extractor,
+        network.head,
+        dataset,
+        last_good,
+        lambda steps: seen.update({steps: weights(network.extractor)}),
+    )
+    assert list(seen) == [1, 2, 3, 4, 6]  # 48 images in batches of 16
+    assert not same(seen[1], seen[2])
+    for name in ("extractor", "head"):
+        assert not same(weights(network.models()[name]), before[name]), name
+    assert same(weights(network.auxiliary_heads["rotation"]), before["rotation_head"])
+
+
+def test_less_than_an_epoch_ends_where_it_should(config):
+    assert stops(replace(config, epochs=0.5), images=160) == [1, 2, 4, 5]
+
+
+def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config):
+    names = names_of(config)
+    steps = steps_of(replace(config, seeds=2), names)
+    seen = set()
+    for step in steps:
+        assert set(step.starts_from) <= seen
+        seen.add(step.name)
+    assert len(seen) == len(steps)
+    of_seed = [step.name for step in steps if step.seed == 0]
+    # One rotation head; of each of two networks three trainings, which serve four methods.
+    assert len(of_seed) == 1 + 2 * 3 + 4
+    alone = steps_of(replace(config, methods=("independent",)), names)
+    assert [step.kind for step in alone] == ["network", "network", "transfer"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": ()}, "sources are ''; expected some, each once"),
+        ({"targets": ("digits", "digits")}, "targets are 'digits,digits'"),
+        ({"methods": ("dcc",)}, "unknown method 'dcc'"),
+        ({"epochs": 0.0}, "epochs is 0.0"),
+        ({"fine_tuning_learning_rate": -1.0}, "fine_tuning_learning_rate is -1.0"),
+        ({"ranking_images": 0}, "ranking_images is 0"),
+        ({"rotation_assignment": "some"}, "unknown rotation_assignment 'some'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(config, changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(config, **changes)
