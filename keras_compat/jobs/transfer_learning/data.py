@@ -19,9 +19,9 @@ def load_all(config: Config) -> dict[str, data.ImageDataset]:
     Raises:
         InputError: if data cannot be read, differ in shape, or have too few images.
     """
-    datasets = {name: _load(spec, load_options(config)) for spec, name in names_of(config).items()}
-    check_same_shape([*datasets.values(), load_rotation_data(config)])
     names = names_of(config)
+    datasets = {name: _load(spec, load_options(config)) for spec, name in names.items()}
+    check_same_shape([*datasets.values(), load_rotation_data(config)])
     for target in dict.fromkeys(target for _, target in config.pairs()):
         dataset = datasets[names[target]]
         if len(dataset.test) < config.evaluation_batch_size:
