@@ -16,6 +16,7 @@ from keras_compat.deployment import packages
 from keras_compat.errors import InputError
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.reporting import load_metrics, select
+from tests.apps.shell import app
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -42,23 +43,12 @@ def finished(tmp_path_factory):
     return place
 
 
-def app(*flags, env=None):
-    return subprocess.run(
-        [sys.executable, "-m", "apps.classifier_transfer", *flags],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 @pytest.fixture(scope="module")
 def from_a_shell(tmp_path_factory):
     """A run as a user starts it, of the first seed and variant of `finished`, and its output."""
     place = tmp_path_factory.mktemp("shell") / "run"
     flags = ["--maintain=rotation", "--upper_bounds=none", "--no-export"]
-    done = app(*TINY, *flags, f"--output_dir={place}")
+    done = app("classifier_transfer", *TINY, *flags, f"--output_dir={place}")
     assert done.returncode == 0, done.stderr
     return place, done
 
@@ -220,16 +210,16 @@ def test_export_that_was_asked_for_is_not_left_out(tmp_path, monkeypatch):
 
 
 def test_bad_input_ends_with_code_2_one_line_and_no_traceback(tmp_path):
-    done = app("--reference=nobody", f"--output_dir={tmp_path / 'run'}")
+    done = app("classifier_transfer", "--reference=nobody", f"--output_dir={tmp_path / 'run'}")
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown reference") and done.stderr.count("\n") == 1
-    unknown = app("--no_such_flag")
+    unknown = app("classifier_transfer", "--no_such_flag")
     assert unknown.returncode == 2 and "no_such_flag" in unknown.stderr
     assert "Traceback" not in done.stderr + unknown.stderr
 
 
 def test_help_is_readable_and_exits_0():
-    done = app("--help")
+    done = app("classifier_transfer", "--help")
     assert done.returncode == 0
     for flag in ("--preset", "--dataset", "--reference", "--maintain", "--seeds"):
         assert flag in done.stdout

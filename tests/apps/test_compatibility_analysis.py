@@ -19,6 +19,7 @@ from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.jobs.compatibility_analysis import cost, job, work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
+from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 ROOT = Path(__file__).parents[2]
@@ -83,17 +84,6 @@ def edit(path, *keys, value):
         inner = inner[key]
     inner[keys[-1]] = value
     path.write_text(json.dumps(content))
-
-
-def app(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "apps.compatibility_analysis", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        **options,
-    )
 
 
 def test_a_run_leaves_metrics_report_figures_and_cells(finished):
@@ -190,7 +180,7 @@ def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     before = done.stat().st_mtime_ns
-    again = app(*arguments, "--jobs=2")
+    again = app("compatibility_analysis", *arguments, "--jobs=2")
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert "finished already" in again.stdout
@@ -418,10 +408,9 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
 
 
 def test_from_a_shell_an_error_is_exit_code_two_without_a_traceback(tmp_path):
-    done = app("--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: unknown method") and done.stderr.count("\n") == 1
-    done = app("--help")
+    done = app("compatibility_analysis", "--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
+    assert says_one_line_and_exits_with_two(done, "unknown method")
+    done = app("compatibility_analysis", "--help")
     assert done.returncode == 0 and "--studies" in done.stdout
 
 

@@ -1,10 +1,7 @@
 """Domain adaptation as a user runs it, on small sets of pictures; the networks are tiny."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from keras_compat.jobs.domain_adaptation import work
 from keras_compat.jobs.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
+from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 
 ROOT = Path(__file__).parents[2]
@@ -58,17 +56,6 @@ def pictures(tmp_path_factory):
         pixels = generator.integers(0, 255, (9, 9), "uint8")
         Image.fromarray(pixels).save(folder / f"{number}.png")
     return folder
-
-
-def app(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "apps.domain_adaptation", *arguments],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def accuracies(place, **keys):
@@ -241,11 +228,9 @@ def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished,
 @pytest.mark.once
 def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(finished, sets, tmp_path):
     place = tmp_path / "run"
-    done = app(*TINY, *sets, "--jobs=2", f"--output_dir={place}")
+    done = app("domain_adaptation", *TINY, *sets, "--jobs=2", f"--output_dir={place}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "Average class accuracy" in done.stdout
     assert accuracies(place).keys() == accuracies(finished).keys()
-    done = app("--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown value of choose_by")
-    assert done.stderr.count("\n") == 1
+    done = app("domain_adaptation", "--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
+    assert says_one_line_and_exits_with_two(done, "unknown value of choose_by")

@@ -1,9 +1,6 @@
 """Transfer learning as a user runs it, on small sets of pictures; the networks are tiny."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from keras_compat.jobs.transfer_learning import work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.reporting.transfer_learning import ranking_table
 from keras_compat.training import NonFiniteLoss
+from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 ROOT = Path(__file__).parents[2]
@@ -61,17 +59,6 @@ def finished(flags, tmp_path_factory):
 
 def records_of(place, **keys):
     return select(load_metrics(place / "metrics.json")["results"], **keys)
-
-
-def app(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "apps.transfer_learning", *arguments],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_a_run_leaves_a_report_and_a_figure_for_each_source(finished):
@@ -158,10 +145,10 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, flags, tm
 @pytest.mark.once
 def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(flags, tmp_path):
     place = tmp_path / "run"
-    done = app(*flags, "--methods=independent", "--jobs=2", f"--output_dir={place}")
+    done = app(
+        "transfer_learning", *flags, "--methods=independent", "--jobs=2", f"--output_dir={place}"
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "average class accuracy" in done.stdout
-    done = app("--methods=none", f"--output_dir={tmp_path / 'other'}")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown method 'none'")
-    assert done.stderr.count("\n") == 1
+    done = app("transfer_learning", "--methods=none", f"--output_dir={tmp_path / 'other'}")
+    assert says_one_line_and_exits_with_two(done, "unknown method 'none'")
