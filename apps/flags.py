@@ -30,8 +30,13 @@ def add_run(parser: argparse.ArgumentParser, default_place: str) -> argparse._Ar
     return flags
 
 
-def add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Adds the flags that say how data are read; returns their group."""
+def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse._ArgumentGroup:
+    """Adds the flags that say how data are read; returns their group.
+
+    Args:
+        parser: where to.
+        aliases: whether classes of several data sets are compared by their names.
+    """
     flags = parser.add_argument_group("data")
     flags.add_argument("--data_dir", help="where TensorFlow Datasets keeps its data")
     flags.add_argument(
@@ -39,9 +44,11 @@ def add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     flags.add_argument("--image_size", type=int, help="pixels a side that all images become")
     flags.add_argument("--channels", type=int, help="1: grey, 3: colour; default: as the data are")
-    flags.add_argument(
-        "--aliases", help="other names of classes, NAME=CLASS with commas between: kitten=cat,..."
-    )
+    if aliases:
+        flags.add_argument(
+            "--aliases",
+            help="other names of classes, NAME=CLASS with commas between: kitten=cat,...",
+        )
     flags.add_argument(
         "--memory_limit_gib",
         type=float,
@@ -79,8 +86,9 @@ def changed(
         changes: settings that the app read from its flags in a way of its own.
     """
     found = {**given(flags, (*RUN, *DATA, *names)), **changes}
-    if flags.aliases is not None:
-        found["aliases"] = pairs(words(flags.aliases), "alias", "NAME=CLASS")
+    aliases = getattr(flags, "aliases", None)
+    if aliases is not None:
+        found["aliases"] = pairs(words(aliases), "alias", "NAME=CLASS")
     for name, prefix in stages.items():
         found[name] = changed_training(getattr(config, name), flags, prefix)
     return replace(config, **found)

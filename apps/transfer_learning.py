@@ -40,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     flags = common.add_run(parser, "runs/transfer_learning/PRESET-SOURCES-TARGETS")
     flags.add_argument("--methods", help="to compare, with commas between, see below")
     flags.add_argument("--jobs", type=int, default=1, help="networks to work on at a time (1)")
-    flags = common.add_data(parser)
+    flags = common.add_data(parser, aliases=False)
     flags.add_argument("--rotation_data", help="labelled images that the rotation head learns on")
     flags.add_argument("--sources", help="with commas between")
     flags.add_argument("--targets", "--target", help="with commas between")

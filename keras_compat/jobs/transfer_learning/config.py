@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
@@ -49,7 +49,6 @@ class Config:
         download: whether it may download.
         channels: 1 makes images grey, 3 makes them colour; `None` keeps the data sets'.
         memory_limit_gib: a TensorFlow Datasets set of more pixels is read as it is needed.
-        aliases: of no use here: no classes are compared.
     """
 
     preset: str
@@ -73,7 +72,6 @@ class Config:
     download: bool = False
     channels: int | None = None
     memory_limit_gib: float = 4.0
-    aliases: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("sources", "targets", "methods"):
