@@ -19,6 +19,7 @@ from keras_compat.reporting.table import Table, percent
 # Rows of Table 2: what the records of each say.
 _ROWS = {
     "source network as it is": {"network": "as_it_is"},
+    "with statistics of target images": {"network": "target_statistics"},
     "with test batch statistics": {"network": "test_statistics"},
     "adapted, as published": {"network": "adapted", "chosen_by": "published"},
     "adapted, chosen by mutual information": {
@@ -26,6 +27,7 @@ _ROWS = {
         "chosen_by": "mutual_information",
     },
     "adapted, chosen by held-out loss": {"network": "adapted", "chosen_by": "loss"},
+    "the stored one, with statistics of target images": {"network": "adapted_target_statistics"},
     "adapted, best with labels": {"network": "adapted", "chosen_by": "labels"},
 }
 _CHOSEN = {
@@ -207,8 +209,10 @@ def report_text(metrics: Mapping[str, Any]) -> str:
                 published_table().markdown(),
             ]
         parts.append(
-            "`as it is`: normalization with the moving statistics of training. All others use the "
-            "statistics of the test batch."
+            "`as it is`: normalization with the moving statistics of training. `statistics of "
+            "target images`: moving statistics taken again over unlabelled training images of the "
+            "target, with which images can be classified one by one. All others use the statistics "
+            "of the test batch."
         )
     choices = choice_table(records)
     if choices is not None:

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from apps import domain_adaptation
+from keras_compat.data import load
 from keras_compat.errors import InputError
+from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.jobs.domain_adaptation import work
 from keras_compat.jobs.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
@@ -100,16 +102,31 @@ def test_before_any_step_it_is_the_source_network_with_test_statistics(finished)
 def test_the_stored_network_is_the_one_that_was_chosen(finished):
     stored = load_network(finished / "networks" / "animals_to_things")
     source = load_network(finished / "networks" / "animals")
-    for ours, theirs in zip(stored.head.get_weights(), source.head.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(
+        stored.head.trainable_weights, source.head.trainable_weights, strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
     records = load_metrics(finished / "metrics.json")["results"]
     keys = {"metric": "chosen_rounds", "source": "animals", "chosen_by": "mutual_information"}
     (chosen,) = select(records, **keys)
     moved = any(
-        not np.array_equal(a, b)
-        for a, b in zip(stored.extractor.get_weights(), source.extractor.get_weights(), strict=True)
+        not np.array_equal(np.asarray(a), np.asarray(b))
+        for a, b in zip(
+            stored.extractor.trainable_weights, source.extractor.trainable_weights, strict=True
+        )
     )
     assert moved == (chosen["value"] > 0)
+
+
+def test_the_stored_network_classifies_single_images_as_was_measured(finished, sets):
+    """With its moving statistics, which are of the target."""
+    stored = load_network(finished / "networks" / "animals_to_things")
+    test = load(sets[1].partition("=")[2]).select_classes([3, 2, 1]).test  # cat, dog, car
+    logits, labels = predict_logits(stored.extractor, stored.head, test, 1, "moving")
+    (measured,) = accuracies(
+        finished, source="animals", network="adapted_target_statistics"
+    ).values()
+    assert accuracy(logits, labels, class_average=True) == pytest.approx(measured)
 
 
 @pytest.mark.once

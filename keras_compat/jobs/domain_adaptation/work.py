@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.errors import InputError
@@ -31,6 +33,7 @@ from keras_compat.jobs.domain_adaptation.training import train_rotation_head, tr
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import StoredNetwork, load_network
+from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
 from keras_compat.reporting.records import Record, make_record
 
@@ -38,6 +41,8 @@ HEAD = "rotation_head"
 # What an adapted network is called that was chosen by nothing: the published number of rounds.
 PUBLISHED = "published"
 WITH_LABELS = "labels"
+# Images of the target that moving statistics are taken over, at most.
+CALIBRATION = 2_000
 
 
 def load(config: Config) -> Domains:
@@ -114,14 +119,7 @@ def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -
             last_good,
             measured.checkpoint,
         )
-    extractor = measured.finish()
-    adapted = StoredNetwork(
-        extractor,
-        network.head,
-        network.auxiliary_heads,
-        network.class_names,
-        network.photographs,
-    )
+    adapted = measured.finish()
     return Done(adapted.models(), measured.records, {"network": adapted.about()})
 
 
@@ -138,7 +136,8 @@ class _Measured:
         self.target = _domain(domains, step.target)
         # The classes of both sides are in one order, unless the network was there before.
         self.classes = domains.classes
-        self.held_out = hold_out(config, self.target.images, step.seed)[1]
+        learnt, self.held_out = hold_out(config, self.target.images, step.seed)
+        self.calibration = learnt.subset(np.arange(min(len(learnt), CALIBRATION))).images
         self.records: list[Record] = []
         self.best = {name: Best() for name in (*CRITERIA, WITH_LABELS)}
         self.published: Choice | None = None
@@ -148,8 +147,13 @@ class _Measured:
         """Measures the source network on the target, with each kind of statistics."""
         if self.target.labelled is None:
             return
-        for name, statistics in (("as_it_is", "moving"), ("test_statistics", "batch")):
-            self._add("accuracy", self._tested(self.network.extractor, statistics), network=name)
+        extractor, head = self.network.extractor, self.network.head
+        for name, parts, statistics in (
+            ("as_it_is", (extractor, head), "moving"),
+            ("test_statistics", (extractor, head), "batch"),
+            ("target_statistics", self._recalibrated(extractor), "moving"),
+        ):
+            self._add("accuracy", self._tested(*parts, statistics), network=name)
 
     def checkpoint(self, found: Checkpoint) -> None:
         """Measures an extractor on its way, and keeps it if it is the best by something."""
@@ -168,7 +172,7 @@ class _Measured:
         self.best["loss"].offer(candidate, rounds, -found.loss, extractor)
         self.best["mutual_information"].offer(candidate, rounds, information, extractor)
         if self.target.labelled is not None:
-            accuracy = self._tested(extractor, "batch")
+            accuracy = self._tested(extractor, head, "batch")
             self._add("accuracy_on_the_way", accuracy, **keys)
             self._accuracies[candidate, rounds] = accuracy
             self.best[WITH_LABELS].offer(candidate, rounds, accuracy, extractor)
@@ -176,8 +180,11 @@ class _Measured:
         if last and candidate == candidates(self.config)[0]:
             self.published = Choice(candidate, rounds, 0.0, extractor.get_weights())
 
-    def finish(self) -> keras.Model:
-        """Adds what was chosen by what; returns the extractor that the run is to store."""
+    def finish(self) -> StoredNetwork:
+        """Adds what was chosen by what; returns the network that the run is to store.
+
+        Its moving statistics are those of target images, for whom it is to classify one by one.
+        """
         choices = {PUBLISHED: self.published}
         choices |= {name: best.choice for name, best in self.best.items()}
         for name, choice in choices.items():
@@ -192,16 +199,31 @@ class _Measured:
             if self.target.labelled is not None:
                 accuracy = self._accuracies[choice.candidate, choice.rounds]
                 self._add("accuracy", accuracy, network="adapted", rounds=choice.rounds, **keys)
+        chosen = self.best[self.config.choose_by].choice
         extractor = copy_model(self.network.extractor)
-        extractor.set_weights(self.best[self.config.choose_by].choice.weights)
-        return extractor
+        extractor.set_weights(chosen.weights)
+        extractor, head = self._recalibrated(extractor)
+        if self.target.labelled is not None:
+            keys = {"network": "adapted_target_statistics", "chosen_by": self.config.choose_by}
+            self._add("accuracy", self._tested(extractor, head, "moving"), **keys)
+        for part in (extractor, head):
+            set_statistics(part, "batch")
+        return replace(self.network, extractor=extractor, head=head)
 
-    def _tested(self, extractor: keras.Model, statistics: str) -> float:
+    def _recalibrated(self, extractor: keras.Model) -> tuple[keras.Model, keras.Model]:
+        """Returns copies of an extractor and the head, with moving statistics of the target."""
+        return evaluation.recalibrate(
+            extractor,
+            self.network.head,
+            self.calibration,
+            batch_size=self.config.evaluation_batch_size,
+        )
+
+    def _tested(self, extractor: keras.Model, head: keras.Model, statistics: str) -> float:
         test = self.target.labelled.test
         if self.classes != tuple(range(len(self.classes))):
-            labels = [self.classes[label] for label in test.labels]
-            test = test.relabelled(labels)
-        return _accuracy(self.config, extractor, self.network.head, test, self.classes, statistics)
+            test = test.relabelled(np.asarray(self.classes)[test.labels])
+        return _accuracy(self.config, extractor, head, test, self.classes, statistics)
 
     def _add(self, metric: str, value: float, **keys: Any) -> None:
         step = self.step
