@@ -32,6 +32,23 @@ one grows, and keeps what it has trained.
 """
 
 
+# Flags that make no sense beside a network that is trained.
+OF_SOURCE = (
+    "source",
+    "image_size",
+    "channels",
+    "both",
+    "architecture",
+    "auxiliaries",
+    "auxiliary_weight",
+    "rounds",
+    "learning_rate",
+    "rotation_init",
+    "rotation_rounds",
+    "rotation_learning_rate",
+)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Returns the flags; each that is left out keeps what the preset says."""
     parser = command_line.parser(__doc__, EXAMPLES)
@@ -45,9 +62,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     flags = common.add_data(parser)
     flags.add_argument("--source", help="labelled images")
-    flags.add_argument("--target", help="images to adapt to; labels are used to test alone")
+    flags.add_argument("--target", help="images to adapt to; labels tell common classes and test")
     flags.add_argument("--network", help="the folder of a stored network to adapt; no --source")
-    flags.add_argument("--rotation_init", help="images that the rotation head learns on first")
+    flags.add_argument(
+        "--rotation_init", help="images that the rotation head learns on first, or none"
+    )
     flags.add_argument("--evaluation_batch_size", type=int, help="of batch statistics")
     flags = parser.add_argument_group("source network")
     flags.add_argument("--architecture", help="ARCHITECTURE@SPLIT")
@@ -64,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     common.add_training(flags, "adaptation_", "the extractor on the target")
     flags.add_argument("--learning_rates", help="more to choose among, with commas between")
     flags.add_argument("--layers", help="to choose among: all, normalization, first_half")
-    flags.add_argument("--choose_by", help="mutual_information or loss, on held-out images")
+    flags.add_argument("--choose_by", help="mutual_information, loss or published")
     flags.add_argument("--checkpoints", type=int, help="how often accuracy and loss are taken")
     flags.add_argument("--held_out", type=float, help="part of the target that nothing learns from")
     return parser
@@ -76,12 +95,22 @@ def configure(flags: argparse.Namespace) -> Config:
     Raises:
         InputError: if the preset is unknown or a flag does not fit.
     """
+    from keras_compat.errors import InputError
     from keras_compat.jobs.domain_adaptation.presets import PRESETS
 
     changes: dict[str, Any] = {}
-    if flags.network is not None and flags.source is None:
-        # The preset's source makes way.
-        changes["source"] = None
+    if flags.network is not None:
+        useless = [name for name in OF_SOURCE if getattr(flags, name) is not None]
+        if useless:
+            raise InputError(
+                f"--{useless[0]} is of a source network to train, but --network={flags.network} is "
+                "trained; leave one of them out"
+            )
+        # What the preset says of a source makes way.
+        changes.update(source=None, rotation_init=None, image_size=None, channels=None, both=False)
+    elif flags.rotation_init == "none":
+        changes["rotation_init"] = None
+        flags.rotation_init = None
     for name in ("auxiliaries", "layers"):
         if getattr(flags, name) is not None:
             changes[name] = tuple(common.words(getattr(flags, name)))

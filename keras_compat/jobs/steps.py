@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import keras
 
 from keras_compat.data.side_tensorflow import import_tensorflow
+from keras_compat.errors import InputError
 from keras_compat.files import remove
 from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
@@ -168,17 +169,35 @@ def do_all(
         ) from None
 
 
-def check_trained(
+def keep_valid(
     steps: Sequence[AnyStep],
-    settings: Mapping[str, Any],
-    fingerprints: Callable[[AnyStep], Mapping[str, Any]],
     place: Path,
+    settings: Callable[[AnyStep], Mapping[str, Any]],
+    fingerprints: Callable[[AnyStep], Mapping[str, Any]],
+    drop: bool,
 ) -> None:
-    """Raises an `InputError` if a step that is there was done otherwise, or on other images."""
+    """Makes sure that the steps which are done already are those that the run would do.
+
+    Args:
+        steps: of the run.
+        place: the folder of all steps.
+        settings: that a step depends on, also by those that it starts from.
+        fingerprints: of the images that it depends on, by name.
+        drop: whether a step that was done otherwise is to be done again.
+
+    Raises:
+        InputError: if a step was done with other settings or images, unless it is to be dropped.
+    """
     for step in steps:
         folder = StepFolder(place / step.name)
-        if folder.made_by() is not None:
-            folder.check(settings, fingerprints(step))
+        if folder.made_by() is None:
+            continue
+        try:
+            folder.check(settings(step), fingerprints(step))
+        except InputError:
+            if not drop:
+                raise
+            remove(folder.path)
 
 
 def gather(record: Run, steps: Sequence[Step], place: Path) -> None:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from keras_compat.errors import InputError
+from keras_compat.files import written_atomically
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.progress import Terminal
-from keras_compat.jobs.resumable import resumable_folder, take_over
+from keras_compat.jobs.resumable import resumable_folder
 from keras_compat.jobs.settings import check_at_least
-from keras_compat.jobs.steps import (
-    Step,
-    check_trained,
-    do_all,
-    failures,
-    gather,
-    without_result,
-)
+from keras_compat.jobs.steps import Step, do_all, failures, gather, keep_valid, without_result
 from keras_compat.reporting import Run
 from keras_compat.reporting.records import Record
 from keras_compat.training import NonFiniteLoss
@@ -32,7 +28,7 @@ class Config(Protocol):
     """What the settings of a job of steps can say."""
 
     def lasting(self) -> dict[str, Any]:
-        """Returns the settings that all steps of a folder have in common."""
+        """Returns the settings by which a folder is known: what its steps are about."""
         ...
 
 
@@ -58,10 +54,14 @@ class Job:
         doing: what it says while it works on the steps.
         prepare: reads the data and checks what can be checked, and says what it found.
         work: does a step: takes the settings, the folder of all steps, the step.
-        fingerprints: of the images that a step learns from: takes the settings and the step.
+        settings: that a step depends on: takes all settings and the step.
+        fingerprints: of the images that a step depends on, by name: takes the settings and the
+            step.
         measures: whether a step is one that the run is for; all the others only lead to them.
         write_report: writes it from the metrics to a folder.
         terminal_text: what is printed last, of the records.
+        stages: parts of the steps that are done one after the other.
+        after_stage: what is printed after a stage that others follow, of its records.
         finish: adds files to the run's folder: takes the settings, the steps, the folder of all
             steps and that of the run.
     """
@@ -70,11 +70,14 @@ class Job:
     doing: str
     prepare: Callable[[Any, Terminal], Prepared]
     work: Callable[..., None]
+    settings: Callable[[Any, Any], Mapping[str, Any]]
     fingerprints: Callable[[Any, Any], Mapping[str, Any]]
     measures: Callable[[Any], bool]
     write_report: Callable[[Mapping[str, Any], Path], Any]
     terminal_text: Callable[[Sequence[Record]], str]
     finish: Callable[[Any, Sequence[Step], Path, Path], None] = lambda *_: None
+    stages: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = lambda steps: [steps]
+    after_stage: Callable[[Sequence[Record]], str] = lambda records: ""
 
 
 def run_stepwise(
@@ -111,19 +114,24 @@ def run_stepwise(
         terminal.phase(f"Reading {reading}")
         prepared = job.prepare(config, terminal)
         steps = prepared.steps
-        check = partial(check_trained, steps, config.lasting(), partial(job.fingerprints, config))
-        if overwrite and not place.exists():
-            take_over(Path(output_dir), place, config.lasting(), (), check, terminal)
+        _check_names(steps)
+        if overwrite and not place.exists() and (Path(output_dir) / STEPS).is_dir():
+            with written_atomically(place) as copy:
+                shutil.copytree(Path(output_dir) / STEPS, copy)
+        settings, data = (partial(f, config) for f in (job.settings, job.fingerprints))
+        keep_valid(steps, place, settings, data, drop=overwrite)
         terminal.phase(job.doing)
-        check(place)
-        do_all(steps, place, jobs, terminal, partial(job.work, config, place))
+        for stage in job.stages(steps):
+            do_all(stage, place, jobs, terminal, partial(job.work, config, place))
+            said = job.after_stage(_gathered(job, config, stage, place).results)
+            if said and stage[-1] is not steps[-1]:
+                print(f"\n{said}\n", flush=True)
         failed = failures(steps, place)
         if all(step.name in failed for step in steps if job.measures(step)):
             raise NonFiniteLoss(f"{without_result(failed)}; see {folder.partial}")
         terminal.phase("Writing the report")
-        record = Run(job.experiment, asdict(config))
+        record = _gathered(job, config, steps, place)
         record.data |= prepared.data
-        gather(record, steps, place)
         metrics = record.write(folder.partial / FINISHED)
         job.write_report(metrics, folder.partial)
         job.finish(config, steps, place, folder.partial)
@@ -132,3 +140,19 @@ def run_stepwise(
     if failed:
         raise NonFiniteLoss(f"{without_result(failed)}; paths are those in {finished}")
     return metrics
+
+
+def _gathered(job: Job, config: Any, steps: Sequence[Step], place: Path) -> Run:
+    record = Run(job.experiment, asdict(config))
+    gather(record, steps, place)
+    return record
+
+
+def _check_names(steps: Sequence[Step]) -> None:
+    """Raises an `InputError` if two steps would share a folder."""
+    names = [step.name for step in steps]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"two steps would be named {twice[0]!r}, after their data; rename a data file or folder"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def load_network(path: str | Path) -> StoredNetwork:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{str(path)!r} holds no stored network ({type(error).__name__}: {error}); expected a "
-            f"folder that a job wrote under networks/, with {MADE_BY}"
+            f"folder that python -m apps.domain_adaptation wrote under networks/, with {MADE_BY}"
         ) from None
     network = StoredNetwork(
         _load(path, _EXTRACTOR),
@@ -108,6 +109,25 @@ def load_network(path: str | Path) -> StoredNetwork:
     return network
 
 
+def fingerprint(path: str | Path) -> dict[str, str]:
+    """Returns the SHA-256 of a stored network's files, by their names.
+
+    Raises:
+        InputError: if there are none.
+
+    Example:
+
+    >>> fingerprint("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: 'no/such/folder' holds no stored network
+    """
+    files = sorted(Path(path).expanduser().glob("*.keras"))
+    if not files:
+        raise InputError(f"{str(path)!r} holds no stored network")
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
 def _load(path: Path, name: str) -> keras.Model:
     file = path / f"{name}.keras"
     if not file.is_file():
@@ -116,4 +136,5 @@ def _load(path: Path, name: str) -> keras.Model:
         return keras.saving.load_model(file, compile=False)
     # Keras raises whatever a broken file leads it to.
     except Exception as error:
-        raise InputError(f"{str(file)!r} cannot be loaded ({error}); write it again") from error
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"{str(file)!r} cannot be loaded ({told}); write it again") from error

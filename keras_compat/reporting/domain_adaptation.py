@@ -195,19 +195,22 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "that need no labels. These heads and the classifier were then frozen, and the feature "
         "extractor alone learnt the auxiliary tasks on the unlabelled training images of a target "
         "(Sec. 5.1). Labels of the target were used to leave out images of classes that the source "
-        "does not have, as the literature does, and to test. Figures are **average class "
-        "accuracy** on the target's test images, in percent."
+        "does not have, as the literature does, and to test, among the common classes. "
+        f"{_held_out(metrics['config'])}Figures are **average class accuracy** on the target's "
+        "test images, in percent."
         + (_seeds(records, " ± is the sample standard deviation over {} seeds.") or ""),
         *failed_steps(records),
     ]
     results = result_table(records)
     if results is not None:
         parts += ["## Accuracy (Table 2)", results.markdown()]
-        if not all(map(_on_papers_data, directions)):
-            parts += [
-                "For comparison, what was published, on other data and with a WRN-28 of width 16:",
-                published_table().markdown(),
-            ]
+        published = "What was published is of a WRN-28 of width 16 or of networks like it"
+        ours = metrics["config"].get("architecture", "another network")
+        if all(map(_on_papers_data, directions)):
+            parts.append(f"{published}; here it is {ours}, and its own count of rounds.")
+        else:
+            parts += [f"{published}, on other data; here it is {ours}:"]
+            parts.append(published_table().markdown())
         parts.append(
             "`as it is`: normalization with the moving statistics of training. `statistics of "
             "target images`: moving statistics taken again over unlabelled training images of the "
@@ -373,6 +376,15 @@ def _regret(best: Sequence[Record], chosen: Sequence[Record]) -> Summary | None:
         if record["seed"] in by_seed
     ]
     return summarise(differences)
+
+
+def _held_out(config: Mapping[str, Any]) -> str:
+    if "held_out" not in config:
+        return ""
+    return (
+        f"{100 * config['held_out']:g} % of the target's training images were held out to choose "
+        "by, and nothing learnt from them, in the published way either. "
+    )
 
 
 def _seeds(records: Sequence[Record], text: str = ", mean ± standard deviation, {} seeds") -> str:

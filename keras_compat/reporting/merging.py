@@ -11,7 +11,7 @@ from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import Record, unique
 
 # Settings in which runs may differ: what each of them was asked for, and where data lay.
-_ASKED = ("methods", "studies")
+_ASKED = ("methods", "studies", "sources", "targets")
 _SEEDS = ("seed", "seeds")
 _PLACES = ("data_dir", "download", "memory_limit_gib")
 # What only some studies need: a run without them may leave it open.
@@ -24,8 +24,8 @@ def merge_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
     """Reads the metrics of several runs of one setting, and returns them as those of one run.
 
     Args:
-        paths: files that an app wrote, at least one; of runs that differ in their seeds, methods
-            or studies only.
+        paths: files that an app wrote, at least one; of runs that differ in their seeds, or in
+            their methods, studies, sources or targets only.
 
     Returns:
         As `load_metrics` does. `made_by` says which part was made with what; `versions` and

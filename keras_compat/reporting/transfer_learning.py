@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _METHODS = {
 }
 # What the ranking of sources is made with: the first of these that was measured.
 _RANKED_BY = ("iiw+rp", "rp", "independent")
+_AFTER = ("1 epoch", "at the end")
+_SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning"}
 Pair = tuple[str, str]
 
 
@@ -70,55 +73,53 @@ def ranking_table(records: Sequence[Record], target: str) -> Table | None:
         target: the name of the target.
 
     Returns:
-        A row a source; `None` if there are fewer than two.
+        A row a source; `None` if there are fewer than two. What fine-tuning brought, and took, is
+        beside, where it was done.
 
     Example:
 
     >>> keys = {"target": "t", "method": "rp", "seed": 0}
-    >>> records = []
-    >>> for source, before, after in (("a", 0.3, 0.8), ("b", 0.5, 0.9)):
-    ...     of = {**keys, "source": source}
-    ...     records += [{"metric": "ranking_accuracy", **of, "value": before},
-    ...                 {"metric": "accuracy", **of, "steps": 8, "value": after},
-    ...                 {"metric": "steps_an_epoch", **of, "value": 8}]
-    >>> [row[:3] for row in ranking_table(records, "t").rows]
-    [['b', '50.0', '90.0'], ['a', '30.0', '80.0']]
+    >>> records = [{"metric": "ranking_accuracy", **keys, "source": s, "value": v}
+    ...            for s, v in (("a", 0.3), ("b", 0.5))]
+    >>> print(ranking_table(records, "t").text(11))
+              before
+    source  fine-tuning
+    ------  -----------
+    b              50.0
+    a              30.0
     """
     ranked = _ranked(records, target)
     if len(ranked) < 2:
         return None
     method = _ranking_method(records, target)
-    rows = []
-    for source, before in ranked:
-        pair = (source, target)
-        found = _of(select(records, metric="accuracy", method=method), pair)
-        epoch, last = _epoch(records, pair), max(unique(found, "steps"))
-        seconds = [
-            summarise(_of(select(records, metric=metric, method=method), pair))
-            for metric in ("ranking_seconds", "fine_tuning_seconds")
-        ]
-        rows.append(
-            [
-                source,
-                percent(before),
-                percent(summarise(select(found, steps=epoch))),
-                percent(summarise(select(found, steps=last))),
-                *(number(value, 1) for value in seconds),
-            ]
-        )
-    header = ["source", "before", "1 epoch", "at the end", "s before", "s of fine-tuning"]
-    return Table(header, rows)
+    columns: dict[str, list[str]] = {
+        "source": [source for source, _ in ranked],
+        "before fine-tuning": [percent(before) for _, before in ranked],
+        **{name: [] for name in (*_AFTER, *_SPENT.values())},
+    }
+    for source, _ in ranked:
+        of_pair = _of(select(records, method=method), (source, target))
+        found = select(of_pair, metric="accuracy")
+        epoch = select(of_pair, metric="steps_an_epoch")
+        # A source that failed, or was not fine-tuned, has no figures.
+        places = (epoch[0]["value"], max(unique(found, "steps"))) if found else (-1, -1)
+        for name, steps in zip(_AFTER, places, strict=True):
+            columns[name].append(percent(summarise(select(found, steps=steps))))
+        for metric, name in _SPENT.items():
+            columns[name].append(number(summarise(select(of_pair, metric=metric)), 1))
+    measured = {n: cells for n, cells in columns.items() if set(cells) != {MISSING}}
+    return Table(list(measured), list(zip(*measured.values(), strict=True)))
 
 
 def ranking_text(records: Sequence[Record], target: str) -> str:
-    """Returns how well the ranking agreed with that after fine-tuning.
+    """Returns what the ranking was made by, and how well it agreed with that after fine-tuning.
 
     Args:
         records: the records of a run.
         target: the name of the target, of at least two sources.
 
     Returns:
-        A sentence or two.
+        A sentence or more.
 
     Example:
 
@@ -129,19 +130,20 @@ def ranking_text(records: Sequence[Record], target: str) -> str:
     ...     records += [{"metric": "ranking_accuracy", **of, "value": before},
     ...                 {"metric": "ranking_images", **of, "value": 100},
     ...                 {"metric": "accuracy", **of, "steps": 8, "value": after},
-    ...                 {"metric": "steps_an_epoch", **of, "value": 8}]
+    ...                 {"metric": "fine_tuning_images", **of, "value": 3200}]
     >>> print(ranking_text(records, "t"))
-    By 100 images for each source; Spearman's correlation with the accuracy after fine-tuning is \
-1.00. The first choice is 0.0 points below the best.
+    By 100 images for each source. Fine-tuning saw 3,200. Spearman's correlation with the accuracy \
+after it is 1.00. The first choice is 0.0 points below the best.
     """
     method = _ranking_method(records, target)
     keys = {"target": target, "method": method}
     images = select(records, metric="ranking_images", **keys)[0]["value"]
+    text = f"By {images:,} images for each source."
     correlations, regrets = [], []
     for seed in unique(select(records, metric="ranking_accuracy", **keys), "seed"):
         before = {r["source"]: r["value"] for r in _seed(records, "ranking_accuracy", seed, keys)}
         every = _seed(records, "accuracy", seed, keys)
-        last = max(unique(every, "steps"))
+        last = max(unique(every, "steps"), default=0)
         after = {r["source"]: r["value"] for r in select(every, steps=last)}
         sources = [source for source in before if source in after]
         if len(sources) < 2:
@@ -152,11 +154,37 @@ def ranking_text(records: Sequence[Record], target: str) -> str:
         chosen = max(sources, key=before.__getitem__)
         regret = max(other) - after[chosen]
         regrets.append({"seed": seed, "value": regret})
+    if not regrets:
+        return text
+    seen = select(records, metric="fine_tuning_images", **keys)[0]["value"]
     return (
-        f"By {images:,} images for each source; Spearman's correlation with the accuracy after "
-        f"fine-tuning is {number(summarise(correlations))}. The first choice is "
-        f"{percent(summarise(regrets))} points below the best."
+        f"{text} Fine-tuning saw {seen:,}. Spearman's correlation with the accuracy after it is "
+        f"{number(summarise(correlations))}. The first choice is {percent(summarise(regrets))} "
+        "points below the best."
     )
+
+
+def ranking_report(records: Sequence[Record]) -> str:
+    """Returns the rankings of all targets that have several sources, for the terminal.
+
+    Args:
+        records: the records of a run, or those before any fine-tuning.
+
+    Returns:
+        Lines without a newline at the end; nothing where there is nothing to rank.
+
+    Example:
+
+    >>> ranking_report([])
+    ''
+    """
+    parts = []
+    for target in unique(select(records, metric="ranking_accuracy"), "target"):
+        ranking = ranking_table(records, target)
+        if ranking is not None:
+            parts.append(f"Sources for the head of {target}, ranked before fine-tuning [%]")
+            parts += [ranking.text(11), textwrap.fill(ranking_text(records, target), 100)]
+    return "\n\n".join(parts)
 
 
 def terminal_text(records: Sequence[Record]) -> str:
@@ -173,12 +201,7 @@ def terminal_text(records: Sequence[Record]) -> str:
     >>> terminal_text([])
     ''
     """
-    parts = []
-    for target in _targets(records):
-        ranking = ranking_table(records, target)
-        if ranking is not None:
-            about = f"Sources for the head of {target}, ranked before fine-tuning"
-            parts += [about, ranking.text(10), ranking_text(records, target)]
+    parts = [text] if (text := ranking_report(records)) else []
     for pair in _pairs(records):
         parts.append(f"{' to '.join(pair)}: average class accuracy [%]{_spread(records)}")
         parts.append(result_table(records, pair).text(14))
@@ -203,7 +226,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
     """
     records = metrics["results"]
     pairs = _pairs(records)
-    title = ", ".join(" to ".join(pair) for pair in pairs)
+    title = ", ".join(" to ".join(pair) for pair in pairs or _ranked_pairs(records))
     low, high = (100 * value for value in paper.TRANSFER_LEARNING_RECOMBINED)
     parts = [
         f"# Transfer learning: {title}" if title else "# Transfer learning",
@@ -229,7 +252,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
             f"Chance is {100 * chance:.1f} %.",
             f"![{name}](figures/{name}.png)",
         ]
-    for target in _targets(records):
+    for target in unique(select(records, metric="ranking_accuracy"), "target"):
         ranking = ranking_table(records, target)
         if ranking is not None:
             method = _METHODS[_ranking_method(records, target)]
@@ -367,8 +390,9 @@ def _pairs(records: Sequence[Record]) -> list[Pair]:
     return list(dict.fromkeys((r["source"], r["target"]) for r in found))
 
 
-def _targets(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(target for _, target in _pairs(records)))
+def _ranked_pairs(records: Sequence[Record]) -> list[Pair]:
+    found = select(records, metric="ranking_accuracy")
+    return list(dict.fromkeys((r["source"], r["target"]) for r in found))
 
 
 def _of(records: Sequence[Record], pair: Pair) -> list[Record]:

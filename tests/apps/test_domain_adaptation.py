@@ -29,6 +29,8 @@ TINY = [
     "--checkpoints=2",
     "--learning_rates=1e-2",
     "--evaluation_batch_size=20",
+    "--layers=all",
+    "--held_out=0.25",
     "--no-augment",  # a step takes seconds to compile, however few rounds it is for
 ]
 ADAPT = [flag for flag in TINY if not flag.startswith(("--image", "--arch", "--rounds"))]
@@ -54,7 +56,7 @@ def pictures(tmp_path_factory):
     """A folder of pictures that nobody has sorted."""
     folder = tmp_path_factory.mktemp("pictures")
     generator = np.random.default_rng(0)
-    for number in range(24):
+    for number in range(32):
         pixels = generator.integers(0, 255, (9, 9), "uint8")
         Image.fromarray(pixels).save(folder / f"{number}.png")
     return folder
@@ -217,7 +219,8 @@ def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatc
         (["--batch_size=64"], "expected one of these and 64 others, a batch"),
         (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
         (["--learning_rates=fast"], "learning_rates is 'fast'; expected numbers"),
-        (["--network=no/such"], "expected one of them"),
+        (["--network=no/such"], "--source is of a source network to train"),
+        (["--held_out=0.1"], "expected at least 6, two a class"),
         (["--jobs=0"], "jobs is 0"),
         (["--channels=3", "--rotation_init=no"], "unknown"),
     ],
@@ -229,6 +232,50 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.once
+def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_path, capsys):
+    network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
+    place = tmp_path / "run"
+    target = f"--target=folder:{pictures}"
+    flags = [*ADAPT, f"--network={network}", target, "--batch_size=8", f"--output_dir={place}"]
+    domain_adaptation.run(flags)
+    domain_adaptation.run([*flags, "--overwrite"])
+    assert "1 of 1 steps are finished already" in capsys.readouterr().out
+    other = finished / "networks" / "things" / "extractor.keras"
+    shutil.copy(other, network / "extractor.keras")
+    domain_adaptation.run([*flags, "--overwrite"])
+    assert "finished already" not in capsys.readouterr().out
+
+
+@pytest.mark.once
+def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path, monkeypatch):
+    place = shutil.copytree(finished, tmp_path / "run")
+    monkeypatch.setattr(work, "train_source", None)
+    flags = [*TINY, *sets, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
+    domain_adaptation.run(flags)
+    records = load_metrics(place / "metrics.json")["results"]
+    rates = {r["learning_rate"] for r in select(records, metric="held_out_loss")}
+    assert rates == {1e-4, 1e-3}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("flag", ["--image_size=9", "--rounds=3", "--architecture=any", "--both"])
+def test_flags_of_a_source_make_no_sense_beside_a_stored_network(finished, flag, tmp_path):
+    flags = [f"--network={finished / 'networks' / 'animals'}", "--target=digits", flag]
+    with pytest.raises(InputError, match="is of a source network to train"):
+        domain_adaptation.run([*flags, f"--output_dir={tmp_path / 'run'}"])
+
+
+@pytest.mark.once
+def test_the_paper_preset_adapts_a_stored_network_too_or_starts_from_scratch(finished):
+    parser = domain_adaptation.make_parser()
+    paper = "--preset=paper"
+    config = domain_adaptation.configure(parser.parse_args([paper, "--network=any"]))
+    assert (config.source, config.rotation_init, config.network) == (None, None, "any")
+    config = domain_adaptation.configure(parser.parse_args([paper, "--rotation_init=none"]))
+    assert config.rotation_init is None
 
 
 @pytest.mark.once

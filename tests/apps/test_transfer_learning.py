@@ -1,12 +1,18 @@
 """Transfer learning as a user runs it, on small sets of pictures; the networks are tiny."""
 
 import shutil
+from itertools import combinations
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from apps import transfer_learning
+from keras_compat.data import load
 from keras_compat.errors import InputError
+from keras_compat.evaluation import accuracy, predict_logits
+from keras_compat.jobs.stored_network import load_network
 from keras_compat.jobs.transfer_learning import work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.reporting.transfer_learning import ranking_table
@@ -57,6 +63,11 @@ def finished(flags, tmp_path_factory):
     return place
 
 
+def finished_target(place):
+    config = load_metrics(place / "metrics.json")["config"]
+    return config["targets"][0]
+
+
 def records_of(place, **keys):
     return select(load_metrics(place / "metrics.json")["results"], **keys)
 
@@ -78,6 +89,32 @@ def test_accuracy_is_taken_at_once_and_on_the_way(finished):
     assert {r["value"] for r in records_of(finished, metric="chance")} == {0.25}
 
 
+def test_what_is_tested_is_the_sources_extractor_with_the_targets_head(finished):
+    """Of parts that the steps left, before any fine-tuning; both have four outputs."""
+    steps = finished / "steps"
+    source = load_network(steps / "animals_iiw+rp_seed0" / "networks")
+    target = load_network(steps / "things_iiw+rp_seed0" / "networks")
+    test = load(finished_target(finished)).test
+    logits, labels = predict_logits(source.extractor, target.head, test, 20)
+    expected = accuracy(logits, labels, class_average=True)
+    other, _ = predict_logits(target.extractor, source.head, test, 20)
+    assert accuracy(other, labels, class_average=True) != expected
+    keys = {"metric": "accuracy", "source": "animals", "method": "iiw+rp", "steps": 0}
+    assert [r["value"] for r in records_of(finished, **keys)] == [pytest.approx(expected)]
+
+
+def test_compatible_networks_hold_the_same_rotation_head_and_others_their_own(finished):
+    kernels = {}
+    for path in (finished / "steps").glob("*/networks/rotation_head.keras"):
+        model = keras.saving.load_model(path, compile=False)
+        kernels[path.parents[1].name] = np.asarray(model.get_layer("logits").kernel)
+    shared = [k for name, k in kernels.items() if "iiw+rp" in name or name.startswith("rotation")]
+    own = [k for name, k in kernels.items() if "independent" in name]
+    assert (len(shared), len(own)) == (4, 3)
+    assert all(np.array_equal(shared[0], k) for k in shared)
+    assert not any(np.array_equal(a, b) for a, b in combinations([shared[0], *own], 2))
+
+
 def test_sources_are_ranked_by_training_images_before_fine_tuning(finished):
     keys = {"method": "iiw+rp", "target": "things"}
     found = records_of(finished, metric="ranking_accuracy", **keys)
@@ -90,13 +127,34 @@ def test_sources_are_ranked_by_training_images_before_fine_tuning(finished):
 
 
 @pytest.mark.once
+def test_the_ranking_is_told_before_any_fine_tuning_and_can_be_all(flags, tmp_path, capsys):
+    place = tmp_path / "run"
+    ranking = [*flags, "--methods=independent", f"--output_dir={place}", "--epochs=0"]
+    transfer_learning.run(ranking)
+    said = capsys.readouterr().out
+    assert said.count("ranked before fine-tuning") == 1
+    assert not records_of(place, metric="accuracy")
+    assert records_of(place, metric="ranking_accuracy")
+    before = records_of(place, metric="own_accuracy")
+    transfer_learning.run([*ranking, "--epochs=1", "--overwrite"])
+    said = capsys.readouterr().out
+    assert said.index("ranked before fine-tuning") < said.index("animals_to_things")
+    # No network is trained again, and the ranking is the same.
+    assert "5 of 5 steps are finished already" in said
+    assert records_of(place, metric="own_accuracy") == before
+    assert records_of(place, metric="accuracy")
+
+
+@pytest.mark.once
 def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, capsys):
     place = tmp_path / "run"
     shutil.copytree(finished, place)
     methods = "--methods=iiw+rp,independent,reinitialized"
     transfer_learning.run([*flags, methods, f"--output_dir={place}", "--overwrite"])
     # Only the pairs of independent networks are new: those networks are there already.
-    assert "11 of 13 steps are finished already" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "9 of 11 steps are finished already" in said
+    assert "4 of 6 steps are finished already" in said
     for method in ("iiw+rp", "reinitialized"):
         keys = {"metric": "accuracy", "method": method}
         assert records_of(place, **keys) == records_of(finished, **keys)

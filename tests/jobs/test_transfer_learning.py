@@ -12,7 +12,7 @@ from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.jobs.transfer_learning.steps import steps_of
 from keras_compat.jobs.transfer_learning.training import fine_tune, stops, train_network
-from keras_compat.jobs.transfer_learning.work import _weights_seed
+from keras_compat.jobs.transfer_learning.work import _weights_seed, fingerprints, settings
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 
@@ -141,10 +141,24 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
         seen.add(step.name)
     assert len(seen) == len(steps)
     of_seed = [step.name for step in steps if step.seed == 0]
-    # One rotation head; of each of two networks three trainings, which serve four methods.
-    assert len(of_seed) == 1 + 2 * 3 + 4
+    # One rotation head; of each of two networks three trainings, which serve four methods, of
+    # which three can rank.
+    assert len(of_seed) == 1 + 2 * 3 + 3 + 4
+    kinds = [step.kind for step in steps]
+    assert kinds.index("transfer") > max(i for i, kind in enumerate(kinds) if kind == "ranking")
     alone = steps_of(replace(config, methods=("independent",)), names)
-    assert [step.kind for step in alone] == ["network", "network", "transfer"]
+    assert [step.kind for step in alone] == ["network", "network", "ranking", "transfer"]
+    ranked = steps_of(replace(config, methods=("independent",), epochs=0), names)
+    assert [step.kind for step in ranked] == ["network", "network", "ranking"]
+
+
+def test_a_step_depends_on_what_those_before_it_depend_on(config):
+    steps = {step.name: step for step in steps_of(config, names_of(config))}
+    for step in steps.values():
+        for before in step.starts_from:
+            assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
+            earlier = settings(config, steps[before])
+            assert earlier.items() <= settings(config, step).items()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +167,7 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
         ({"sources": ()}, "sources are ''; expected some, each once"),
         ({"targets": ("digits", "digits")}, "targets are 'digits,digits'"),
         ({"methods": ("dcc",)}, "unknown method 'dcc'"),
-        ({"epochs": 0.0}, "epochs is 0.0"),
+        ({"epochs": -1.0}, "epochs is -1.0"),
         ({"fine_tuning_learning_rate": -1.0}, "fine_tuning_learning_rate is -1.0"),
         ({"ranking_images": 0}, "ranking_images is 0"),
         ({"rotation_assignment": "some"}, "unknown rotation_assignment 'some'"),

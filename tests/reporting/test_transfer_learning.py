@@ -14,6 +14,7 @@ def transferred(source, seed, before, curve, method="rp"):
         make_record("ranking_images", 100, **keys),
         make_record("ranking_seconds", 0.5, **keys),
         make_record("fine_tuning_seconds", 20.0, **keys),
+        make_record("fine_tuning_images", 3200, **keys),
         make_record("steps_an_epoch", 4, **keys),
         make_record("chance", 0.1, **keys),
     ]
@@ -61,6 +62,29 @@ def test_the_best_compatible_method_ranks_and_a_new_head_never_does():
     assert reporting.ranking_table([*new], "t") is None
     iiw = transferred("a", 0, 0.8, (0.8, 0.8, 0.8, 0.8, 0.8), method="iiw+rp")
     assert reporting._ranking_method([*THREE, *new, *iiw], "t") == "iiw+rp"
+
+
+def test_before_fine_tuning_the_ranking_stands_alone():
+    ranked = [r for r in THREE if r["metric"].startswith("ranking")]
+    table = reporting.ranking_table(ranked, "t")
+    assert list(table.header) == ["source", "before fine-tuning", "s before"]
+    assert [list(row) for row in table.rows] == [
+        ["b", "50.0", "0.5"],
+        ["c", "40.0", "0.5"],
+        ["a", "30.0", "0.5"],
+    ]
+    text = reporting.ranking_report(ranked)
+    assert text.endswith("By 100 images for each source.")
+    metrics = {"config": {}, "versions": {}, "hardware": {}, "data": {}, "durations_s": {}}
+    report = reporting.report_text({**metrics, "results": ranked})
+    assert report.startswith("# Transfer learning: a to t, b to t, c to t")
+    assert "## Which source for t" in report
+
+
+def test_a_source_that_failed_later_has_no_figures_after_fine_tuning():
+    failed = [r for r in THREE if r["source"] != "c" or r["metric"].startswith("ranking")]
+    rows = [list(row) for row in reporting.ranking_table(failed, "t").rows]
+    assert rows[1] == ["c", "40.0", "-", "-", "0.5", "-"]
 
 
 def test_one_source_needs_no_ranking():

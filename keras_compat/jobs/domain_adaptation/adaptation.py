@@ -16,7 +16,7 @@ from keras_compat.jobs.stored_network import StoredNetwork
 from keras_compat.jobs.training import train
 from keras_compat.layers import normalization_layers
 from keras_compat.networks import copy_model
-from keras_compat.training import AuxiliaryHead, Task, Trainer
+from keras_compat.training import AuxiliaryHead, NonFiniteLoss, Task, Trainer
 
 TASK = "target"
 
@@ -35,9 +35,17 @@ class Candidate:
 
 
 def candidates(config: Config) -> list[Candidate]:
-    """Returns the ways to choose among; the first is the published one."""
+    """Returns the ways to choose among."""
     rates = dict.fromkeys([config.adaptation.learning_rate, *config.learning_rates])
     return [Candidate(rate, layers) for layers in config.layers for rate in rates]
+
+
+def published(config: Config) -> Candidate:
+    """Returns the way of the paper: all layers, at the rate of `config.adaptation`.
+
+    It is not among the candidates where only some layers may learn.
+    """
+    return Candidate(config.adaptation.learning_rate, "all")
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,12 @@ def adapt(
         found = trainer.evaluate(
             {TASK: held_out}, config.evaluation_batch_size, verbose=0, return_dict=True
         )
+        # What the last step did to the weights is seen here first.
+        if not np.isfinite(found["loss"]):
+            raise NonFiniteLoss(
+                f"the loss on held-out images is {found['loss']} after round {rounds}; try a lower "
+                "learning rate"
+            )
         at_checkpoint(Checkpoint(candidate, rounds, float(found["loss"]), extractor))
 
     trainer.compile()
@@ -145,6 +159,7 @@ def let_learn(extractor: keras.Model, layers: str) -> None:
     >>> {weight.name for weight in extractor.trainable_weights} == {"gamma", "beta"}
     True
     """
+    extractor.trainable = True
     if layers == "all":
         return
     weighted = [layer for layer in extractor.layers if layer.trainable_weights]

@@ -16,6 +16,8 @@ LAYERS = ("all", "normalization", "first_half")
 AUXILIARIES = ("rotation", "jigsaw", "colorization", "exemplar", "contrastive")
 # By what the way to adapt, and how far, is chosen without labels, see `choosing`.
 CRITERIA = ("mutual_information", "loss")
+# By nothing: all layers, as many rounds and the rate that the settings say.
+PUBLISHED = "published"
 ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
 
 
@@ -45,7 +47,8 @@ class Config:
         layers: which parts of the extractor may learn, to choose among: `"all"`,
             `"normalization"` (scales and offsets alone), `"first_half"` of the layers.
         choose_by: `"mutual_information"` of the classifier's answers or the auxiliary `"loss"`, on
-            held-out images of the target; says which adapted network is stored.
+            held-out images of the target, or `"published"` for no choice; says which adapted
+            network is stored.
         checkpoints: how often accuracy and loss are taken on the way, the end included.
         held_out: target images, a part of one, that loss is measured on and nothing learns from.
         augment: whether training images are augmented.
@@ -113,8 +116,13 @@ class Config:
                 f"rotation_init is {self.rotation_init!r}, but rotation is not among the "
                 f"auxiliaries {','.join(self.auxiliaries)}; leave one of them out"
             )
-        if self.choose_by not in CRITERIA:
-            raise unknown_name("value of choose_by", self.choose_by, CRITERIA)
+        if self.choose_by not in (*CRITERIA, PUBLISHED):
+            raise unknown_name("value of choose_by", self.choose_by, (*CRITERIA, PUBLISHED))
+        if self.choose_by == PUBLISHED and "all" not in self.layers:
+            raise InputError(
+                f"choose_by is {PUBLISHED!r}, which is of all layers, and layers are "
+                f"{','.join(self.layers)!r}; add 'all', or choose by another"
+            )
         if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
             raise unknown_name(
                 "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
@@ -138,6 +146,26 @@ class Config:
         check_seeds(self.seed, self.seeds)
 
     def lasting(self) -> dict[str, Any]:
-        """Returns the settings that all steps of a folder have in common."""
-        changing = {"preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib"}
+        """Returns the settings by which a folder is known: the images, or the stored network."""
+        names = ("source", "target", "network", "image_size", "channels")
+        return {name: getattr(self, name) for name in names}
+
+    def of_source(self) -> dict[str, Any]:
+        """Returns the settings that the weights of a source network depend on."""
+        return self._without(
+            "adaptation",
+            "learning_rates",
+            "layers",
+            "checkpoints",
+            "held_out",
+            "choose_by",
+            "both",
+        )
+
+    def of_adaptation(self) -> dict[str, Any]:
+        """Returns the settings that an adaptation depends on, also by its source network."""
+        return self._without("both")
+
+    def _without(self, *names: str) -> dict[str, Any]:
+        changing = {"preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib", *names}
         return {k: v for k, v in asdict(self).items() if k not in changing}

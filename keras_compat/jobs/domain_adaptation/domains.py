@@ -12,7 +12,7 @@ import numpy as np
 from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-from keras_compat.jobs.domain_adaptation.config import Config
+from keras_compat.jobs.domain_adaptation.config import PUBLISHED, Config
 from keras_compat.jobs.loading import check_same_shape, load_dataset, load_options
 from keras_compat.jobs.naming import distinct_names, identifier
 
@@ -83,9 +83,11 @@ def load_domains(config: Config) -> Domains:
         target = _of_classes(config.target, options, tuple(j for _, j in pairs))
         target_images = data.without_labels(target)
     check_same_shape([source, target_images])
-    _check_enough(config, target_images, target)
+    _check_square(source.image_shape)
+    classes = len(source.class_names)
+    _check_enough(config, target_images, target, classes)
     if config.both and target is not None:
-        _check_enough(config, data.without_labels(source), source)
+        _check_enough(config, data.without_labels(source), source, classes)
     names = distinct_names([source.name, target_images.name])
     return Domains(
         Domain(names[0], data.without_labels(source), source),
@@ -114,9 +116,10 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
         memory_limit_bytes=int(config.memory_limit_gib * 2**30),
     )
     names = tuple(class_names)
+    _check_square(shape)
     if data.is_unlabelled(config.target):
         images = _load_images(config.target, options)
-        _check_enough(config, images, None)
+        _check_enough(config, images, None, len(names))
         classes = tuple(range(len(names)))
         return Domains(None, Domain(identifier(images.name), images, None), names, classes)
     target = _load(config.target, options)
@@ -124,7 +127,7 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
     _check_common(pairs, Path(config.network).name, names, target)
     target = _of_classes(config.target, options, tuple(j for _, j in pairs))
     images = data.without_labels(target)
-    _check_enough(config, images, target)
+    _check_enough(config, images, target, len(names))
     classes = tuple(i for i, _ in pairs)
     return Domains(None, Domain(identifier(target.name), images, target), names, classes)
 
@@ -167,14 +170,31 @@ def _check_common(
         )
 
 
+def _check_square(shape: tuple[int, int, int]) -> None:
+    if shape[0] != shape[1]:
+        raise InputError(
+            f"images are {shape[0]} x {shape[1]}; expected squares, which can be turned: give an "
+            "--image_size"
+        )
+
+
 def _check_enough(
-    config: Config, images: data.UnlabelledImages, labelled: data.ImageDataset | None
+    config: Config,
+    images: data.UnlabelledImages,
+    labelled: data.ImageDataset | None,
+    classes: int,
 ) -> None:
     count, held_out = len(images.images), int(np.rint(config.held_out * len(images.images)))
     if count - held_out < config.adaptation.batch_size or held_out < 1:
         raise InputError(
             f"{images.name} has {count} images, of which {held_out} are held out; expected one of "
             f"these and {config.adaptation.batch_size} others, a batch: give a lower --batch_size"
+        )
+    if config.choose_by != PUBLISHED and held_out < 2 * classes:
+        raise InputError(
+            f"{images.name} has {count} images, of which {held_out} are held out to choose by; "
+            f"expected at least {2 * classes}, two a class: give a higher --held_out, or choose "
+            f"nothing with --choose_by={PUBLISHED}"
         )
     if labelled is not None and len(labelled.test) < config.evaluation_batch_size:
         raise InputError(

@@ -12,11 +12,12 @@ from keras_compat.jobs.domain_adaptation.config import Config
 from keras_compat.jobs.domain_adaptation.domains import Domain, Domains, load_rotation_images
 from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, SOURCE, Step, steps_of
 from keras_compat.jobs.domain_adaptation.training import check_architecture
-from keras_compat.jobs.domain_adaptation.work import fingerprints, load, work_on
+from keras_compat.jobs.domain_adaptation.work import fingerprints, load, settings, work_on
 from keras_compat.jobs.naming import identifier
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.step_folder import NETWORKS
 from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
+from keras_compat.jobs.stored_network import fingerprint
 from keras_compat.reporting.domain_adaptation import terminal_text, write_report
 
 
@@ -61,6 +62,8 @@ def _data(config: Config, domains: Domains) -> dict[str, Any]:
     found = {
         side.name: (side.labelled or side.images.images).fingerprint() for side in _sides(domains)
     }
+    if config.network is not None:
+        found["network"] = fingerprint(config.network)
     if config.rotation_init is not None:
         found["rotation_init"] = load_rotation_images(config).images.fingerprint()
     return found
@@ -80,6 +83,7 @@ _JOB = Job(
     doing="Training and adapting",
     prepare=_prepare,
     work=work_on,
+    settings=settings,
     fingerprints=fingerprints,
     measures=lambda step: step.kind == ADAPTATION,
     write_report=write_report,

@@ -18,9 +18,10 @@ from keras_compat.jobs.domain_adaptation.adaptation import (
     adapt,
     candidates,
     hold_out,
+    published,
 )
 from keras_compat.jobs.domain_adaptation.choosing import Best, Choice, mutual_information
-from keras_compat.jobs.domain_adaptation.config import CRITERIA, Config
+from keras_compat.jobs.domain_adaptation.config import CRITERIA, PUBLISHED, Config
 from keras_compat.jobs.domain_adaptation.domains import (
     Domain,
     Domains,
@@ -32,14 +33,13 @@ from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOUR
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
-from keras_compat.jobs.stored_network import StoredNetwork, load_network
+from keras_compat.jobs.stored_network import StoredNetwork, fingerprint, load_network
 from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
 from keras_compat.reporting.records import Record, make_record
+from keras_compat.training import NonFiniteLoss
 
 HEAD = "rotation_head"
-# What an adapted network is called that was chosen by nothing: the published number of rounds.
-PUBLISHED = "published"
 WITH_LABELS = "labels"
 # Images of the target that moving statistics are taken over, at most.
 CALIBRATION = 2_000
@@ -79,7 +79,12 @@ def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_c
         callbacks: for its training.
     """
     do = partial(_DO[step.kind], config, step, place, callbacks)
-    do_step(step, place, do, config.lasting(), partial(fingerprints, config, step))
+    do_step(step, place, do, settings(config, step), partial(fingerprints, config, step))
+
+
+def settings(config: Config, step: Step) -> dict[str, Any]:
+    """Returns the settings that a step depends on."""
+    return config.of_adaptation() if step.kind == ADAPTATION else config.of_source()
 
 
 def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
@@ -108,17 +113,7 @@ def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -
         network = stored_network(config.network)
     measured = _Measured(config, step, network, load(config))
     measured.as_it_is()
-    last_good = StepFolder(place / step.name).last_good
-    for candidate in candidates(config):
-        adapt(
-            config,
-            step.seed,
-            network,
-            measured.target.images,
-            candidate,
-            last_good,
-            measured.checkpoint,
-        )
+    measured.adapt_all(StepFolder(place / step.name).last_good)
     adapted = measured.finish()
     return Done(adapted.models(), measured.records, {"network": adapted.about()})
 
@@ -155,6 +150,26 @@ class _Measured:
         ):
             self._add("accuracy", self._tested(*parts, statistics), network=name)
 
+    def adapt_all(self, last_good: Path) -> None:
+        """Adapts by every candidate; one whose loss is not finite is noted, and never chosen.
+
+        Raises:
+            NonFiniteLoss: if that is so of all of them.
+        """
+        ways = candidates(self.config)
+        errors = []
+        for number, way in enumerate(ways):
+            file = last_good.with_stem(f"{last_good.stem}_{number}")
+            images, at = self.target.images, self.checkpoint
+            try:
+                adapt(self.config, self.step.seed, self.network, images, way, file, at)
+            except NonFiniteLoss as error:
+                errors.append(error)
+                name = f"{self.step.name}, learning rate {way.learning_rate:g}, {way.layers}"
+                self._add("failure", 1, step=name, message=str(error))
+        if len(errors) == len(ways):
+            raise errors[0]
+
     def checkpoint(self, found: Checkpoint) -> None:
         """Measures an extractor on its way, and keeps it if it is the best by something."""
         candidate, rounds = found.candidate, found.rounds
@@ -177,7 +192,7 @@ class _Measured:
             self._accuracies[candidate, rounds] = accuracy
             self.best[WITH_LABELS].offer(candidate, rounds, accuracy, extractor)
         last = rounds == self.config.adaptation.rounds
-        if last and candidate == candidates(self.config)[0]:
+        if last and candidate == published(self.config):
             self.published = Choice(candidate, rounds, 0.0, extractor.get_weights())
 
     def finish(self) -> StoredNetwork:
@@ -199,7 +214,9 @@ class _Measured:
             if self.target.labelled is not None:
                 accuracy = self._accuracies[choice.candidate, choice.rounds]
                 self._add("accuracy", accuracy, network="adapted", rounds=choice.rounds, **keys)
-        chosen = self.best[self.config.choose_by].choice
+        chosen = choices[self.config.choose_by]
+        if chosen is None:
+            raise NonFiniteLoss("the published way to adapt, which was to be stored, diverged")
         extractor = copy_model(self.network.extractor)
         extractor.set_weights(chosen.weights)
         extractor, head = self._recalibrated(extractor)
@@ -257,11 +274,17 @@ def _domain(domains: Domains, name: str) -> Domain:
 
 
 def fingerprints(config: Config, step: Step) -> dict[str, Any]:
-    """Returns what identifies the images that a step learns from."""
+    """Returns what identifies all that a step depends on beside its settings, by name."""
     if step.kind == ROTATION:
-        images = load_rotation_images(config)
-        return {images.name: images.images.fingerprint()}
-    side = _domain(load(config), step.source if step.kind == SOURCE else step.target)
-    if step.kind == SOURCE:
-        return {side.name: side.labelled.fingerprint()}
-    return {side.name: side.images.images.fingerprint()}
+        return {"rotation_init": load_rotation_images(config).images.fingerprint()}
+    domains = load(config)
+    found = {}
+    for side in (domains.source, domains.target):
+        # A source network knows nothing of the other side but its classes.
+        if side is not None and (step.kind == ADAPTATION or side.name == step.source):
+            found[side.name] = (side.labelled or side.images.images).fingerprint()
+    if config.rotation_init is not None:
+        found["rotation_init"] = load_rotation_images(config).images.fingerprint()
+    if config.network is not None:
+        found["network"] = fingerprint(config.network)
+    return found

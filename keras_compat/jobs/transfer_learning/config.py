@@ -36,7 +36,7 @@ class Config:
         fine_tuning_learning_rate: of the recombined network, constant; by Adam without weight
             decay.
         methods: of `METHODS`, those to compare.
-        epochs: of fine-tuning on the target.
+        epochs: of fine-tuning on the target; 0 only ranks the sources.
         ranking_images: of the target's training images, by which sources are ranked before any
             fine-tuning.
         auxiliary_weight: of rotation's loss.
@@ -89,12 +89,12 @@ class Config:
             raise unknown_name(
                 "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
             )
-        for name in ("fine_tuning_learning_rate", "epochs", "auxiliary_weight"):
+        for name in ("fine_tuning_learning_rate", "auxiliary_weight"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
                     f"{name} is {getattr(self, name)}; expected a finite number above 0"
                 )
-        check_at_least(0, {"memory_limit_gib": self.memory_limit_gib})
+        check_at_least(0, {"memory_limit_gib": self.memory_limit_gib, "epochs": self.epochs})
         check_at_least(
             1,
             {
@@ -113,10 +113,23 @@ class Config:
         return tuple(dict.fromkeys(spec for pair in self.pairs() for spec in pair))
 
     def lasting(self) -> dict[str, Any]:
-        """Returns the settings that all steps of a folder have in common.
+        """Returns the settings by which a folder is known: of the images."""
+        names = ("rotation_data", "image_size", "channels")
+        return {name: getattr(self, name) for name in names}
 
-        More sources, targets, methods and seeds may join later.
-        """
+    def of_network(self) -> dict[str, Any]:
+        """Returns the settings that the weights of a network depend on before it is transferred."""
+        return self._without("fine_tuning_learning_rate", "epochs", "ranking_images")
+
+    def of_ranking(self) -> dict[str, Any]:
+        """Returns the settings that the ranking depends on, also by its networks."""
+        return self._without("fine_tuning_learning_rate", "epochs")
+
+    def of_transfer(self) -> dict[str, Any]:
+        """Returns the settings that fine-tuning depends on, also by its networks."""
+        return self._without("ranking_images")
+
+    def _without(self, *names: str) -> dict[str, Any]:
         changing = {"preset", "sources", "targets", "methods", "seeds", "seed"}
-        changing |= {"data_dir", "download", "memory_limit_gib"}
+        changing |= {"data_dir", "download", "memory_limit_gib", *names}
         return {k: v for k, v in asdict(self).items() if k not in changing}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
-from keras_compat.jobs.transfer_learning.steps import TRANSFER, steps_of
+from keras_compat.jobs.transfer_learning.steps import RANKING, TRANSFER, Step, steps_of
 from keras_compat.jobs.transfer_learning.training import check_architecture
-from keras_compat.jobs.transfer_learning.work import fingerprints, work_on
-from keras_compat.reporting.transfer_learning import terminal_text, write_report
+from keras_compat.jobs.transfer_learning.work import fingerprints, settings, work_on
+from keras_compat.reporting.transfer_learning import ranking_report, terminal_text, write_report
 
 
 def run(
@@ -36,13 +37,23 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     return Prepared(steps_of(config, names_of(config)), data)
 
 
+def _stages(steps: Sequence[Step]) -> list[Sequence[Step]]:
+    """Returns what leads to the ranking, and then the fine-tuning."""
+    fine_tuned = [step for step in steps if step.kind == TRANSFER]
+    before = steps[: len(steps) - len(fine_tuned)]
+    return [stage for stage in (before, fine_tuned) if stage]
+
+
 _JOB = Job(
     experiment="transfer_learning",
     doing="Training, recombining and fine-tuning",
     prepare=_prepare,
     work=work_on,
+    settings=settings,
     fingerprints=fingerprints,
-    measures=lambda step: step.kind == TRANSFER,
+    measures=lambda step: step.kind in (RANKING, TRANSFER),
     write_report=write_report,
     terminal_text=terminal_text,
+    stages=_stages,
+    after_stage=ranking_report,
 )

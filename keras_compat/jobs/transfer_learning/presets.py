@@ -34,6 +34,8 @@ PRESETS.register("cpu")(
         architecture="resnet8@stage2",
         training=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         fine_tuning_learning_rate=1e-3,
+        # Above that images are read as they are needed: ILSVRC-12 has more than a million.
+        memory_limit_gib=1.0,
     )
 )
 

@@ -13,7 +13,7 @@ from keras_compat.jobs.transfer_learning.config import (
     Config,
 )
 
-ROTATION, NETWORK, TRANSFER = "rotation_head", "network", "transfer"
+ROTATION, NETWORK, RANKING, TRANSFER = "rotation_head", "network", "ranking", "transfer"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Step:
     """One training.
 
     Args:
-        kind: `"rotation_head"`, `"network"` or `"transfer"`.
+        kind: `"rotation_head"`, `"network"`, `"ranking"` or `"transfer"`.
         seed: of weights, orders and augmentation.
         method: see `keras_compat.jobs.transfer_learning.config.METHODS`.
         source: the name of the source's data; of a network, of its data.
@@ -47,6 +47,7 @@ class Step:
         words = {
             ROTATION: ROTATION,
             NETWORK: f"{self.source}_{self.method}",
+            RANKING: f"{self.source}_for_{self.target}_{self.method}",
             TRANSFER: f"{self.source}_to_{self.target}_{self.method}",
         }
         return f"{words[self.kind]}_seed{self.seed}"
@@ -61,21 +62,27 @@ def steps_of(config: Config, names: Mapping[str, str]) -> list[Step]:
     """
     trained = {REINITIALIZED: INDEPENDENT}
     trainings = dict.fromkeys(trained.get(method, method) for method in config.methods)
-    found = []
+    first: list[Step] = []
+    fine_tuned: list[Step] = []
     for seed in range(config.seed, config.seed + config.seeds):
         rotation = Step(ROTATION, seed)
         if {FROZEN_ROTATION, IDENTICAL_WEIGHTS} & set(trainings):
-            found.append(rotation)
+            first.append(rotation)
         networks: dict[tuple[str, str], Step] = {}
         for spec in config.specs():
             for method in trainings:
                 before = () if method == INDEPENDENT else (rotation.name,)
                 step = Step(NETWORK, seed, method, names[spec], starts_from=before)
                 networks[spec, method] = step
-        found += networks.values()
+        first += networks.values()
         for source, target in config.pairs():
             for method in config.methods:
                 of_method = trained.get(method, method)
                 before = tuple(networks[spec, of_method].name for spec in (source, target))
-                found.append(Step(TRANSFER, seed, method, names[source], names[target], before))
-    return found
+                pair = (seed, method, names[source], names[target], before)
+                if method != REINITIALIZED:
+                    first.append(Step(RANKING, *pair))
+                if config.epochs:
+                    fine_tuned.append(Step(TRANSFER, *pair))
+    # Sources are ranked before any is fine-tuned.
+    return first + fine_tuned

@@ -18,17 +18,19 @@ from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import load_network
 from keras_compat.jobs.transfer_learning.config import (
+    FROZEN_ROTATION,
     IDENTICAL_WEIGHTS,
     REINITIALIZED,
     Config,
 )
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data
-from keras_compat.jobs.transfer_learning.steps import NETWORK, ROTATION, TRANSFER, Step
+from keras_compat.jobs.transfer_learning.steps import NETWORK, RANKING, ROTATION, TRANSFER, Step
 from keras_compat.jobs.transfer_learning.training import (
     ROTATION_HEAD,
     fine_tune,
     make_head,
     steps_an_epoch,
+    stops,
     train_network,
 )
 from keras_compat.reporting.records import Record, make_record
@@ -44,15 +46,22 @@ def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_c
         callbacks: for its training.
     """
     do = partial(_DO[step.kind], config, step, place, callbacks)
-    do_step(step, place, do, config.lasting(), partial(fingerprints, config, step))
+    do_step(step, place, do, settings(config, step), partial(fingerprints, config, step))
+
+
+def settings(config: Config, step: Step) -> dict[str, Any]:
+    """Returns the settings that a step depends on."""
+    of_kind = {RANKING: config.of_ranking, TRANSFER: config.of_transfer}
+    return of_kind.get(step.kind, config.of_network)()
 
 
 def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
-    """Returns what identifies the images that a step learns from."""
-    if step.kind == ROTATION:
-        return {"rotation_data": load_rotation_data(config).fingerprint()}
-    name = step.source if step.kind == NETWORK else step.target
-    return {name: load_all(config)[name].fingerprint()}
+    """Returns what identifies all images that a step depends on, by name."""
+    datasets = load_all(config)
+    found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
+    if step.kind == ROTATION or step.method in (FROZEN_ROTATION, IDENTICAL_WEIGHTS):
+        found["rotation_data"] = load_rotation_data(config).fingerprint()
+    return found
 
 
 def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
@@ -77,48 +86,67 @@ def _network(config: Config, step: Step, place: Path, callbacks: Callbacks) -> D
     return Done(network.models(), [record], {"network": network.about()})
 
 
-def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    source, target = (load_network(done_before(place, n).path / NETWORKS) for n in step.starts_from)
+def _ranking(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    """Tells how the target's head does on the source's extractor, on images of the target."""
     dataset = load_all(config)[step.target]
-    extractor, head = source.extractor, target.head
-    if step.method == REINITIALIZED:
-        classes = len(dataset.class_names)
-        head = make_head(config, extractor, classes, 1000 * step.seed + 800, "head")
-    records: list[Record] = []
-    keys = {
-        "source": step.source,
-        "target": step.target,
-        "method": step.method,
-        "seed": step.seed,
-    }
-
-    def measure(steps: int) -> None:
-        value = _accuracy(config, extractor, head, dataset.test)
-        records.append(make_record("accuracy", value, **keys, steps=steps))
-
+    extractor, head = _recombined(config, step, place)
     start = time.perf_counter()
     images = _ranking_images(config, step.seed, dataset)
-    before = _accuracy(config, extractor, head, images)
-    spent = time.perf_counter() - start
-    records += [
-        make_record("ranking_accuracy", before, **keys),
-        make_record("ranking_seconds", spent, **keys),
-        make_record("ranking_images", len(images), **keys),
+    value = _accuracy(config, extractor, head, images)
+    seconds = time.perf_counter() - start
+    records = [
+        _record(step, "ranking_accuracy", value),
+        _record(step, "ranking_seconds", seconds),
+        _record(step, "ranking_images", len(images)),
     ]
+    return Done({}, records)
+
+
+def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    dataset = load_all(config)[step.target]
+    extractor, head = _recombined(config, step, place)
+    records: list[Record] = []
+    testing = 0.0
+
+    def measure(steps: int) -> None:
+        nonlocal testing
+        start = time.perf_counter()
+        value = _accuracy(config, extractor, head, dataset.test)
+        records.append(_record(step, "accuracy", value, steps=steps))
+        testing += time.perf_counter() - start
+
     measure(0)
+    testing = 0.0
     start = time.perf_counter()
     last_good = StepFolder(place / step.name).last_good
     fine_tune(config, step.seed, extractor, head, dataset, last_good, measure)
-    epoch = steps_an_epoch(config, len(dataset.train))
+    seconds = time.perf_counter() - start - testing
+    count = stops(config, len(dataset.train))[-1]
     records += [
-        make_record("fine_tuning_seconds", time.perf_counter() - start, **keys),
-        make_record("steps_an_epoch", epoch, **keys),
-        make_record("chance", 1 / len(dataset.class_names), **keys),
+        _record(step, "fine_tuning_seconds", seconds),
+        _record(step, "fine_tuning_images", count * config.training.batch_size),
+        _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
+        _record(step, "chance", 1 / len(dataset.class_names)),
     ]
-    return Done({"extractor": extractor, "head": head}, records, {})
+    return Done({"extractor": extractor, "head": head}, records)
 
 
-_DO = {ROTATION: _rotation, NETWORK: _network, TRANSFER: _transfer}
+def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:
+    """Returns the extractor of the source with the head of the target, or with a new one."""
+    source, target = (load_network(done_before(place, n).path / NETWORKS) for n in step.starts_from)
+    if step.method != REINITIALIZED:
+        return source.extractor, target.head
+    classes = len(target.class_names)
+    seed = 1000 * step.seed + 800
+    return source.extractor, make_head(config, source.extractor, classes, seed, "head")
+
+
+def _record(step: Step, metric: str, value: float, **keys: Any) -> Record:
+    of_step = {"source": step.source, "target": step.target, "method": step.method}
+    return make_record(metric, value, **of_step, seed=step.seed, **keys)
+
+
+_DO = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
 
 
 def _weights_seed(seed: int, name: str = "") -> int:

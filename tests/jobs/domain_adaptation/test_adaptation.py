@@ -9,6 +9,7 @@ import pytest
 from keras_compat import networks
 from keras_compat.data import Examples, load
 from keras_compat.errors import InputError
+from keras_compat.jobs.domain_adaptation import work
 from keras_compat.jobs.domain_adaptation.adaptation import (
     Candidate,
     adapt,
@@ -16,13 +17,18 @@ from keras_compat.jobs.domain_adaptation.adaptation import (
     checkpoints,
     hold_out,
     let_learn,
+    published,
 )
 from keras_compat.jobs.domain_adaptation.choosing import Best, mutual_information
 from keras_compat.jobs.domain_adaptation.config import Config
 from keras_compat.jobs.domain_adaptation.domains import load_domains
 from keras_compat.jobs.domain_adaptation.steps import steps_of
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
+from keras_compat.jobs.domain_adaptation.work import fingerprints, settings, work_on
+from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.jobs.training import Training
+from keras_compat.reporting import select
+from keras_compat.training import NonFiniteLoss
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 
 
@@ -40,6 +46,7 @@ def config(tmp_path_factory):
         adaptation=how,
         rotation_training=how,
         checkpoints=2,
+        held_out=0.2,
         augment=False,
         evaluation_batch_size=20,
     )
@@ -109,7 +116,7 @@ def test_the_loss_is_of_images_that_nothing_learns_from(config, domains):
     learnt, held_out = hold_out(config, domains.target.images, seed=0)
     every = domains.target.images.images.images
     assert len(learnt) + len(held_out) == len(every)
-    assert len(held_out) == round(0.1 * len(every))
+    assert len(held_out) == round(0.2 * len(every))
     images = {image.tobytes() for image in learnt.images}
     assert not images & {image.tobytes() for image in held_out.images}
 
@@ -171,11 +178,85 @@ def test_layers_that_do_not_learn_are_frozen(layers):
         assert {p.split("/")[-2] for p in learning} == first
 
 
-def test_the_published_way_is_the_first_of_the_candidates(config):
-    more = replace(config, learning_rates=(1e-3, 1e-2), layers=("all", "normalization"))
+def test_the_published_way_is_of_all_layers_whatever_comes_first(config):
+    more = replace(config, learning_rates=(1e-3, 1e-2), layers=("normalization", "all"))
     found = candidates(more)
-    assert found[0] == Candidate(config.adaptation.learning_rate, "all")
-    assert len(found) == len(set(found)) == 4
+    assert published(more) == Candidate(config.adaptation.learning_rate, "all")
+    assert published(more) in found and len(found) == len(set(found)) == 4
+
+
+def test_a_step_depends_on_what_those_before_it_depend_on(config):
+    config = replace(config, rotation_init=config.target)
+    names = [("animals", "things"), ("things", "animals")]
+    steps = {step.name: step for step in steps_of(config, names)}
+    for step in steps.values():
+        for before in step.starts_from:
+            assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
+            earlier = settings(config, steps[before])
+            assert earlier.items() <= settings(config, step).items()
+
+
+def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
+    config, tmp_path, tmp_path_factory
+):
+    """With other labels to test by, what is chosen with them differs, and nothing else."""
+    config = replace(config, learning_rates=(1e-3,), both=False, checkpoints=2)
+    path = config.target.partition(":")[2]
+    with np.load(path) as file:
+        arrays = dict(file)
+    for split in ("train", "test"):
+        labels = arrays[f"y_{split}"]
+        arrays[f"y_{split}"] = np.where(labels > 0, labels % 3 + 1, labels)
+    other = tmp_path_factory.mktemp("other") / "things.npz"
+    np.savez(other, **arrays)
+    stored, records = [], []
+    for number, spec in enumerate((config.target, f"npz:{other}")):
+        changed = replace(config, target=spec)
+        place = tmp_path / str(number)
+        steps = steps_of(changed, [("animals", "things")])
+        for step in steps:
+            work_on(changed, place, step)
+        folder = StepFolder(place / steps[-1].name)
+        stored.append(weights(folder.load_model("extractor")))
+        records.append(folder.load_records("records"))
+    assert same(*stored)
+    for chosen_by in ("published", "loss", "mutual_information"):
+        one, two = (select(found, metric="chosen_rounds", chosen_by=chosen_by) for found in records)
+        assert one == two
+    one, two = (select(found, metric="accuracy_on_the_way") for found in records)
+    assert one != two
+
+
+def test_a_way_that_diverges_is_noted_and_never_chosen(config, tmp_path, monkeypatch):
+    kept = work.adapt
+
+    def diverging(config, seed, network, images, candidate, *rest):
+        if candidate.learning_rate == 1e-3:
+            raise NonFiniteLoss("the loss of task 'target' is not finite since round 1")
+        kept(config, seed, network, images, candidate, *rest)
+
+    monkeypatch.setattr(work, "adapt", diverging)
+    config = replace(config, learning_rates=(1e-3,), both=False)
+    steps = steps_of(config, [("animals", "things")])
+    for step in steps:
+        work_on(config, tmp_path, step)
+    records = StepFolder(tmp_path / steps[-1].name).load_records("records")
+    (failure,) = select(records, metric="failure")
+    assert failure["step"] == "animals_to_things_seed0, learning rate 0.001, all"
+    chosen = select(records, metric="chosen_rounds")
+    assert {r["learning_rate"] for r in chosen} == {1e-2}
+    # Where none is left, the step has no result.
+    other = tmp_path / "none"
+    none_left = replace(config, adaptation=replace(config.adaptation, learning_rate=1e-3))
+    for step in steps:
+        work_on(none_left, other, step)
+    assert "not finite" in StepFolder(other / steps[-1].name).failure()
+
+
+def test_a_loss_that_is_not_finite_on_held_out_images_is_told(config, domains, network, tmp_path):
+    config = replace(config, adaptation=replace(config.adaptation, learning_rate=1e30))
+    with pytest.raises(NonFiniteLoss):
+        adapted(config, network, domains.target.images, Candidate(1e30, "all"), tmp_path)
 
 
 def test_checkpoints_end_with_the_last_round(config):
@@ -240,6 +321,7 @@ def test_of_equally_good_ways_the_one_that_adapted_least_is_kept():
         ({"auxiliaries": ("jigsaw",), "rotation_init": "digits"}, "rotation is not among"),
         ({"source": None, "network": "a", "rotation_init": "digits"}, "has its heads already"),
         ({"choose_by": "luck"}, "unknown value of choose_by 'luck'"),
+        ({"choose_by": "published", "layers": ("normalization",)}, "add 'all', or choose by"),
         ({"learning_rates": (0.0,)}, "learning_rates have 0.0"),
         ({"held_out": 1.0}, "held_out is 1.0; expected a part of one"),
         ({"checkpoints": 3}, "checkpoints is 3; expected 1 to 2"),
