@@ -164,6 +164,7 @@ def test_the_same_cell_serves_several_studies(finished):
     assert firsts == {"animals", "things"}
 
 
+@pytest.mark.once
 def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
     """Killed when one cell is done; then a run in two processes finishes the rest."""
     place = tmp_path / "run"
@@ -196,6 +197,7 @@ def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
         assert record["value"] == pytest.approx(by_keys[keys], abs=1e-5), record
 
 
+@pytest.mark.once
 def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     partial = tmp_path / "run.partial"
     place = f"--output_dir={tmp_path / 'run'}"
@@ -211,6 +213,7 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     assert json.loads((partial / "config.json").read_text()) == settings
 
 
+@pytest.mark.once
 def test_a_finished_run_can_grow(flags, place, monkeypatch):
     trained = []
     whole = work.train_cell
@@ -382,6 +385,7 @@ def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatc
     assert (place / "metrics.json").is_file()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -407,6 +411,7 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
     assert not place.exists()
 
 
+@pytest.mark.once
 def test_from_a_shell_an_error_is_exit_code_two_without_a_traceback(tmp_path):
     done = app("compatibility_analysis", "--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
     assert says_one_line_and_exits_with_two(done, "unknown method")

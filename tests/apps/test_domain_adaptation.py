@@ -289,12 +289,18 @@ def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished,
         domain_adaptation.run([*ADAPT, *flags])
 
 
-@pytest.mark.once
-def test_from_a_shell_in_two_processes_and_bad_input_as_exit_code_two(finished, sets, tmp_path):
+@pytest.mark.slow
+def test_from_a_shell_in_two_processes_it_is_the_same(finished, sets, tmp_path):
     place = tmp_path / "run"
     done = app("domain_adaptation", *TINY, *sets, "--jobs=2", f"--output_dir={place}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "Average class accuracy" in done.stdout
-    assert accuracies(place).keys() == accuracies(finished).keys()
+    ours, theirs = accuracies(place), accuracies(finished)
+    assert ours.keys() == theirs.keys()
+    assert all(ours[d] == pytest.approx(theirs[d], abs=1e-5) for d in ours)
+
+
+@pytest.mark.once
+def test_from_a_shell_bad_input_is_exit_code_two(tmp_path):
     done = app("domain_adaptation", "--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
     assert says_one_line_and_exits_with_two(done, "unknown value of choose_by")

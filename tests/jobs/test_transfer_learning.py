@@ -55,6 +55,7 @@ def still(config):
     return replace(config, training=replace(config.training, learning_rate=1e-9))
 
 
+@pytest.mark.once
 def test_no_source_is_transferred_to_itself(config):
     assert len(config.pairs()) == 1
     assert list(names_of(config).values()) == ["more", "things"]
@@ -128,10 +129,12 @@ def test_fine_tuning_changes_all_parts_and_is_measured_on_the_way(config, rotati
     assert same(weights(network.auxiliary_heads["rotation"]), before["rotation_head"])
 
 
+@pytest.mark.once
 def test_less_than_an_epoch_ends_where_it_should(config):
     assert stops(replace(config, epochs=0.5), images=160) == [1, 2, 4, 5]
 
 
+@pytest.mark.once
 def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config):
     names = names_of(config)
     steps = steps_of(replace(config, seeds=2), names)
@@ -152,6 +155,7 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
     assert [step.kind for step in ranked] == ["network", "network", "ranking"]
 
 
+@pytest.mark.once
 def test_a_step_depends_on_what_those_before_it_depend_on(config):
     steps = {step.name: step for step in steps_of(config, names_of(config))}
     for step in steps.values():
@@ -161,6 +165,7 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
             assert earlier.items() <= settings(config, step).items()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

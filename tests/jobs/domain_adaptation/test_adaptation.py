@@ -85,6 +85,7 @@ def adapted(config, network, images, candidate, tmp_path):
     return found
 
 
+@pytest.mark.once
 def test_classes_of_one_side_only_are_left_out_on_both_in_one_order(domains, config):
     assert domains.class_names == ("cat", "dog", "automobile")
     assert domains.source.labelled.class_names == domains.class_names
@@ -178,6 +179,7 @@ def test_layers_that_do_not_learn_are_frozen(layers):
         assert {p.split("/")[-2] for p in learning} == first
 
 
+@pytest.mark.once
 def test_the_published_way_is_of_all_layers_whatever_comes_first(config):
     more = replace(config, learning_rates=(1e-3, 1e-2), layers=("normalization", "all"))
     found = candidates(more)
@@ -185,6 +187,7 @@ def test_the_published_way_is_of_all_layers_whatever_comes_first(config):
     assert published(more) in found and len(found) == len(set(found)) == 4
 
 
+@pytest.mark.once
 def test_a_step_depends_on_what_those_before_it_depend_on(config):
     config = replace(config, rotation_init=config.target)
     names = [("animals", "things"), ("things", "animals")]
@@ -196,6 +199,7 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
             assert earlier.items() <= settings(config, step).items()
 
 
+@pytest.mark.once
 def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
     config, tmp_path, tmp_path_factory
 ):
@@ -227,6 +231,7 @@ def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
     assert one != two
 
 
+@pytest.mark.once
 def test_a_way_that_diverges_is_noted_and_never_chosen(config, tmp_path, monkeypatch):
     kept = work.adapt
 
@@ -259,11 +264,13 @@ def test_a_loss_that_is_not_finite_on_held_out_images_is_told(config, domains, n
         adapted(config, network, domains.target.images, Candidate(1e30, "all"), tmp_path)
 
 
+@pytest.mark.once
 def test_checkpoints_end_with_the_last_round(config):
     long = replace(config, adaptation=Training(rounds=1000), checkpoints=3)
     assert checkpoints(long) == [333, 667, 1000]
 
 
+@pytest.mark.once
 def test_each_step_comes_after_what_it_starts_from(config):
     names = [("a", "b"), ("b", "a")]
     for changes in ({}, {"rotation_init": "digits"}):
@@ -310,6 +317,7 @@ def test_of_equally_good_ways_the_one_that_adapted_least_is_kept():
     assert best.choice.weights[0].item() == 5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
