@@ -114,7 +114,7 @@ def test_the_test_command_fails_when_any_part_fails(tmp_path, failing):
     assert (done.returncode == 0) is (failing == "none")
     if failing == "none":
         on_tensorflow, _, on_jax = done.stdout.decode().splitlines()[-3:]
-        assert on_tensorflow.endswith("--dist=loadfile -x")
+        assert on_tensorflow.endswith("--dist=loadfile -m not slow -x")
         left_out = re.findall(r"--ignore=(\S+)", on_jax)
-        assert on_jax.endswith(" -x") and left_out
+        assert on_jax.endswith("-m not slow and not once -x") and left_out
         assert all((ROOT / path).exists() for path in left_out)
