@@ -16,6 +16,7 @@ import pytest
 from apps import command_line, compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
+from keras_compat.jobs import resumable
 from keras_compat.jobs.compatibility_analysis import cost, job, work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
@@ -273,7 +274,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
             (Path(copy) / "independent_seed0").mkdir(parents=True)
             raise KeyboardInterrupt
 
-        patch.setattr(job.shutil, "copytree", stopped)
+        patch.setattr(resumable.shutil, "copytree", stopped)
         with pytest.raises(KeyboardInterrupt):
             compatibility_analysis.run(arguments)
     monkeypatch.setattr(work, "train_cell", None)

@@ -168,7 +168,7 @@ def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, c
     assert len(at_once[0]) == len(at_once[1]) == 2 and at_once[0] != at_once[1]
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_told_at_the_end(flags, tmp_path, monkeypatch):
     kept = work.train_network
 
