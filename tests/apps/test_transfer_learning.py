@@ -20,6 +20,8 @@ from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
+# On JAX the parts that train are tested by themselves.
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",

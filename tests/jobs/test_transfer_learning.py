@@ -84,6 +84,7 @@ def test_a_held_rotation_head_does_not_learn_and_an_own_one_does(config, rotatio
     assert max(moved) > 1e-3
 
 
+@pytest.mark.once
 def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head, tmp_path):
     datasets = load_all(config)
 

@@ -178,6 +178,7 @@ def test_unknown_names_list_the_nearest():
         networks.build_extractor("resnet8", SHAPE, features="unit")
 
 
+@pytest.mark.once
 def test_litert_needs_no_flex_operators(tmp_path):
     pytest.importorskip("tensorflow")
     pytest.importorskip("ai_edge_litert")

@@ -87,6 +87,7 @@ def test_statistics_as_trained_and_taken_again_are_told_apart(trained):
     )
 
 
+@pytest.mark.once
 def test_an_image_by_itself_says_nothing_by_its_own_statistics(trained):
     records = select(MEASURES["batch_sizes"](trained), statistics="batch")
     curve = {r["batch_size"]: r["value"] for r in records}

@@ -150,6 +150,7 @@ def test_labels_of_the_target_change_nothing_of_what_is_learnt(
         assert same(one[2], two[2])
 
 
+@pytest.mark.once
 def test_the_rotation_head_can_start_from_other_images(config, domains, tmp_path):
     head = train_rotation_head(config, 0, domains.target.images, tmp_path / "last.keras")
     slow = replace(config, training=replace(config.training, learning_rate=1e-9))
