@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
+from keras_compat.reporting.report_files import over_seeds, write_report_files
 from keras_compat.reporting.table import Table, percent
 
 # Rows of Table 2: what the records of each say.
@@ -165,7 +163,7 @@ def terminal_text(records: Sequence[Record]) -> str:
     if choices is not None:
         parts += ["What was chosen without labels, and with", choices.text(14)]
     if results is not None:
-        about = f"Average class accuracy on the target [%]{_seeds(records)}"
+        about = f"Average class accuracy on the target [%]{over_seeds(records)}"
         parts += [about, results.text(14)]
     return "\n\n".join(parts) or "Nothing was measured."
 
@@ -198,7 +196,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "does not have, as the literature does, and to test, among the common classes. "
         f"{_held_out(metrics['config'])}Figures are **average class accuracy** on the target's "
         "test images, in percent."
-        + (_seeds(records, " ± is the sample standard deviation over {} seeds.") or ""),
+        + (over_seeds(records, " ± is the sample standard deviation over {} seeds.") or ""),
         *failed_steps(records),
     ]
     results = result_table(records)
@@ -263,7 +261,7 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
             path,
             _curves(found),
             title=title,
-            subtitle=f"{' to '.join(direction)}{_seeds(found)}",
+            subtitle=f"{' to '.join(direction)}{over_seeds(found)}",
             x_label="rounds of adaptation",
             scale=scale,
         )
@@ -292,10 +290,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md']
     """
-    drawn = draw_figures(metrics["results"], Path(folder) / "figures")
-    report = Path(folder) / "report.md"
-    write_text(report, report_text(metrics))
-    return [report, *drawn]
+    return write_report_files(metrics, folder, report_text, draw_figures)
 
 
 def _pictures(
@@ -385,8 +380,3 @@ def _held_out(config: Mapping[str, Any]) -> str:
         f"{100 * config['held_out']:g} % of the target's training images were held out to choose "
         "by, and nothing learnt from them, in the published way either. "
     )
-
-
-def _seeds(records: Sequence[Record], text: str = ", mean ± standard deviation, {} seeds") -> str:
-    seeds = len(np.unique([record["seed"] for record in records if "seed" in record]))
-    return text.format(seeds) if seeds > 1 else ""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
+from keras_compat.reporting.report_files import over_seeds, write_report_files
 from keras_compat.reporting.table import MISSING, Table, number, percent
 
 _METHODS = {
@@ -203,7 +203,7 @@ def terminal_text(records: Sequence[Record]) -> str:
     """
     parts = [text] if (text := ranking_report(records)) else []
     for pair in _pairs(records):
-        parts.append(f"{' to '.join(pair)}: average class accuracy [%]{_spread(records)}")
+        parts.append(f"{' to '.join(pair)}: average class accuracy [%]{over_seeds(records)}")
         parts.append(result_table(records, pair).text(14))
     return "\n\n".join(parts)
 
@@ -238,7 +238,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "`independent` recombines them as they are, `reinitialized head` starts with a new head, "
         "as transfer learning usually does. `own extractor` is the target network as it was "
         "trained. Figures are average class accuracy on the target's test images, in percent."
-        f"{_spread(records, ' ± is the sample standard deviation over {} seeds.')}",
+        f"{over_seeds(records, ' ± is the sample standard deviation over {} seeds.')}",
         f"The paper reaches {low:.1f} to {high:.1f} % before fine-tuning, over its three targets, "
         "from ILSVRC-12 with a ResNet-56; its baselines are at chance there.",
         *failed_steps(records),
@@ -300,7 +300,7 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
             [_curve(found, method, epoch) for method in _methods(found)],
             lines=[figures.Line("chance", chance, ":")],
             title=f"From {pair[0]} to {pair[1]}",
-            subtitle=f"Average class accuracy; steps double from mark to mark{_spread(records)}",
+            subtitle=f"Average class accuracy; steps double from mark to mark{over_seeds(records)}",
             x_label="steps of fine-tuning",
         )
         drawn.append(path)
@@ -328,10 +328,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md']
     """
-    drawn = draw_figures(metrics["results"], Path(folder) / "figures")
-    report = Path(folder) / "report.md"
-    write_text(report, report_text(metrics))
-    return [report, *drawn]
+    return write_report_files(metrics, folder, report_text, draw_figures)
 
 
 def _curve(found: Sequence[Record], method: str, epoch: int) -> figures.Series:
@@ -397,8 +394,3 @@ def _ranked_pairs(records: Sequence[Record]) -> list[Pair]:
 
 def _of(records: Sequence[Record], pair: Pair) -> list[Record]:
     return select(records, source=pair[0], target=pair[1])
-
-
-def _spread(records: Sequence[Record], text: str = ", mean ± standard deviation, {} seeds") -> str:
-    seeds = len(unique(records, "seed"))
-    return text.format(seeds) if seeds > 1 else ""

@@ -177,6 +177,8 @@ class _Measured:
         information = mutual_information(
             extractor, head, self.held_out, self.config.evaluation_batch_size
         )
+        if not np.isfinite(information):
+            raise NonFiniteLoss(f"logits are not finite after round {rounds}; try a lower rate")
         keys = {
             "learning_rate": candidate.learning_rate,
             "layers": candidate.layers,

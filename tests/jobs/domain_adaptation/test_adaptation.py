@@ -259,6 +259,15 @@ def test_a_way_that_diverges_is_noted_and_never_chosen(config, tmp_path, monkeyp
     assert "not finite" in StepFolder(other / steps[-1].name).failure()
 
 
+@pytest.mark.once
+def test_logits_that_are_not_finite_are_a_failure_and_no_traceback(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "mutual_information", lambda *_: float("nan"))
+    steps = steps_of(replace(config, both=False), [("animals", "things")])
+    for step in steps:
+        work_on(config, tmp_path, step)
+    assert "logits are not finite" in StepFolder(tmp_path / steps[-1].name).failure()
+
+
 def test_a_loss_that_is_not_finite_on_held_out_images_is_told(config, domains, network, tmp_path):
     config = replace(config, adaptation=replace(config.adaptation, learning_rate=1e30))
     with pytest.raises(NonFiniteLoss):
