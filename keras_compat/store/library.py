@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keras_compat.store.errors import (
@@ -254,8 +254,13 @@ class Store:
             raise self._not_published(reference)
         self._place.remove(_path(reference))
 
-    def verify(self) -> list[Fault]:
-        """Reads everything, and returns what is wrong, without changing anything."""
+    def verify(self, also: Callable[[Package, str], object] | None = None) -> list[Fault]:
+        """Reads everything, and returns what is wrong, without changing anything.
+
+        Args:
+            also: is called with each component that is whole, and its name; what it raises as a
+                `StoreError` is a fault too. `unpack` builds the models and looks at each weight.
+        """
         left = "left by a publisher that died or is at work; clean removes it"
         faults = [Fault(path, left) for path in self._place.leftovers()]
         for name in self._place.names(""):
@@ -264,10 +269,10 @@ class Store:
             if not _is_name(name):
                 faults.append(Fault(name[:100], "not a name of a component; remove it"))
                 continue
-            faults.extend(self._verify(name))
+            faults.extend(self._verify(name, also or (lambda package, what: None)))
         return faults
 
-    def _verify(self, name: str) -> Iterator[Fault]:
+    def _verify(self, name: str, also: Callable[[Package, str], object]) -> Iterator[Fault]:
         try:
             inside = self._place.names(name)
         except StoreError as error:
@@ -280,8 +285,9 @@ class Store:
             if not is_version(version):
                 yield Fault(path, "not a version; remove it")
                 continue
+            reference = Reference(name, version)
             try:
-                self.package(Reference(name, version))
+                also(self.package(reference), str(reference))
             except StoreError as error:
                 yield Fault(path, str(error))
         try:

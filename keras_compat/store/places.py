@@ -120,10 +120,11 @@ class LocalPlace:
         # Not blocking: a pipe in the place of a file would wait for someone to write.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         file = os.open(self._checked(path), flags)
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(file)
+            raise UnsafePathError(f"{path} in {self.url} is no plain file; remove it")
         with open(file, "rb", buffering=0) as opened:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnsafePathError(f"{path} in {self.url} is no plain file; remove it")
             if status.st_size > limit:
                 raise _too_large(path, self.url, status.st_size, limit)
             # The file may have grown since.

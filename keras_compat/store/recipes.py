@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import keras
 
@@ -31,6 +33,7 @@ _LARGEST_ARGUMENT = 4096
 _SMALLEST_BLOCK = 200
 
 Shapes = dict[str, tuple[int, ...]]
+T = TypeVar("T")
 
 
 def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRecord:
@@ -49,7 +52,7 @@ def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRe
     >>> extractor = networks.build_extractor("resnet8", (16, 16, 1), "stem", None, seed=0)
     >>> record = describe_extractor(extractor, "resnet8@stem")
     >>> str(record.architecture), record.image_shape, record.interface_channels
-    ('resnet8:filters=16,depth=8@stem', (16, 16, 1), None)
+    ('resnet8:depth=8,filters=16@stem', (16, 16, 1), None)
     """
     names = {layer.name for layer in extractor.layers}
     interface = extractor.get_layer("interface").filters if "interface" in names else None
@@ -104,7 +107,7 @@ def record_architecture(text: str) -> ArchitectureRecord:
     Example:
 
     >>> str(record_architecture("resnet8"))
-    'resnet8:filters=16,depth=8@stage2_block1'
+    'resnet8:depth=8,filters=16@stage2_block1'
     """
     name, given, split = parse_architecture(text)
     parameters = inspect.signature(ARCHITECTURES[name]).parameters
@@ -182,7 +185,11 @@ def shapes(record: ExtractorRecord | HeadRecord, size: int | None = None) -> Sha
     >>> shapes(describe_head(head, "resnet8"))["logits/kernel"]
     (64, 3)
     """
-    return {key: tuple(v.shape) for key, v in variables(_unallocated(record, size)).items()}
+
+    def found() -> Shapes:
+        return {key: tuple(v.shape) for key, v in variables(build(record, "part", size)).items()}
+
+    return _unallocated(found)
 
 
 def variables(model: keras.Model) -> dict[str, Any]:
@@ -233,16 +240,24 @@ def statistics_of(*models: keras.Model) -> str:
     return found.pop() if found else "batch"
 
 
-def _unallocated(record: ExtractorRecord | HeadRecord, size: int | None = None) -> keras.Model:
-    with keras.StatelessScope(initialize_variables=False):
-        return build(record, "part", size)
+def _unallocated(work: Callable[[], T]) -> T:
+    """Does work that builds models and looks at them, and allocates none of their weights."""
+
+    def in_scope() -> T:
+        with keras.StatelessScope(initialize_variables=False):
+            return work()
+
+    # Keras keeps a list of variables without a value, and the next stateless call of any model
+    # would give one to these too. The list is one a thread, and goes with this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(in_scope).result()
 
 
 def _the_one(model: keras.Model, architecture: str, records: list[Any]) -> Any:
     """Returns the record that builds this model."""
     own = _layers(model)
     for record in records:
-        if _layers(_unallocated(record)) == own:
+        if _unallocated(lambda record=record: _layers(build(record, "part"))) == own:
             return record
     raise InputError(
         f"model {model.name!r} is not {architecture} as this package builds it; expected what "
