@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -91,5 +90,4 @@ ATTACKS = {
 }
 
 if __name__ == "__main__":
-    run({name: attack for name, attack in ATTACKS.items()})
-    print(json.dumps(sorted(ATTACKS)))
+    run(ATTACKS)

@@ -1,4 +1,4 @@
-"""Components of strangers: each attack under tests/attacks is refused, by name, in little memory."""
+"""Components of strangers: each attack of tests/attacks is refused by name, in little memory."""
 
 import resource
 
