@@ -15,7 +15,6 @@ from keras_compat.store.package import Package
 
 _WITH_KERAS = {
     "Component": "packing",
-    "FeatureStatistics": "packing",
     "auxiliary_record": "packing",
     "load": "packing",
     "pack": "packing",

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_compat.errors import InputError
+from keras_compat.evaluation import ChannelStatistics
 from keras_compat.layers import set_statistics
 from keras_compat.networks import check_interface, feature_interface
 from keras_compat.reporting.versions import collect_versions
@@ -31,17 +32,6 @@ from keras_compat.store.names import Reference
 from keras_compat.store.package import Package, file_record, sha256
 
 _MEAN, _VARIANCE = "feature_statistics/mean", "feature_statistics/variance"
-
-
-@dataclass(frozen=True)
-class FeatureStatistics:
-    """Mean and variance of each channel of the features that a head was trained on: `[channels]`.
-
-    `keras_compat.store.check` compares them with those of another extractor.
-    """
-
-    mean: np.ndarray
-    variance: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Component:
     task: str | None = None
     auxiliaries: Sequence[AuxiliaryRecord] = ()
     parents: Sequence[ParentRecord] = ()
-    feature_statistics: FeatureStatistics | None = None
+    feature_statistics: ChannelStatistics | None = None
     data: Sequence[DataRecord] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     licence: str = "unspecified"
@@ -284,10 +274,10 @@ def _array(variable: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(variable), "float32")
 
 
-def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> FeatureStatistics | None:
+def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> ChannelStatistics | None:
     if not manifest.feature_statistics:
         return None
-    return FeatureStatistics(arrays[_MEAN], arrays[_VARIANCE])
+    return ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
 
 
 def _check_said(component: Component, manifest: Manifest, what: str) -> None:

@@ -7,7 +7,8 @@ import functools
 import numpy as np
 
 from keras_compat import networks
-from keras_compat.store import Component, FeatureStatistics, Package, pack
+from keras_compat.evaluation import ChannelStatistics
+from keras_compat.store import Component, Package, pack
 
 HEAD = "resnet8:filters=4@stage2"
 EXTRACTOR = "mobilenet_v2_small@block2"
@@ -17,7 +18,7 @@ CHANNELS = 8
 def head(seed: int = 0) -> Component:
     """A head of two classes."""
     model = networks.build_head(HEAD, input_channels=CHANNELS, classes=2, seed=seed)
-    statistics = FeatureStatistics(np.zeros(CHANNELS), np.ones(CHANNELS))
+    statistics = ChannelStatistics(np.zeros(CHANNELS), np.ones(CHANNELS))
     return Component(
         head=model,
         head_architecture=HEAD,
