@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from keras_compat import files
-from keras_compat.errors import InputError, missing_package
+from keras_compat.errors import InputError
 from keras_compat.store.errors import TooLargeError, UnsafePathError
 from keras_compat.store.manifest import MANIFEST
 
@@ -80,10 +80,8 @@ def open_place(url: str | os.PathLike[str]) -> Place:
     text = os.fspath(url)
     if "://" not in text:
         return LocalPlace(Path(text))
-    try:
-        import fsspec
-    except ImportError:
-        raise missing_package("fsspec", f"the store {text!r}", "store") from None
+    import fsspec  # listing a folder does without
+
     try:
         system, root = fsspec.core.url_to_fs(text)
     except (ValueError, ImportError) as error:
