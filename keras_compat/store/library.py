@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from keras_compat.store.errors import (
@@ -113,12 +114,13 @@ class Store:
             )
         content = package.content()
         check_names(str(reference), list(content), package.manifest)
-        for name, record in package.manifest.files.items():
-            check_file(f"{name} of {reference}", package.files[name], record)
         read_manifest(content[MANIFEST], str(reference))
         path = _path(reference)
         try:
-            self._place.publish(path, content)
+            # Checksums are taken while the files are written, and before they can be seen.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                checked = thread.submit(_check_files, reference, package)
+                self._place.publish(path, content, ready=checked.result)
         except FileExistsError:
             if MANIFEST in self._place.names(path):
                 text = "is published, and versions do not change; take the next version"
@@ -312,6 +314,11 @@ class Store:
             text = f"components: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
             text = text if names else "the store is empty"
         return NotPublishedError(f"{self.url} has no {reference}; {text}")
+
+
+def _check_files(reference: Reference, package: Package) -> None:
+    for name, record in package.manifest.files.items():
+        check_file(f"{name} of {reference}", package.files[name], record)
 
 
 def _path(reference: Reference) -> str:

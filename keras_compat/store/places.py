@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,8 +42,13 @@ class Place(Protocol):
             UnsafePathError: if it is no file, or a folder on the way is a link.
         """
 
-    def publish(self, path: str, content: Mapping[str, bytes]) -> None:
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         """Makes a folder of files appear at once; the last file is what makes it whole.
+
+        Args:
+            path: of the folder.
+            content: of the files, by name.
+            ready: is called before anything can be seen; what it raises stops that.
 
         Raises:
             FileExistsError: if there is one.
@@ -133,7 +138,7 @@ class LocalPlace:
             raise _too_large(path, self.url, len(content), limit)
         return content
 
-    def publish(self, path: str, content: Mapping[str, bytes]) -> None:
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         target = self._checked(path)
         if target.exists():
             raise FileExistsError(path)
@@ -146,6 +151,7 @@ class LocalPlace:
                     file.flush()
                     os.fsync(file.fileno())
             _sync_folder(staging)
+            ready()
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # A folder that holds files is never renamed onto: whoever comes first wins.
@@ -213,7 +219,8 @@ class RemotePlace:
             raise _too_large(path, self.url, len(content), limit)
         return content
 
-    def publish(self, path: str, content: Mapping[str, bytes]) -> None:
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
+        ready()
         *before, last = content
         claim = f"{path}/{CLAIM}"
         with self._fresh() as system:
