@@ -19,6 +19,7 @@ import keras
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
 from keras_compat.deployment.operators import check_operators, litert_operators
+from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
 
 
@@ -33,7 +34,10 @@ def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]
     ]
     shape = (None, *model.input_shape[1:])
     module.serve = _function(model, module.trained, module.others, shape, job)
-    tf.saved_model.save(module, job["path"], signatures={"serving_default": module.serve})
+    signatures = {"serving_default": module.serve}
+    if job["class_names"]:
+        signatures |= serving_signatures(module.serve, shape, job["class_names"])
+    tf.saved_model.save(module, job["path"], signatures=signatures)
     return {}
 
 

@@ -132,7 +132,7 @@ def export(
     jobs: list[deployment.SavedModelExport | deployment.LiteRTExport] = []
     if "saved_model" in formats:
         pair = recombine(network.extractor, network.head)
-        jobs.append(deployment.SavedModelExport(pair, folder / "saved_model"))
+        jobs.append(deployment.SavedModelExport(pair, folder / "saved_model", network.class_names))
     if "litert" in formats:
         files = (folder / "extractor.tflite", folder / "head.tflite")
         jobs.extend(deployment.litert_pair(network.extractor, network.head, *files))
