@@ -133,6 +133,7 @@ def test_components_load_and_recombine(finished):
     assert tuple(logits.shape) == (2, 10)
 
 
+@pytest.mark.once
 def test_the_same_seed_gives_the_same_figures_in_another_process(finished, from_a_shell):
     one, other = (load_metrics(p / "metrics.json")["results"] for p in (finished, from_a_shell[0]))
     compared = 0
@@ -145,6 +146,7 @@ def test_the_same_seed_gives_the_same_figures_in_another_process(finished, from_
     assert compared == 2 + 2 * (1 + 4 + 1)
 
 
+@pytest.mark.once
 def test_the_terminal_shows_phases_bars_and_where_all_lies(from_a_shell):
     place, done = from_a_shell
     assert done.stderr == ""
@@ -225,6 +227,7 @@ def test_help_is_readable_and_exits_0():
         assert flag in done.stdout
 
 
+@pytest.mark.once
 def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path):
     place = tmp_path / "run"
     flags = [f for f in TINY if not f.startswith("--joint")]

@@ -23,6 +23,9 @@ from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
+# On JAX the parts that train and measure are tested by themselves.
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",
@@ -109,7 +112,6 @@ def test_a_cell_says_what_made_it(finished):
     assert made_by["versions"]["keras"] and made_by["hardware"]["cores"] >= 1
 
 
-@pytest.mark.once
 def test_the_metrics_say_of_cells_of_an_earlier_run_what_made_them(flags, place):
     edit(place / MADE_BY, "versions", "keras", value="3.0.0")
     studies = "--studies=methods,baselines,incremental"
@@ -165,7 +167,6 @@ def test_the_same_cell_serves_several_studies(finished):
     assert firsts == {"animals", "things"}
 
 
-@pytest.mark.once
 def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
     """Killed when one cell is done; then a run in two processes finishes the rest."""
     place = tmp_path / "run"
@@ -198,7 +199,6 @@ def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
         assert record["value"] == pytest.approx(by_keys[keys], abs=1e-5), record
 
 
-@pytest.mark.once
 def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     partial = tmp_path / "run.partial"
     place = f"--output_dir={tmp_path / 'run'}"
@@ -214,7 +214,7 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     assert json.loads((partial / "config.json").read_text()) == settings
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_a_finished_run_can_grow(flags, place, monkeypatch):
     trained = []
     whole = work.train_cell
@@ -236,7 +236,6 @@ def test_a_finished_run_can_grow(flags, place, monkeypatch):
     assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 
 
-@pytest.mark.once
 def test_networks_are_not_trained_again_to_be_measured_otherwise(
     flags, finished, monkeypatch, place
 ):
@@ -252,7 +251,6 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
     assert "Predictions are **not** restricted" in (place / "report.md").read_text()
 
 
-@pytest.mark.once
 def test_networks_of_other_settings_are_not_used_and_that_is_said(
     flags, place, monkeypatch, capsys
 ):
@@ -265,7 +263,6 @@ def test_networks_of_other_settings_are_not_used_and_that_is_said(
     assert (place / "metrics.json").is_file()
 
 
-@pytest.mark.once
 def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
     with monkeypatch.context() as patch:
@@ -281,7 +278,6 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     compatibility_analysis.run(arguments)
 
 
-@pytest.mark.once
 def test_bad_input_leaves_no_copy_of_a_run(flags, place, tmp_path):
     with pytest.raises(InputError, match="colorization"):
         compatibility_analysis.run(
@@ -294,7 +290,6 @@ def _diverging(config, cell, group, last_good, *_):
     raise NonFiniteLoss(f"the loss of task 'cats' is not finite; they are in {last_good}")
 
 
-@pytest.mark.once
 def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monkeypatch):
     whole = work.train_cell
     monkeypatch.setattr(work, "train_cell", _diverging)
@@ -312,7 +307,6 @@ def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monk
     assert "Without a result" not in report and "| IIW |" in report
 
 
-@pytest.mark.once
 def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     flags, tmp_path, monkeypatch
 ):
@@ -331,7 +325,6 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
     assert not place.exists()
 
 
-@pytest.mark.once
 def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
     edit(place / MADE_BY, "settings", "training", "rounds", value=7)
     with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
@@ -339,7 +332,6 @@ def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-@pytest.mark.once
 def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatch):
     measured = []
 
@@ -365,7 +357,6 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
     assert sorted(measured) == sorted(expected * 2 * times)
 
 
-@pytest.mark.once
 def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys, place):
 
     def interrupted(*_):
@@ -386,7 +377,6 @@ def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatc
     assert (place / "metrics.json").is_file()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -412,7 +402,6 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
     assert not place.exists()
 
 
-@pytest.mark.once
 def test_from_a_shell_an_error_is_exit_code_two_without_a_traceback(tmp_path):
     done = app("compatibility_analysis", "--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
     assert says_one_line_and_exits_with_two(done, "unknown method")

@@ -19,6 +19,9 @@ from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 
+# On JAX the parts that train are tested by themselves.
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",
@@ -131,7 +134,6 @@ def test_the_stored_network_classifies_single_images_as_was_measured(finished, s
     assert accuracy(logits, labels, class_average=True) == pytest.approx(measured)
 
 
-@pytest.mark.once
 def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
     finished, pictures, tmp_path
 ):
@@ -151,7 +153,6 @@ def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
     assert "Accuracy" not in (place / "report.md").read_text()
 
 
-@pytest.mark.once
 def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished, sets, tmp_path):
     """Of the same images with one class less: what is left counts, and is chosen among."""
     with np.load(sets[1].partition("npz:")[2]) as file:
@@ -169,7 +170,6 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
-@pytest.mark.once
 def test_an_interrupted_run_goes_on_where_it_was(finished, sets, tmp_path, monkeypatch, capsys):
     place = tmp_path / "run"
     partial = shutil.copytree(finished, tmp_path / "run.partial")
@@ -195,7 +195,6 @@ def test_a_finished_run_grows_by_a_seed(finished, sets, tmp_path, monkeypatch):
     assert "±" in (place / "report.md").read_text()
 
 
-@pytest.mark.once
 def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
     kept = work.train_source
 
@@ -212,7 +211,6 @@ def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatc
     assert list(accuracies(place, network="as_it_is")) == [("animals", "things")]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -236,7 +234,7 @@ def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_path, capsys):
     network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
     place = tmp_path / "run"
@@ -251,7 +249,7 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
     assert "finished already" not in capsys.readouterr().out
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")
     monkeypatch.setattr(work, "train_source", None)
@@ -262,7 +260,6 @@ def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path
     assert rates == {1e-4, 1e-3}
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("flag", ["--image_size=9", "--rounds=3", "--architecture=any", "--both"])
 def test_flags_of_a_source_make_no_sense_beside_a_stored_network(finished, flag, tmp_path):
     flags = [f"--network={finished / 'networks' / 'animals'}", "--target=digits", flag]
@@ -270,7 +267,6 @@ def test_flags_of_a_source_make_no_sense_beside_a_stored_network(finished, flag,
         domain_adaptation.run([*flags, f"--output_dir={tmp_path / 'run'}"])
 
 
-@pytest.mark.once
 def test_the_paper_preset_adapts_a_stored_network_too_or_starts_from_scratch(finished):
     parser = domain_adaptation.make_parser()
     paper = "--preset=paper"
@@ -280,7 +276,6 @@ def test_the_paper_preset_adapts_a_stored_network_too_or_starts_from_scratch(fin
     assert config.rotation_init is None
 
 
-@pytest.mark.once
 def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished, tmp_path):
     network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
     made_by = json.loads((network / "made_by.json").read_text())
@@ -302,7 +297,6 @@ def test_from_a_shell_in_two_processes_it_is_the_same(finished, sets, tmp_path):
     assert all(ours[d] == pytest.approx(theirs[d], abs=1e-5) for d in ours)
 
 
-@pytest.mark.once
 def test_from_a_shell_bad_input_is_exit_code_two(tmp_path):
     done = app("domain_adaptation", "--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
     assert says_one_line_and_exits_with_two(done, "unknown value of choose_by")

@@ -17,6 +17,9 @@ from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.reporting import load_metrics, select
 from tests.data import tiny_tfds
 
+# How images are read is the same on every backend.
+pytestmark = pytest.mark.once
+
 FLAGS = [
     "--dataset=pets",
     "--image_size=8",

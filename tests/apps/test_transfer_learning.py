@@ -129,7 +129,7 @@ def test_sources_are_ranked_by_training_images_before_fine_tuning(finished):
     assert "## Which source for things" in report and "points below the best" in report
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_the_ranking_is_told_before_any_fine_tuning_and_can_be_all(flags, tmp_path, capsys):
     place = tmp_path / "run"
     ranking = [*flags, "--methods=independent", f"--output_dir={place}", "--epochs=0"]
@@ -148,7 +148,7 @@ def test_the_ranking_is_told_before_any_fine_tuning_and_can_be_all(flags, tmp_pa
     assert records_of(place, metric="accuracy")
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, capsys):
     place = tmp_path / "run"
     shutil.copytree(finished, place)

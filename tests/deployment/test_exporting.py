@@ -111,6 +111,7 @@ def exported(tmp_path_factory, pair, new_head, mixed, images):
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["server", "pair", "network"])
 def test_logits_are_those_of_keras(exported, pair, images, name):
     logits = exported.logits[name]
@@ -119,12 +120,14 @@ def test_logits_are_those_of_keras(exported, pair, images, name):
     assert np.abs(logits).max() > 0.05
 
 
+@pytest.mark.once
 def test_a_new_head_works_with_the_extractor_file_shipped_before(exported, pair, new_head, images):
     expected = run(pair[0], new_head, images)
     np.testing.assert_allclose(exported.logits["new_head"], expected, atol=1e-3, rtol=0)
     assert expected.shape == (5, 4)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["mixed", "mixed_litert"])
 def test_reduced_precision_is_written_as_float32(exported, mixed, images, name):
     single = build_pair()
@@ -137,6 +140,7 @@ def test_reduced_precision_is_written_as_float32(exported, mixed, images, name):
     np.testing.assert_allclose(exported.logits[name], expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.once
 def test_normalization_is_folded_and_nothing_needs_flex(exported):
     for name in ("extractor.tflite", "head.tflite", "network.tflite", "mixed.tflite"):
         operators = litert_operators(exported.folder / name)
@@ -146,6 +150,7 @@ def test_normalization_is_folded_and_nothing_needs_flex(exported):
         assert "SUB" not in operators
 
 
+@pytest.mark.once
 def test_files_say_what_goes_in_and_comes_out(exported):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
     for name, inputs, outputs in [
@@ -157,6 +162,7 @@ def test_files_say_what_goes_in_and_comes_out(exported):
         assert signatures == {"serving_default": {"inputs": inputs, "outputs": outputs}}
 
 
+@pytest.mark.once
 def test_weights_lie_in_the_files_and_nothing_is_left_over(exported, pair):
     for name, model in zip(("extractor.tflite", "head.tflite"), pair, strict=True):
         weights = 4 * sum(np.prod(v.shape) for v in model.trainable_variables)
@@ -164,6 +170,7 @@ def test_weights_lie_in_the_files_and_nothing_is_left_over(exported, pair):
     assert {p.name for p in exported.folder.iterdir()} == set(exported.written)
 
 
+@pytest.mark.once
 def test_refuses_flex_operators_and_writes_nothing(tmp_path):
     pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
@@ -179,6 +186,7 @@ def test_refuses_flex_operators_and_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.once
 def test_a_path_in_use_is_refused_before_any_work(pair, tmp_path):
     (tmp_path / "head.tflite").write_text("the one in use")
     pytest.importorskip("tensorflow")
@@ -189,6 +197,7 @@ def test_a_path_in_use_is_refused_before_any_work(pair, tmp_path):
         export(litert_pair(*pair, tmp_path / "a.tflite", tmp_path / "a.tflite"))
 
 
+@pytest.mark.once
 def test_refuses_models_that_litert_cannot_take_as_they_are(pair, tmp_path):
     pytest.importorskip("tensorflow")
     head = pair[1]
@@ -203,6 +212,7 @@ def test_refuses_models_that_litert_cannot_take_as_they_are(pair, tmp_path):
         litert_pair(pair[0], other, tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.once
 def test_without_tensorflow_the_extra_is_named(pair, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"'tensorflow'.*keras_compat\[tensorflow\]"):
@@ -214,6 +224,7 @@ def test_without_tensorflow_the_extra_is_named(pair, tmp_path, monkeypatch):
         evaluate_litert(tmp_path / "a", tmp_path / "a", np.zeros((1, *SHAPE)))
 
 
+@pytest.mark.once
 def test_missing_and_damaged_files_are_reported(tmp_path, images):
     pytest.importorskip("ai_edge_litert")
     with pytest.raises(InputError, match="does not exist"):
@@ -225,6 +236,7 @@ def test_missing_and_damaged_files_are_reported(tmp_path, images):
         evaluate_exported([(tmp_path / "bad.tflite",)], images)
 
 
+@pytest.mark.once
 def test_the_script_imports_nothing_but_the_runtimes():
     tree = ast.parse(Path(run_exported.__file__).read_text())
     names = set()

@@ -72,6 +72,7 @@ def test_swaps_normalization(residual):
     assert head.input_shape == (None, None, None, 4)
 
 
+@pytest.mark.once
 def test_keras_applications():
     model = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=7)
     randomize_normalization(model)
