@@ -17,6 +17,7 @@ from keras_compat.evaluation.recombination import (
 from keras_compat.evaluation.signals import (
     ChannelStatistics,
     channel_statistics,
+    compatibility_score,
     compatibility_signals,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "by_batch_size",
     "channel_statistics",
     "common_examples",
+    "compatibility_score",
     "compatibility_signals",
     "cross_correlation",
     "mutual_information",
