@@ -59,7 +59,7 @@ def draw_points(
     True
     """
     figure = new_figure(max(5.8, _PANEL_INCHES * len(panels) + 0.8), 3.6)
-    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     drawn = []
     for axes, (name, kinds) in zip(all_axes, panels.items(), strict=True):
         drawn = [
@@ -76,7 +76,9 @@ def draw_points(
             for kind, marker, colour in zip(kinds, _MARKERS, COLOURS, strict=False)
         ]
         axes.set_xlabel(name, fontsize=9)
+        ticks = range(0, 101, 20)
         axes.set_ylim(0, 103)
+        axes.set_yticks(ticks, ticks if axes is all_axes[0] else [""] * len(ticks))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].set_ylabel(y_label, fontsize=9)
