@@ -40,6 +40,10 @@ setup(
         "scikit-learn>=1.5",
         "pillow>=10.3",
         "matplotlib>=3.9",
+        # The component store: manifests, weights, and where they lie.
+        "pydantic>=2.9",
+        "safetensors>=0.5",
+        "fsspec>=2024.10",
     ],
     extras_require={"tensorflow": TENSORFLOW, "jax": JAX, "demo": DEMO, "test": TEST},
     classifiers=[

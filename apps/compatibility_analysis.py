@@ -33,6 +33,7 @@ studies:
   baselines       what recombines networks without compatible training
   auxiliaries     jigsaw, colorization, exemplar and contrastive tasks (Appendix A)
   rotation        what moves rotation prediction
+  signals         how well what needs no labels predicts recombination accuracy
   cost            what each method costs (B.6)
 
 A run that was killed goes on with the same command. A finished one grows with --overwrite and more

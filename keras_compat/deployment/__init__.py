@@ -23,6 +23,7 @@ from keras_compat.deployment.exporting import (
     litert_pair,
 )
 from keras_compat.deployment.operators import litert_operators
+from keras_compat.deployment.serving import export_version
 from keras_compat.evaluation import recalibrate
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "export",
     "export_litert",
     "export_saved_model",
+    "export_version",
     "litert_operators",
     "litert_pair",
     "recalibrate",

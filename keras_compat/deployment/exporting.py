@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_compat.deployment.packages import require
 from keras_compat.deployment.processes import run_python
-from keras_compat.errors import InputError
+from keras_compat.errors import InputError, unknown_name
 from keras_compat.files import check_free, written_atomically
 from keras_compat.layers import normalization_layers
 from keras_compat.networks import check_interface
+
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
 
 @dataclass(frozen=True)
@@ -23,27 +26,54 @@ class SavedModelExport:
     """A TensorFlow SavedModel to be written, for batches of any size.
 
     Its signature `serving_default` takes `images`, float32 `[batch, height, width, channels]` in
-    [0, 255], and returns `{"logits": [batch, classes]}`.
+    [0, 255], and returns `{"logits": [batch, classes]}`. With class names there are two more,
+    which return `scores`, float32 `[batch, classes]` that add up to 1, and `classes`, their names
+    as strings of the same shape: `pixels` takes `images` as uint8, and `encoded` takes
+    `image_bytes`, strings `[batch]` of JPEG or PNG files of any size, as TensorFlow Serving's
+    clients send them.
 
     Attributes:
         model: a network, such as `networks.recombine` returns.
         path: the folder to write.
+        class_names: of the network's outputs; none for the first signature alone.
     """
 
     model: keras.Model
     path: str | Path
+    class_names: Sequence[str] = ()
 
     format = "saved_model"
     packages = ("tensorflow",)
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
-        return {"input_name": "images", "output_name": "logits"}
+        outputs = self.model.output_shape[-1]
+        if self.class_names and len(self.class_names) != outputs:
+            raise InputError(
+                f"{len(self.class_names)} class names for {self.path}; expected the {outputs} of "
+                "the network's outputs"
+            )
+        if self.class_names and None in self.model.input_shape[1:]:
+            raise InputError(
+                f"the network for {self.path} takes images of {self.model.input_shape[1:]}; "
+                "expected one size, to which encoded images are brought"
+            )
+        return {
+            "input_name": "images",
+            "output_name": "logits",
+            "class_names": list(self.class_names),
+        }
 
 
 @dataclass(frozen=True)
 class LiteRTExport:
-    """A LiteRT file to be written, float32, for one image at a time.
+    """A LiteRT file to be written, for one image at a time.
+
+    With `"float16"` weights take half the room and with `"dynamic"` a quarter; all else stays
+    float32. With `"int8"` the whole network computes in 8 bits, from ranges that it takes on
+    representative inputs; what goes in and out stays float32, but for an extractor's images, which
+    may be uint8. So a head of 8 bits serves any extractor of its interface, and is given what that
+    one emits, not what the extractor that it was quantized with would.
 
     Attributes:
         model: a network, an extractor or a head.
@@ -52,6 +82,10 @@ class LiteRTExport:
             such as a head.
         input_name: name of the input in the file's signature.
         output_name: name of the output in the file's signature.
+        quantization: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
+        representative: for `"int8"`, what the model will be given: `[N, *input_shape]`, some
+            hundreds.
+        uint8_input: whether the file takes uint8, with `"int8"` and images only.
     """
 
     model: keras.Model
@@ -59,6 +93,9 @@ class LiteRTExport:
     input_shape: tuple[int, ...] | None = None
     input_name: str = "images"
     output_name: str = "logits"
+    quantization: str = "float32"
+    representative: np.ndarray | None = None
+    uint8_input: bool = False
 
     format = "litert"
     packages = ("tensorflow", "ai_edge_litert")
@@ -80,10 +117,25 @@ class LiteRTExport:
                 f"input_shape {shape} for {self.path}; expected whole numbers that fit the"
                 f" model's input {own}"
             )
+        if self.quantization not in QUANTIZATIONS:
+            raise unknown_name("quantization", self.quantization, QUANTIZATIONS)
+        found = None if self.representative is None else self.representative.shape
+        if self.quantization == "int8" and (found is None or found[1:] != shape or not found[0]):
+            raise InputError(
+                f"representative for {self.path} is of shape {found}; expected some hundred inputs "
+                f"of {shape}, from which the ranges of 8 bits are taken"
+            )
+        if self.uint8_input and self.quantization != "int8":
+            raise InputError(
+                f"uint8_input=True for {self.path} with quantization {self.quantization!r}; "
+                "expected it with 'int8' alone"
+            )
         return {
             "input_shape": shape,
             "input_name": self.input_name,
             "output_name": self.output_name,
+            "quantization": self.quantization,
+            "uint8_input": self.uint8_input,
         }
 
 
@@ -194,6 +246,9 @@ def export(
             if id(job.model) not in models:
                 models[id(job.model)] = str(Path(folder, f"{len(models)}.keras"))
                 job.model.save(models[id(job.model)])
+            if isinstance(job, LiteRTExport) and job.quantization == "int8":
+                request["representative"] = str(Path(folder, f"{requests.index(request)}.npy"))
+                np.save(request["representative"], np.asarray(job.representative, "float32"))
             request["model"] = models[id(job.model)]
             request["path"] = str(renames.enter_context(written_atomically(path)).absolute())
         arguments = ["-m", "keras_compat.deployment.conversion"]

@@ -52,13 +52,22 @@ def run_litert_share(paths, images):
         parts.append((part, part.get_input_details()[0], part.get_output_details()[0]))
     logits = []
     for image in images:
-        x = image[None].astype("float32")
+        x = image[None]
         for part, inputs, outputs in parts:
-            part.set_tensor(inputs["index"], x)
+            part.set_tensor(inputs["index"], quantized(x, inputs))
             part.invoke()
             x = part.get_tensor(outputs["index"])
         logits.append(x[0])
     return np.stack(logits)
+
+
+def quantized(values, inputs):
+    """Returns values in the type that an input of a LiteRT file takes."""
+    scale, zero = inputs["quantization"]
+    if not scale:
+        return values.astype(inputs["dtype"])
+    kind = np.iinfo(inputs["dtype"])
+    return np.clip(np.rint(values / scale + zero), kind.min, kind.max).astype(inputs["dtype"])
 
 
 RUNNERS = {"saved_model": run_saved_model, "litert": run_litert}

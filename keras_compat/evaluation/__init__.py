@@ -5,7 +5,7 @@ What needs no compatible training, to compare with, is in `keras_compat.evaluati
 
 from keras_compat.evaluation.batch_sizes import by_batch_size
 from keras_compat.evaluation.correlation import cross_correlation, optimal_permutation
-from keras_compat.evaluation.metrics import accuracy
+from keras_compat.evaluation.metrics import accuracy, mutual_information
 from keras_compat.evaluation.prediction import predict_logits
 from keras_compat.evaluation.recalibration import recalibrate
 from keras_compat.evaluation.recombination import (
@@ -14,12 +14,23 @@ from keras_compat.evaluation.recombination import (
     recombination_accuracy,
     recombination_matrix,
 )
+from keras_compat.evaluation.signals import (
+    ChannelStatistics,
+    channel_statistics,
+    compatibility_score,
+    compatibility_signals,
+)
 
 __all__ = [
+    "ChannelStatistics",
     "accuracy",
     "by_batch_size",
+    "channel_statistics",
     "common_examples",
+    "compatibility_score",
+    "compatibility_signals",
     "cross_correlation",
+    "mutual_information",
     "optimal_permutation",
     "own_accuracies",
     "predict_logits",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from scipy.special import entr, softmax
 
 from keras_compat.errors import InputError
 
@@ -60,3 +61,29 @@ def accuracy(
     if class_average:
         return float(np.mean([correct[labels == c].mean() for c in np.unique(labels)]))
     return float(correct.mean())
+
+
+def mutual_information(logits: np.ndarray) -> float:
+    """Returns how much predictions say of their images, in nats; no labels are needed.
+
+    It is the entropy of the mean prediction minus the mean entropy of the predictions: high where
+    each image gets a clear class and all classes are in use.
+
+    Args:
+        logits: scores, float `[N, classes]`.
+
+    Returns:
+        From 0 to the logarithm of the number of classes.
+
+    Source: Bridle, Heading and MacKay 1991, "Unsupervised classifiers, mutual information and
+    'phantom targets'".
+
+    Example:
+
+    >>> round(mutual_information(np.array([[9.0, -9.0], [-9.0, 9.0]])), 3)  # log 2
+    0.693
+    >>> mutual_information(np.array([[9.0, -9.0], [9.0, -9.0]]))
+    0.0
+    """
+    chances = softmax(np.asarray(logits, "float64"), axis=1)
+    return float(entr(chances.mean(axis=0)).sum() - entr(chances).sum(axis=1).mean())

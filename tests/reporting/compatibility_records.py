@@ -27,6 +27,7 @@ STUDIES = (
     "baselines",
     "auxiliaries",
     "rotation",
+    "signals",
     "cost",
 )
 CHANNELS = 32
@@ -233,6 +234,22 @@ def _rotation(networks, seed, methods):
         for variant, value in found.items():
             keys = {} if variant is None else {"variant": variant}
             records += cell("rotation", method, seed, networks, value + gain, **keys)
+    return records
+
+
+def _signals(networks, seed, methods):
+    records = []
+    for method, e, h in itertools.product(methods, networks, networks):
+        value = 0.95 if e == h else RECOMBINED[method]
+        noise = _noise("signals", method, seed, e, h)
+        found = {"accuracy": value}
+        for name in ("information", "confidence", "agreement", "features", "score"):
+            found[name] = float(np.clip(value + 0.05 * noise.normal(), 0, 1))
+        if "rp" in method:
+            found["rotation"] = float(np.clip(0.25 + 0.7 * value + 0.05 * noise.normal(), 0, 1))
+        keys = {"study": "signals", "method": method, "seed": seed, "extractor": e, "head": h}
+        for name, measured in found.items():
+            records.append(make_record("compatibility_signal", measured, signal=name, **keys))
     return records
 
 

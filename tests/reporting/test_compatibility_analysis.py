@@ -31,6 +31,7 @@ PICTURES = {
     "baselines": ["baselines.png"],
     "auxiliaries": ["auxiliaries.png"],
     "rotation": ["rotation.png"],
+    "signals": ["signals.png"],
     "cost": ["cost.png", "cost_networks.png"],
 }
 
@@ -359,6 +360,23 @@ def test_rotations_variants_are_measured_by_their_own_networks_too():
     assert {row: cells["recombined / own head"] for row, cells in rows.items()} == {
         "RP: nothing": "0.62",
         "RP: weight 3": "0.80",
+    }
+
+
+def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_heads():
+    found = []
+    # The first signal puts recombined pairs in the right order, the second in the opposite one.
+    for number, (e, h) in enumerate([("a", "b"), ("b", "a"), ("a", "c"), ("a", "a"), ("b", "b")]):
+        keys = {"study": "signals", "method": "rp", "seed": 0, "extractor": e, "head": h}
+        values = {"accuracy": number / 10, "information": number**2 / 16, "agreement": 1 - number}
+        if number == 3:
+            values["agreement"] = 2
+        for name, value in values.items():
+            found.append(make_record("compatibility_signal", value, signal=name, **keys))
+    rows = table(found, "signal")
+    assert {row: list(cells.values()) for row, cells in rows.items()} == {
+        "information": ["1.00", "1.00", "3"],
+        "agreement": ["-1.00", "-0.40", "3"],
     }
 
 

@@ -56,6 +56,10 @@ def draw_one_of_each(folder, values=SEEDS):
     maps = [figures.HeatMap(name, [[values, None], [values, values]]) for name in "abcdefghi"]
     names = ["cifar10_a", "cifar10_b"]
     figures.draw_heat_maps(folder / "maps.png", names, names, maps, "t", "s", "from", "to")
+    places = [(0.1, 0.2), (0.9, 0.8)]
+    points = [figures.Points("recombined", places), figures.Points("own head", places)]
+    panels = dict.fromkeys(("information", "confidence", "agreement", "features"), points)
+    figures.draw_points(folder / "points.png", panels, "title", "subtitle", "accuracy [%]")
     rows = [figures.Blocks("RP", [0.9, 0.1, -0.2], ["0.27±0.10", "-"])] * 2
     figures.draw_blocks(folder / "blocks.png", rows, ["mean", "paper"], "title", "subtitle")
 
@@ -85,7 +89,7 @@ def test_every_kind_is_legible_and_the_same_each_time(tmp_path):
         draw_one_of_each(tmp_path / "a")
     draw_one_of_each(tmp_path / "b")
     assert [fault for figure in drawn for fault in faults(figure)] == []
-    assert len(drawn) == 5
+    assert len(drawn) == 6
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 

@@ -41,12 +41,30 @@ class CellFolder(StepFolder):
         """
         models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
         models |= {f"{name}_head": network.head for name, network in networks.items()}
-        about = {"cell": asdict(self.cell), "networks": list(networks)}
+        # A shared head is one file, by its own name.
+        auxiliary = {
+            name: {task: head.name for task, head in network.auxiliary_heads.items()}
+            for name, network in networks.items()
+        }
+        for network in networks.values():
+            models |= {head.name: head for head in network.auxiliary_heads.values()}
+        about = {
+            "cell": asdict(self.cell),
+            "networks": list(networks),
+            "auxiliary_heads": auxiliary,
+        }
         self.save_models(models, duration_s, settings, data, **about)
 
     def load_networks(self) -> dict[str, Network]:
         """Returns the trained networks by name, for inference."""
+        about = self.made_by()
+        # Cells of earlier releases have none.
+        auxiliary = about.get("auxiliary_heads", {})
         return {
-            name: Network(self.load_model(f"{name}_extractor"), self.load_model(f"{name}_head"))
-            for name in self.made_by()["networks"]
+            name: Network(
+                self.load_model(f"{name}_extractor"),
+                self.load_model(f"{name}_head"),
+                {task: self.load_model(file) for task, file in auxiliary.get(name, {}).items()},
+            )
+            for name in about["networks"]
         }

@@ -26,6 +26,9 @@ from keras_compat.networks import feature_interface
 from keras_compat.registry import Registry
 from keras_compat.reporting.records import Record, make_record
 
+# Without labels; what a user has at hand.
+_IMAGES_FOR_SIGNALS = 500
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -164,6 +167,40 @@ def baselines(trained: Trained) -> list[Record]:
             continue
         records += recombined(trained, values, baseline=name, needs=BASELINES[name].needs)
     return records
+
+
+@MEASURES.register("signals")
+def signals(trained: Trained) -> list[Record]:
+    """What tells without labels whether a head works on an extractor, beside whether it does."""
+    images = {name: _some_images(trained, name) for name in trained.networks}
+    learnt = {
+        name: evaluation.channel_statistics(network.extractor, images[name])
+        for name, network in trained.networks.items()
+    }
+    matrix = evaluation.recombination_matrix(trained.extractors, trained.heads, **trained.evaluated)
+    records = []
+    for (e, h), accuracy in matrix.items():
+        found = evaluation.compatibility_signals(
+            trained.extractors[e],
+            trained.heads[h],
+            images[e],
+            rotation_head=trained.networks[h].auxiliary_heads.get("rotation"),
+            trained_on=learnt[h],
+            mirror=trained.group.datasets[e].photographs,
+        )
+        score = evaluation.compatibility_score(found)
+        for name, value in {"accuracy": accuracy, **found, "score": score}.items():
+            keys = {"signal": name, "extractor": e, "head": h}
+            records.append(trained.record("compatibility_signal", value, **keys))
+    return records
+
+
+def _some_images(trained: Trained, network: str) -> np.ndarray:
+    """Some of the images that a network was trained on, in a fixed order."""
+    train = trained.group.datasets[network].train
+    rows = np.random.default_rng(0).permutation(len(train))[:_IMAGES_FOR_SIGNALS]
+    batches = train.subset(np.sort(rows)).evaluation_batches(_IMAGES_FOR_SIGNALS)
+    return np.concatenate([images for images, _ in batches])
 
 
 def _with_baseline(trained: Trained, baseline: Baseline, e: str, h: str) -> float:

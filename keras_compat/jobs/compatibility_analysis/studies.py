@@ -211,6 +211,16 @@ def rotation(config: Config, known: Known) -> Wanted:
     ]
 
 
+@STUDIES.register("signals")
+def signals(config: Config, known: Known) -> Wanted:
+    """How well what can be measured without labels predicts recombination accuracy."""
+    return [
+        Asked(Cell(method, seed), ("signals",))
+        for seed in _seeds(config)
+        for method in (*config.methods, UPPER_BOUND)
+    ]
+
+
 @STUDIES.register("cost")
 def cost(config: Config, known: Known) -> Wanted:
     """B.6: needs no training, see `keras_compat.jobs.compatibility_analysis.cost`."""

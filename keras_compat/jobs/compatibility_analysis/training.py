@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -34,10 +34,17 @@ Callbacks = Callable[[int], list[keras.callbacks.Callback]]
 
 @dataclass(frozen=True)
 class Network:
-    """An extractor with the head that was trained on it."""
+    """An extractor with the head that was trained on it.
+
+    Attributes:
+        extractor: images to features.
+        head: features to logits.
+        auxiliary_heads: that it was trained with, by the names of their tasks.
+    """
 
     extractor: keras.Model
     head: keras.Model
+    auxiliary_heads: Mapping[str, keras.Model] = field(default_factory=dict)
 
 
 def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
@@ -120,6 +127,9 @@ def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
             task = builder.matching_task(number, built)
             tasks[task.name] = task
             data[task.name] = data[name]
+    for name, network in built.items():
+        learnt_with = {a.auxiliary.name: a.head for a in tasks[name].auxiliaries if a.head}
+        built[name] = replace(network, auxiliary_heads=learnt_with)
     return Setup(built, tasks, data)
 
 

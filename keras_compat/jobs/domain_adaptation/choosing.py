@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from scipy.special import entr, softmax
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, StreamedExamples
@@ -50,10 +49,7 @@ def mutual_information(
     images: Examples | StreamedExamples,
     batch_size: int,
 ) -> float:
-    """Returns how much the classifier's answers say, in nats.
-
-    It is the entropy of the mean answer minus the mean entropy of the answers: high where each
-    image gets a clear class and all classes are in use (Bridle, Heading and MacKay 1991).
+    """Returns how much the classifier's answers say, see `evaluation.mutual_information`.
 
     Args:
         extractor: takes the images.
@@ -70,5 +66,4 @@ def mutual_information(
     0.0
     """
     logits, _ = evaluation.predict_logits(extractor, head, images, batch_size)
-    answers = softmax(logits.astype("float64"), axis=1)
-    return float(entr(answers.mean(axis=0)).sum() - entr(answers).sum(axis=1).mean())
+    return evaluation.mutual_information(logits)

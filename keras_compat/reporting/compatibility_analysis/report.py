@@ -23,6 +23,7 @@ from keras_compat.reporting.compatibility_analysis import (
     rotation,
     same_data,
     setting,
+    signals,
     splits,
 )
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
@@ -44,6 +45,7 @@ _SECTIONS = (
     baselines.section,
     auxiliaries.section,
     rotation.section,
+    signals.section,
     cost.section,
 )
 

@@ -9,6 +9,7 @@ from keras_compat.reporting.figures.heat_maps import HeatMap, draw_heat_maps
 from keras_compat.reporting.figures.horizontal_bars import draw_horizontal_bars
 from keras_compat.reporting.figures.levels import Line
 from keras_compat.reporting.figures.lines import Series, draw_lines
+from keras_compat.reporting.figures.points import Points, draw_points
 from keras_compat.reporting.figures.style import (
     BLUE,
     COLOURS,
@@ -34,6 +35,7 @@ __all__ = [
     "Blocks",
     "HeatMap",
     "Line",
+    "Points",
     "Scale",
     "Series",
     "draw_bars",
@@ -41,4 +43,5 @@ __all__ = [
     "draw_heat_maps",
     "draw_horizontal_bars",
     "draw_lines",
+    "draw_points",
 ]

@@ -97,3 +97,17 @@ def test_an_image_by_itself_says_nothing_by_its_own_statistics(trained):
     assert max(curve) == 64
     (level,) = select(MEASURES["batch_sizes"](trained), statistics="recalibrated")
     assert level["value"] == pytest.approx(4 / 6)
+
+
+def test_signals_stand_beside_the_accuracy_of_the_same_pair(trained):
+    records = MEASURES["signals"](trained)
+    found = {(r["signal"], r["extractor"], r["head"]): r["value"] for r in records}
+    assert {signal for signal, *_ in found} == {
+        *("accuracy", "information", "confidence", "agreement", "features", "score")
+    }
+    for e in NETWORKS:
+        for h in NETWORKS:
+            # Without labels nobody can tell that network b calls dark what is bright.
+            assert found["accuracy", e, h] == (0.0 if h == "b" else 1.0)
+            assert found["information", e, h] == pytest.approx(found["information", "a", "a"])
+            assert found["features", e, h] == pytest.approx(1, abs=1e-5)

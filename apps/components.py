@@ -1,0 +1,369 @@
+"""Publishes, finds, checks, recombines and ships parts of networks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apps import command_line
+from apps import flags as common
+from keras_compat.errors import InputError
+from keras_compat.jobs.start_up import quiet_start
+
+if TYPE_CHECKING:
+    from keras_compat.data.options import LoadOptions
+    from keras_compat.store import Manifest, Reference, Store
+
+EXAMPLES = """examples:
+  python -m apps.components publish parts digits@1 --network=runs/.../networks/digits
+  python -m apps.components publish parts phone@1 --extractor=phone.keras \\
+      --architecture=resnet8@stage2
+  python -m apps.components list parts --kind=extractor
+  python -m apps.components check parts phone@1 digits-head@1 --images=folder:PICTURES
+  python -m apps.components recombine parts phone@1 digits-head@1 phone-digits@1
+  python -m apps.components adapt parts phone-digits@1 phone-digits@2 --images=folder:PICTURES
+  python -m apps.components export parts phone-digits@2 shipped
+
+A store is a folder, or a URL that fsspec reads: s3://bucket/parts, hf://datasets/me/parts, ...
+NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what alias points at.
+"""
+
+_MODES = ("shared", "frozen")
+_FORMATS = ("saved_model", "litert")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the commands with their flags."""
+    parser = command_line.parser(__doc__, EXAMPLES)
+    commands = parser.add_subparsers(title="commands", dest="command", required=True)
+
+    def command(run: Callable[[Any], None], text: str, *words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(run.__name__.rstrip("_"), help=text, description=text)
+        for word in ("store", *words):
+            added.add_argument(word, metavar=word.upper())
+        added.set_defaults(run=run)
+        return added
+
+    flags = command(publish, "add a version", "reference")
+    flags.add_argument("--network", help="a folder that a job wrote under networks/: all its parts")
+    flags.add_argument("--extractor", help="a .keras file of your own")
+    flags.add_argument("--head", help="a .keras file of your own")
+    flags.add_argument("--architecture", help="of the files: ARCHITECTURE@SPLIT")
+    flags.add_argument("--head_architecture", help="of the head, if it is another")
+    flags.add_argument("--classes", help="names of the head's outputs, with commas between")
+    flags.add_argument("--task", help="of an auxiliary head: rotation, ...")
+    flags.add_argument(
+        "--auxiliaries", help="it was trained against: NAME@VERSION=shared or =frozen, ..."
+    )
+    flags.add_argument("--metrics", help="what was measured: NAME=NUMBER with commas between")
+    flags.add_argument("--licence", default="unspecified", help="an SPDX expression: Apache-2.0")
+
+    flags = command(list_, "show what there is")
+    flags.add_argument("--kind", help="extractor, head, auxiliary_head or network")
+    flags.add_argument("--family", help="of a component: those that share an auxiliary head")
+    flags.add_argument("--class", dest="class_name", help="heads that know this class")
+    flags.add_argument("--json", action="store_true", help="for programs")
+
+    flags = command(show, "show all that is said of a component", "reference")
+    flags.add_argument("--json", action="store_true", help="its manifest")
+
+    flags = command(check, "tell without labels whether a head works", "extractor", "head")
+    _add_images(flags)
+    flags.add_argument("--json", action="store_true", help="for programs")
+
+    command(recombine, "put a head on an extractor", "extractor", "head", "new")
+
+    flags = command(evaluate, "test a network", "reference")
+    flags.add_argument("--data", required=True, help="labelled images")
+    _add_reading(flags)
+
+    flags = command(adapt, "give a network moving statistics", "reference", "new")
+    _add_images(flags)
+
+    flags = command(export, "write a network for servers and phones", "reference", "folder")
+    flags.add_argument("--formats", default=",".join(_FORMATS), help="with commas between")
+    flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
+
+    command(alias, "make an alias point at a version", "reference", "alias")
+
+    flags = command(verify, "read everything and say what is wrong")
+    flags.add_argument("--clean", action="store_true", help="remove what dead publishers left")
+
+    command(remove, "remove a version", "reference")
+    return parser
+
+
+def _add_images(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument("--images", required=True, help="images of its kind; labels are not used")
+    flags.add_argument("--count", type=int, default=500, help="of images, at most (500)")
+    _add_reading(flags)
+
+
+def _add_reading(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument("--data_dir", help="where TensorFlow Datasets keeps its data")
+    flags.add_argument("--download", action="store_true", help="let TensorFlow Datasets download")
+
+
+def publish(flags: Any) -> None:
+    """Adds a version."""
+    store, reference = _store(flags), _reference(flags.reference)
+    given = {part: getattr(flags, part) for part in ("extractor", "head") if getattr(flags, part)}
+    if bool(flags.network) == bool(given):
+        raise InputError("expected --network, or --extractor and --head or one of them")
+    _start()
+    from keras_compat.jobs.components import publishing
+    from keras_compat.store import Component
+
+    if flags.network:
+        done = publishing.publish_network(store, reference, flags.network, flags.licence)
+        for found in done:
+            print(f"published {found}")
+        return
+    if not (flags.architecture or (set(given) == {"head"} and flags.head_architecture)):
+        raise InputError("--architecture is missing; expected what the file was built by")
+    auxiliaries = common.pairs(common.words(flags.auxiliaries or ""), "auxiliary", "NAME=MODE")
+    for name, mode in auxiliaries.items():
+        if mode not in _MODES:
+            raise InputError(f"auxiliary {name} is {mode!r}; expected shared or frozen")
+    component = Component(
+        class_names=tuple(common.words(flags.classes or "")),
+        task=flags.task,
+        metrics=_metrics(flags.metrics or ""),
+        licence=flags.licence,
+    )
+    architectures = {
+        "extractor": flags.architecture or "",
+        "head": flags.head_architecture or flags.architecture or "",
+    }
+    publishing.publish_files(
+        store, reference, given, architectures, component, list(auxiliaries.items())
+    )
+    print(f"published {reference}")
+
+
+def list_(flags: Any) -> None:
+    """Shows what there is."""
+    from keras_compat.store.manifest import KINDS
+
+    store = _store(flags)
+    if flags.kind is not None and flags.kind not in KINDS:
+        raise InputError(f"--kind is {flags.kind!r}; expected {', '.join(KINDS)}")
+    family = store.manifest(_reference(flags.family)).families if flags.family else None
+    found = [
+        entry
+        for entry in store.entries()
+        if flags.kind in (None, entry.manifest.kind)
+        and (family is None or entry.manifest.families & family)
+        and (flags.class_name is None or flags.class_name in entry.manifest.class_names)
+    ]
+    if flags.json:
+        described = [
+            {
+                "name": entry.reference.name,
+                "version": entry.reference.tag,
+                "aliases": list(entry.aliases),
+                "manifest": entry.manifest.model_dump(mode="json"),
+            }
+            for entry in found
+        ]
+        print(json.dumps(described, indent=2))
+        return
+    rows = [("component", "kind", "interface", "classes", "family", "aliases")]
+    for entry in found:
+        manifest = entry.manifest
+        rows.append(
+            (
+                str(entry.reference),
+                manifest.kind,
+                _interface(manifest),
+                str(len(manifest.class_names) or "-"),
+                ", ".join(sorted(f[:8] for f in manifest.families)) or "-",
+                ", ".join(entry.aliases) or "-",
+            )
+        )
+    _print_table(rows)
+
+
+def show(flags: Any) -> None:
+    """Shows all that is said of a component."""
+    store, reference = _store(flags), _reference(flags.reference)
+    if flags.json:
+        print(store.manifest_bytes(reference).decode(), end="")
+        return
+    from keras_compat.store.manifest import CARD
+
+    card = store.package(reference).files[CARD].decode(errors="replace")
+    _, _, text = card.removeprefix("---\n").partition("---\n")
+    print(text.strip())
+
+
+def check(flags: Any) -> None:
+    """Tells without labels whether a head works on an extractor."""
+    store = _store(flags)
+    extractor, head = _read(store, flags.extractor), _read(store, flags.head)
+    count = _count(flags.count)
+    _start()
+    from keras_compat.jobs.components import using
+
+    found = using.check(store, extractor, head, flags.images, count, _reading(flags))
+    if flags.json:
+        print(json.dumps({**vars(found), "signals": dict(found.signals)}, indent=2))
+        return
+    family = f"{found.family} auxiliary head(s) in common" if found.family else "no family"
+    print(f"{head} on {extractor}: {family}; measured on {found.images} images without labels")
+    _print_table([("signal", "value"), *((n, f"{v:.3f}") for n, v in found.signals.items())])
+
+
+def recombine(flags: Any) -> None:
+    """Puts a head on an extractor."""
+    store, new = _store(flags), _reference(flags.new)
+    extractor, head = _read(store, flags.extractor), _read(store, flags.head)
+    _start()
+    from keras_compat.store import pack
+    from keras_compat.store.recombining import recombine as put_together
+
+    pair = put_together(store, extractor, head)
+    store.publish(new, pack(pair.network, str(new)))
+    if not pair.family:
+        print(
+            f"warning: {extractor} and {head} share no auxiliary head: nothing says that they work "
+            "together; check them"
+        )
+    print(f"published {new}; it needs batches of images until you adapt it")
+
+
+def evaluate(flags: Any) -> None:
+    """Tests a network."""
+    store = _store(flags)
+    reference = _read(store, flags.reference)
+    _start()
+    from keras_compat.jobs.components import using
+
+    print(f"{reference}: {using.evaluate(store, reference, flags.data, _reading(flags)):.1%}")
+
+
+def adapt(flags: Any) -> None:
+    """Gives a network moving statistics."""
+    store, count = _store(flags), _count(flags.count)
+    reference, new = _read(store, flags.reference), _reference(flags.new)
+    _start()
+    from keras_compat.jobs.components import using
+
+    using.adapt(store, reference, new, flags.images, count, _reading(flags))
+    print(f"published {new}; it takes single images")
+
+
+def export(flags: Any) -> None:
+    """Writes a network for servers and phones."""
+    store = _store(flags)
+    reference = _read(store, flags.reference)
+    formats = common.words(flags.formats)
+    unknown = sorted(set(formats) - set(_FORMATS))
+    if unknown or not formats:
+        raise InputError(f"--formats is {flags.formats!r}; expected {', '.join(_FORMATS)}")
+    _start()
+    from keras_compat.jobs.components import using
+
+    for file in using.export(store, reference, Path(flags.folder), formats, flags.overwrite):
+        print(f"{file.path}: {file.size_bytes:,} bytes")
+
+
+def alias(flags: Any) -> None:
+    """Makes an alias point at a version."""
+    store = _store(flags)
+    reference = _read(store, flags.reference)
+    store.set_alias(reference.name, flags.alias, reference.tag)
+    print(f"{reference.name}@{flags.alias} is {reference}")
+
+
+def verify(flags: Any) -> None:
+    """Reads everything and says what is wrong; ends with 1 if something is."""
+    store = _store(flags)
+    _start()
+    from keras_compat.store import unpack
+
+    for path in store.clean() if flags.clean else ():
+        print(f"removed {path}")
+    faults = store.verify(also=unpack)
+    for fault in faults:
+        print(f"{fault.path}: {fault.error}")
+    print(f"{len(faults)} fault(s), {len(store.names())} component name(s)")
+    if faults:
+        raise SystemExit(1)
+
+
+def remove(flags: Any) -> None:
+    """Removes a version."""
+    store, reference = _store(flags), _reference(flags.reference)
+    store.remove(reference)
+    print(f"removed {reference}")
+
+
+def _store(flags: Any) -> Store:
+    from keras_compat.store import Store
+
+    return Store(flags.store)
+
+
+def _reference(text: str) -> Reference:
+    from keras_compat.store import Reference
+
+    return Reference.parse(text)
+
+
+def _read(store: Store, text: str) -> Reference:
+    """The version of a component that is there."""
+    reference = store.resolve(_reference(text))
+    store.manifest(reference)
+    return reference
+
+
+def _start() -> None:
+    """Loads Keras, which listing and showing do without."""
+    command_line.choose_backend()
+    with quiet_start():
+        import keras  # noqa: F401
+
+
+def _reading(flags: Any) -> LoadOptions:
+    from keras_compat.data.options import LoadOptions
+
+    return LoadOptions(data_dir=flags.data_dir, download=flags.download)
+
+
+def _count(count: int) -> int:
+    if count < 2:
+        raise InputError(f"--count is {count}; expected 2 or more")
+    return count
+
+
+def _metrics(text: str) -> dict[str, float]:
+    found = common.pairs(common.words(text), "metric", "NAME=NUMBER")
+    try:
+        return {name: float(value) for name, value in found.items()}
+    except ValueError:
+        raise InputError(f"--metrics is {text!r}; expected NAME=NUMBER with commas") from None
+
+
+def _interface(manifest: Manifest) -> str:
+    return " x ".join("any" if size is None else str(size) for size in manifest.interface)
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Reads the command and does it."""
+    flags = make_parser().parse_args(arguments)
+    flags.run(flags)
+
+
+if __name__ == "__main__":
+    command_line.main(run)

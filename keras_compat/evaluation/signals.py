@@ -1,0 +1,175 @@
+"""What tells without labels whether a head works on an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+from keras_compat.auxiliary.rotation import ROTATIONS, rotate, square
+from keras_compat.errors import InputError
+from keras_compat.evaluation.metrics import mutual_information
+from keras_compat.evaluation.prediction import predicting
+from keras_compat.networks import check_interface
+
+# No division by zero where a channel is always the same.
+_SMALLEST_VARIANCE = 1e-6
+_SCORED = ("information", "agreement", "features", "rotation")
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """Mean and variance of each channel of some features, over images and positions: `[channels]`.
+
+    Raises:
+        InputError: if they are not of one shape, or a variance is negative.
+
+    Example:
+
+    >>> len(ChannelStatistics(np.zeros(8), np.ones(8)).mean)
+    8
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def __post_init__(self) -> None:
+        mean, variance = np.asarray(self.mean), np.asarray(self.variance)
+        if mean.ndim != 1 or mean.shape != variance.shape or (variance < 0).any():
+            raise InputError(
+                f"mean of shape {mean.shape} and variance of shape {variance.shape}; expected two "
+                "of [channels], and no variance below zero"
+            )
+
+
+def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelStatistics:
+    """Measures the features that an extractor emits, by batch statistics.
+
+    Args:
+        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        images: uint8 `[N, height, width, channels]`, as one batch.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
+    >>> channel_statistics(extractor, np.zeros((4, 8, 8, 1), "uint8")).mean.shape
+    (64,)
+    """
+    with predicting("batch", extractor) as (features,):
+        found = np.asarray(features(images), "float64")
+    axes = tuple(range(found.ndim - 1))
+    return ChannelStatistics(found.mean(axes), found.var(axes))
+
+
+def compatibility_signals(
+    extractor: keras.Model,
+    head: keras.Model,
+    images: np.ndarray,
+    *,
+    rotation_head: keras.Model | None = None,
+    trained_on: ChannelStatistics | None = None,
+    mirror: bool = True,
+) -> dict[str, float]:
+    """Measures without labels whether a head works on an extractor; more is better in all.
+
+    Everything by batch statistics, all images as one batch.
+
+    Args:
+        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: takes what `extractor` emits and returns logits.
+        images: of the extractor's kind, uint8 `[N, height, width, channels]`; some hundreds.
+        rotation_head: of the head's family, with which the extractor may never have met.
+        trained_on: the features that the head was trained on.
+        mirror: whether an image and its mirror image have one meaning.
+
+    Returns:
+        `information`: the mutual information of images and predictions, as a part of the largest
+        possible; `confidence`: the mean of the highest probability; `agreement`: how often the
+        prediction stays the same when the image is moved by a pixel, or mirrored too; and, where
+        it is given what that needs, `features`: 1 / (1 + d), where d is the mean over channels of
+        the Kullback-Leibler divergence of the features from those that the head was trained on,
+        both as normal distributions; `rotation`: the accuracy of the rotation head.
+
+    Raises:
+        InputError: if a head does not take what the extractor emits, or there is one image only.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
+    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
+    >>> sorted(compatibility_signals(extractor, head, images))
+    ['agreement', 'confidence', 'information']
+    """
+    for part in (head, rotation_head):
+        if part is not None:
+            check_interface(extractor, part)
+    if len(images) < 2:
+        raise InputError(f"{len(images)} images; expected some hundreds, and two at least")
+    parts = [extractor, head] + ([] if rotation_head is None else [rotation_head])
+    with predicting("batch", *parts) as (features, logits, *rotation):
+        emitted = np.asarray(features(images))
+        scores = np.asarray(logits(emitted), "float64")
+        moved = np.roll(images, 1, axis=2)
+        others = [moved, moved[:, :, ::-1]] if mirror else [moved]
+        found = {
+            "information": mutual_information(scores) / np.log(max(2, scores.shape[-1])),
+            "confidence": float(softmax(scores, axis=-1).max(-1).mean()),
+            "agreement": float(
+                np.mean([scores.argmax(-1) == logits(features(x)).argmax(-1) for x in others])
+            ),
+        }
+        for predict in rotation:
+            turns = np.arange(len(images), dtype="int32") % ROTATIONS
+            turned = keras.ops.convert_to_numpy(rotate(square(images), turns))
+            found["rotation"] = float(np.mean(predict(features(turned)).argmax(-1) == turns))
+    if trained_on is not None:
+        axes = tuple(range(emitted.ndim - 1))
+        now = ChannelStatistics(emitted.mean(axes, "float64"), emitted.var(axes, "float64"))
+        found["features"] = 1 / (1 + divergence(now, trained_on))
+    return found
+
+
+def compatibility_score(signals: Mapping[str, float]) -> float:
+    """Returns one figure of the signals that there are: their geometric mean, from 0 to 1.
+
+    One signal that is bad is enough to make it low. The rotation head's accuracy counts from
+    chance up, and the confidence of predictions does not count: heads are sure of themselves on
+    features that mean nothing to them.
+
+    Args:
+        signals: of `compatibility_signals`; other values are left out.
+
+    Example:
+
+    >>> round(compatibility_score({"information": 0.9, "agreement": 1.0, "rotation": 0.925}), 2)
+    0.93
+    """
+    found = {name: signals[name] for name in _SCORED if name in signals}
+    if "rotation" in found:
+        found["rotation"] = (found["rotation"] - 1 / ROTATIONS) / (1 - 1 / ROTATIONS)
+    return float(np.prod(np.clip([*found.values()], 0, 1)) ** (1 / max(1, len(found))))
+
+
+def divergence(one: ChannelStatistics, other: ChannelStatistics) -> float:
+    """Returns the Kullback-Leibler divergence of normal distributions, mean over the channels.
+
+    Args:
+        one: from which it is taken.
+        other: of as many channels.
+
+    Example:
+
+    >>> same = ChannelStatistics(np.zeros(2), np.ones(2))
+    >>> float(divergence(same, same))
+    0.0
+    """
+    variances = [np.maximum(x.variance, _SMALLEST_VARIANCE) for x in (one, other)]
+    ratio = variances[0] / variances[1]
+    shift = (one.mean - other.mean) ** 2 / variances[1]
+    return float(np.mean(ratio + shift - 1 - np.log(ratio)) / 2)

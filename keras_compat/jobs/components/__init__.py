@@ -1,0 +1,1 @@
+"""The component library's commands: what `python -m apps.components` does."""

@@ -1,0 +1,176 @@
+"""What is done with components: tested, checked, adapted, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from keras_compat import data, deployment, evaluation
+from keras_compat.data.options import LoadOptions
+from keras_compat.data.unlabelled import load_images
+from keras_compat.errors import InputError
+from keras_compat.networks import recombine
+from keras_compat.store import Component, Reference, Store, load, pack
+from keras_compat.store.manifest import Manifest
+from keras_compat.store.recombining import parent_record
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is known, without labels, of a head on an extractor.
+
+    Attributes:
+        signals: see `keras_compat.evaluation.compatibility_signals`.
+        images: how many they were measured on.
+        family: how many auxiliary heads both were trained against.
+    """
+
+    signals: Mapping[str, float]
+    images: int
+    family: int
+
+
+def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions) -> float:
+    """Tests a network of the store on the test images of a data set.
+
+    Args:
+        store: where it lies.
+        reference: of a network.
+        spec: of labelled images; classes are compared by their names.
+        options: how images are read; they take the size and the channels of the network's.
+
+    Returns:
+        Accuracy on the classes that both have, a fraction from 0 to 1.
+    """
+    network = _network(store, reference)
+    dataset = data.load(spec, **_fitting(options, network))
+    examples, _ = evaluation.common_examples(dataset.test, dataset.class_names, network.class_names)
+    statistics = store.manifest(reference).statistics
+    found = evaluation.predict_logits(network.extractor, network.head, examples, _BATCH, statistics)
+    return evaluation.accuracy(*found)
+
+
+def check(
+    store: Store, extractor: Reference, head: Reference, spec: str, count: int, options: LoadOptions
+) -> Check:
+    """Tells without labels whether a head of the store works on an extractor of it.
+
+    Args:
+        store: where both lie, and, if it is there, the rotation head of the head's family.
+        extractor: of an extractor, or of a network, whose extractor is taken.
+        head: of a head, or of a network, whose head is taken.
+        spec: of images of the extractor's kind; labels are not used.
+        count: of images, at most.
+        options: how images are read; they take the size and the channels of the extractor's.
+    """
+    left, right = load(store, extractor), load(store, head)
+    if left.extractor is None or right.head is None or right.task is not None:
+        raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
+    manifest = store.manifest(head)
+    images, photographs = _images(spec, count, left, options)
+    signals = evaluation.compatibility_signals(
+        left.extractor,
+        right.head,
+        images,
+        rotation_head=_rotation_head(store, manifest),
+        trained_on=right.feature_statistics,
+        mirror=photographs,
+    )
+    return Check(signals, len(images), len(store.manifest(extractor).families & manifest.families))
+
+
+def adapt(
+    store: Store,
+    reference: Reference,
+    new: Reference,
+    spec: str,
+    count: int,
+    options: LoadOptions,
+) -> None:
+    """Publishes a network again with moving statistics, so that it takes single images.
+
+    Args:
+        store: where it lies, and where to.
+        reference: of a network.
+        new: a name and a version that is free.
+        spec: of images as it will meet them; labels are not used.
+        count: of images, at most.
+        options: how images are read.
+    """
+    network = _network(store, reference)
+    images, _ = _images(spec, count, network, options)
+    extractor, head = evaluation.recalibrate(network.extractor, network.head, images)
+    adapted = replace(
+        network, extractor=extractor, head=head, parents=[parent_record(store, reference)]
+    )
+    store.publish(new, pack(adapted, str(new)))
+
+
+def export(
+    store: Store, reference: Reference, folder: Path, formats: Sequence[str], overwrite: bool
+) -> list[deployment.Exported]:
+    """Writes a component for servers and phones.
+
+    Args:
+        store: where it lies.
+        reference: of a network with moving statistics.
+        folder: for `saved_model/`, `extractor.tflite` and `head.tflite`.
+        formats: of `"saved_model"` and `"litert"`.
+        overwrite: whether what is there may be replaced.
+    """
+    network = _network(store, reference)
+    if store.manifest(reference).statistics != "moving":
+        raise InputError(
+            f"{reference} normalizes by batch statistics, which one image does not have; give it "
+            "moving statistics first: adapt"
+        )
+    jobs: list[deployment.SavedModelExport | deployment.LiteRTExport] = []
+    if "saved_model" in formats:
+        pair = recombine(network.extractor, network.head)
+        jobs.append(deployment.SavedModelExport(pair, folder / "saved_model", network.class_names))
+    if "litert" in formats:
+        files = (folder / "extractor.tflite", folder / "head.tflite")
+        jobs.extend(deployment.litert_pair(network.extractor, network.head, *files))
+    return deployment.export(jobs, overwrite=overwrite)
+
+
+def _network(store: Store, reference: Reference) -> Component:
+    component = load(store, reference)
+    if component.kind != "network":
+        raise InputError(
+            f"{reference} is of kind {component.kind}; expected a network: recombine makes one"
+        )
+    return component
+
+
+def _rotation_head(store: Store, manifest: Manifest):
+    """The rotation head that a head was trained against, if it is in the store too."""
+    wanted = {record.sha256 for record in manifest.auxiliaries if record.task == "rotation"}
+    for entry in store.entries():
+        if entry.manifest.kind == "auxiliary_head" and entry.manifest.families & wanted:
+            return load(store, entry.reference).head
+    return None
+
+
+def _images(
+    spec: str, count: int, component: Component, options: LoadOptions
+) -> tuple[np.ndarray, bool]:
+    """Some images without labels, as an extractor takes them; and whether they may be mirrored."""
+    found = load_images(spec, replace(options, **_size(component)))
+    rows = np.random.default_rng(0).permutation(len(found.images))[:count]
+    batches = found.images.subset(np.sort(rows)).evaluation_batches(_BATCH)
+    return np.concatenate([images for images, _ in batches]), found.photographs
+
+
+def _size(component: Component) -> dict[str, int]:
+    height, _, channels = component.extractor.input_shape[1:]
+    return {"image_size": height, "channels": channels}
+
+
+def _fitting(options: LoadOptions, component: Component) -> dict[str, object]:
+    return {**vars(options), **_size(component)}

@@ -1,0 +1,99 @@
+"""What can be measured without labels, beside the recombination accuracy that it is to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from scipy.stats import spearmanr
+
+from keras_compat.reporting import figures
+from keras_compat.reporting.compatibility_analysis.analysis import Analysis
+from keras_compat.reporting.compatibility_analysis.charts import about
+from keras_compat.reporting.compatibility_analysis.section import Picture, Section
+from keras_compat.reporting.figures import Points
+from keras_compat.reporting.table import MISSING, Table
+
+STUDY = "signals"
+_METRIC = "compatibility_signal"
+_FEWEST = 3
+
+Measured = Mapping[str, float]
+
+
+def section(analysis: Analysis) -> Section | None:
+    """Returns the section of signals without labels, or `None` if they were not measured.
+
+    Args:
+        analysis: the records.
+
+    Returns:
+        The section.
+
+    Example:
+
+    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
+    True
+    """
+    pairs = _pairs(analysis)
+    if not pairs:
+        return None
+    recombined = [found for (_, _, e, h), found in pairs.items() if e != h]
+    own = [found for (_, _, e, h), found in pairs.items() if e == h]
+    names = list(dict.fromkeys(name for found in pairs.values() for name in found))
+    signals = [name for name in names if name != "accuracy"]
+    text = (
+        "What `python -m apps.components check` measures on images without labels, beside the "
+        "accuracy that it is to foretell, of all extractors and heads of all methods. Spearman's "
+        "correlation says how well a signal puts pairs in order: 1 is always right, 0 is chance. "
+        "The rotation head is that of the head's network, where it was trained with one; "
+        "`score` is the geometric mean of all but confidence, rotation from chance up."
+    )
+    rows = [
+        [name, *(_correlation(kind, name) for kind in (recombined, recombined + own)), str(count)]
+        for name in signals
+        if (count := sum(name in found for found in recombined))
+    ]
+    header = ["signal", "Spearman, recombined pairs", "Spearman, own heads too", "recombined pairs"]
+    return Section(
+        "What tells without labels whether a head works",
+        [text],
+        [Table(header, rows)],
+        [_picture(analysis, signals, recombined, own)],
+    )
+
+
+def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, float]]:
+    """All that was measured of each extractor with each head."""
+    found: dict[tuple[str, int, str, str], dict[str, float]] = {}
+    for record in analysis.all(STUDY, _METRIC):
+        key = (record["method"], record["seed"], record["extractor"], record["head"])
+        found.setdefault(key, {})[record["signal"]] = record["value"]
+    return found
+
+
+def _correlation(pairs: Sequence[Measured], name: str) -> str:
+    both = [(found[name], found["accuracy"]) for found in pairs if name in found]
+    if len(both) < _FEWEST or len({x for x, _ in both}) == 1 or len({y for _, y in both}) == 1:
+        return MISSING
+    return f"{spearmanr(*zip(*both, strict=True)).statistic:.2f}"
+
+
+def _picture(
+    analysis: Analysis,
+    signals: Sequence[str],
+    recombined: Sequence[Measured],
+    own: Sequence[Measured],
+) -> Picture:
+    panels = {
+        name: [
+            Points(label, [(found[name], found["accuracy"]) for found in pairs if name in found])
+            for label, pairs in (("recombined", recombined), ("own head", own))
+        ]
+        for name in signals
+    }
+    title, subtitle = "Accuracy over what is measured without labels", about(analysis, STUDY)
+    draw = partial(
+        figures.draw_points, panels=panels, title=title, subtitle=subtitle, y_label="accuracy [%]"
+    )
+    return Picture("signals.png", f"{title}: {subtitle}.", draw)

@@ -1,0 +1,87 @@
+"""Points: one value over another, a panel for each of several first values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keras_compat.reporting.figures.style import (
+    COLOURS,
+    add_legend,
+    add_titles,
+    new_figure,
+    save,
+)
+
+_PANEL_INCHES = 2.3
+_MARKERS = ("o", "^", "s", "D")
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of one kind.
+
+    Args:
+        label: what the legend calls them.
+        places: pairs of x and y.
+    """
+
+    label: str
+    places: Sequence[tuple[float, float]]
+
+
+def draw_points(
+    path: str | os.PathLike[str],
+    panels: Mapping[str, Sequence[Points]],
+    title: str = "",
+    subtitle: str = "",
+    y_label: str = "",
+) -> None:
+    """Draws panels of points side by side, all with one axis of values.
+
+    Args:
+        path: the PNG to write; the folders above are made.
+        panels: the points by what stands below their panel; the same kinds in each.
+        title: what stands above.
+        subtitle: what stands below the title, in smaller letters.
+        y_label: what the values are, fractions, drawn in percent.
+
+    Raises:
+        InputError: if Matplotlib is not installed.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "figure.png")
+    >>> draw_points(path, {"information": [Points("recombined", [(0.2, 0.1), (0.9, 0.95)])]})
+    >>> os.path.getsize(path) > 0
+    True
+    """
+    figure = new_figure(max(5.8, _PANEL_INCHES * len(panels) + 0.8), 3.6)
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    drawn = []
+    for axes, (name, kinds) in zip(all_axes, panels.items(), strict=True):
+        drawn = [
+            axes.scatter(
+                [x for x, _ in kind.places],
+                [100 * y for _, y in kind.places],
+                s=16,
+                marker=marker,
+                color=colour,
+                alpha=0.75,
+                linewidths=0,
+                label=kind.label,
+            )
+            for kind, marker, colour in zip(kinds, _MARKERS, COLOURS, strict=False)
+        ]
+        axes.set_xlabel(name, fontsize=9)
+        ticks = range(0, 101, 20)
+        axes.set_ylim(0, 103)
+        axes.set_yticks(ticks, ticks if axes is all_axes[0] else [""] * len(ticks))
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0].set_ylabel(y_label, fontsize=9)
+    add_titles(figure, None, title, subtitle)
+    add_legend(figure, drawn)
+    save(figure, path)

@@ -1,0 +1,75 @@
+"""The model card of a component: `README.md`, for people and for the Hugging Face hub."""
+
+from __future__ import annotations
+
+import json
+
+from keras_compat.store.manifest import Manifest
+
+
+def write_card(manifest: Manifest, what: str) -> str:
+    """Returns the model card.
+
+    Args:
+        manifest: what is said of the component.
+        what: its name.
+
+    Source: the front matter is that of
+    https://huggingface.co/docs/hub/model-cards#model-card-metadata.
+
+    Example:
+
+    >>> write_card(manifest, "phone@1").splitlines()[1]  # doctest: +SKIP
+    'library_name: keras'
+    """
+    built = [
+        f"- {part}: `{record.architecture}`, {record.normalization} normalization"
+        for part, record in (("extractor", manifest.extractor), ("head", manifest.head))
+        if record is not None
+    ]
+    height, width, channels = ("any" if size is None else size for size in manifest.interface)
+    lines = [
+        "---",
+        "library_name: keras",
+        f"license: {_quoted(manifest.licence)}",
+        "pipeline_tag: image-classification",
+        "tags:",
+        "- keras_compat",
+        f"- {manifest.kind}",
+        "---",
+        "",
+        f"# {_plain(what)}",
+        "",
+        f"A component of kind `{manifest.kind}`, written by keras_compat; read it with "
+        "`keras_compat.store`.",
+        "",
+        *built,
+        f"- feature interface: {height} x {width} x {channels}",
+        f"- statistics of batch normalization: {manifest.statistics}",
+    ]
+    if manifest.task:
+        lines.append(f"- auxiliary task: `{manifest.task}`")
+    if manifest.class_names:
+        named = ", ".join(_plain(name) for name in manifest.class_names[:50])
+        more = ", ..." if len(manifest.class_names) > 50 else ""
+        lines.append(f"- {len(manifest.class_names)} classes: {named}{more}")
+    for auxiliary in manifest.auxiliaries:
+        lines.append(f"- family: {auxiliary.mode} {auxiliary.task} head `{auxiliary.sha256[:12]}`")
+    for parent in manifest.parents:
+        lines.append(f"- made from: {parent.kind} `{parent.name}@{parent.version}`")
+    for data in manifest.data:
+        lines.append(f"- trained on: {_plain(data.name)}, {data.images:,} images")
+    if manifest.metrics:
+        lines += ["", "| measured | |", "|:--|--:|"]
+        lines += [f"| {_plain(name)} | {value:.4g} |" for name, value in manifest.metrics.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A text in YAML, of which JSON's strings are a part."""
+    return json.dumps(text)
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in text)

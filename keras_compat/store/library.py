@@ -1,0 +1,337 @@
+"""The store: components by name and version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from keras_compat.store.errors import (
+    AlreadyPublishedError,
+    BadNameError,
+    DamagedError,
+    InUseError,
+    NotPublishedError,
+    StoreError,
+)
+from keras_compat.store.manifest import LARGEST_MANIFEST, MANIFEST, WEIGHTS, Manifest, read_manifest
+from keras_compat.store.names import (
+    LATEST,
+    Reference,
+    check_name,
+    in_order,
+    is_alias,
+    is_version,
+)
+from keras_compat.store.package import Package, check_file, check_names
+from keras_compat.store.places import STAGING, open_place
+
+_ALIASES = "aliases"
+_LONGEST_VERSION = 64
+LARGEST_WEIGHTS = 2**32
+"""Bytes of weights that are read, unless something else is said."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published version.
+
+    Attributes:
+        reference: its name and version.
+        manifest: what is said of it.
+        aliases: those that point at it.
+    """
+
+    reference: Reference
+    manifest: Manifest
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that `Store.verify` found.
+
+    Attributes:
+        path: where, in the store.
+        error: what is wrong.
+    """
+
+    path: str
+    error: str
+
+
+class Store:
+    """Components in a folder, or at an fsspec URL.
+
+    `NAME/VERSION/` holds `manifest.json`, `weights.safetensors` and `README.md`;
+    `NAME/aliases/ALIAS` the version that an alias points at. Versions never change.
+
+    In a folder, publishing is one rename: a reader sees a component whole or not at all, two
+    publishers of one version leave the first, and one that dies leaves nothing but a folder in
+    `.staging`. At a URL the version is claimed first and its manifest written last; where the file
+    system cannot make a file only if there is none, two publishers in the same instant can both
+    succeed.
+
+    Args:
+        url: a folder, or a URL that fsspec reads, such as `"s3://bucket/parts"`.
+        largest: bytes of weights that are read, at most.
+
+    Raises:
+        InputError: if fsspec lacks what the URL needs.
+
+    Example:
+
+    >>> store = Store("memory://parts")
+    >>> store.entries()
+    []
+    """
+
+    def __init__(self, url: str | os.PathLike[str], largest: int = LARGEST_WEIGHTS):
+        self._place = open_place(url)
+        self._largest = largest
+
+    @property
+    def url(self) -> str:
+        """Where it lies."""
+        return self._place.url
+
+    def publish(self, reference: Reference, package: Package) -> None:
+        """Adds a version.
+
+        Args:
+            reference: a name and a version that is free.
+            package: what to store.
+
+        Raises:
+            AlreadyPublishedError: if the version is there.
+            BadNameError: if the reference names an alias.
+            DamagedError: if the files are not what the manifest says.
+        """
+        if not reference.is_version:
+            raise BadNameError(
+                f"{reference} names an alias; expected a version, such as {reference.name}@1"
+            )
+        content = package.content()
+        check_names(str(reference), list(content), package.manifest)
+        read_manifest(content[MANIFEST], str(reference))
+        path = _path(reference)
+        try:
+            # Checksums are taken while the files are written, and before they can be seen.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                checked = thread.submit(_check_files, reference, package)
+                self._place.publish(path, content, ready=checked.result)
+        except FileExistsError:
+            if MANIFEST in self._place.names(path):
+                text = "is published, and versions do not change; take the next version"
+            else:
+                text = "is being published, or its publisher died: wait, or clean the store"
+            raise AlreadyPublishedError(f"{reference} {text}") from None
+
+    def resolve(self, reference: Reference) -> Reference:
+        """Returns the version that a reference stands for.
+
+        Raises:
+            NotPublishedError: if there is none.
+        """
+        if reference.is_version:
+            return reference
+        if reference.tag == LATEST:
+            versions = self.versions(reference.name)
+            if not versions:
+                raise self._not_published(reference)
+            return Reference(reference.name, versions[-1])
+        try:
+            text = self._place.read(_alias_path(reference), _LONGEST_VERSION)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._not_published(reference) from None
+        version = text.decode("ascii", "replace").strip()
+        if not is_version(version):
+            raise DamagedError(
+                f"the alias {reference} holds {version[:40]!r}; expected a version: set it again"
+            )
+        return Reference(reference.name, version)
+
+    def manifest(self, reference: Reference) -> Manifest:
+        """Returns what is said of a component, without its weights.
+
+        Raises:
+            StoreError: if there is none, or its manifest is not one.
+        """
+        reference = self.resolve(reference)
+        return read_manifest(self.manifest_bytes(reference), str(reference))
+
+    def manifest_bytes(self, reference: Reference) -> bytes:
+        """Returns the content of a component's manifest, not looked at."""
+        reference = self.resolve(reference)
+        try:
+            return self._place.read(f"{_path(reference)}/{MANIFEST}", LARGEST_MANIFEST)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._not_published(reference) from None
+
+    def package(self, reference: Reference) -> Package:
+        """Returns a component as bytes, each file checked against its SHA-256.
+
+        Raises:
+            StoreError: if there is none, or it is not whole.
+        """
+        reference = self.resolve(reference)
+        manifest = self.manifest(reference)
+        path = _path(reference)
+        check_names(str(reference), self._place.names(path), manifest)
+        found = {}
+        for name, record in manifest.files.items():
+            limit = self._largest if name == WEIGHTS else LARGEST_MANIFEST
+            # Not a byte more than the manifest says is ever held.
+            found[name] = self._place.read(f"{path}/{name}", min(limit, record.size + 1))
+            check_file(f"{name} of {reference}", found[name], record)
+        return Package(manifest, found)
+
+    def names(self) -> list[str]:
+        """Returns the names of all components."""
+        return [name for name in self._place.names("") if _is_name(name) and self.versions(name)]
+
+    def versions(self, name: str) -> list[str]:
+        """Returns the versions of a component, the highest last; nothing if there is none."""
+        check_name(name)
+        found = [version for version in self._place.names(name) if is_version(version)]
+        whole = (v for v in found if MANIFEST in self._place.names(f"{name}/{v}"))
+        return sorted(whole, key=in_order)
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Returns the aliases of a component with the versions that they point at."""
+        check_name(name)
+        found = [alias for alias in self._place.names(f"{name}/{_ALIASES}") if is_alias(alias)]
+        return {alias: self.resolve(Reference(name, alias)).tag for alias in found}
+
+    def entries(self) -> list[Entry]:
+        """Returns all published versions, by name and version.
+
+        Raises:
+            StoreError: if one cannot be read; `verify` says which others.
+        """
+        names = filter(_is_name, self._place.names(""))
+        return [entry for name in names for entry in self._entries(name)]
+
+    def _entries(self, name: str) -> Iterator[Entry]:
+        aliases = self.aliases(name)
+        versions = self.versions(name)
+        for version in versions:
+            reference = Reference(name, version)
+            mine = [alias for alias, target in aliases.items() if target == version]
+            mine += [LATEST] if version == versions[-1] else []
+            yield Entry(reference, self.manifest(reference), tuple(mine))
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Makes an alias point at a version, wherever it pointed before.
+
+        Raises:
+            BadNameError: if the alias is not one, or is `latest`, which moves by itself.
+            NotPublishedError: if there is no such version.
+        """
+        if not is_alias(alias) or alias == LATEST:
+            raise BadNameError(
+                f"{alias!r} cannot be set as an alias; expected a word such as production, and "
+                f"not {LATEST}, which is always the highest version"
+            )
+        self.manifest(Reference(name, version))
+        self._place.put(_alias_path(Reference(name, alias)), version.encode())
+
+    def remove(self, reference: Reference) -> None:
+        """Removes a version; what was made from it stays.
+
+        Raises:
+            BadNameError: if the reference names an alias.
+            InUseError: if an alias points at it.
+            NotPublishedError: if there is none.
+        """
+        if not reference.is_version:
+            raise BadNameError(f"{reference} names an alias; expected the version to remove")
+        for alias, version in self.aliases(reference.name).items():
+            if version == reference.tag:
+                raise InUseError(
+                    f"{reference} is {reference.name}@{alias}; point that alias elsewhere first"
+                )
+        if not self._place.names(_path(reference)):
+            raise self._not_published(reference)
+        self._place.remove(_path(reference))
+
+    def verify(self, also: Callable[[Package, str], object] | None = None) -> list[Fault]:
+        """Reads everything, and returns what is wrong, without changing anything.
+
+        Args:
+            also: is called with each component that is whole, and its name; what it raises as a
+                `StoreError` is a fault too. `unpack` builds the models and looks at each weight.
+        """
+        left = "left by a publisher that died or is at work; clean removes it"
+        faults = [Fault(path, left) for path in self._place.leftovers()]
+        for name in self._place.names(""):
+            if name == STAGING:
+                continue  # told of above
+            if not _is_name(name):
+                faults.append(Fault(name[:100], "not a name of a component; remove it"))
+                continue
+            faults.extend(self._verify(name, also or (lambda package, what: None)))
+        return faults
+
+    def _verify(self, name: str, also: Callable[[Package, str], object]) -> Iterator[Fault]:
+        try:
+            inside = self._place.names(name)
+        except StoreError as error:
+            yield Fault(name, str(error))
+            return
+        for version in inside:
+            path = f"{name}/{version[:100]}"
+            if version == _ALIASES:
+                continue
+            if not is_version(version):
+                yield Fault(path, "not a version; remove it")
+                continue
+            reference = Reference(name, version)
+            try:
+                also(self.package(reference), str(reference))
+            except StoreError as error:
+                yield Fault(path, str(error))
+        try:
+            for alias in self._place.names(f"{name}/{_ALIASES}"):
+                self.manifest(Reference(name, alias))
+        except StoreError as error:
+            yield Fault(f"{name}/{_ALIASES}", str(error))
+
+    def clean(self) -> list[str]:
+        """Removes what publishers left that died, and returns it; call it when none is at work."""
+        found = self._place.leftovers()
+        for path in found:
+            self._place.discard(path)
+        return found
+
+    def _not_published(self, reference: Reference) -> NotPublishedError:
+        known = self.versions(reference.name)
+        if known:
+            text = f"versions of {reference.name}: {', '.join(known[-10:])}"
+        else:
+            names = self.names()
+            text = f"components: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
+            text = text if names else "the store is empty"
+        return NotPublishedError(f"{self.url} has no {reference}; {text}")
+
+
+def _check_files(reference: Reference, package: Package) -> None:
+    for name, record in package.manifest.files.items():
+        check_file(f"{name} of {reference}", package.files[name], record)
+
+
+def _path(reference: Reference) -> str:
+    return f"{reference.name}/{reference.tag}"
+
+
+def _alias_path(reference: Reference) -> str:
+    return f"{reference.name}/{_ALIASES}/{reference.tag}"
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_name(name)
+    except BadNameError:
+        return False
+    return True

@@ -1,0 +1,218 @@
+"""What is said of a component: the file `manifest.json`, schema 1."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from keras_compat.store.errors import BadManifestError, NewerSchemaError, TooLargeError
+
+SCHEMA = 1
+MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "README.md"
+LARGEST_MANIFEST = 2**20
+"""Bytes; that of a head of 1,000 classes has 30,000."""
+
+KINDS = ("extractor", "head", "auxiliary_head", "network")
+
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Pixels = Annotated[int, Field(ge=1, le=8192)] | None
+Channels = Annotated[int, Field(ge=1, le=65_536)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ArchitectureRecord(_Strict):
+    """An architecture of the registry, with all of its arguments and where it is split."""
+
+    name: Word
+    arguments: dict[Word, int | float] = Field(max_length=16)
+    split: Word
+
+    def __str__(self) -> str:
+        arguments = ",".join(f"{key}={value}" for key, value in self.arguments.items())
+        return f"{self.name}{':' if arguments else ''}{arguments}@{self.split}"
+
+
+class ExtractorRecord(_Strict):
+    """What an extractor is built from; see `keras_compat.networks.build_extractor`."""
+
+    architecture: ArchitectureRecord
+    image_shape: tuple[Pixels, Pixels, Channels]
+    interface_channels: Channels | None
+    normalization: Word
+    features: Word
+
+
+class HeadRecord(_Strict):
+    """What a head is built from; see `keras_compat.networks.build_head`."""
+
+    architecture: ArchitectureRecord
+    input_channels: Channels
+    outputs: Annotated[int, Field(ge=1, le=1_000_000)]
+    normalization: Word
+    dense: bool
+
+
+class AuxiliaryRecord(_Strict):
+    """An auxiliary head that a component was trained against.
+
+    `sha256` is that of the head's weights at the end of that training: components that share one
+    are a family.
+    """
+
+    task: Word
+    mode: Literal["shared", "frozen"]
+    sha256: SHA256
+
+
+class ParentRecord(_Strict):
+    """A component that this one was made from; `sha256` is that of its manifest."""
+
+    name: Word
+    version: Word
+    kind: Literal["extractor", "head", "auxiliary_head", "network"]
+    sha256: SHA256
+
+
+class DataRecord(_Strict):
+    """What a component was trained on; `sha256` is that of the images and labels."""
+
+    name: Line
+    images: Count
+    sha256: SHA256 | None = None
+
+
+class FileRecord(_Strict):
+    """Size in bytes and SHA-256 of a file of the component."""
+
+    size: Count
+    sha256: SHA256
+
+
+class Manifest(_Strict):
+    """All that is said of a component.
+
+    Attributes:
+        schema_version: of this format.
+        kind: `"extractor"`, `"head"`, `"auxiliary_head"`, or `"network"` for a recombined pair.
+        extractor: what the extractor is built from, if there is one.
+        head: what the head is built from, if there is one.
+        interface: height, width and channels of the features that leave the extractor and enter
+            the head; a head alone leaves height and width open.
+        statistics: what batch normalization takes its statistics over.
+        class_names: of the head's outputs; none of an auxiliary head or an extractor.
+        task: of an auxiliary head.
+        auxiliaries: the auxiliary heads that it was trained against.
+        parents: of a pair, its two parts; of what was adapted, what it was before.
+        feature_statistics: whether mean and variance of the features that a head was trained on
+            are among its weights.
+        data: what it was trained on.
+        metrics: what was measured, by name; accuracies are parts of one.
+        licence: an SPDX expression, or `"unspecified"`.
+        versions: of the packages that wrote it.
+        created: UTC, to the second, as ISO 8601.
+        files: all files but the manifest, by name.
+
+    Source: the fields are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+    where it has them.
+    """
+
+    schema_version: Literal[1] = SCHEMA
+    kind: Literal["extractor", "head", "auxiliary_head", "network"]
+    extractor: ExtractorRecord | None = None
+    head: HeadRecord | None = None
+    interface: tuple[Pixels, Pixels, Channels]
+    statistics: Literal["batch", "moving"]
+    class_names: Annotated[tuple[Line, ...], Field(max_length=100_000)] = ()
+    task: Word | None = None
+    auxiliaries: Annotated[tuple[AuxiliaryRecord, ...], Field(max_length=64)] = ()
+    parents: Annotated[tuple[ParentRecord, ...], Field(max_length=8)] = ()
+    feature_statistics: bool = False
+    data: Annotated[tuple[DataRecord, ...], Field(max_length=64)] = ()
+    metrics: dict[Line, float] = Field(default={}, max_length=256)
+    licence: Line = "unspecified"
+    versions: dict[Word, Line] = Field(default={}, max_length=64)
+    created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    files: dict[Literal["weights.safetensors", "README.md"], FileRecord]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        parts = {"extractor": self.extractor is not None, "head": self.head is not None}
+        wanted = {
+            "extractor": {"extractor": True, "head": False},
+            "network": {"extractor": True, "head": True},
+        }.get(self.kind, {"extractor": False, "head": True})
+        if parts != wanted:
+            raise ValueError(f"what a component of kind {self.kind} is built from is not given")
+        if (self.kind == "auxiliary_head") != (self.task is not None):
+            raise ValueError("an auxiliary head, and nothing else, has a task")
+        classes = self.head.outputs if self.kind in ("head", "network") and self.head else 0
+        if len(self.class_names) != classes or len(set(self.class_names)) != classes:
+            raise ValueError(f"{len(self.class_names)} class names; expected {classes}, each once")
+        if set(self.files) != {WEIGHTS, CARD}:
+            raise ValueError(f"files are {sorted(self.files)}; expected {CARD} and {WEIGHTS}")
+        return self
+
+    def to_json(self) -> bytes:
+        """Returns the content of `manifest.json`."""
+        return self.model_dump_json(indent=2, exclude_none=False).encode() + b"\n"
+
+    @property
+    def families(self) -> frozenset[str]:
+        """The auxiliary heads that it was trained against, by SHA-256; or is itself."""
+        own = {self.files[WEIGHTS].sha256} if self.kind == "auxiliary_head" else set()
+        return frozenset({auxiliary.sha256 for auxiliary in self.auxiliaries} | own)
+
+
+class _OnlyVersion(BaseModel):
+    schema_version: int
+
+
+def read_manifest(content: bytes, what: str) -> Manifest:
+    """Reads the content of a `manifest.json`, from whomever it comes.
+
+    Args:
+        content: its bytes.
+        what: whose it is, for messages.
+
+    Raises:
+        TooLargeError: if it has more than a megabyte.
+        NewerSchemaError: if it is of a later schema.
+        BadManifestError: if it is something else.
+
+    Example:
+
+    >>> read_manifest(b"{}", "phone@1")
+    Traceback (most recent call last):
+        ...
+    keras_compat.store.errors.BadManifestError: manifest of phone@1: schema_version: Field required
+    """
+    if len(content) > LARGEST_MANIFEST:
+        raise TooLargeError(
+            f"manifest of {what} has {len(content)} bytes; expected {LARGEST_MANIFEST} at most"
+        )
+    try:
+        version = _OnlyVersion.model_validate_json(content).schema_version
+        if version <= SCHEMA:
+            return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise BadManifestError(f"manifest of {what}: {_told(error)}") from None
+    raise NewerSchemaError(
+        f"manifest of {what} is of schema {version}; this release reads {SCHEMA} and earlier ones: "
+        "install a later release of keras_compat"
+    )
+
+
+def _told(error: ValidationError) -> str:
+    """The first of what is wrong, in one line."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    text = f"{place}: {first['msg']}" if place else first["msg"]
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text)[:300]

@@ -1,0 +1,295 @@
+"""From models to packages, and from packages of strangers to models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_compat.errors import InputError
+from keras_compat.evaluation import ChannelStatistics
+from keras_compat.layers import set_statistics
+from keras_compat.networks import check_interface, feature_interface
+from keras_compat.reporting.versions import collect_versions
+from keras_compat.store import recipes, weights
+from keras_compat.store.card import write_card
+from keras_compat.store.errors import BadManifestError
+from keras_compat.store.library import Store
+from keras_compat.store.manifest import (
+    CARD,
+    WEIGHTS,
+    AuxiliaryRecord,
+    DataRecord,
+    FileRecord,
+    Manifest,
+    ParentRecord,
+)
+from keras_compat.store.names import Reference
+from keras_compat.store.package import Package, file_record, sha256
+
+_MEAN, _VARIANCE = "feature_statistics/mean", "feature_statistics/variance"
+
+
+@dataclass(frozen=True)
+class Component:
+    """What is published, and what is read back.
+
+    Args:
+        extractor: images to features, of an extractor and of a network.
+        head: features to logits, of a head, an auxiliary head and a network.
+        extractor_architecture: by which the extractor was built, such as `"resnet8@stage2"`.
+        head_architecture: by which the head was built.
+        class_names: of the head's outputs.
+        task: of an auxiliary head.
+        auxiliaries: the auxiliary heads that it was trained against, see `auxiliary_record`.
+        parents: what it was made from.
+        feature_statistics: of what the head was trained on.
+        data: what it was trained on.
+        metrics: what was measured, by name; accuracies are parts of one.
+        licence: an SPDX expression.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=2, seed=0)
+    >>> Component(head=head, head_architecture="resnet8", class_names=("cat", "dog")).kind
+    'head'
+    """
+
+    extractor: keras.Model | None = None
+    head: keras.Model | None = None
+    extractor_architecture: str = ""
+    head_architecture: str = ""
+    class_names: tuple[str, ...] = ()
+    task: str | None = None
+    auxiliaries: Sequence[AuxiliaryRecord] = ()
+    parents: Sequence[ParentRecord] = ()
+    feature_statistics: ChannelStatistics | None = None
+    data: Sequence[DataRecord] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    licence: str = "unspecified"
+
+    @property
+    def kind(self) -> str:
+        """What it is: `"extractor"`, `"head"`, `"auxiliary_head"` or `"network"`."""
+        if self.extractor is not None:
+            return "extractor" if self.head is None else "network"
+        return "head" if self.task is None else "auxiliary_head"
+
+    @property
+    def models(self) -> list[keras.Model]:
+        """The extractor, the head, or both."""
+        return [model for model in (self.extractor, self.head) if model is not None]
+
+
+def pack(component: Component, what: str = "component") -> Package:
+    """Makes a component into bytes.
+
+    Args:
+        component: whose models are of the registry's architectures.
+        what: its name, for messages and the model card.
+
+    Raises:
+        InputError: if there is no model, it is not of the architecture named, parts of a network
+            do not fit, or a text is too long.
+        BadWeightsError: if a weight is not finite or a variance negative.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=2, seed=0)
+    >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
+    >>> package.manifest.kind, package.manifest.interface
+    ('head', (None, None, 64))
+    """
+    if not component.models:
+        raise InputError("a component without a model; expected an extractor, a head, or both")
+    arrays = {name: _array(variable) for name, variable in _variables(component).items()}
+    extractor = head = None
+    if component.extractor is not None:
+        extractor = recipes.describe_extractor(
+            component.extractor, component.extractor_architecture
+        )
+        interface = feature_interface(component.extractor)
+    if component.head is not None:
+        head = recipes.describe_head(component.head, component.head_architecture)
+        if component.extractor is None:
+            interface = tuple(component.head.input_shape[1:])
+        else:
+            check_interface(component.extractor, component.head)
+    if component.feature_statistics is not None:
+        arrays[_MEAN] = np.asarray(component.feature_statistics.mean, "float32")
+        arrays[_VARIANCE] = np.asarray(component.feature_statistics.variance, "float32")
+    content = weights.write_weights(arrays, what)
+    try:
+        manifest = Manifest(
+            kind=component.kind,
+            extractor=extractor,
+            head=head,
+            interface=interface,
+            statistics=recipes.statistics_of(*component.models),
+            class_names=tuple(component.class_names),
+            task=component.task,
+            auxiliaries=tuple(component.auxiliaries),
+            parents=tuple(component.parents),
+            feature_statistics=component.feature_statistics is not None,
+            data=tuple(component.data),
+            metrics=dict(component.metrics),
+            licence=component.licence,
+            versions={name: str(value) for name, value in collect_versions().items()},
+            created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            files={WEIGHTS: file_record(content), CARD: FileRecord(size=0, sha256=sha256(b""))},
+        )
+    except ValueError as error:
+        first = str(error).splitlines()
+        raise InputError(f"{what} cannot be published: {' '.join(first[1:3]).strip()}") from None
+    card = write_card(manifest, what).encode()
+    files = {**manifest.files, CARD: file_record(card)}
+    return Package(manifest.model_copy(update={"files": files}), {WEIGHTS: content, CARD: card})
+
+
+def unpack(package: Package, what: str) -> Component:
+    """Makes bytes into a component; nothing of them is run.
+
+    Args:
+        package: whose files are those that its manifest names.
+        what: its name, for messages and models.
+
+    Raises:
+        UnknownArchitectureError: if this package does not build such a thing.
+        BadWeightsError: if the weights are not those of the architecture.
+        BadManifestError: if the manifest does not say what the models are.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=2, seed=0)
+    >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
+    >>> unpack(package, "head@1").class_names
+    ('a', 'b')
+    """
+    manifest = package.manifest
+    content = package.files[WEIGHTS]
+    arrays = weights.read_weights(content, expected_weights(manifest), what)
+    name = what.replace("@", "_")
+    extractor = head = None
+    if manifest.extractor is not None:
+        extractor = recipes.build(manifest.extractor, f"{name}_extractor", len(content))
+    if manifest.head is not None:
+        head = recipes.build(manifest.head, f"{name}_head", len(content))
+    component = Component(
+        extractor=extractor,
+        head=head,
+        extractor_architecture=str(manifest.extractor.architecture) if manifest.extractor else "",
+        head_architecture=str(manifest.head.architecture) if manifest.head else "",
+        class_names=manifest.class_names,
+        task=manifest.task,
+        auxiliaries=manifest.auxiliaries,
+        parents=manifest.parents,
+        feature_statistics=_statistics(manifest, arrays),
+        data=manifest.data,
+        metrics=manifest.metrics,
+        licence=manifest.licence,
+    )
+    _check_said(component, manifest, what)
+    for key, variable in _variables(component).items():
+        variable.assign(arrays[key])
+    for model in component.models:
+        set_statistics(model, manifest.statistics)
+    return component
+
+
+def load(store: Store, reference: Reference) -> Component:
+    """Reads a component from a store, from whomever it comes.
+
+    Its weights are not read before their size is known to be that of its architecture.
+
+    Raises:
+        StoreError: if there is no such component, or something is wrong with it.
+
+    Example:
+
+    >>> load(Store("memory://empty"), Reference.parse("phone@1"))
+    Traceback (most recent call last):
+        ...
+    keras_compat.store.errors.NotPublishedError: memory://empty has no phone@1; the store is empty
+    """
+    reference = store.resolve(reference)
+    manifest = store.manifest(reference)
+    weights.check_size(manifest.files[WEIGHTS].size, expected_weights(manifest), str(reference))
+    return unpack(store.package(reference), str(reference))
+
+
+def expected_weights(manifest: Manifest) -> recipes.Shapes:
+    """Returns the names and shapes of a component's weights; allocates none.
+
+    Raises:
+        UnknownArchitectureError: if this package does not build such a thing.
+    """
+    size = manifest.files[WEIGHTS].size
+    found: recipes.Shapes = {}
+    for part, record in (("extractor", manifest.extractor), ("head", manifest.head)):
+        if record is not None:
+            prefix = f"{part}/" if manifest.kind == "network" else ""
+            shapes = recipes.shapes(record, size)
+            found.update({f"{prefix}{name}": shape for name, shape in shapes.items()})
+    if manifest.feature_statistics:
+        channels = manifest.interface[-1]
+        found.update({_MEAN: (channels,), _VARIANCE: (channels,)})
+    return found
+
+
+def auxiliary_record(package: Package, mode: str) -> AuxiliaryRecord:
+    """Returns what components that learnt with an auxiliary head say of it.
+
+    Args:
+        package: of the auxiliary head, as it was when they had learnt.
+        mode: `"shared"`, if it learnt with them, or `"frozen"`.
+
+    Raises:
+        InputError: if the package is of something else.
+    """
+    if package.manifest.task is None:
+        raise InputError(f"a component of kind {package.manifest.kind}; expected an auxiliary head")
+    digest = package.manifest.files[WEIGHTS].sha256
+    return AuxiliaryRecord(task=package.manifest.task, mode=mode, sha256=digest)
+
+
+def _variables(component: Component) -> dict[str, Any]:
+    """The weights of a component by their names in the file."""
+    parts = {"extractor": component.extractor, "head": component.head}
+    return {
+        f"{part}/{name}" if component.kind == "network" else name: variable
+        for part, model in parts.items()
+        if model is not None
+        for name, variable in recipes.variables(model).items()
+    }
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable), "float32")
+
+
+def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> ChannelStatistics | None:
+    if not manifest.feature_statistics:
+        return None
+    return ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
+
+
+def _check_said(component: Component, manifest: Manifest, what: str) -> None:
+    """Raises an error if a manifest says other things than the models that it describes."""
+    if component.extractor is not None:
+        found = feature_interface(component.extractor)
+    else:
+        found = tuple(component.head.input_shape[1:])
+    if found != manifest.interface:
+        raise BadManifestError(
+            f"manifest of {what} says that the feature interface is {manifest.interface}; "
+            f"its architecture has {found}"
+        )
+    if component.kind == "network":
+        check_interface(component.extractor, component.head)

@@ -1,0 +1,287 @@
+"""Where components lie: a folder, or what fsspec reaches.
+
+Both kinds of place show a component whole or not at all, and refuse to publish one twice, also
+when several publishers work at once and any of them dies.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from keras_compat import files
+from keras_compat.errors import InputError
+from keras_compat.store.errors import TooLargeError, UnsafePathError
+from keras_compat.store.manifest import MANIFEST
+
+STAGING = ".staging"
+CLAIM = ".claim"
+"""Says, where nothing can be renamed, that a version is being published."""
+
+
+class Place(Protocol):
+    """What the store asks of where it lies; all paths are relative, with `/` between names."""
+
+    url: str
+
+    def names(self, path: str) -> list[str]:
+        """Returns what lies in a folder, sorted; nothing if there is no such folder."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Returns a file.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            TooLargeError: if it has more than `limit` bytes.
+            UnsafePathError: if it is no file, or a folder on the way is a link.
+        """
+
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
+        """Makes a folder of files appear at once; the last file is what makes it whole.
+
+        Args:
+            path: of the folder.
+            content: of the files, by name.
+            ready: is called before anything can be seen; what it raises stops that.
+
+        Raises:
+            FileExistsError: if there is one.
+        """
+
+    def put(self, path: str, content: bytes) -> None:
+        """Writes or replaces a file."""
+
+    def remove(self, path: str) -> None:
+        """Removes a component, whose manifest goes first."""
+
+    def leftovers(self) -> list[str]:
+        """Returns what publishers that died, or work now, have left."""
+
+    def discard(self, path: str) -> None:
+        """Removes one of the leftovers."""
+
+
+def open_place(url: str | os.PathLike[str]) -> Place:
+    """Returns the place that a path or an fsspec URL names.
+
+    Args:
+        url: a folder, or a URL such as `"s3://bucket/parts"`, with the package that fsspec
+            needs for it installed.
+
+    Raises:
+        InputError: if fsspec does not know the URL's protocol, or lacks its package.
+
+    Example:
+
+    >>> open_place("memory://parts").url
+    'memory://parts'
+    """
+    text = os.fspath(url)
+    if "://" not in text:
+        return LocalPlace(Path(text))
+    import fsspec  # listing a folder does without
+
+    try:
+        system, root = fsspec.core.url_to_fs(text)
+    except (ValueError, ImportError) as error:
+        told = " ".join(str(error).split())
+        raise InputError(
+            f"the store {text!r} cannot be opened ({told}); expected a folder, or a URL that "
+            "fsspec knows and whose package is installed"
+        ) from None
+    if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
+        return LocalPlace(Path(root))
+    return RemotePlace(system, root, text)
+
+
+class LocalPlace:
+    """A folder on this machine: what is published is renamed to its place.
+
+    Args:
+        root: the folder; it is made when something is published.
+    """
+
+    def __init__(self, root: Path):
+        self._root = root.expanduser().absolute()
+        self.url = str(root)
+
+    def names(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self._checked(path)))
+        except FileNotFoundError:
+            return []
+        except NotADirectoryError:
+            raise UnsafePathError(f"{path} in {self.url} is a file; expected a folder") from None
+
+    def read(self, path: str, limit: int) -> bytes:
+        # Not blocking: a pipe in the place of a file would wait for someone to write.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        file = os.open(self._checked(path), flags)
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(file)
+            raise UnsafePathError(f"{path} in {self.url} is no plain file; remove it")
+        with open(file, "rb", buffering=0) as opened:
+            if status.st_size > limit:
+                raise _too_large(path, self.url, status.st_size, limit)
+            # The file may have grown since.
+            content = opened.read(limit + 1)
+            while len(content) <= limit and (more := opened.read(limit + 1 - len(content))):
+                content += more
+        if len(content) > limit:
+            raise _too_large(path, self.url, len(content), limit)
+        return content
+
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
+        target = self._checked(path)
+        if target.exists():
+            raise FileExistsError(path)
+        staging = self._checked(STAGING) / uuid.uuid4().hex
+        staging.mkdir(parents=True)
+        try:
+            for name, data in content.items():
+                with open(staging / name, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            _sync_folder(staging)
+            ready()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                # A folder that holds files is never renamed onto: whoever comes first wins.
+                os.rename(staging, target)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST) or target.exists():
+                    raise FileExistsError(path) from None
+                raise
+            _sync_folder(target.parent)
+        finally:
+            files.remove(staging)
+
+    def put(self, path: str, content: bytes) -> None:
+        files.write_bytes(self._checked(path), content)
+
+    def remove(self, path: str) -> None:
+        # Out of sight at once, whatever happens while it is removed.
+        aside = self._checked(STAGING) / uuid.uuid4().hex
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(self._checked(path), aside)
+        files.remove(aside)
+
+    def leftovers(self) -> list[str]:
+        return [f"{STAGING}/{name}" for name in self.names(STAGING)]
+
+    def discard(self, path: str) -> None:
+        files.remove(self._checked(path))
+
+    def _checked(self, path: str) -> Path:
+        """The path in the file system, after making sure that no link leads out of the store."""
+        place = self._root
+        for name in Path(path).parts:
+            place = place / name
+            if place.is_symlink():
+                raise UnsafePathError(f"{path} in {self.url} is or lies behind a link; remove it")
+        return place
+
+
+class RemotePlace:
+    """What fsspec reaches: a claim keeps others away, and the manifest comes last.
+
+    Args:
+        system: of fsspec.
+        root: the folder in it.
+        url: by which the user knows it.
+    """
+
+    def __init__(self, system: Any, root: str, url: str):
+        self._system = system
+        self._root = root.rstrip("/")
+        self.url = url
+
+    def names(self, path: str) -> list[str]:
+        with self._fresh() as system:
+            try:
+                found = system.ls(self._at(path), detail=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        return sorted({str(name).rstrip("/").rsplit("/", 1)[-1] for name in found} - {""})
+
+    def read(self, path: str, limit: int) -> bytes:
+        with self._fresh() as system, system.open(self._at(path), "rb") as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise _too_large(path, self.url, len(content), limit)
+        return content
+
+    def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
+        ready()
+        *before, last = content
+        claim = f"{path}/{CLAIM}"
+        with self._fresh() as system:
+            if system.exists(self._at(f"{path}/{last}")):
+                raise FileExistsError(path)
+            system.makedirs(self._at(path), exist_ok=True)
+            # Raises FileExistsError if another publisher has claimed it.
+            system.pipe_file(self._at(claim), b"", mode="create")
+            for name in before:
+                system.pipe_file(self._at(f"{path}/{name}"), content[name])
+            system.pipe_file(self._at(f"{path}/{last}"), content[last], mode="create")
+            system.rm_file(self._at(claim))
+
+    def put(self, path: str, content: bytes) -> None:
+        with self._fresh() as system:
+            system.makedirs(self._at(path.rpartition("/")[0]), exist_ok=True)
+            system.pipe_file(self._at(path), content)
+
+    def remove(self, path: str) -> None:
+        with self._fresh() as system:
+            if system.exists(self._at(f"{path}/{MANIFEST}")):
+                system.rm_file(self._at(f"{path}/{MANIFEST}"))
+            system.rm(self._at(path), recursive=True)
+
+    def leftovers(self) -> list[str]:
+        with self._fresh() as system:
+            try:
+                found = system.find(self._root)
+            except FileNotFoundError:
+                return []
+        at = len(self._root) + 1
+        return sorted(str(name)[at:] for name in found if str(name).endswith(f"/{CLAIM}"))
+
+    def discard(self, path: str) -> None:
+        folder = path.removesuffix(f"/{CLAIM}")
+        with self._fresh() as system:
+            if MANIFEST in self.names(folder):
+                system.rm_file(self._at(path))  # whole: its publisher died before the last step
+            else:
+                system.rm(self._at(folder), recursive=True)
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Any]:
+        """The file system, without what it remembers: others write to it too."""
+        self._system.invalidate_cache()
+        yield self._system
+
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
+
+
+def _too_large(path: str, url: str, size: int, limit: int) -> TooLargeError:
+    return TooLargeError(f"{path} in {url} has {size} bytes or more; expected {limit} at most")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes sure that the names in a folder survive a crash of the machine."""
+    if os.name != "posix":
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,288 @@
+"""What a model is built from: read off a model, and built again from a record.
+
+A component of a stranger is built here, by this package's own code, from the names of the registry;
+nothing of it is run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import keras
+
+from keras_compat.errors import InputError
+from keras_compat.layers import normalization_layers
+from keras_compat.networks import (
+    ARCHITECTURES,
+    FEATURES,
+    NORMALIZATIONS,
+    build_extractor,
+    build_head,
+)
+from keras_compat.networks.architectures import find_architecture, parse_architecture
+from keras_compat.store.errors import BadWeightsError, UnknownArchitectureError
+from keras_compat.store.manifest import ArchitectureRecord, ExtractorRecord, HeadRecord
+
+# No architecture of use goes beyond; without a limit a depth of 10^9 would fill the memory.
+_LARGEST_ARGUMENT = 4096
+# Of each block's weights in a file, header included.
+_SMALLEST_BLOCK = 200
+
+Shapes = dict[str, tuple[int, ...]]
+T = TypeVar("T")
+
+
+def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRecord:
+    """Returns what an extractor is built from.
+
+    Args:
+        extractor: as `keras_compat.networks.build_extractor` makes it.
+        architecture: by which it was built; the split goes without saying where it is the default.
+
+    Raises:
+        InputError: if the architecture is unknown, or the extractor is another.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("resnet8", (16, 16, 1), "stem", None, seed=0)
+    >>> record = describe_extractor(extractor, "resnet8@stem")
+    >>> str(record.architecture), record.image_shape, record.interface_channels
+    ('resnet8:depth=8,filters=16@stem', (16, 16, 1), None)
+    """
+    names = {layer.name for layer in extractor.layers}
+    interface = extractor.get_layer("interface").filters if "interface" in names else None
+    features = [name for name in FEATURES if name in names] or ["plain"]
+    tried = [
+        ExtractorRecord(
+            architecture=record_architecture(architecture),
+            image_shape=tuple(extractor.input_shape[1:]),
+            interface_channels=interface,
+            normalization=normalization,
+            features=features[0],
+        )
+        for normalization in NORMALIZATIONS
+    ]
+    return _the_one(extractor, architecture, tried)
+
+
+def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
+    """Returns what a head is built from.
+
+    Args:
+        head: as `keras_compat.networks.build_head` makes it; an auxiliary head too.
+        architecture: by which it was built.
+
+    Raises:
+        InputError: if the architecture is unknown, or the head is another.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> record = describe_head(networks.build_head("resnet8", classes=3, seed=0), "resnet8")
+    >>> record.outputs, record.input_channels
+    (3, 64)
+    """
+    names = {layer.name for layer in head.layers}
+    tried = [
+        HeadRecord(
+            architecture=record_architecture(architecture),
+            input_channels=head.input_shape[-1],
+            outputs=head.output_shape[-1],
+            normalization=normalization,
+            dense="pooling" not in names,
+        )
+        for normalization in NORMALIZATIONS
+    ]
+    return _the_one(head, architecture, tried)
+
+
+def record_architecture(text: str) -> ArchitectureRecord:
+    """Returns an architecture with all that its text leaves to defaults, which may change.
+
+    Example:
+
+    >>> str(record_architecture("resnet8"))
+    'resnet8:depth=8,filters=16@stage2_block1'
+    """
+    name, given, split = parse_architecture(text)
+    parameters = inspect.signature(ARCHITECTURES[name]).parameters
+    arguments = {key: given.get(key, p.default) for key, p in parameters.items()}
+    plan, _ = find_architecture(text)
+    return ArchitectureRecord(name=name, arguments=arguments, split=plan.split_block(split))
+
+
+def build(record: ExtractorRecord | HeadRecord, name: str, size: int | None = None) -> keras.Model:
+    """Builds the model that a record describes, with weights of no meaning.
+
+    Args:
+        record: from a manifest.
+        name: of the model.
+        size: bytes of its weights on disk, where these come from a stranger: nothing is built
+            that has many more blocks than they can have.
+
+    Raises:
+        UnknownArchitectureError: if the registry has no such thing.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=3, seed=0)
+    >>> build(describe_head(head, "resnet8"), "head").count_params() == head.count_params()
+    True
+    """
+    architecture = record.architecture
+    for key, value in architecture.arguments.items():
+        if abs(value) > _LARGEST_ARGUMENT:
+            raise UnknownArchitectureError(
+                f"{architecture.name}:{key} is {value}; expected {_LARGEST_ARGUMENT} at most"
+            )
+    try:
+        text = str(architecture)
+        blocks = len(find_architecture(text)[0].blocks)
+        if size is not None and blocks * _SMALLEST_BLOCK > size:
+            raise BadWeightsError(f"{size} bytes of weights; {text} has {blocks} blocks")
+        if isinstance(record, ExtractorRecord):
+            return build_extractor(
+                text,
+                record.image_shape,
+                interface_channels=record.interface_channels,
+                seed=0,
+                name=name,
+                normalization=record.normalization,
+                features=record.features,
+            )
+        return build_head(
+            text,
+            input_channels=record.input_channels,
+            classes=record.outputs,
+            seed=0,
+            name=name,
+            normalization=record.normalization,
+            dense=record.dense,
+        )
+    except BadWeightsError:
+        raise
+    except InputError as error:
+        raise UnknownArchitectureError(str(error)) from None
+
+
+def shapes(record: ExtractorRecord | HeadRecord, size: int | None = None) -> Shapes:
+    """Returns the names and shapes of the weights of what a record describes; allocates none.
+
+    Args:
+        record: from a manifest.
+        size: as for `build`.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=3, seed=0)
+    >>> shapes(describe_head(head, "resnet8"))["logits/kernel"]
+    (64, 3)
+    """
+
+    def found() -> Shapes:
+        return {key: tuple(v.shape) for key, v in variables(build(record, "part", size)).items()}
+
+    return _unallocated(found)
+
+
+def variables(model: keras.Model) -> dict[str, Any]:
+    """Returns the weights of a model by `layer/weight`, moving statistics included.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> sorted(variables(networks.build_head("resnet8", classes=3, seed=0)))[:2]
+    ['logits/bias', 'logits/kernel']
+    """
+    return {
+        f"{layer.name}/{variable.name}": variable
+        for layer in model.layers
+        for variable in layer.weights
+    }
+
+
+def bytes_of(found: Shapes) -> int:
+    """Returns how many bytes weights of these shapes take, as float32.
+
+    Example:
+
+    >>> bytes_of({"kernel": (2, 3), "bias": (3,)})
+    36
+    """
+    return 4 * sum(math.prod(shape) for shape in found.values())
+
+
+def statistics_of(*models: keras.Model) -> str:
+    """Returns what the batch normalization of models takes its statistics over.
+
+    Raises:
+        InputError: if it is not the same in all layers.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> statistics_of(networks.build_head("resnet8", classes=3, seed=0))
+    'batch'
+    """
+    found = {layer.statistics for model in models for layer in normalization_layers(model)}
+    if len(found) > 1:
+        raise InputError(
+            f"the model has layers of {' and '.join(sorted(found))} statistics; expected one of "
+            "them: use recalibrate, or set_statistics"
+        )
+    return found.pop() if found else "batch"
+
+
+def _unallocated(work: Callable[[], T]) -> T:
+    """Does work that builds models and looks at them, and allocates none of their weights."""
+
+    def in_scope() -> T:
+        with keras.StatelessScope(initialize_variables=False):
+            return work()
+
+    # Keras keeps a list of variables without a value, and the next stateless call of any model
+    # would give one to these too. The list is one a thread, and goes with this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(in_scope).result()
+
+
+def _the_one(model: keras.Model, architecture: str, records: list[Any]) -> Any:
+    """Returns the record that builds this model."""
+    own = _layers(model)
+    for record in records:
+        if _unallocated(lambda record=record: _layers(build(record, "part"))) == own:
+            return record
+    raise InputError(
+        f"model {model.name!r} is not {architecture} as this package builds it; expected what "
+        "build_extractor or build_head return for it, and the split it was built with"
+    )
+
+
+def _layers(model: keras.Model) -> list[Any]:
+    """The layers of a model in all that decides what it computes, but for its weights."""
+    return [(type(layer), layer.name, _config(layer), _inputs(layer)) for layer in model.layers]
+
+
+def _config(layer: keras.layers.Layer) -> dict[str, Any]:
+    left_out = ("name", "dtype", "trainable", "statistics", "momentum", "batch_shape", "units")
+    return {
+        key: value
+        for key, value in layer.get_config().items()
+        if key not in left_out and not key.endswith("_initializer")
+    }
+
+
+def _inputs(layer: keras.layers.Layer) -> list[str]:
+    """The names of the layers that a layer of a functional model takes its input from."""
+    return [
+        tensor._keras_history.operation.name
+        for node in layer._inbound_nodes[:1]
+        for tensor in node.input_tensors
+    ]

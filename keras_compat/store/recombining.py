@@ -1,0 +1,104 @@
+"""An extractor and a head of the store, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_compat.errors import InputError
+from keras_compat.layers import set_statistics
+from keras_compat.networks import check_interface
+from keras_compat.store.errors import IncompatibleError
+from keras_compat.store.library import Store
+from keras_compat.store.manifest import ParentRecord
+from keras_compat.store.names import Reference
+from keras_compat.store.package import sha256
+from keras_compat.store.packing import Component, load
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two components as one network.
+
+    Attributes:
+        network: to be published; it normalizes by batch statistics, since the moving statistics
+            of one part know nothing of the other.
+        family: the auxiliary heads that both were trained against, by SHA-256. If there is none,
+            nothing says that they work together.
+    """
+
+    network: Component
+    family: frozenset[str]
+
+
+def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
+    """Puts a head of the store on an extractor of it.
+
+    Args:
+        store: where both lie.
+        extractor: of an extractor, or of a network, whose extractor is taken.
+        head: of a head, or of a network, whose head is taken.
+
+    Raises:
+        IncompatibleError: if one is of another kind, or their feature interfaces differ.
+        StoreError: if one is not there, or something is wrong with it.
+
+    Example:
+
+    >>> recombine(store, Reference.parse("phone"), Reference.parse("head"))  # doctest: +SKIP
+    """
+    parts = {"extractor": store.resolve(extractor), "head": store.resolve(head)}
+    manifests = {part: store.manifest(reference) for part, reference in parts.items()}
+    for part, manifest in manifests.items():
+        if manifest.kind not in (part, "network"):
+            raise IncompatibleError(
+                f"{parts[part]} is of kind {manifest.kind}; expected one with {part}"
+            )
+    components = {part: load(store, reference) for part, reference in parts.items()}
+    left, right = components["extractor"], components["head"]
+    try:
+        check_interface(left.extractor, right.head)
+    except InputError as error:
+        shown = " and ".join(
+            f"{parts[part]} has the feature interface {_shape(manifest.interface)}"
+            for part, manifest in manifests.items()
+        )
+        raise IncompatibleError(f"{shown}; {error}") from None
+    for model in (left.extractor, right.head):
+        set_statistics(model, "batch")
+    family = manifests["extractor"].families & manifests["head"].families
+    known = (*manifests["extractor"].auxiliaries, *manifests["head"].auxiliaries)
+    network = Component(
+        extractor=left.extractor,
+        head=right.head,
+        extractor_architecture=left.extractor_architecture,
+        head_architecture=right.head_architecture,
+        class_names=right.class_names,
+        auxiliaries=tuple({a.sha256: a for a in known if a.sha256 in family}.values()),
+        parents=[parent_record(store, reference) for reference in parts.values()],
+        feature_statistics=right.feature_statistics,
+        data=tuple(dict.fromkeys((*left.data, *right.data))),
+        licence=left.licence if left.licence == right.licence else _both(left, right),
+    )
+    return Pair(network, family)
+
+
+def parent_record(store: Store, reference: Reference) -> ParentRecord:
+    """Returns what a component says of one that it was made from."""
+    reference = store.resolve(reference)
+    content = store.manifest_bytes(reference)
+    return ParentRecord(
+        name=reference.name,
+        version=reference.tag,
+        kind=store.manifest(reference).kind,
+        sha256=sha256(content),
+    )
+
+
+def _both(left: Component, right: Component) -> str:
+    if "unspecified" in (left.licence, right.licence):
+        return "unspecified"
+    return f"({left.licence}) AND ({right.licence})"
+
+
+def _shape(interface: tuple[int | None, ...]) -> str:
+    return " x ".join("any" if size is None else str(size) for size in interface)

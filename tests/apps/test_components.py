@@ -1,0 +1,198 @@
+"""The component library as a user runs it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apps import components
+from keras_compat.errors import InputError
+from keras_compat.jobs.step_folder import MADE_BY
+from keras_compat.store import Reference, Store
+from tests.apps.shell import app, says_one_line_and_exits_with_two
+from tests.jobs.two_sets import write_set
+from tests.store import made
+
+pytestmark = pytest.mark.once
+NAMES = ("cat", "dog")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return write_set(tmp_path_factory.mktemp("images") / "animals.npz", NAMES)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A network as a job stores it."""
+    from keras_compat import networks
+
+    folder = tmp_path_factory.mktemp("networks") / "animals"
+    folder.mkdir()
+    architecture = "resnet8:filters=4@stage2"
+    built = {"interface_channels": 8, "seed": 0}
+    networks.build_extractor(architecture, (8, 8, 1), **built).save(folder / "extractor.keras")
+    for name, classes in (("head", 2), ("rotation_head", 4)):
+        head = networks.build_head(architecture, input_channels=8, classes=classes, seed=1)
+        head.save(folder / f"{name}.keras")
+    about = {
+        "network": {"class_names": NAMES, "auxiliaries": ["rotation"], "photographs": False},
+        "settings": {"architecture": architecture},
+        "data": {"animals": {"name": "animals", "train": {"count": 48, "sha256": "0" * 64}}},
+    }
+    (folder / MADE_BY).write_text(json.dumps(about))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, network):
+    url = tmp_path_factory.mktemp("parts")
+    components.run(["publish", str(url), "animals@1", f"--network={network}", "--licence=MIT"])
+    return str(url)
+
+
+def told(capsys, *arguments):
+    components.run([str(argument) for argument in arguments])
+    return capsys.readouterr().out
+
+
+def test_all_parts_of_a_network_are_one_family(store, capsys):
+    lines = told(capsys, "list", store).splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "component",
+        "animals-extractor@1",
+        "animals-head@1",
+        "animals-rotation-head@1",
+    ]
+    found = json.loads(told(capsys, "list", store, "--json"))
+    manifests = {entry["name"]: entry["manifest"] for entry in found}
+    rotation = manifests["animals-rotation-head"]["files"]["weights.safetensors"]["sha256"]
+    for name in ("animals-extractor", "animals-head"):
+        (auxiliary,) = manifests[name]["auxiliaries"]
+        assert auxiliary == {"task": "rotation", "mode": "shared", "sha256": rotation}
+        assert manifests[name]["licence"] == "MIT"
+        assert manifests[name]["data"][0]["images"] == 48
+    family = told(capsys, "list", store, "--family=animals-head", "--kind=extractor")
+    assert len(family.splitlines()) == 2
+
+
+def test_from_a_pair_to_files(store, images, tmp_path, capsys):
+    said = told(capsys, "recombine", store, "animals-extractor", "animals-head", "pair@1")
+    assert said == "published pair@1; it needs batches of images until you adapt it\n"
+    with pytest.raises(InputError, match="pair@1 normalizes by batch statistics"):
+        told(capsys, "export", store, "pair", tmp_path / "shipped")
+    told(capsys, "adapt", store, "pair", "pair@2", f"--images={images}", "--count=30")
+    accuracy = told(capsys, "evaluate", store, "pair", f"--data={images}")
+    assert accuracy.startswith("pair@2: ") and accuracy.endswith("%\n")
+    said = told(capsys, "export", store, "pair", tmp_path / "shipped")
+    assert len(said.splitlines()) == 3
+    files = {path.name for path in (tmp_path / "shipped").iterdir()}
+    assert files == {"saved_model", "extractor.tflite", "head.tflite"}
+    from keras_compat.deployment import evaluate_exported
+
+    shown = np.load(images.partition(":")[2])["x_test"]
+    parts = tuple(tmp_path / "shipped" / f"{name}.tflite" for name in ("extractor", "head"))
+    server, phone = evaluate_exported([tmp_path / "shipped" / "saved_model", parts], shown)
+    np.testing.assert_allclose(server, phone, atol=1e-4)
+    assert f"{np.mean(server.argmax(1) == np.arange(40) % 2):.1%}" in accuracy
+
+
+def test_a_check_has_the_rotation_head_of_the_family(store, images, capsys):
+    arguments = ("check", store, "animals-extractor", "animals-head", f"--images={images}")
+    found = json.loads(told(capsys, *arguments, "--count=40", "--json"))
+    assert found["images"] == 40 and found["family"] == 1
+    assert set(found["signals"]) == {"information", "confidence", "agreement", "rotation"}
+    assert "1 auxiliary head(s) in common" in told(capsys, *arguments)
+
+
+def test_files_of_ones_own(store, images, tmp_path, capsys):
+    made.extractor().extractor.save(tmp_path / "phone.keras")
+    flags = (f"--extractor={tmp_path}/phone.keras", f"--architecture={made.EXTRACTOR}")
+    family = "--auxiliaries=animals-rotation-head@1=frozen"
+    told(capsys, "publish", store, "phone@1", *flags, family, "--metrics=accuracy=0.5")
+    found = Store(store).manifest(Reference("phone", "1"))
+    assert found.auxiliaries[0].mode == "frozen" and found.metrics == {"accuracy": 0.5}
+    told(capsys, "publish", store, "phone@2", *flags)
+    said = told(capsys, "recombine", store, "phone@2", "animals-head", "phone-animals@1")
+    assert said.startswith("warning: phone@2 and animals-head@1 share no auxiliary head")
+    with pytest.raises(InputError, match="phone@2 is published"):
+        told(capsys, "publish", store, "phone@2", *flags)
+    with pytest.raises(InputError, match="is not mobilenet_v2_small@block1 as this package"):
+        told(capsys, "publish", store, "phone@3", flags[0], f"{flags[1][:-1]}1")
+
+
+def test_aliases_and_removing(store, network, capsys):
+    told(capsys, "publish", store, "more@1", f"--network={network}")
+    said = told(capsys, "alias", store, "more-head@1", "production")
+    assert said == "more-head@production is more-head@1\n"
+    assert "production" in told(capsys, "list", store, "--kind=head")
+    with pytest.raises(InputError, match="more-head@production"):
+        told(capsys, "remove", store, "more-head@1")
+    assert told(capsys, "remove", store, "more-extractor@1") == "removed more-extractor@1\n"
+    assert "0 fault(s)" in told(capsys, "verify", store)
+
+
+def test_a_card_is_shown_and_a_manifest(store, capsys):
+    said = told(capsys, "show", store, "animals-head")
+    assert said.startswith("# animals-head@1") and "2 classes: cat, dog" in said
+    found = json.loads(told(capsys, "show", store, "animals-head", "--json"))
+    assert found["class_names"] == ["cat", "dog"]
+
+
+def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
+    told(capsys, "publish", tmp_path, "animals@1", f"--network={network}")
+    file = tmp_path / "animals-head" / "1" / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(SystemExit) as caught:
+        told(capsys, "verify", tmp_path)
+    assert caught.value.code == 1
+    said = capsys.readouterr().out
+    assert said.startswith("animals-head/1: weights.safetensors of animals-head@1 has")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["publish", "STORE", "x@1"], "expected --network, or --extractor"),
+        (["publish", "STORE", "x@1", "--head=a.keras"], "--architecture is missing"),
+        (["publish", "STORE", "X@1", "--network=a"], "'X' is no name"),
+        (["publish", "STORE", "x@1", "--network=nowhere"], "holds no stored network"),
+        (
+            ["publish", "STORE", "x@1", "--head=no.keras", "--architecture=resnet8"],
+            "is no .keras file",
+        ),
+        (
+            [*("publish", "STORE", "x@1", "--head=a", "--architecture=b"), "--auxiliaries=r@1=on"],
+            "expected shared or frozen",
+        ),
+        (["list", "STORE", "--kind=part"], "--kind is 'part'"),
+        (["list", "nowhere://x"], "cannot be opened"),
+        (["show", "STORE", "nothing"], "has no nothing@latest"),
+        (["check", "STORE", "nothing", "nothing", "--images=digits"], "has no nothing@latest"),
+        (
+            ["check", "STORE", "animals-extractor", "animals-head", "--images=a", "--count=1"],
+            "--count is 1",
+        ),
+        (["evaluate", "STORE", "animals-head", "--data=digits"], "expected a network"),
+        (["export", "STORE", "animals-head", "x", "--formats=h5"], "--formats is 'h5'"),
+        (["alias", "STORE", "animals-head@1", "latest"], "cannot be set as an alias"),
+        (["recombine", "STORE", "animals-head", "animals-head", "x@1"], "expected one with extr"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, store):
+    before = sorted(path for path in Path(store).rglob("*") if ".staging" not in path.parts)
+    with pytest.raises(InputError, match=message) as caught:
+        components.run([store if word == "STORE" else word for word in arguments])
+    assert "\n" not in str(caught.value)
+    after = sorted(path for path in Path(store).rglob("*") if ".staging" not in path.parts)
+    assert before == after
+
+
+def test_from_a_shell(store):
+    done = app("components", "list", store, "--kind=head")
+    assert (done.returncode, done.stderr) == (0, "") and "animals-head@1" in done.stdout
+    done = app("components", "show", store, "nothing")
+    assert says_one_line_and_exits_with_two(done, f"{store} has no nothing@latest")
+    assert "keras" in sys.modules  # of this process; listing in its own takes no second

@@ -1,0 +1,93 @@
+"""Manifests that are none, or that ask for what there is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keras_compat.store.errors import (
+    BadManifestError,
+    NewerSchemaError,
+    TooLargeError,
+    UnknownArchitectureError,
+)
+from tests.attacks.harness import rewrite, run
+
+
+def content(data: bytes):
+    def attack(place: Path) -> None:
+        (place / "manifest.json").write_bytes(data)
+
+    return attack
+
+
+def changed(*path: str, to: Any):
+    """One value is another."""
+
+    def attack(place: Path) -> None:
+        def change(manifest: dict[str, Any]) -> None:
+            for key in path[:-1]:
+                manifest = manifest[key]
+            manifest[path[-1]] = to
+
+        rewrite(place, change)
+
+    return attack
+
+
+def twice_the_key(place: Path) -> None:
+    text = (place / "manifest.json").read_text()
+    (place / "manifest.json").write_text(
+        text.replace('"kind"', '"kind": "network", "kind"', 1)[:-3]
+    )
+
+
+ARCHITECTURE = ("head", "architecture")
+
+ATTACKS = {
+    "nothing": (content(b""), BadManifestError),
+    "no JSON": (content(b"kind: head"), BadManifestError),
+    "no UTF-8": (content(b"\xff\xfe\x00"), BadManifestError),
+    "a list": (content(b"[]"), BadManifestError),
+    "a hundred thousand brackets": (content(b"[" * 100_000), BadManifestError),
+    "brackets in a field": (
+        content(b'{"schema_version": 1, "metrics": ' + b'{"a":' * 100_000),
+        BadManifestError,
+    ),
+    "two megabytes": (content(b" " * 2**21), TooLargeError),
+    "cut off": (twice_the_key, BadManifestError),
+    "a number of a million digits": (
+        content(b'{"schema_version": ' + b"9" * 1_000_000 + b"}"),
+        BadManifestError,
+    ),
+    "a newer schema": (changed("schema_version", to=2), NewerSchemaError),
+    "a schema of none": (changed("schema_version", to=0), BadManifestError),
+    "a schema that is a text": (changed("schema_version", to="1"), BadManifestError),
+    "a field that nobody knows": (changed("run", to="import os"), BadManifestError),
+    "another kind": (changed("kind", to="network"), BadManifestError),
+    "a file outside": (
+        changed("files", to={"../../x": {"size": 0, "sha256": "0" * 64}}),
+        BadManifestError,
+    ),
+    "a size below zero": (changed("files", "README.md", "size", to=-1), BadManifestError),
+    "NaN": (content(b'{"schema_version": 1, "metrics": {"accuracy": NaN}}'), BadManifestError),
+    "too few classes": (changed("class_names", to=["a"]), BadManifestError),
+    "another interface": (changed("interface", to=[None, None, 9]), BadManifestError),
+    "a line break in a name": (changed("class_names", to=["a", "b\n# owned"]), BadManifestError),
+    "an architecture of nobody": (
+        changed(*ARCHITECTURE, "name", to="os.system"),
+        UnknownArchitectureError,
+    ),
+    "an argument of nobody": (
+        changed(*ARCHITECTURE, "arguments", to={"command": 1}),
+        UnknownArchitectureError,
+    ),
+    "a split of nobody": (changed(*ARCHITECTURE, "split", to="stage9"), UnknownArchitectureError),
+    "a normalization of nobody": (
+        changed("head", "normalization", to="pickle"),
+        UnknownArchitectureError,
+    ),
+}
+
+if __name__ == "__main__":
+    run(ATTACKS)

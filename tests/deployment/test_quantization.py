@@ -1,0 +1,130 @@
+"""LiteRT files of fewer bits: smaller, without Flex, and near what Keras says."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_compat import networks
+from keras_compat.deployment import (
+    LiteRTExport,
+    evaluate_exported,
+    export,
+    litert_operators,
+    recalibrate,
+)
+from keras_compat.errors import InputError
+
+pytestmark = pytest.mark.once
+SHAPE = (16, 16, 3)
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+
+
+@pytest.fixture(scope="module")
+def images():
+    # Smooth, as pictures are: of noise all features are near each other.
+    coarse = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 3), "uint8")
+    return coarse.repeat(4, axis=1).repeat(4, axis=2)
+
+
+@pytest.fixture(scope="module")
+def pair(images):
+    extractor = networks.build_extractor("mobilenet_v2_small@block2", SHAPE, seed=0)
+    head = networks.build_head("mobilenet_v2_small@block2", classes=5, seed=1)
+    return recalibrate(extractor, head, images)
+
+
+@pytest.fixture(scope="module")
+def written(pair, images, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quantized")
+    extractor, head = pair
+    features = extractor.predict_on_batch(images.astype("float32"))
+    jobs = []
+    for name in QUANTIZATIONS:
+        eight = name == "int8"
+        jobs += [
+            LiteRTExport(
+                extractor,
+                folder / f"extractor_{name}.tflite",
+                output_name="features",
+                quantization=name,
+                representative=images if eight else None,
+                uint8_input=eight,
+            ),
+            LiteRTExport(
+                head,
+                folder / f"head_{name}.tflite",
+                extractor.output_shape[1:],
+                "features",
+                quantization=name,
+                representative=features if eight else None,
+            ),
+        ]
+    sizes = {file.path.name: file.size_bytes for file in export(jobs)}
+    files = {
+        part: {q: folder / f"{part}_{q}.tflite" for q in QUANTIZATIONS}
+        for part in ("extractor", "head")
+    }
+    combinations = [(e, h) for e in QUANTIZATIONS for h in QUANTIZATIONS]
+    logits = evaluate_exported(
+        [(files["extractor"][e], files["head"][h]) for e, h in combinations], images
+    )
+    expected = head.predict_on_batch(features)
+    return SimpleNamespace(
+        files=files,
+        sizes=sizes,
+        logits=dict(zip(combinations, logits, strict=True)),
+        expected=expected,
+    )
+
+
+def test_fewer_bits_take_less_room(written):
+    for part in ("extractor", "head"):
+        sizes = [written.sizes[f"{part}_{name}.tflite"] for name in QUANTIZATIONS]
+        assert sizes[1] < 0.75 * sizes[0]
+        assert sizes[3] < 0.75 * sizes[0]
+
+
+@pytest.mark.parametrize("head", QUANTIZATIONS)
+@pytest.mark.parametrize("extractor", QUANTIZATIONS)
+def test_every_head_serves_every_extractor(written, extractor, head):
+    found, expected = written.logits[extractor, head], written.expected
+    spread = expected.std()
+    worst = {"float32": 1e-4, "float16": 0.02, "dynamic": 0.3, "int8": 0.5}
+    allowed = max(worst[extractor], worst[head])
+    assert np.abs(found - expected).mean() < allowed * spread
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
+
+
+def test_eight_bits_are_all_there_is_but_for_what_goes_in_and_out(written):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
+    types = {}
+    for part in ("extractor", "head"):
+        file = written.files[part]["int8"]
+        assert not [x for x in litert_operators(file) if x.startswith(("CUSTOM", "VAR"))]
+        loaded = interpreter(str(file))
+        loaded.allocate_tensors()
+        types[part] = [
+            d[0]["dtype"] for d in (loaded.get_input_details(), loaded.get_output_details())
+        ]
+        kinds = [t["dtype"] for t in loaded.get_tensor_details() if t["name"]]
+        assert kinds.count(np.float32) <= 2
+    assert types == {"extractor": [np.uint8, np.float32], "head": [np.float32, np.float32]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"quantization": "int4"}, "unknown quantization 'int4'; did you mean 'int8'"),
+        ({"quantization": "int8"}, "representative for .* is of shape None"),
+        (
+            {"quantization": "int8", "representative": np.zeros((3, 8, 8, 3))},
+            r"of shape \(3, 8, 8, 3\); expected some hundred inputs of \(16, 16, 3\)",
+        ),
+        ({"quantization": "float16", "uint8_input": True}, "expected it with 'int8' alone"),
+    ],
+)
+def test_bad_input(pair, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        export([LiteRTExport(pair[0], tmp_path / "x.tflite", **changes)])
+    assert list(tmp_path.iterdir()) == []

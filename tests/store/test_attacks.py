@@ -1,0 +1,42 @@
+"""Components of strangers: each attack of tests/attacks is refused by name, in little memory."""
+
+import resource
+
+import pytest
+
+from keras_compat.store import Store, unpack
+from tests.attacks import bombs, files, harness, links, manifests, names, values
+
+pytestmark = pytest.mark.once
+ATTACKS = {
+    f"{module.__name__.rpartition('.')[2]}: {name}": attack
+    for module in (names, links, files, manifests, bombs, values)
+    for name, attack in module.ATTACKS.items()
+}
+SURPLUS = 300 * 2**20  # what the first building of a network takes by itself is less
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_refused_with_the_reason(name, tmp_path):
+    attack, expected = ATTACKS[name]
+    place = harness.make_store(tmp_path)
+    target = attack(place) or str(harness.GOOD)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    with pytest.raises(expected) as caught:
+        harness.read(tmp_path, target)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert after - before < SURPLUS
+    message = str(caught.value)
+    assert len(message) < 600 and message.isprintable()
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if not name.startswith("names")])
+def test_verify_finds_it(name, tmp_path):
+    ATTACKS[name][0](harness.make_store(tmp_path))
+    assert Store(tmp_path).verify(also=unpack)
+
+
+def test_without_an_attack_it_is_read(tmp_path):
+    harness.make_store(tmp_path)
+    harness.read(tmp_path, str(harness.GOOD))
+    assert Store(tmp_path).verify(also=unpack) == []

@@ -1,0 +1,127 @@
+"""From models to bytes and back."""
+
+import resource
+
+import keras
+import numpy as np
+import pytest
+
+from keras_compat import networks
+from keras_compat.errors import InputError
+from keras_compat.evaluation import recalibrate
+from keras_compat.store import Component, pack, unpack
+from keras_compat.store.errors import BadWeightsError
+from keras_compat.store.packing import auxiliary_record
+from keras_compat.store.recipes import bytes_of, describe_extractor, record_architecture, shapes
+from tests.store import made
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 1)).astype("float32")
+
+
+def same(one, other, inputs):
+    found = [model.predict_on_batch(inputs) for model in (one, other)]
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer", "instance"])
+@pytest.mark.parametrize(
+    "architecture", ["resnet8:filters=4", "wide_resnet10@stage1", "mobilenet_v2_small@block1"]
+)
+def test_every_architecture_comes_back(architecture, normalization):
+    made_with = {"normalization": normalization, "seed": 1}
+    extractor = networks.build_extractor(
+        architecture, (16, 16, 1), interface_channels=8, features="unit_length", **made_with
+    )
+    head = networks.build_head(architecture, input_channels=8, classes=3, **made_with)
+    component = Component(
+        extractor, head, architecture, architecture, class_names=("a", "b", "c"), licence="MIT"
+    )
+    found = unpack(pack(component), "pair@1")
+    assert found.kind == "network" and found.licence == "MIT"
+    same(extractor, found.extractor, IMAGES)
+    features = extractor.predict_on_batch(IMAGES)
+    same(head, found.head, features)
+
+
+def test_the_same_weights_give_the_same_bytes():
+    one, other = (pack(made.head(seed=3)).files["weights.safetensors"] for _ in range(2))
+    assert one == other
+
+
+def test_moving_statistics_stay_so():
+    extractor = made.extractor().extractor
+    head = made.head().head
+    images = IMAGES[:, :8, :8]
+    extractor, head = recalibrate(extractor, head, images)
+    packed = pack(Component(extractor, head, made.EXTRACTOR, made.HEAD, class_names=("cat", "dog")))
+    assert packed.manifest.statistics == "moving"
+    found = unpack(packed, "pair@1")
+    same(extractor, found.extractor, images[:1])
+
+
+def test_auxiliary_heads_are_known_by_their_weights():
+    model = networks.build_head(made.HEAD, input_channels=8, classes=4, seed=0)
+    package = pack(Component(head=model, head_architecture=made.HEAD, task="rotation"))
+    record = auxiliary_record(package, "frozen")
+    trained = pack(
+        Component(
+            extractor=made.extractor().extractor,
+            extractor_architecture=made.EXTRACTOR,
+            auxiliaries=[record],
+        )
+    )
+    assert trained.manifest.families == package.manifest.families == {record.sha256}
+    with pytest.raises(InputError, match="expected an auxiliary head"):
+        auxiliary_record(made.head_package(), "shared")
+
+
+def test_another_model_than_was_said():
+    component = made.extractor()
+    for architecture in ("resnet8@stage2", "mobilenet_v2_small@block1", "mobilenet_v2@block2"):
+        with pytest.raises(InputError, match="is not .* as this package builds it"):
+            pack(Component(extractor=component.extractor, extractor_architecture=architecture))
+
+
+def test_a_model_with_a_layer_of_its_own():
+    extractor = made.extractor().extractor
+    changed = keras.Model(
+        extractor.input, keras.layers.ReLU(name="more")(extractor.output), name="more"
+    )
+    with pytest.raises(InputError, match="as this package builds it"):
+        pack(Component(extractor=changed, extractor_architecture=made.EXTRACTOR))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_not_published(value):
+    component = made.head()
+    kernel = component.head.get_layer("logits").kernel
+    kernel.assign(keras.ops.full(kernel.shape, value))
+    with pytest.raises(BadWeightsError, match="'logits/kernel' of head@1 holds values"):
+        pack(component, "head@1")
+
+
+def test_negative_variances_are_not_published():
+    component = made.head()
+    variance = component.head.get_layer("stage3_block1_1_norm").moving_variance
+    variance.assign(-keras.ops.ones(variance.shape))
+    with pytest.raises(BadWeightsError, match="negative variances"):
+        pack(component, "head@1")
+
+
+def test_a_head_without_its_class_names():
+    head = made.head()
+    with pytest.raises(InputError, match="0 class names; expected 2"):
+        pack(Component(head=head.head, head_architecture=made.HEAD))
+
+
+def test_looking_at_a_network_of_gigabytes_takes_no_memory_later_either():
+    record = describe_extractor(made.extractor().extractor, made.EXTRACTOR)
+    large = record_architecture("wide_resnet:depth=28,width=160@stage3")
+    record = record.model_copy(update={"architecture": large, "interface_channels": None})
+    assert bytes_of(shapes(record)) > 8 * 2**30
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with keras.StatelessScope():
+        pass  # gives a value to every variable that waits for one
+    made.extractor().extractor.predict_on_batch(IMAGES[:, :8, :8])
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (after - before) * 1024 < 500 * 2**20
