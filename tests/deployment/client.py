@@ -8,27 +8,31 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-for blocked in ("keras", "keras_compat"):
-    sys.modules[blocked] = None
-model, images, encoded, out = sys.argv[1:]
-signatures = tf.saved_model.load(model).signatures
-images = np.load(images)
-contents = [path.read_bytes() for path in sorted(Path(encoded).iterdir())]
-found = {
-    "default": signatures["serving_default"](images=tf.constant(images, "float32")),
-    "pixels": signatures["pixels"](images=tf.constant(images)),
-    "encoded": signatures["encoded"](image_bytes=tf.constant(contents)),
-    "one": signatures["encoded"](image_bytes=tf.constant(contents[:1])),
-}
-np.savez(
-    out,
-    **{
-        f"{name}_{key}": np.char.decode(value.numpy().astype("S"), "utf-8")
-        if key == "classes"
-        else value.numpy()
-        for name, outputs in found.items()
-        for key, value in outputs.items()
-    },
-)
+
+def main(model, images, encoded, out):
+    """Writes what each signature returns."""
+    for blocked in ("keras", "keras_compat"):
+        sys.modules[blocked] = None
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(model).signatures
+    images = np.load(images)
+    contents = [path.read_bytes() for path in sorted(Path(encoded).iterdir())]
+    found = {
+        "default": signatures["serving_default"](images=tf.constant(images, "float32")),
+        "pixels": signatures["pixels"](images=tf.constant(images)),
+        "encoded": signatures["encoded"](image_bytes=tf.constant(contents)),
+        "one": signatures["encoded"](image_bytes=tf.constant(contents[:1])),
+    }
+    arrays = {}
+    for name, outputs in found.items():
+        for key, value in outputs.items():
+            value = value.numpy()
+            text = key == "classes"
+            arrays[f"{name}_{key}"] = np.char.decode(value.astype("S"), "utf-8") if text else value
+    np.savez(out, **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
