@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
     from keras_compat.data.options import LoadOptions
-    from keras_compat.store import Manifest, Reference, Store
+    from keras_compat.store import Fault, Manifest, Reference, Store
 
 EXAMPLES = """examples:
   python -m apps.components publish parts digits@1 --network=runs/.../networks/digits
@@ -87,10 +88,13 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--formats", default=",".join(_FORMATS), help="with commas between")
     flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
 
-    command(alias, "make an alias point at a version", "reference", "alias")
+    flags = command(alias, "make an alias point at a version", "reference", "alias")
+    flags.add_argument("--remove", action="store_true", help="remove the alias instead")
 
     flags = command(verify, "read everything and say what is wrong")
-    flags.add_argument("--clean", action="store_true", help="remove what dead publishers left")
+    flags.add_argument(
+        "--clean", action="store_true", help="remove what publishers left more than an hour ago"
+    )
 
     command(remove, "remove a version", "reference")
     return parser
@@ -154,7 +158,7 @@ def list_(flags: Any) -> None:
     family = store.manifest(_reference(flags.family)).families if flags.family else None
     found = [
         entry
-        for entry in store.entries()
+        for entry in store.entries(_warn)
         if flags.kind in (None, entry.manifest.kind)
         and (family is None or entry.manifest.families & family)
         and (flags.class_name is None or flags.class_name in entry.manifest.class_names)
@@ -189,14 +193,16 @@ def list_(flags: Any) -> None:
 
 def show(flags: Any) -> None:
     """Shows all that is said of a component."""
-    store, reference = _store(flags), _reference(flags.reference)
+    store = _store(flags)
+    reference = store.resolve(_reference(flags.reference))
+    manifest = store.manifest(reference)
+    # Made again from what was looked at: the files of a stranger may hold anything.
     if flags.json:
-        print(store.manifest_bytes(reference).decode(), end="")
+        print(manifest.to_json().decode(), end="")
         return
-    from keras_compat.store.manifest import CARD
+    from keras_compat.store.card import write_card
 
-    card = store.package(reference).files[CARD].decode(errors="replace")
-    _, _, text = card.removeprefix("---\n").partition("---\n")
+    _, _, text = write_card(manifest, str(reference)).removeprefix("---\n").partition("---\n")
     print(text.strip())
 
 
@@ -274,6 +280,11 @@ def export(flags: Any) -> None:
 def alias(flags: Any) -> None:
     """Makes an alias point at a version."""
     store = _store(flags)
+    if flags.remove:
+        name = _reference(flags.reference).name
+        store.remove_alias(name, flags.alias)
+        print(f"removed {name}@{flags.alias}")
+        return
     reference = _read(store, flags.reference)
     store.set_alias(reference.name, flags.alias, reference.tag)
     print(f"{reference.name}@{flags.alias} is {reference}")
@@ -284,10 +295,11 @@ def verify(flags: Any) -> None:
     store = _store(flags)
     _start()
     from keras_compat.store import unpack
+    from keras_compat.store.packing import check_sizes
 
     for path in store.clean() if flags.clean else ():
         print(f"removed {path}")
-    faults = store.verify(also=unpack)
+    faults = store.verify(before=check_sizes, also=unpack)
     for fault in faults:
         print(f"{fault.path}: {fault.error}")
     print(f"{len(faults)} fault(s), {len(store.names())} component name(s)")
@@ -319,6 +331,10 @@ def _read(store: Store, text: str) -> Reference:
     reference = store.resolve(_reference(text))
     store.manifest(reference)
     return reference
+
+
+def _warn(fault: Fault) -> None:
+    print(f"warning: {fault.path}: {fault.error}", file=sys.stderr)
 
 
 def _start() -> None:

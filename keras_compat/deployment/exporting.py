@@ -30,7 +30,8 @@ class SavedModelExport:
     which return `scores`, float32 `[batch, classes]` that add up to 1, and `classes`, their names
     as strings of the same shape: `pixels` takes `images` as uint8, and `encoded` takes
     `image_bytes`, strings `[batch]` of JPEG or PNG files of any size, as TensorFlow Serving's
-    clients send them.
+    clients send them. A file is decoded as it is: an orientation in its EXIF data is for the
+    client to apply, and what is transparent keeps the colour beneath.
 
     Attributes:
         model: a network, such as `networks.recombine` returns.

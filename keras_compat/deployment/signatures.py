@@ -38,7 +38,7 @@ def serving_signatures(
         return {"scores": scores, "classes": classes}
 
     def decode(content: Any) -> Any:
-        # As images are read for training: grey by Pillow's weights, antialiased where they shrink.
+        # Grey by Pillow's weights and antialiased where it shrinks, as images are for training.
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
         image = tf.cast(image, "float32")
         if channels == 1:

@@ -17,7 +17,6 @@ from keras_compat.evaluation.recombination import (
 from keras_compat.evaluation.signals import (
     ChannelStatistics,
     channel_statistics,
-    compatibility_score,
     compatibility_signals,
 )
 
@@ -27,7 +26,6 @@ __all__ = [
     "by_batch_size",
     "channel_statistics",
     "common_examples",
-    "compatibility_score",
     "compatibility_signals",
     "cross_correlation",
     "mutual_information",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
@@ -17,7 +16,6 @@ from keras_compat.networks import check_interface
 
 # No division by zero where a channel is always the same.
 _SMALLEST_VARIANCE = 1e-6
-_SCORED = ("information", "agreement", "features", "rotation")
 
 
 @dataclass(frozen=True)
@@ -133,27 +131,6 @@ def compatibility_signals(
         now = ChannelStatistics(emitted.mean(axes, "float64"), emitted.var(axes, "float64"))
         found["features"] = 1 / (1 + divergence(now, trained_on))
     return found
-
-
-def compatibility_score(signals: Mapping[str, float]) -> float:
-    """Returns one figure of the signals that there are: their geometric mean, from 0 to 1.
-
-    One signal that is bad is enough to make it low. The rotation head's accuracy counts from
-    chance up, and the confidence of predictions does not count: heads are sure of themselves on
-    features that mean nothing to them.
-
-    Args:
-        signals: of `compatibility_signals`; other values are left out.
-
-    Example:
-
-    >>> round(compatibility_score({"information": 0.9, "agreement": 1.0, "rotation": 0.925}), 2)
-    0.93
-    """
-    found = {name: signals[name] for name in _SCORED if name in signals}
-    if "rotation" in found:
-        found["rotation"] = (found["rotation"] - 1 / ROTATIONS) / (1 - 1 / ROTATIONS)
-    return float(np.prod(np.clip([*found.values()], 0, 1)) ** (1 / max(1, len(found))))
 
 
 def divergence(one: ChannelStatistics, other: ChannelStatistics) -> float:

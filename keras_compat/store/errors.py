@@ -29,6 +29,10 @@ class UnsafePathError(StoreError):
     """A link, a device or a pipe in the place of a file or a folder."""
 
 
+class UnreachableError(StoreError):
+    """The file system does not let the store be read or written."""
+
+
 class WrongFilesError(StoreError):
     """Files are missing, or are there that the manifest does not name."""
 

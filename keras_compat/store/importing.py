@@ -59,7 +59,7 @@ def load_keras_file(path: str | Path) -> keras.Model:
         ...
     keras_compat.errors.InputError: 'no/such.keras' is no .keras file (...); ...
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     for used in sorted(_classes(_config(path)), key=str):
         if used not in ALLOWED:
             named = ".".join(str(part) for part in used if part)
@@ -73,6 +73,23 @@ def load_keras_file(path: str | Path) -> keras.Model:
     except Exception as error:
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{str(path)!r} cannot be loaded ({told}); write it again") from None
+
+
+def expanded(path: str | Path) -> Path:
+    """Returns a path with the home folder in the place of `~`.
+
+    Raises:
+        InputError: if there is no such home.
+
+    Example:
+
+    >>> str(expanded("a/b"))
+    'a/b'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{str(path)!r} cannot be found: {error}") from None
 
 
 def _config(path: Path) -> Any:
@@ -90,7 +107,8 @@ def _config(path: Path) -> Any:
             return json.loads(archive.read("config.json"))
     except OSError as error:
         raise _no_keras_file(path, error.strerror or str(error)) from None
-    except (ValueError, RecursionError, zipfile.BadZipFile) as error:
+    # An archive that is encrypted is a RuntimeError.
+    except (ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise _no_keras_file(path, str(error)) from None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from keras_compat.errors import InputError
 from keras_compat.store.errors import (
     AlreadyPublishedError,
     BadNameError,
@@ -25,7 +26,10 @@ from keras_compat.store.names import (
     is_version,
 )
 from keras_compat.store.package import Package, check_file, check_names
-from keras_compat.store.places import STAGING, open_place
+from keras_compat.store.places import CLAIM, STAGING, open_place
+
+Look = Callable[[Manifest, str], object]
+"""Looks at a manifest and a component's name, and raises a `StoreError` if something is wrong."""
 
 _ALIASES = "aliases"
 _LONGEST_VERSION = 64
@@ -169,27 +173,45 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             raise self._not_published(reference) from None
 
-    def package(self, reference: Reference) -> Package:
+    def package(self, reference: Reference, before: Look | None = None) -> Package:
         """Returns a component as bytes, each file checked against its SHA-256.
+
+        Args:
+            reference: of the component.
+            before: is called with the manifest and the component's name before any other file is
+                read; what it raises stops that.
 
         Raises:
             StoreError: if there is none, or it is not whole.
         """
         reference = self.resolve(reference)
         manifest = self.manifest(reference)
+        if before is not None:
+            before(manifest, str(reference))
         path = _path(reference)
-        check_names(str(reference), self._place.names(path), manifest)
+        # A publisher at a URL takes its claim back last.
+        present = [name for name in self._place.names(path) if name != CLAIM]
+        check_names(str(reference), present, manifest)
         found = {}
         for name, record in manifest.files.items():
             limit = self._largest if name == WEIGHTS else LARGEST_MANIFEST
-            # Not a byte more than the manifest says is ever held.
-            found[name] = self._place.read(f"{path}/{name}", min(limit, record.size + 1))
+            try:
+                # Not a byte more than the manifest says is ever held.
+                found[name] = self._place.read(f"{path}/{name}", min(limit, record.size))
+            except FileNotFoundError:
+                raise self._not_published(reference) from None
             check_file(f"{name} of {reference}", found[name], record)
         return Package(manifest, found)
 
     def names(self) -> list[str]:
-        """Returns the names of all components."""
-        return [name for name in self._place.names("") if _is_name(name) and self.versions(name)]
+        """Returns the names of all components; what is none is left out, see `verify`."""
+        return [name for name in self._place.names("") if _is_name(name) and self._any(name)]
+
+    def _any(self, name: str) -> bool:
+        try:
+            return bool(self.versions(name))
+        except StoreError:
+            return False
 
     def versions(self, name: str) -> list[str]:
         """Returns the versions of a component, the highest last; nothing if there is none."""
@@ -201,26 +223,32 @@ class Store:
     def aliases(self, name: str) -> dict[str, str]:
         """Returns the aliases of a component with the versions that they point at."""
         check_name(name)
-        found = [alias for alias in self._place.names(f"{name}/{_ALIASES}") if is_alias(alias)]
+        present = self._place.names(f"{name}/{_ALIASES}")
+        found = [alias for alias in present if is_alias(alias) and alias != LATEST]
         return {alias: self.resolve(Reference(name, alias)).tag for alias in found}
 
-    def entries(self) -> list[Entry]:
-        """Returns all published versions, by name and version.
+    def entries(self, on_fault: Callable[[Fault], object] | None = None) -> list[Entry]:
+        """Returns all published versions that can be read, by name and version.
 
-        Raises:
-            StoreError: if one cannot be read; `verify` says which others.
+        Args:
+            on_fault: is called with what cannot; without it that is passed over.
         """
-        names = filter(_is_name, self._place.names(""))
-        return [entry for name in names for entry in self._entries(name)]
-
-    def _entries(self, name: str) -> Iterator[Entry]:
-        aliases = self.aliases(name)
-        versions = self.versions(name)
-        for version in versions:
-            reference = Reference(name, version)
-            mine = [alias for alias, target in aliases.items() if target == version]
-            mine += [LATEST] if version == versions[-1] else []
-            yield Entry(reference, self.manifest(reference), tuple(mine))
+        found = []
+        for name in filter(_is_name, self._place.names("")):
+            try:
+                aliases, versions = self.aliases(name), self.versions(name)
+            except StoreError as error:
+                _tell(on_fault, name, error)
+                continue
+            for version in versions:
+                reference = Reference(name, version)
+                mine = [alias for alias, target in aliases.items() if target == version]
+                mine += [LATEST] if version == versions[-1] else []
+                try:
+                    found.append(Entry(reference, self.manifest(reference), tuple(mine)))
+                except StoreError as error:
+                    _tell(on_fault, _path(reference), error)
+        return found
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Makes an alias point at a version, wherever it pointed before.
@@ -236,6 +264,16 @@ class Store:
             )
         self.manifest(Reference(name, version))
         self._place.put(_alias_path(Reference(name, alias)), version.encode())
+
+    def remove_alias(self, name: str, alias: str) -> None:
+        """Removes an alias; the version stays.
+
+        Raises:
+            NotPublishedError: if there is none.
+        """
+        if alias not in self.aliases(name):
+            raise self._not_published(Reference(name, alias))
+        self._place.remove(_alias_path(Reference(name, alias)))
 
     def remove(self, reference: Reference) -> None:
         """Removes a version; what was made from it stays.
@@ -256,51 +294,76 @@ class Store:
             raise self._not_published(reference)
         self._place.remove(_path(reference))
 
-    def verify(self, also: Callable[[Package, str], object] | None = None) -> list[Fault]:
+    def verify(
+        self, before: Look | None = None, also: Callable[[Package, str], object] | None = None
+    ) -> list[Fault]:
         """Reads everything, and returns what is wrong, without changing anything.
 
         Args:
-            also: is called with each component that is whole, and its name; what it raises as a
-                `StoreError` is a fault too. `unpack` builds the models and looks at each weight.
+            before: as for `package`: `packing.check_sizes` keeps from reading more weights than an
+                architecture has.
+            also: is called with each component that is whole, and its name; what it raises as an
+                `InputError` is a fault too. `unpack` builds the models and looks at each weight.
         """
+        faults: list[Fault] = []
         left = "left by a publisher that died or is at work; clean removes it"
-        faults = [Fault(path, left) for path in self._place.leftovers()]
+        try:
+            faults += [Fault(path, left) for path in self._place.leftovers()]
+        except InputError as error:
+            faults.append(Fault(STAGING, str(error)))
         for name in self._place.names(""):
             if name == STAGING:
                 continue  # told of above
             if not _is_name(name):
                 faults.append(Fault(name[:100], "not a name of a component; remove it"))
                 continue
-            faults.extend(self._verify(name, also or (lambda package, what: None)))
+            faults.extend(self._verify(name, before, also or (lambda package, what: None)))
         return faults
 
-    def _verify(self, name: str, also: Callable[[Package, str], object]) -> Iterator[Fault]:
+    def _verify(
+        self, name: str, before: Look | None, also: Callable[[Package, str], object]
+    ) -> Iterator[Fault]:
         try:
             inside = self._place.names(name)
-        except StoreError as error:
+        except InputError as error:
             yield Fault(name, str(error))
             return
         for version in inside:
-            path = f"{name}/{version[:100]}"
             if version == _ALIASES:
                 continue
             if not is_version(version):
-                yield Fault(path, "not a version; remove it")
+                yield Fault(f"{name}/{version[:100]}", "not a version; remove it")
                 continue
             reference = Reference(name, version)
             try:
-                also(self.package(reference), str(reference))
-            except StoreError as error:
-                yield Fault(path, str(error))
-        try:
-            for alias in self._place.names(f"{name}/{_ALIASES}"):
-                self.manifest(Reference(name, alias))
-        except StoreError as error:
-            yield Fault(f"{name}/{_ALIASES}", str(error))
+                also(self.package(reference, before), str(reference))
+            except InputError as error:
+                yield Fault(_path(reference), str(error))
+        yield from self._verify_aliases(name)
 
-    def clean(self) -> list[str]:
-        """Removes what publishers left that died, and returns it; call it when none is at work."""
-        found = self._place.leftovers()
+    def _verify_aliases(self, name: str) -> Iterator[Fault]:
+        try:
+            aliases = self._place.names(f"{name}/{_ALIASES}")
+        except InputError as error:
+            yield Fault(f"{name}/{_ALIASES}", str(error))
+            return
+        for alias in aliases:
+            path = f"{name}/{_ALIASES}/{alias[:100]}"
+            if not is_alias(alias) or alias == LATEST:
+                yield Fault(path, "not an alias; remove it")
+                continue
+            try:
+                self.manifest(Reference(name, alias))
+            except InputError as error:
+                yield Fault(path, str(error))
+
+    def clean(self, older_than_s: float = 3600) -> list[str]:
+        """Removes what publishers left that died, and returns it.
+
+        Args:
+            older_than_s: what is younger may be of a publisher that is at work, and stays.
+        """
+        found = self._place.leftovers(older_than_s)
         for path in found:
             self._place.discard(path)
         return found
@@ -319,6 +382,11 @@ class Store:
 def _check_files(reference: Reference, package: Package) -> None:
     for name, record in package.manifest.files.items():
         check_file(f"{name} of {reference}", package.files[name], record)
+
+
+def _tell(on_fault: Callable[[Fault], object] | None, path: str, error: StoreError) -> None:
+    if on_fault is not None:
+        on_fault(Fault(path, str(error)))
 
 
 def _path(reference: Reference) -> str:

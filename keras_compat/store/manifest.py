@@ -17,7 +17,9 @@ LARGEST_MANIFEST = 2**20
 KINDS = ("extractor", "head", "auxiliary_head", "network")
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# No control characters, no line breaks of any kind, nothing that turns the direction of a text.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=f"^[^{_UNSEEN}]+$")]
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Pixels = Annotated[int, Field(ge=1, le=8192)] | None
 Channels = Annotated[int, Field(ge=1, le=65_536)]
@@ -32,7 +34,9 @@ class ArchitectureRecord(_Strict):
     """An architecture of the registry, with all of its arguments and where it is split."""
 
     name: Word
-    arguments: dict[Word, int | float] = Field(max_length=16)
+    arguments: dict[Word, Annotated[int | float, Field(ge=-(2**53), le=2**53)]] = Field(
+        max_length=16
+    )
     split: Word
 
     def __str__(self) -> str:

@@ -149,6 +149,10 @@ def pack(component: Component, what: str = "component") -> Package:
         raise InputError(f"{what} cannot be published: {' '.join(first[1:3]).strip()}") from None
     card = write_card(manifest, what).encode()
     files = {**manifest.files, CARD: file_record(card)}
+    expected = expected_weights(manifest)
+    if {name: array.shape for name, array in arrays.items()} != expected:
+        odd = sorted(set(expected.items()) ^ {(n, a.shape) for n, a in arrays.items()})[0]
+        raise InputError(f"{what} cannot be published: {odd[0]!r} is not of the shape it should be")
     return Package(manifest.model_copy(update={"files": files}), {WEIGHTS: content, CARD: card})
 
 
@@ -178,9 +182,9 @@ def unpack(package: Package, what: str) -> Component:
     name = what.replace("@", "_")
     extractor = head = None
     if manifest.extractor is not None:
-        extractor = recipes.build(manifest.extractor, f"{name}_extractor", len(content))
+        extractor = recipes.build(manifest.extractor, f"{name}_extractor")
     if manifest.head is not None:
-        head = recipes.build(manifest.head, f"{name}_head", len(content))
+        head = recipes.build(manifest.head, f"{name}_head")
     component = Component(
         extractor=extractor,
         head=head,
@@ -219,9 +223,21 @@ def load(store: Store, reference: Reference) -> Component:
     keras_compat.store.errors.NotPublishedError: memory://empty has no phone@1; the store is empty
     """
     reference = store.resolve(reference)
-    manifest = store.manifest(reference)
-    weights.check_size(manifest.files[WEIGHTS].size, expected_weights(manifest), str(reference))
-    return unpack(store.package(reference), str(reference))
+    return unpack(store.package(reference, before=check_sizes), str(reference))
+
+
+def check_sizes(manifest: Manifest, what: str) -> None:
+    """Raises an error if a manifest claims more weights than its architecture has, or fewer.
+
+    Args:
+        manifest: of a component, whose weights have not been read.
+        what: its name, for messages.
+
+    Raises:
+        BadWeightsError: if the size is not that of the architecture.
+        UnknownArchitectureError: if this package does not build such a thing.
+    """
+    weights.check_size(manifest.files[WEIGHTS].size, expected_weights(manifest), what)
 
 
 def expected_weights(manifest: Manifest) -> recipes.Shapes:
@@ -230,12 +246,11 @@ def expected_weights(manifest: Manifest) -> recipes.Shapes:
     Raises:
         UnknownArchitectureError: if this package does not build such a thing.
     """
-    size = manifest.files[WEIGHTS].size
     found: recipes.Shapes = {}
     for part, record in (("extractor", manifest.extractor), ("head", manifest.head)):
         if record is not None:
             prefix = f"{part}/" if manifest.kind == "network" else ""
-            shapes = recipes.shapes(record, size)
+            shapes = recipes.shapes(record)
             found.update({f"{prefix}{name}": shape for name, shape in shapes.items()})
     if manifest.feature_statistics:
         channels = manifest.interface[-1]
@@ -255,6 +270,8 @@ def auxiliary_record(package: Package, mode: str) -> AuxiliaryRecord:
     """
     if package.manifest.task is None:
         raise InputError(f"a component of kind {package.manifest.kind}; expected an auxiliary head")
+    if mode not in ("shared", "frozen"):
+        raise InputError(f"mode is {mode!r}; expected shared or frozen")
     digest = package.manifest.files[WEIGHTS].sha256
     return AuxiliaryRecord(task=package.manifest.task, mode=mode, sha256=digest)
 
@@ -292,4 +309,7 @@ def _check_said(component: Component, manifest: Manifest, what: str) -> None:
             f"its architecture has {found}"
         )
     if component.kind == "network":
-        check_interface(component.extractor, component.head)
+        try:
+            check_interface(component.extractor, component.head)
+        except InputError as error:
+            raise BadManifestError(f"manifest of {what}: {error}") from None

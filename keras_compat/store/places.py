@@ -7,22 +7,45 @@ when several publishers work at once and any of them dies.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from keras_compat import files
 from keras_compat.errors import InputError
-from keras_compat.store.errors import TooLargeError, UnsafePathError
+from keras_compat.store.errors import TooLargeError, UnreachableError, UnsafePathError
 from keras_compat.store.manifest import MANIFEST
 
 STAGING = ".staging"
+P = ParamSpec("P")
+R = TypeVar("R")
 CLAIM = ".claim"
 """Says, where nothing can be renamed, that a version is being published."""
+
+
+def told(method: Callable[P, R]) -> Callable[P, R]:
+    """Makes an error of the file system one of the store; two are answers, and stay."""
+
+    @functools.wraps(method)
+    def wrapped(*arguments: P.args, **keywords: P.kwargs) -> R:
+        try:
+            return method(*arguments, **keywords)
+        except (FileNotFoundError, FileExistsError, InputError):
+            raise
+        # File systems behind a URL have errors of their own.
+        except Exception as error:
+            text = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+            place, path = arguments[0], arguments[1] if len(arguments) > 1 else ""
+            why = f"cannot be used: {text or type(error).__name__}"
+            raise UnreachableError(f"{path or 'the store'} in {place.url} {why}") from error
+
+    return wrapped
 
 
 class Place(Protocol):
@@ -60,8 +83,8 @@ class Place(Protocol):
     def remove(self, path: str) -> None:
         """Removes a component, whose manifest goes first."""
 
-    def leftovers(self) -> list[str]:
-        """Returns what publishers that died, or work now, have left."""
+    def leftovers(self, older_than_s: float = 0) -> list[str]:
+        """Returns what publishers that died, or work now, have left, if it is old enough."""
 
     def discard(self, path: str) -> None:
         """Removes one of the leftovers."""
@@ -89,8 +112,9 @@ def open_place(url: str | os.PathLike[str]) -> Place:
 
     try:
         system, root = fsspec.core.url_to_fs(text)
-    except (ValueError, ImportError) as error:
-        told = " ".join(str(error).split())
+    # A file system raises whatever it does on an address that it cannot use.
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
         raise InputError(
             f"the store {text!r} cannot be opened ({told}); expected a folder, or a URL that "
             "fsspec knows and whose package is installed"
@@ -108,9 +132,13 @@ class LocalPlace:
     """
 
     def __init__(self, root: Path):
-        self._root = root.expanduser().absolute()
+        try:
+            self._root = root.expanduser().absolute()
+        except RuntimeError as error:
+            raise InputError(f"the store {str(root)!r} cannot be found: {error}") from None
         self.url = str(root)
 
+    @told
     def names(self, path: str) -> list[str]:
         try:
             return sorted(os.listdir(self._checked(path)))
@@ -119,25 +147,24 @@ class LocalPlace:
         except NotADirectoryError:
             raise UnsafePathError(f"{path} in {self.url} is a file; expected a folder") from None
 
+    @told
     def read(self, path: str, limit: int) -> bytes:
         # Not blocking: a pipe in the place of a file would wait for someone to write.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDONLY
+        for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):
+            flags |= getattr(os, flag, 0)
         file = os.open(self._checked(path), flags)
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             os.close(file)
             raise UnsafePathError(f"{path} in {self.url} is no plain file; remove it")
-        with open(file, "rb", buffering=0) as opened:
+        with open(file, "rb") as opened:
             if status.st_size > limit:
                 raise _too_large(path, self.url, status.st_size, limit)
-            # The file may have grown since.
-            content = opened.read(limit + 1)
-            while len(content) <= limit and (more := opened.read(limit + 1 - len(content))):
-                content += more
-        if len(content) > limit:
-            raise _too_large(path, self.url, len(content), limit)
-        return content
+            # One piece of memory; a file that grows meanwhile is cut off, and found out.
+            return opened.read(status.st_size)
 
+    @told
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         target = self._checked(path)
         if target.exists():
@@ -159,14 +186,30 @@ class LocalPlace:
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST) or target.exists():
                     raise FileExistsError(path) from None
+                if isinstance(error, FileNotFoundError):
+                    raise UnreachableError(
+                        f"{path} in {self.url} was not published: someone removed what was being "
+                        "written; publish it again"
+                    ) from None
                 raise
             _sync_folder(target.parent)
+            _sync_folder(self._root)
         finally:
             files.remove(staging)
 
+    @told
     def put(self, path: str, content: bytes) -> None:
-        files.write_bytes(self._checked(path), content)
+        staging = self._checked(STAGING) / uuid.uuid4().hex
+        files.write_bytes(staging, content)
+        target = self._checked(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(staging, target)
+        finally:
+            files.remove(staging)
+        _sync_folder(target.parent)
 
+    @told
     def remove(self, path: str) -> None:
         # Out of sight at once, whatever happens while it is removed.
         aside = self._checked(STAGING) / uuid.uuid4().hex
@@ -174,9 +217,13 @@ class LocalPlace:
         os.rename(self._checked(path), aside)
         files.remove(aside)
 
-    def leftovers(self) -> list[str]:
-        return [f"{STAGING}/{name}" for name in self.names(STAGING)]
+    @told
+    def leftovers(self, older_than_s: float = 0) -> list[str]:
+        latest = time.time() - older_than_s
+        paths = [f"{STAGING}/{name}" for name in self.names(STAGING)]
+        return [path for path in paths if self._checked(path).lstat().st_mtime <= latest]
 
+    @told
     def discard(self, path: str) -> None:
         files.remove(self._checked(path))
 
@@ -204,6 +251,7 @@ class RemotePlace:
         self._root = root.rstrip("/")
         self.url = url
 
+    @told
     def names(self, path: str) -> list[str]:
         with self._fresh() as system:
             try:
@@ -212,6 +260,7 @@ class RemotePlace:
                 return []
         return sorted({str(name).rstrip("/").rsplit("/", 1)[-1] for name in found} - {""})
 
+    @told
     def read(self, path: str, limit: int) -> bytes:
         with self._fresh() as system, system.open(self._at(path), "rb") as file:
             content = file.read(limit + 1)
@@ -219,41 +268,68 @@ class RemotePlace:
             raise _too_large(path, self.url, len(content), limit)
         return content
 
+    @told
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         ready()
         *before, last = content
-        claim = f"{path}/{CLAIM}"
+        claim, manifest = f"{path}/{CLAIM}", self._at(f"{path}/{last}")
+        mine = f"{uuid.uuid4().hex} {time.time()}".encode()
         with self._fresh() as system:
-            if system.exists(self._at(f"{path}/{last}")):
-                raise FileExistsError(path)
             system.makedirs(self._at(path), exist_ok=True)
             # Raises FileExistsError if another publisher has claimed it.
-            system.pipe_file(self._at(claim), b"", mode="create")
+            system.pipe_file(self._at(claim), mine, mode="create")
+            # One that has published it, and has taken its claim back, was first.
+            if system.exists(manifest):
+                system.rm_file(self._at(claim))
+                raise FileExistsError(path)
             for name in before:
                 system.pipe_file(self._at(f"{path}/{name}"), content[name])
-            system.pipe_file(self._at(f"{path}/{last}"), content[last], mode="create")
+            if self._claimed_by(claim) != mine:
+                raise UnreachableError(
+                    f"{path} in {self.url} was not published: someone removed what was being "
+                    "written; publish it again"
+                )
+            system.pipe_file(manifest, content[last], mode="create")
             system.rm_file(self._at(claim))
 
+    def _claimed_by(self, claim: str) -> bytes:
+        try:
+            return self.read(claim, 64)
+        except FileNotFoundError:
+            return b""
+
+    @told
     def put(self, path: str, content: bytes) -> None:
         with self._fresh() as system:
             system.makedirs(self._at(path.rpartition("/")[0]), exist_ok=True)
             system.pipe_file(self._at(path), content)
 
+    @told
     def remove(self, path: str) -> None:
         with self._fresh() as system:
             if system.exists(self._at(f"{path}/{MANIFEST}")):
                 system.rm_file(self._at(f"{path}/{MANIFEST}"))
             system.rm(self._at(path), recursive=True)
 
-    def leftovers(self) -> list[str]:
+    @told
+    def leftovers(self, older_than_s: float = 0) -> list[str]:
         with self._fresh() as system:
             try:
                 found = system.find(self._root)
             except FileNotFoundError:
                 return []
         at = len(self._root) + 1
-        return sorted(str(name)[at:] for name in found if str(name).endswith(f"/{CLAIM}"))
+        claims = sorted(str(name)[at:] for name in found if str(name).endswith(f"/{CLAIM}"))
+        return [claim for claim in claims if self._age(claim) >= older_than_s]
 
+    def _age(self, claim: str) -> float:
+        """How long ago a version was claimed, in seconds; for ever, if the claim does not say."""
+        try:
+            return time.time() - float(self.read(claim, 64).partition(b" ")[2])
+        except (FileNotFoundError, ValueError):
+            return float("inf")
+
+    @told
     def discard(self, path: str) -> None:
         folder = path.removesuffix(f"/{CLAIM}")
         with self._fresh() as system:

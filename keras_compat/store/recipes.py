@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import keras
+from pydantic import ValidationError
 
 from keras_compat.errors import InputError
 from keras_compat.layers import normalization_layers
@@ -24,16 +25,18 @@ from keras_compat.networks import (
     build_head,
 )
 from keras_compat.networks.architectures import find_architecture, parse_architecture
-from keras_compat.store.errors import BadWeightsError, UnknownArchitectureError
+from keras_compat.store.errors import UnknownArchitectureError
 from keras_compat.store.manifest import ArchitectureRecord, ExtractorRecord, HeadRecord
 
-# No architecture of use goes beyond; without a limit a depth of 10^9 would fill the memory.
+# No architecture of use goes beyond; without limits a depth of 10^9 would fill the memory, and one
+# of thousands Python's stack.
 _LARGEST_ARGUMENT = 4096
-# Of each block's weights in a file, header included.
-_SMALLEST_BLOCK = 200
+_MOST_BLOCKS = 128
+_LONGEST_MESSAGE = 300
 
 Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
+Record = TypeVar("Record", ExtractorRecord, HeadRecord)
 
 
 def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRecord:
@@ -55,19 +58,16 @@ def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRe
     ('resnet8:depth=8,filters=16@stem', (16, 16, 1), None)
     """
     names = {layer.name for layer in extractor.layers}
-    interface = extractor.get_layer("interface").filters if "interface" in names else None
     features = [name for name in FEATURES if name in names] or ["plain"]
-    tried = [
-        ExtractorRecord(
-            architecture=record_architecture(architecture),
-            image_shape=tuple(extractor.input_shape[1:]),
-            interface_channels=interface,
-            normalization=normalization,
-            features=features[0],
-        )
-        for normalization in NORMALIZATIONS
-    ]
-    return _the_one(extractor, architecture, tried)
+    values = {
+        "architecture": record_architecture(architecture),
+        "image_shape": _shape(extractor, extractor.input_shape),
+        "interface_channels": (
+            extractor.get_layer("interface").filters if "interface" in names else None
+        ),
+        "features": features[0],
+    }
+    return _the_one(extractor, architecture, ExtractorRecord, values)
 
 
 def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
@@ -88,17 +88,13 @@ def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
     (3, 64)
     """
     names = {layer.name for layer in head.layers}
-    tried = [
-        HeadRecord(
-            architecture=record_architecture(architecture),
-            input_channels=head.input_shape[-1],
-            outputs=head.output_shape[-1],
-            normalization=normalization,
-            dense="pooling" not in names,
-        )
-        for normalization in NORMALIZATIONS
-    ]
-    return _the_one(head, architecture, tried)
+    values = {
+        "architecture": record_architecture(architecture),
+        "input_channels": _shape(head, head.input_shape)[-1],
+        "outputs": _shape(head, head.output_shape)[-1],
+        "dense": "pooling" not in names,
+    }
+    return _the_one(head, architecture, HeadRecord, values)
 
 
 def record_architecture(text: str) -> ArchitectureRecord:
@@ -116,17 +112,16 @@ def record_architecture(text: str) -> ArchitectureRecord:
     return ArchitectureRecord(name=name, arguments=arguments, split=plan.split_block(split))
 
 
-def build(record: ExtractorRecord | HeadRecord, name: str, size: int | None = None) -> keras.Model:
+def build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
     """Builds the model that a record describes, with weights of no meaning.
 
     Args:
         record: from a manifest.
         name: of the model.
-        size: bytes of its weights on disk, where these come from a stranger: nothing is built
-            that has many more blocks than they can have.
 
     Raises:
-        UnknownArchitectureError: if the registry has no such thing.
+        UnknownArchitectureError: if the registry has no such thing, or it is too large to be of
+            use.
 
     Example:
 
@@ -135,48 +130,64 @@ def build(record: ExtractorRecord | HeadRecord, name: str, size: int | None = No
     >>> build(describe_head(head, "resnet8"), "head").count_params() == head.count_params()
     True
     """
+    try:
+        _check_extent(record)
+        return _build(record, name)
+    except UnknownArchitectureError:
+        raise
+    except InputError as error:
+        raise UnknownArchitectureError(str(error)[:_LONGEST_MESSAGE]) from None
+    except RecursionError:
+        raise UnknownArchitectureError(
+            f"{str(record.architecture)[:_LONGEST_MESSAGE]} is too deep to be built"
+        ) from None
+
+
+def _check_extent(record: ExtractorRecord | HeadRecord) -> None:
     architecture = record.architecture
     for key, value in architecture.arguments.items():
         if abs(value) > _LARGEST_ARGUMENT:
             raise UnknownArchitectureError(
-                f"{architecture.name}:{key} is {value}; expected {_LARGEST_ARGUMENT} at most"
+                f"{architecture.name}:{key} is out of range; expected {_LARGEST_ARGUMENT} at most"
             )
-    try:
-        text = str(architecture)
-        blocks = len(find_architecture(text)[0].blocks)
-        if size is not None and blocks * _SMALLEST_BLOCK > size:
-            raise BadWeightsError(f"{size} bytes of weights; {text} has {blocks} blocks")
-        if isinstance(record, ExtractorRecord):
-            return build_extractor(
-                text,
-                record.image_shape,
-                interface_channels=record.interface_channels,
-                seed=0,
-                name=name,
-                normalization=record.normalization,
-                features=record.features,
-            )
-        return build_head(
-            text,
-            input_channels=record.input_channels,
-            classes=record.outputs,
+    plan, _ = find_architecture(str(architecture).partition("@")[0])
+    if len(plan.blocks) > _MOST_BLOCKS:
+        raise UnknownArchitectureError(
+            f"{str(architecture)[:100]} has {len(plan.blocks)} blocks; expected {_MOST_BLOCKS} at "
+            "most"
+        )
+
+
+def _build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
+    if isinstance(record, ExtractorRecord):
+        return build_extractor(
+            str(record.architecture),
+            record.image_shape,
+            interface_channels=record.interface_channels,
             seed=0,
             name=name,
             normalization=record.normalization,
-            dense=record.dense,
+            features=record.features,
         )
-    except BadWeightsError:
-        raise
-    except InputError as error:
-        raise UnknownArchitectureError(str(error)) from None
+    return build_head(
+        str(record.architecture),
+        input_channels=record.input_channels,
+        classes=record.outputs,
+        seed=0,
+        name=name,
+        normalization=record.normalization,
+        dense=record.dense,
+    )
 
 
-def shapes(record: ExtractorRecord | HeadRecord, size: int | None = None) -> Shapes:
+def shapes(record: ExtractorRecord | HeadRecord) -> Shapes:
     """Returns the names and shapes of the weights of what a record describes; allocates none.
 
     Args:
         record: from a manifest.
-        size: as for `build`.
+
+    Raises:
+        UnknownArchitectureError: as `build`.
 
     Example:
 
@@ -187,7 +198,7 @@ def shapes(record: ExtractorRecord | HeadRecord, size: int | None = None) -> Sha
     """
 
     def found() -> Shapes:
-        return {key: tuple(v.shape) for key, v in variables(build(record, "part", size)).items()}
+        return {key: tuple(v.shape) for key, v in variables(build(record, "part")).items()}
 
     return _unallocated(found)
 
@@ -222,6 +233,8 @@ def bytes_of(found: Shapes) -> int:
 def statistics_of(*models: keras.Model) -> str:
     """Returns what the batch normalization of models takes its statistics over.
 
+    Where there is none, images do not influence each other: as with moving statistics.
+
     Raises:
         InputError: if it is not the same in all layers.
 
@@ -237,7 +250,7 @@ def statistics_of(*models: keras.Model) -> str:
             f"the model has layers of {' and '.join(sorted(found))} statistics; expected one of "
             "them: use recalibrate, or set_statistics"
         )
-    return found.pop() if found else "batch"
+    return found.pop() if found else "moving"
 
 
 def _unallocated(work: Callable[[], T]) -> T:
@@ -253,16 +266,31 @@ def _unallocated(work: Callable[[], T]) -> T:
         return thread.submit(in_scope).result()
 
 
-def _the_one(model: keras.Model, architecture: str, records: list[Any]) -> Any:
-    """Returns the record that builds this model."""
-    own = _layers(model)
-    for record in records:
-        if _unallocated(lambda record=record: _layers(build(record, "part"))) == own:
-            return record
-    raise InputError(
+def _the_one(
+    model: keras.Model, architecture: str, kind: type[Record], values: dict[str, Any]
+) -> Record:
+    """Returns the record, of one of the normalizations, that builds this model."""
+    other = InputError(
         f"model {model.name!r} is not {architecture} as this package builds it; expected what "
         "build_extractor or build_head return for it, and the split it was built with"
     )
+    own = _layers(model)
+    for normalization in NORMALIZATIONS:
+        try:
+            record = kind(**values, normalization=normalization)
+            built = _unallocated(lambda record=record: _layers(build(record, "part")))
+        except (ValidationError, UnknownArchitectureError):
+            raise other from None
+        if built == own:
+            return record
+    raise other
+
+
+def _shape(model: keras.Model, shape: Any) -> tuple[int | None, ...]:
+    """The shape of a model's only input or output, without the batch."""
+    if not shape or not isinstance(shape, tuple) or isinstance(shape[0], (tuple, list)):
+        raise InputError(f"model {model.name!r} has several inputs or outputs; expected one each")
+    return tuple(shape[1:])
 
 
 def _layers(model: keras.Model) -> list[Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from keras_compat.errors import InputError
 from keras_compat.layers import set_statistics
 from keras_compat.networks import check_interface
-from keras_compat.store.errors import IncompatibleError
+from keras_compat.store.errors import IncompatibleError, StoreError
 from keras_compat.store.library import Store
-from keras_compat.store.manifest import ParentRecord
+from keras_compat.store.manifest import Manifest, ParentRecord
 from keras_compat.store.names import Reference
 from keras_compat.store.package import sha256
 from keras_compat.store.packing import Component, load
@@ -65,8 +65,9 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
         raise IncompatibleError(f"{shown}; {error}") from None
     for model in (left.extractor, right.head):
         set_statistics(model, "batch")
-    family = manifests["extractor"].families & manifests["head"].families
-    known = (*manifests["extractor"].auxiliaries, *manifests["head"].auxiliaries)
+    origins = [_origin(store, part, manifest) for part, manifest in manifests.items()]
+    family = origins[0].families & origins[1].families
+    known = (*origins[0].auxiliaries, *origins[1].auxiliaries)
     network = Component(
         extractor=left.extractor,
         head=right.head,
@@ -80,6 +81,22 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
         licence=left.licence if left.licence == right.licence else _both(left, right),
     )
     return Pair(network, family)
+
+
+def _origin(store: Store, part: str, manifest: Manifest) -> Manifest:
+    """The manifest of a part of a network, if that is still in the store; its own otherwise.
+
+    A network says only in which families both of its parts are.
+    """
+    for parent in manifest.parents if manifest.kind != part else ():
+        reference = Reference(parent.name, parent.version)
+        try:
+            content = store.manifest_bytes(reference)
+            if parent.kind in (part, "network") and sha256(content) == parent.sha256:
+                return _origin(store, part, store.manifest(reference))
+        except StoreError:
+            continue
+    return manifest
 
 
 def parent_record(store: Store, reference: Reference) -> ParentRecord:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,8 @@ def test_aliases_and_removing(store, network, capsys):
     with pytest.raises(InputError, match="more-head@production"):
         told(capsys, "remove", store, "more-head@1")
     assert told(capsys, "remove", store, "more-extractor@1") == "removed more-extractor@1\n"
+    said = told(capsys, "alias", store, "more-head", "production", "--remove")
+    assert said == "removed more-head@production\n"
     assert "0 fault(s)" in told(capsys, "verify", store)
 
 
@@ -139,6 +142,43 @@ def test_a_card_is_shown_and_a_manifest(store, capsys):
     assert said.startswith("# animals-head@1") and "2 classes: cat, dog" in said
     found = json.loads(told(capsys, "show", store, "animals-head", "--json"))
     assert found["class_names"] == ["cat", "dog"]
+
+
+def test_what_a_stranger_wrote_in_a_card_is_not_shown(network, tmp_path, capsys):
+    told(capsys, "publish", tmp_path, "animals@1", f"--network={network}")
+    card = tmp_path / "animals-head" / "1" / "README.md"
+    card.write_bytes(b"\x1b[2Jlicence: MIT, verified" + card.read_bytes())
+    assert "\x1b" not in told(capsys, "show", tmp_path, "animals-head")
+
+
+def test_what_was_measured_with_other_statistics_is_not_kept(store, images, capsys):
+    from keras_compat.store import load, pack
+
+    at = Reference.parse
+    told(capsys, "recombine", store, "animals-extractor", "animals-head", "measured@1")
+    component = load(Store(store), at("measured@1"))
+    Store(store).publish(at("measured@2"), pack(replace(component, metrics={"accuracy": 0.99})))
+    told(capsys, "adapt", store, "measured@2", "measured@3", f"--images={images}")
+    assert Store(store).manifest(at("measured@3")).metrics == {}
+
+
+def test_the_rotation_head_is_the_one_of_the_family_and_no_other(store, images, capsys):
+    from keras_compat import networks
+    from keras_compat.jobs.components import using
+    from keras_compat.store import Component, auxiliary_record, pack
+
+    library, at = Store(store), Reference.parse
+    rotation = library.package(at("animals-rotation-head@1"))
+    model = networks.build_head("resnet8:filters=4", input_channels=8, classes=30, seed=0)
+    component = Component(
+        head=model,
+        head_architecture="resnet8:filters=4",
+        task="jigsaw",
+        auxiliaries=[auxiliary_record(rotation, "frozen")],
+    )
+    library.publish(at("a-jigsaw-head@1"), pack(component))
+    found = using._rotation_head(library, library.manifest(at("animals-head@1")))
+    assert found.output_shape == (None, 4)
 
 
 def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):

@@ -78,7 +78,7 @@ ATTACKS = {
     "a sparse file of a terabyte": (sparse_file, BadWeightsError),
     "a card of a terabyte": (sparse_card, TooLargeError),
     "a network of a billion layers": (architecture(depth=6 * 10**9 + 2), UnknownArchitectureError),
-    "a network of four thousand layers": (architecture(depth=4094), BadWeightsError),
+    "a network of four thousand layers": (architecture(depth=4094), UnknownArchitectureError),
     "a network of a billion channels": (architecture(filters=10**9), UnknownArchitectureError),
     "a network of gigabytes": (architecture(filters=4096), BadWeightsError),
     "features of a billion channels": (field("input_channels", 10**9), BadManifestError),

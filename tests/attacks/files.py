@@ -11,6 +11,7 @@ from keras_compat.store.errors import (
     BadWeightsError,
     DamagedError,
     NotPublishedError,
+    TooLargeError,
     WrongFilesError,
 )
 from tests.attacks.harness import rewrite, run
@@ -81,7 +82,7 @@ ATTACKS = {
     "no card": (without("README.md"), WrongFilesError),
     "a file that nobody named": (extra_file, WrongFilesError),
     "weights cut off": (cut_off, DamagedError),
-    "weights with a byte more": (longer, DamagedError),
+    "weights with a byte more": (longer, TooLargeError),
     "weights with a bit changed": (flipped, DamagedError),
     "a card that was changed": (other_card, DamagedError),
     "a pickle": (in_place_of_weights(pickle.dumps(_Runs())), BadWeightsError),

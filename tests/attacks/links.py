@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
-from keras_compat.store.errors import UnsafePathError
+from keras_compat.store.errors import UnreachableError, UnsafePathError
 from tests.attacks.harness import run
 
 
@@ -43,6 +44,16 @@ def pipe(place: Path) -> None:
     os.mkfifo(place / "README.md")
 
 
+def socket_for_a_file(place: Path) -> None:
+    (place / "README.md").unlink()
+    listening = socket.socket(socket.AF_UNIX)
+    before = os.getcwd()
+    os.chdir(place)  # a socket's path is short
+    listening.bind("README.md")
+    os.chdir(before)
+    listening.close()
+
+
 def folder_for_a_file(place: Path) -> None:
     (place / "README.md").unlink()
     (place / "README.md").mkdir()
@@ -60,6 +71,7 @@ ATTACKS = {
     "a manifest that is a link": (linked_manifest, UnsafePathError),
     "an alias that is a link": (linked_alias, UnsafePathError),
     "a pipe that nobody writes to": (pipe, UnsafePathError),
+    "a socket": (socket_for_a_file, UnreachableError),
     "a folder in the place of a file": (folder_for_a_file, UnsafePathError),
     "a file in the place of a folder": (file_for_a_folder, UnsafePathError),
 }

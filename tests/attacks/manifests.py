@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+from safetensors.numpy import load, save
+
+from keras_compat import networks
+from keras_compat.store import Component, pack
 from keras_compat.store.errors import (
     BadManifestError,
     NewerSchemaError,
     TooLargeError,
     UnknownArchitectureError,
 )
+from keras_compat.store.recipes import variables
 from tests.attacks.harness import rewrite, run
 
 
@@ -40,6 +47,23 @@ def twice_the_key(place: Path) -> None:
     (place / "manifest.json").write_text(
         text.replace('"kind"', '"kind": "network", "kind"', 1)[:-3]
     )
+
+
+def misfit(place: Path) -> None:
+    """A network, whole but for a head of other channels."""
+    extractor = networks.build_extractor("resnet8:filters=4", (8, 8, 1), interface_channels=8)
+    head = networks.build_head("resnet8:filters=4", input_channels=8, classes=2)
+    pair = Component(extractor, head, "resnet8:filters=4", "resnet8:filters=4", ("a", "b"))
+    other = networks.build_head("resnet8:filters=4", input_channels=16, classes=2)
+    packed = pack(pair)
+    arrays = load(packed.files["weights.safetensors"])
+    arrays |= {
+        f"head/{name}": np.asarray(keras.ops.convert_to_numpy(v))
+        for name, v in variables(other).items()
+    }
+    for name, content in {**packed.content(), "weights.safetensors": save(arrays)}.items():
+        (place / name).write_bytes(content)
+    rewrite(place, lambda manifest: manifest["head"].update(input_channels=16))
 
 
 ARCHITECTURE = ("head", "architecture")
@@ -74,6 +98,20 @@ ATTACKS = {
     "too few classes": (changed("class_names", to=["a"]), BadManifestError),
     "another interface": (changed("interface", to=[None, None, 9]), BadManifestError),
     "a line break in a name": (changed("class_names", to=["a", "b\n# owned"]), BadManifestError),
+    "a text that turns around": (changed("class_names", to=["a", "b\u202e"]), BadManifestError),
+    "a terminal's escape in a name": (changed("licence", to="\x9b31m"), BadManifestError),
+    "a number of four thousand digits": (
+        content(b'{"schema_version": 1, "head": {"architecture": {"depth": ' + b"9" * 4000),
+        BadManifestError,
+    ),
+    "a split of nobody among thousands": (
+        changed(
+            *ARCHITECTURE,
+            to={"name": "wide_resnet", "arguments": {"blocks_per_stage": 4096}, "split": "x"},
+        ),
+        UnknownArchitectureError,
+    ),
+    "a head that does not fit its extractor": (misfit, BadManifestError),
     "an architecture of nobody": (
         changed(*ARCHITECTURE, "name", to="os.system"),
         UnknownArchitectureError,

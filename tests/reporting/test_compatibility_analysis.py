@@ -368,7 +368,11 @@ def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_head
     # The first signal puts recombined pairs in the right order, the second in the opposite one.
     for number, (e, h) in enumerate([("a", "b"), ("b", "a"), ("a", "c"), ("a", "a"), ("b", "b")]):
         keys = {"study": "signals", "method": "rp", "seed": 0, "extractor": e, "head": h}
-        values = {"accuracy": number / 10, "information": number**2 / 16, "agreement": 1 - number}
+        values = {
+            "accuracy": number / 10,
+            "information": number**2 / 16,
+            "agreement": 1 - number / 10,
+        }
         if number == 3:
             values["agreement"] = 2
         for name, value in values.items():
@@ -377,6 +381,7 @@ def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_head
     assert {row: list(cells.values()) for row, cells in rows.items()} == {
         "information": ["1.00", "1.00", "3"],
         "agreement": ["-1.00", "-0.40", "3"],
+        "all but rotation": ["1.00", "0.90", "3"],
     }
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 import uuid
 
 import pytest
@@ -14,6 +15,8 @@ from keras_compat.store.errors import (
     DamagedError,
     InUseError,
     NotPublishedError,
+    StoreError,
+    UnreachableError,
 )
 from keras_compat.store.places import CLAIM
 from tests.store import made
@@ -113,7 +116,9 @@ def test_a_publisher_that_died_at_a_url_is_found_and_cleaned():
     assert [fault.path for fault in store.verify()][0] == f"head/1/{CLAIM}"
     with pytest.raises(AlreadyPublishedError, match="died"):
         store.publish(at("head@1"), made.head_package())
+    store._place.put(f"head/2/{CLAIM}", f"other {time.time()}".encode())  # at work
     assert store.clean() == [f"head/1/{CLAIM}"]
+    store.clean(older_than_s=0)
     store.publish(at("head@1"), made.head_package())
     assert store.verify() == []
 
@@ -122,8 +127,10 @@ def test_a_publisher_that_died_after_the_manifest_has_published():
     store = Store(f"memory://{uuid.uuid4()}")
     store.publish(at("head@1"), made.head_package())
     store._place.put(f"head/1/{CLAIM}", b"")
+    assert store.package(at("head@1")) == made.head_package()
     store.clean()
     assert store.package(at("head@1")) == made.head_package()
+    assert store.verify() == []
 
 
 def test_what_does_not_belong_is_found(tmp_path):
@@ -148,3 +155,64 @@ def test_listing_needs_no_keras(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
+
+
+def test_at_a_url_who_comes_second_changes_nothing(monkeypatch):
+    url = f"memory://{uuid.uuid4()}"
+    first, second = Store(url), Store(url)
+    system = second._place._system
+    asked = type(system).makedirs
+
+    def meanwhile(self, *arguments, **keywords):
+        monkeypatch.setattr(type(system), "makedirs", asked)
+        first.publish(at("head@1"), made.head_package(0))
+        return asked(self, *arguments, **keywords)
+
+    monkeypatch.setattr(type(system), "makedirs", meanwhile)
+    with pytest.raises(AlreadyPublishedError):
+        second.publish(at("head@1"), made.head_package(1))
+    assert first.package(at("head@1")) == made.head_package(0)
+    assert first.verify() == []
+
+
+def test_a_claim_that_was_removed_is_told_and_leaves_no_half(monkeypatch):
+    store = Store(f"memory://{uuid.uuid4()}")
+    monkeypatch.setattr(store._place, "_claimed_by", lambda claim: b"")
+    with pytest.raises(UnreachableError, match="someone removed what was being written"):
+        store.publish(at("head@1"), made.head_package())
+    assert store.names() == [] and store.entries() == []
+
+
+def test_one_bad_entry_keeps_nobody_from_the_others(store):
+    store.publish(at("head@1"), made.head_package())
+    store._place.put("notes.txt", b"not a component")
+    manifest = made.head_package().manifest.to_json()
+    newer = manifest.replace(b'"schema_version": 1', b'"schema_version": 2')
+    store._place.put("newer/1/manifest.json", newer)
+    faults = []
+    assert [str(entry.reference) for entry in store.entries(faults.append)] == ["head@1"]
+    assert "newer/1" in [fault.path for fault in faults]
+    assert "head" in store.names()
+    with pytest.raises(NotPublishedError, match="components: head"):
+        store.manifest(at("haed@1"))
+    assert {fault.path.partition("/")[0] for fault in store.verify()} >= {"newer"}
+
+
+def test_an_alias_can_be_removed_and_then_its_version(store):
+    store.publish(at("head@1"), made.head_package())
+    store.set_alias("head", "production", "1")
+    store.remove_alias("head", "production")
+    with pytest.raises(NotPublishedError):
+        store.remove_alias("head", "production")
+    store.remove(at("head@1"))
+    assert store.verify() == []
+
+
+def test_what_the_file_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(tmp_path / "file" / "parts").publish(at("head@1"), made.head_package())
+    for url in ("github://x", "~nosuchuser/parts", "reference://x"):
+        with pytest.raises(InputError) as caught:
+            Store(url).entries()
+        assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """From models to bytes and back."""
 
 import resource
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.evaluation import recalibrate
+from keras_compat.evaluation import ChannelStatistics, recalibrate
 from keras_compat.store import Component, pack, unpack
-from keras_compat.store.errors import BadWeightsError
+from keras_compat.store.errors import BadWeightsError, UnknownArchitectureError
 from keras_compat.store.packing import auxiliary_record
 from keras_compat.store.recipes import bytes_of, describe_extractor, record_architecture, shapes
 from tests.store import made
@@ -125,3 +126,52 @@ def test_looking_at_a_network_of_gigabytes_takes_no_memory_later_either():
     made.extractor().extractor.predict_on_batch(IMAGES[:, :8, :8])
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) * 1024 < 500 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("architecture", "part"),
+    [("resnet56@stage3", "head"), ("resnet56@stem", "extractor"), ("resnet8@stage3", "head")],
+)
+def test_a_small_part_of_a_deep_network_comes_back(architecture, part):
+    if part == "head":
+        model = networks.build_head(architecture, classes=2, seed=0)
+        component = Component(
+            head=model, head_architecture=architecture, class_names=("cat", "dog")
+        )
+    else:
+        model = networks.build_extractor(architecture, (16, 16, 1), seed=0)
+        component = Component(extractor=model, extractor_architecture=architecture)
+    found = unpack(pack(component), "part@1").models[0]
+    for one, other in zip(model.get_weights(), found.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_architecture_of_depths_that_nobody_builds():
+    record = describe_extractor(made.extractor().extractor, made.EXTRACTOR)
+    deep = record.architecture.model_copy(
+        update={"name": "resnet", "arguments": {"depth": 1400, "filters": 4}, "split": "stem"}
+    )
+    with pytest.raises(UnknownArchitectureError, match="700 blocks; expected 128"):
+        shapes(record.model_copy(update={"architecture": deep}))
+
+
+def test_a_model_that_is_no_part_at_all():
+    vector = keras.Input((64,))
+    dense = keras.Model(vector, keras.layers.Dense(2, name="logits")(vector), name="dense")
+    several = keras.Model([vector, keras.Input((8, 8, 1))], vector, name="several")
+    for model in (dense, several):
+        with pytest.raises(InputError) as caught:
+            pack(Component(extractor=model, extractor_architecture="resnet8"))
+        assert "\n" not in str(caught.value)
+
+
+def test_statistics_of_other_features_are_not_published():
+    component = replace(made.head(), feature_statistics=ChannelStatistics(np.zeros(3), np.ones(3)))
+    with pytest.raises(InputError, match="feature_statistics/mean"):
+        pack(component)
+
+
+def test_without_batch_normalization_single_images_will_do():
+    head = networks.build_head(made.HEAD, input_channels=8, classes=2, normalization="layer")
+    package = pack(Component(head=head, head_architecture=made.HEAD, class_names=("a", "b")))
+    assert package.manifest.statistics == "moving"

@@ -63,6 +63,18 @@ def test_a_pair_lends_its_parts(store):
     assert again.network.kind == "network"
 
 
+def test_a_part_of_a_pair_keeps_its_family(store):
+    family = rotation(0)
+    publish(store, EXTRACTOR, replace(made.extractor(), auxiliaries=[family]))
+    publish(store, HEAD, made.head())
+    publish(store, Reference("own-head", "1"), replace(made.head(1), auxiliaries=[family]))
+    publish(store, Reference("pair", "1"), recombine(store, EXTRACTOR, HEAD).network)
+    again = recombine(store, Reference("pair", "1"), Reference("own-head", "1"))
+    assert again.family == {family.sha256}
+    # The head of the pair is of no family, whatever its extractor is of.
+    assert recombine(store, EXTRACTOR, Reference("pair", "1")).family == frozenset()
+
+
 def test_other_interfaces_are_both_named(store):
     publish(store, EXTRACTOR, made.extractor())
     model = networks.build_head(made.HEAD, input_channels=16, classes=2, seed=0)

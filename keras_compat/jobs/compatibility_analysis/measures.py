@@ -188,8 +188,7 @@ def signals(trained: Trained) -> list[Record]:
             trained_on=learnt[h],
             mirror=trained.group.datasets[e].photographs,
         )
-        score = evaluation.compatibility_score(found)
-        for name, value in {"accuracy": accuracy, **found, "score": score}.items():
+        for name, value in {"accuracy": accuracy, **found}.items():
             keys = {"signal": name, "extractor": e, "head": h}
             records.append(trained.record("compatibility_signal", value, **keys))
     return records

@@ -11,7 +11,7 @@ from typing import Any
 from keras_compat.errors import InputError
 from keras_compat.jobs.step_folder import MADE_BY
 from keras_compat.store import Component, Package, Reference, Store, pack
-from keras_compat.store.importing import load_keras_file
+from keras_compat.store.importing import expanded, load_keras_file
 from keras_compat.store.manifest import AuxiliaryRecord, DataRecord
 from keras_compat.store.packing import auxiliary_record
 
@@ -73,9 +73,10 @@ def publish_network(
     Raises:
         InputError: if the folder holds no such network; as `Store.publish`.
     """
-    about = _about(Path(folder).expanduser())
+    folder = expanded(folder)
+    about = _about(folder)
     architecture = about["settings"]["architecture"]
-    shared = Component(licence=licence, data=_data(about))
+    shared = Component(licence=licence, data=about["data"])
     packages: dict[Reference, Package] = {}
 
     def add(part: str, component: Component) -> Package:
@@ -110,22 +111,24 @@ def _about(folder: Path) -> dict[str, Any]:
         if not isinstance(about["settings"]["architecture"], str) or not names:
             raise ValueError("no architecture and no class names")
         about["network"]["auxiliaries"] = [str(task) for task in tasks]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        about["data"] = _data(about.get("data", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{str(folder)!r} holds no stored network ({type(error).__name__}: {error}); expected "
+            f"{str(folder)!r} holds no stored network ({type(error).__name__}: {why}); expected "
             f"a folder that a job wrote under networks/, with {MADE_BY}"
         ) from None
     return about
 
 
-def _data(about: Mapping[str, Any]) -> tuple[DataRecord, ...]:
+def _data(found: Mapping[str, Any]) -> tuple[DataRecord, ...]:
     """What the network was trained on, if the job has written that down."""
     return tuple(
         DataRecord(
-            name=str(found["name"]),
-            images=found["train"]["count"],
-            sha256=found["train"].get("sha256"),
+            name=str(data["name"]),
+            images=data["train"]["count"],
+            sha256=data["train"].get("sha256"),
         )
-        for found in about.get("data", {}).values()
-        if isinstance(found, dict) and "train" in found
+        for data in found.values()
+        if "train" in data
     )

@@ -14,10 +14,11 @@ from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
 from keras_compat.networks import recombine
 from keras_compat.store import Component, Reference, Store, load, pack
-from keras_compat.store.manifest import Manifest
+from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import parent_record
 
 _BATCH = 500
+_LARGEST_IMAGE = 1024
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def check(
     if left.extractor is None or right.head is None or right.task is not None:
         raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
     manifest = store.manifest(head)
+    if manifest.head is not None and manifest.head.dense:
+        raise InputError(f"{head} keeps positions; expected a head with one answer an image")
     images, photographs = _images(spec, count, left, options)
     signals = evaluation.compatibility_signals(
         left.extractor,
@@ -106,7 +109,12 @@ def adapt(
     images, _ = _images(spec, count, network, options)
     extractor, head = evaluation.recalibrate(network.extractor, network.head, images)
     adapted = replace(
-        network, extractor=extractor, head=head, parents=[parent_record(store, reference)]
+        network,
+        extractor=extractor,
+        head=head,
+        parents=[parent_record(store, reference)],
+        # What was measured was so with other statistics.
+        metrics={},
     )
     store.publish(new, pack(adapted, str(new)))
 
@@ -124,6 +132,8 @@ def export(
         overwrite: whether what is there may be replaced.
     """
     network = _network(store, reference)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a folder, or a free path for one")
     if store.manifest(reference).statistics != "moving":
         raise InputError(
             f"{reference} normalizes by batch statistics, which one image does not have; give it "
@@ -145,6 +155,8 @@ def _network(store: Store, reference: Reference) -> Component:
         raise InputError(
             f"{reference} is of kind {component.kind}; expected a network: recombine makes one"
         )
+    if component.head.output_shape[1:] != (len(component.class_names),):
+        raise InputError(f"{reference} keeps positions; expected one answer an image")
     return component
 
 
@@ -152,7 +164,8 @@ def _rotation_head(store: Store, manifest: Manifest):
     """The rotation head that a head was trained against, if it is in the store too."""
     wanted = {record.sha256 for record in manifest.auxiliaries if record.task == "rotation"}
     for entry in store.entries():
-        if entry.manifest.kind == "auxiliary_head" and entry.manifest.families & wanted:
+        found = entry.manifest
+        if found.task == "rotation" and found.files[WEIGHTS].sha256 in wanted:
             return load(store, entry.reference).head
     return None
 
@@ -168,7 +181,13 @@ def _images(
 
 
 def _size(component: Component) -> dict[str, int]:
-    height, _, channels = component.extractor.input_shape[1:]
+    """The size that images are read in; a stranger's extractor may ask for any."""
+    height, width, channels = component.extractor.input_shape[1:]
+    if height is None or height != width or height > _LARGEST_IMAGE or channels not in (1, 3):
+        raise InputError(
+            f"the extractor takes images of {(height, width, channels)}; expected square ones of "
+            f"{_LARGEST_IMAGE} pixels at most, grey or in colour"
+        )
     return {"image_size": height, "channels": channels}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -16,6 +17,10 @@ from keras_compat.reporting.table import MISSING, Table
 
 STUDY = "signals"
 _METRIC = "compatibility_signal"
+# The rotation head's accuracy stays out: one head can read two extractors without their features
+# being alike.
+_COMBINED = "all but rotation"
+_LEFT_OUT = ("rotation", "accuracy")
 _FEWEST = 3
 
 Measured = Mapping[str, float]
@@ -47,7 +52,7 @@ def section(analysis: Analysis) -> Section | None:
         "accuracy that it is to foretell, of all extractors and heads of all methods. Spearman's "
         "correlation says how well a signal puts pairs in order: 1 is always right, 0 is chance. "
         "The rotation head is that of the head's network, where it was trained with one; "
-        "`score` is the geometric mean of all but confidence, rotation from chance up."
+        f"`{_COMBINED}` is their geometric mean."
     )
     rows = [
         [name, *(_correlation(kind, name) for kind in (recombined, recombined + own)), str(count)]
@@ -69,6 +74,9 @@ def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, floa
     for record in analysis.all(STUDY, _METRIC):
         key = (record["method"], record["seed"], record["extractor"], record["head"])
         found.setdefault(key, {})[record["signal"]] = record["value"]
+    for measured in found.values():
+        counted = [max(v, 0.0) for name, v in measured.items() if name not in _LEFT_OUT]
+        measured[_COMBINED] = math.prod(counted) ** (1 / max(1, len(counted)))
     return found
 
 
