@@ -216,11 +216,13 @@ def check(flags: Any) -> None:
 
     found = using.check(store, extractor, head, flags.images, count, _reading(flags))
     if flags.json:
-        print(json.dumps({**vars(found), "signals": dict(found.signals)}, indent=2))
+        described = {"verdict": found.verdict, **vars(found), "signals": dict(found.signals)}
+        print(json.dumps(described, indent=2))
         return
     family = f"{found.family} auxiliary head(s) in common" if found.family else "no family"
     print(f"{head} on {extractor}: {family}; measured on {found.images} images without labels")
     _print_table([("signal", "value"), *((n, f"{v:.3f}") for n, v in found.signals.items())])
+    print(f"by the information of its answers it {found.verdict}")
 
 
 def recombine(flags: Any) -> None:

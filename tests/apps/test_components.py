@@ -105,7 +105,20 @@ def test_a_check_has_the_rotation_head_of_the_family(store, images, capsys):
     found = json.loads(told(capsys, *arguments, "--count=40", "--json"))
     assert found["images"] == 40 and found["family"] == 1
     assert set(found["signals"]) == {"information", "confidence", "agreement", "rotation"}
-    assert "1 auxiliary head(s) in common" in told(capsys, *arguments)
+    said = told(capsys, *arguments)
+    assert "1 auxiliary head(s) in common" in said
+    assert said.endswith(f"by the information of its answers it {found['verdict']}\n")
+
+
+@pytest.mark.parametrize(
+    ("information", "verdict"),
+    [(0.9, "works"), (0.65, "works"), (0.5, "works in part"), (0.44, "does not work")],
+)
+def test_a_verdict_is_by_the_information_alone(information, verdict):
+    from keras_compat.jobs.components.using import Check
+
+    signals = {"information": information, "agreement": 1.0, "rotation": 1.0}
+    assert Check(signals, 500, family=1).verdict == verdict
 
 
 def test_files_of_ones_own(store, images, tmp_path, capsys):
