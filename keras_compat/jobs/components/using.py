@@ -18,7 +18,7 @@ from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import parent_record
 
 _BATCH = 500
-# On handwritten digits pairs above the first are right on more than 80 % of test images, those below
+# On handwritten digits pairs above the first are right on over 80 % of test images, those below
 # the second on less than half.
 _WORKS, _WORKS_IN_PART = 0.65, 0.45
 _LARGEST_IMAGE = 1024
