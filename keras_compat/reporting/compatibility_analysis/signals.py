@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.charts import about
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Points
 from keras_compat.reporting.table import MISSING, Table
@@ -100,7 +99,9 @@ def _picture(
         ]
         for name in signals
     }
-    title, subtitle = "Accuracy over what is measured without labels", about(analysis, STUDY)
+    title = "Accuracy over what is measured without labels"
+    count = analysis.seeds(STUDY)
+    subtitle = f"each point is an extractor with a head; {count} seed{'s' if count > 1 else ''}"
     draw = partial(
         figures.draw_points, panels=panels, title=title, subtitle=subtitle, y_label="accuracy [%]"
     )
