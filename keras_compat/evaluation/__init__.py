@@ -18,6 +18,7 @@ from keras_compat.evaluation.signals import (
     ChannelStatistics,
     channel_statistics,
     compatibility_signals,
+    some_images,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "recalibrate",
     "recombination_accuracy",
     "recombination_matrix",
+    "some_images",
 ]

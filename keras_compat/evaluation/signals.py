@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -13,6 +14,9 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import mutual_information
 from keras_compat.evaluation.prediction import predicting
 from keras_compat.networks import check_interface
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
 
 # No division by zero where a channel is always the same.
 _SMALLEST_VARIANCE = 1e-6
@@ -41,6 +45,27 @@ class ChannelStatistics:
                 f"mean of shape {mean.shape} and variance of shape {variance.shape}; expected two "
                 "of [channels], and no variance below zero"
             )
+
+
+def some_images(examples: Examples | StreamedExamples, count: int) -> np.ndarray:
+    """Returns some images of a set, the same ones each time; labels are left out.
+
+    Args:
+        examples: the set.
+        count: of images, at most.
+
+    Returns:
+        uint8 `[count, height, width, channels]`.
+
+    Example:
+
+    >>> from keras_compat.data import Examples
+    >>> some_images(Examples(np.zeros((5, 8, 8, 1), "uint8"), np.zeros(5, "int32")), 3).shape
+    (3, 8, 8, 1)
+    """
+    rows = np.random.default_rng(0).permutation(len(examples))[:count]
+    batches = examples.subset(np.sort(rows)).evaluation_batches(count)
+    return np.concatenate([images for images, _ in batches])
 
 
 def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelStatistics:

@@ -65,7 +65,7 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
         raise IncompatibleError(f"{shown}; {error}") from None
     for model in (left.extractor, right.head):
         set_statistics(model, "batch")
-    origins = [_origin(store, part, manifest) for part, manifest in manifests.items()]
+    origins = [origin(store, part, reference) for part, reference in parts.items()]
     family = origins[0].families & origins[1].families
     known = (*origins[0].auxiliaries, *origins[1].auxiliaries)
     network = Component(
@@ -83,17 +83,23 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
     return Pair(network, family)
 
 
-def _origin(store: Store, part: str, manifest: Manifest) -> Manifest:
-    """The manifest of a part of a network, if that is still in the store; its own otherwise.
+def origin(store: Store, part: str, reference: Reference) -> Manifest:
+    """Returns the manifest of a part of a network, if that is still in the store; else its own.
 
     A network says only in which families both of its parts are.
+
+    Args:
+        store: where it lies.
+        part: `"extractor"` or `"head"`.
+        reference: of a network; of anything else its own manifest is returned.
     """
-    for parent in manifest.parents if manifest.kind != part else ():
-        reference = Reference(parent.name, parent.version)
+    manifest = store.manifest(reference)
+    for parent in manifest.parents if manifest.kind == "network" else ():
+        earlier = Reference(parent.name, parent.version)
         try:
-            content = store.manifest_bytes(reference)
-            if parent.kind in (part, "network") and sha256(content) == parent.sha256:
-                return _origin(store, part, store.manifest(reference))
+            same = sha256(store.manifest_bytes(earlier)) == parent.sha256
+            if same and parent.kind in (part, "network"):
+                return origin(store, part, earlier)
         except StoreError:
             continue
     return manifest

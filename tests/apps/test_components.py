@@ -121,6 +121,14 @@ def test_a_verdict_is_by_the_information_alone(information, verdict):
     assert Check(signals, 500, family=1).verdict == verdict
 
 
+def test_a_part_of_a_pair_is_checked_with_its_own_family(store, images, capsys):
+    told(capsys, "recombine", store, "animals-extractor", "animals-head", "whole@1")
+    found = json.loads(
+        told(capsys, "check", store, "whole@1", "animals-head", f"--images={images}", "--json")
+    )
+    assert found["family"] == 1 and "rotation" in found["signals"]
+
+
 def test_files_of_ones_own(store, images, tmp_path, capsys):
     made.extractor().extractor.save(tmp_path / "phone.keras")
     flags = (f"--extractor={tmp_path}/phone.keras", f"--architecture={made.EXTRACTOR}")

@@ -54,13 +54,17 @@ def field(key: str, value: Any):
     return attack
 
 
-def sparse_file(place: Path) -> None:
-    """A terabyte that takes no room on disk, and that the manifest owns up to."""
-    os.truncate(place / WEIGHTS, 2**40)
-    file = place / "manifest.json"
-    manifest = json.loads(file.read_text())
-    manifest["files"][WEIGHTS]["size"] = 2**40
-    file.write_text(json.dumps(manifest))
+def sparse_file(size: int):
+    """Weights that take no room on disk, and that the manifest owns up to."""
+
+    def attack(place: Path) -> None:
+        os.truncate(place / WEIGHTS, size)
+        file = place / "manifest.json"
+        manifest = json.loads(file.read_text())
+        manifest["files"][WEIGHTS]["size"] = size
+        file.write_text(json.dumps(manifest))
+
+    return attack
 
 
 def sparse_card(place: Path) -> None:
@@ -75,7 +79,8 @@ ATTACKS = {
     "a header that claims a terabyte": (header({"logits/kernel": ONE}), BadWeightsError),
     "shapes beyond 64 bits": (header({"logits/kernel": OVERFLOW}), BadWeightsError),
     "a header of 2^62 bytes": (long_header, BadWeightsError),
-    "a sparse file of a terabyte": (sparse_file, BadWeightsError),
+    "a sparse file of a terabyte": (sparse_file(2**40), BadWeightsError),
+    "a sparse file of two gigabytes": (sparse_file(2**31), BadWeightsError),
     "a card of a terabyte": (sparse_card, TooLargeError),
     "a network of a billion layers": (architecture(depth=6 * 10**9 + 2), UnknownArchitectureError),
     "a network of four thousand layers": (architecture(depth=4094), UnknownArchitectureError),

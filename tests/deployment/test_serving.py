@@ -66,6 +66,7 @@ def test_encoded_images_are_read_as_for_training(served):
     _, expected, found = served
     scores = softmax(expected, axis=1)
     np.testing.assert_allclose(found["encoded_scores"][:2], scores[:2], atol=1e-5)
+    assert np.abs(scores[:1] - scores[1:]).max(axis=1).min() > 0.05  # images tell apart
     # Resized by another library: a pixel may be rounded to its neighbour.
     np.testing.assert_allclose(found["encoded_scores"], scores, atol=0.02)
     np.testing.assert_allclose(found["one_scores"], scores[:1], atol=1e-5)

@@ -172,7 +172,11 @@ def baselines(trained: Trained) -> list[Record]:
 @MEASURES.register("signals")
 def signals(trained: Trained) -> list[Record]:
     """What tells without labels whether a head works on an extractor, beside whether it does."""
-    images = {name: _some_images(trained, name) for name in trained.networks}
+    datasets = trained.group.datasets
+    images = {
+        name: evaluation.some_images(datasets[name].train, _IMAGES_FOR_SIGNALS)
+        for name in trained.networks
+    }
     learnt = {
         name: evaluation.channel_statistics(network.extractor, images[name])
         for name, network in trained.networks.items()
@@ -186,20 +190,12 @@ def signals(trained: Trained) -> list[Record]:
             images[e],
             rotation_head=trained.networks[h].auxiliary_heads.get("rotation"),
             trained_on=learnt[h],
-            mirror=trained.group.datasets[e].photographs,
+            mirror=datasets[e].photographs,
         )
         for name, value in {"accuracy": accuracy, **found}.items():
             keys = {"signal": name, "extractor": e, "head": h}
             records.append(trained.record("compatibility_signal", value, **keys))
     return records
-
-
-def _some_images(trained: Trained, network: str) -> np.ndarray:
-    """Some of the images that a network was trained on, in a fixed order."""
-    train = trained.group.datasets[network].train
-    rows = np.random.default_rng(0).permutation(len(train))[:_IMAGES_FOR_SIGNALS]
-    batches = train.subset(np.sort(rows)).evaluation_batches(_IMAGES_FOR_SIGNALS)
-    return np.concatenate([images for images, _ in batches])
 
 
 def _with_baseline(trained: Trained, baseline: Baseline, e: str, h: str) -> float:

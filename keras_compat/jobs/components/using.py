@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_compat import data, deployment, evaluation
@@ -15,7 +16,7 @@ from keras_compat.errors import InputError
 from keras_compat.networks import recombine
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.store.manifest import WEIGHTS, Manifest
-from keras_compat.store.recombining import parent_record
+from keras_compat.store.recombining import origin, parent_record
 
 _BATCH = 500
 # On handwritten digits pairs above the first are right on over 80 % of test images, those below
@@ -87,19 +88,19 @@ def check(
     left, right = load(store, extractor), load(store, head)
     if left.extractor is None or right.head is None or right.task is not None:
         raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
-    manifest = store.manifest(head)
-    if manifest.head is not None and manifest.head.dense:
+    origins = [origin(store, "extractor", extractor), origin(store, "head", head)]
+    if store.manifest(head).head.dense:
         raise InputError(f"{head} keeps positions; expected a head with one answer an image")
     images, photographs = _images(spec, count, left, options)
     signals = evaluation.compatibility_signals(
         left.extractor,
         right.head,
         images,
-        rotation_head=_rotation_head(store, manifest),
+        rotation_head=_rotation_head(store, origins[1]),
         trained_on=right.feature_statistics,
         mirror=photographs,
     )
-    return Check(signals, len(images), len(store.manifest(extractor).families & manifest.families))
+    return Check(signals, len(images), len(origins[0].families & origins[1].families))
 
 
 def adapt(
@@ -175,7 +176,7 @@ def _network(store: Store, reference: Reference) -> Component:
     return component
 
 
-def _rotation_head(store: Store, manifest: Manifest):
+def _rotation_head(store: Store, manifest: Manifest) -> keras.Model | None:
     """The rotation head that a head was trained against, if it is in the store too."""
     wanted = {record.sha256 for record in manifest.auxiliaries if record.task == "rotation"}
     for entry in store.entries():
@@ -190,9 +191,7 @@ def _images(
 ) -> tuple[np.ndarray, bool]:
     """Some images without labels, as an extractor takes them; and whether they may be mirrored."""
     found = load_images(spec, replace(options, **_size(component)))
-    rows = np.random.default_rng(0).permutation(len(found.images))[:count]
-    batches = found.images.subset(np.sort(rows)).evaluation_batches(_BATCH)
-    return np.concatenate([images for images, _ in batches]), found.photographs
+    return evaluation.some_images(found.images, count), found.photographs
 
 
 def _size(component: Component) -> dict[str, int]:
