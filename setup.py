@@ -19,7 +19,10 @@ TENSORFLOW = [
 ]
 JAX = ["jax>=0.10"]
 DEMO = [*TENSORFLOW, "mlxtend>=0.23"]
-TEST = [*DEMO, *JAX, "pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.12"]
+TEST = [
+    *(*DEMO, *JAX),
+    *("pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "jsonschema>=4.20", "ruff>=0.12"),
+]
 
 setup(
     name="keras_compat",
@@ -31,7 +34,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["keras_compat", "keras_compat.*", "apps", "apps.*"]),
-    package_data={"keras_compat": ["py.typed"]},
+    package_data={"keras_compat": ["py.typed", "store/*.schema.json"]},
     install_requires=[
         "keras>=3.15.1,<4",
         "numpy>=2.0",
