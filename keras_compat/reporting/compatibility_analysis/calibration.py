@@ -107,7 +107,7 @@ def _difference(curve: Curve) -> str:
 
 
 def _picture(analysis: Analysis, means: dict[str, Curve]) -> Picture:
-    title = "Recombination accuracy on single images by images for moving statistics"
+    title = "Single images: recombination accuracy by images for moving statistics"
     subtitle = about(analysis, STUDY)
     series = [
         Series(method_name(method), {_place(n): v for n, v in _summaries(curve).items()})
@@ -131,4 +131,4 @@ def _summaries(curve: Curve) -> dict[int | str, Summary]:
 
 
 def _place(count: int | str) -> str:
-    return "test batches" if count == _BATCH else f"{count:,}"
+    return "batches" if count == _BATCH else f"{count:,}"
