@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from operator import truediv
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from keras_compat.jobs.start_up import quiet_start
 from keras_compat.reporting.records import Record, make_record
 
 if TYPE_CHECKING:
+    from keras_compat.jobs.compatibility_analysis.training import Setup
     from keras_compat.jobs.progress import Terminal
     from keras_compat.training import Task
 
@@ -30,34 +33,25 @@ PASSES = 3
 EXAMPLES = 2
 
 
-@dataclass(frozen=True)
-class Cost:
-    """The cost of a round, in which every network takes one step.
-
-    Attributes:
-        step_time_s: the median of several measurements.
-        flops: floating-point operations, counted from the networks' shapes.
-        peak_memory_gib: of the process, with the libraries and one copy of each data set; on a
-            GPU what the host held.
-    """
-
-    step_time_s: float
-    flops: int
-    peak_memory_gib: float | None
+Seconds = dict[str, list[float]]
+"""By method, a round's seconds in each turn."""
 
 
 def measure_costs(
-    config: Config, terminal: Terminal, rounds: int = 10, repeats: int = 2
+    config: Config, terminal: Terminal, rounds: int = 5, turns: int = 9
 ) -> list[Record]:
-    """Measures a round of each method for 2, 4 and 8 networks, in a process of its own.
+    """Measures a round of each method for 2, 4 and 8 networks; every network takes one step in it.
 
-    Methods take turns, several times over, so that a busy machine disturbs all alike.
+    For time all methods are in one process and take turns of a few rounds: what else a machine does
+    disturbs neighbours alike, and a ratio is the median over turns of two that were neighbours. For
+    memory each has a process of its own: with the libraries and one copy of each data set; on a
+    GPU what the host held.
 
     Args:
         config: of the run; its data sets serve in turn for more networks than there are sets.
         terminal: where progress is shown.
-        rounds: of one measurement.
-        repeats: processes for each method and number of networks.
+        rounds: of one turn, and twice as many that are timed.
+        turns: of each method.
 
     Returns:
         Records of the study `cost`.
@@ -67,82 +61,88 @@ def measure_costs(
     asked = ("+".join(t for t in m.split("+") if t != IIW) for m in config.methods)
     methods = list(dict.fromkeys([*METHODS, *filter(None, asked)]))
     for count in COUNTS:
-        found: dict[str, list[Cost]] = {method: [] for method in methods}
-        for _ in range(repeats):
-            for method in methods:
-                terminal.line(f"cost of {method} for {count} networks")
-                found[method].append(_in_process(config, method, count, rounds))
-        plain = _typical(found[PLAIN])
-        for method, costs in found.items():
-            records += _records(method, count, _typical(costs), plain)
+        terminal.line(f"time of {len(methods)} methods for {count} networks")
+        seconds = _in_process(_time, config, methods, count, rounds, turns)
+        plain_flops = None
+        for method in methods:
+            terminal.line(f"memory of {method} for {count} networks")
+            flops, memory = _in_process(_weigh, config, method, count)
+            plain_flops = plain_flops or flops
+            ratios = map(truediv, seconds[method], seconds[PLAIN])
+            figures = {
+                "step_time_s": statistics.median(seconds[method]),
+                "step_time_ratio": statistics.median(ratios),
+                "flops_per_step": flops,
+                "flops_ratio": flops / plain_flops,
+                "peak_memory_gib": memory,
+            }
+            records += [
+                make_record(metric, value, method=method, networks=count)
+                for metric, value in figures.items()
+                if value is not None
+            ]
     return records
 
 
-def _typical(costs: list[Cost]) -> Cost:
-    memory = [cost.peak_memory_gib for cost in costs]
-    return replace(
-        costs[0],
-        step_time_s=statistics.median(cost.step_time_s for cost in costs),
-        peak_memory_gib=None if None in memory else statistics.median(memory),
-    )
-
-
-def _records(method: str, count: int, cost: Cost, plain: Cost) -> list[Record]:
-    figures = {
-        "step_time_s": cost.step_time_s,
-        "step_time_ratio": cost.step_time_s / plain.step_time_s,
-        "flops_per_step": cost.flops,
-        "flops_ratio": cost.flops / plain.flops,
-        "peak_memory_gib": cost.peak_memory_gib,
-    }
-    return [
-        make_record(metric, value, method=method, networks=count)
-        for metric, value in figures.items()
-        if value is not None
-    ]
-
-
-def _in_process(config: Config, method: str, count: int, rounds: int) -> Cost:
+def _in_process(measure: Callable[..., Any], *arguments: Any) -> Any:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_measure, config, method, count, rounds).result()
+        return pool.submit(measure, *arguments).result()
 
 
-def _measure(config: Config, method: str, count: int, rounds: int) -> Cost:
+def _time(config: Config, methods: list[str], count: int, rounds: int, turns: int) -> Seconds:
+    runs = {method: _rounds(config, _setup(config, method, count)) for method in methods}
+    for run in runs.values():
+        run(2)  # traces and compiles the step
+    seconds: Seconds = {method: [] for method in methods}
+    for _ in range(turns):
+        for method, run in runs.items():
+            # What `fit` takes to start is in both measurements.
+            seconds[method].append((run(3 * rounds) - run(rounds)) / (2 * rounds))
+    return seconds
+
+
+def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
+    """Returns the operations of a round, and the peak memory of a process that does some."""
+    with quiet_start():
+        from keras_compat.reporting.hardware import peak_memory_gib
+
+    setup = _setup(config, method, count)
+    _rounds(config, setup)(2)
+    flops = sum(map(count_task_flops, setup.tasks.values())) * config.training.batch_size
+    return flops, peak_memory_gib()
+
+
+def _setup(config: Config, method: str, count: int) -> Setup:
     # Imported late: these start a backend, in the process that is measured.
     with quiet_start():
         from keras_compat.jobs.compatibility_analysis.cells import Cell
         from keras_compat.jobs.compatibility_analysis.groups import load_group
         from keras_compat.jobs.compatibility_analysis.training import make_setup
-        from keras_compat.jobs.training import make_optimizer
-        from keras_compat.reporting.hardware import peak_memory_gib
-        from keras_compat.training import Trainer
 
     config = replace(
         config,
         datasets=tuple(islice(cycle(config.datasets), count)),
         architectures=tuple(islice(cycle(config.architectures), count)),
     )
-    setup = make_setup(config, Cell(method, config.seed), load_group(config))
-    tasks = list(setup.tasks.values())
-    trainer = Trainer(tasks)
+    return make_setup(config, Cell(method, config.seed), load_group(config))
+
+
+def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
+    """Returns a function that trains for so many rounds and returns their seconds."""
+    from keras_compat.jobs.training import make_optimizer
+    from keras_compat.training import Trainer
+
+    trainer = Trainer(list(setup.tasks.values()))
     trainer.compile(make_optimizer(config.training))
 
-    def seconds(count: int) -> float:
+    def run(rounds: int) -> float:
         begin = time.perf_counter()
         size = config.training.batch_size
-        trainer.fit(setup.data, batch_size=size, steps_per_epoch=count, verbose=0)
+        trainer.fit(setup.data, batch_size=size, steps_per_epoch=rounds, verbose=0)
         return time.perf_counter() - begin
 
-    # The first rounds trace and compile the step.
-    seconds(2)
-    # What `fit` takes to start is in both measurements.
-    times = [(seconds(3 * rounds) - seconds(rounds)) / (2 * rounds) for _ in range(3)]
-    return Cost(
-        statistics.median(times),
-        sum(count_task_flops(task) for task in tasks) * config.training.batch_size,
-        peak_memory_gib(),
-    )
+    return run
 
 
 def count_task_flops(task: Task) -> int:

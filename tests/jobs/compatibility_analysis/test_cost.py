@@ -3,7 +3,13 @@
 from pytest import approx
 
 from keras_compat.jobs.compatibility_analysis.cells import Cell
-from keras_compat.jobs.compatibility_analysis.cost import METHODS, PASSES, count_task_flops
+from keras_compat.jobs.compatibility_analysis.cost import (
+    METHODS,
+    PASSES,
+    _time,
+    _weigh,
+    count_task_flops,
+)
 from keras_compat.jobs.compatibility_analysis.groups import load_group
 from keras_compat.jobs.compatibility_analysis.training import make_setup
 from keras_compat.networks import count_flops
@@ -27,3 +33,13 @@ def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_pa
     rotation = counted["rp"] / PASSES - 2 * extractors
     assert rotation / heads == approx(2, rel=0.01)
     assert counted["dcc"] < counted["rp"] < counted["rp+dcc"]
+
+
+def test_methods_take_turns_and_each_is_weighed(tmp_path):
+    config = make_config(tmp_path)
+    seconds = _time(config, ["independent", "rp"], count=2, rounds=1, turns=3)
+    assert {method: len(found) for method, found in seconds.items()} == {"independent": 3, "rp": 3}
+    flops, memory = _weigh(config, "independent", count=4)
+    assert memory > 0.1
+    # Four networks of one architecture on as many images.
+    assert flops == approx(2 * _weigh(config, "independent", count=2)[0], rel=0.01)
