@@ -15,8 +15,10 @@ from keras_compat.errors import InputError
 from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from keras_compat.data.options import LoadOptions
-    from keras_compat.store import Fault, Manifest, Reference, Store
+    from keras_compat.store import Component, Fault, Manifest, Reference, Store
 
 EXAMPLES = """examples:
   python -m apps.components publish parts digits@1 --network=runs/.../networks/digits
@@ -64,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--metrics", help="what was measured: NAME=NUMBER with commas between")
     flags.add_argument("--licence", default="unspecified", help="an SPDX expression: Apache-2.0")
+    _add_images(flags, required=False)
 
     flags = command(list_, "show what there is")
     flags.add_argument("--kind", help="extractor, head, auxiliary_head or network")
@@ -113,8 +116,9 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_images(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--images", required=True, help="images of its kind; labels are not used")
+def _add_images(flags: argparse.ArgumentParser, required: bool = True) -> None:
+    text = "images of its kind; labels are not used"
+    flags.add_argument("--images", required=required, help=text)
     flags.add_argument("--count", type=int, default=500, help="of images, at most (500)")
     _add_reading(flags)
 
@@ -128,6 +132,11 @@ def publish(flags: Any) -> None:
     """Adds a version."""
     store, reference = _store(flags), _reference(flags.reference)
     given = {part: getattr(flags, part) for part in ("extractor", "head") if getattr(flags, part)}
+    if flags.images and given:
+        raise InputError(
+            f"--images is {flags.images!r}; expected it with --network or --run, whose head is "
+            "measured on its own extractor"
+        )
     if sum(map(bool, (flags.network, flags.job, given))) != 1:
         raise InputError("expected --network, or --run, or --extractor and --head or one of them")
     _start()
@@ -136,7 +145,9 @@ def publish(flags: Any) -> None:
 
     if flags.network or flags.job:
         every = publishing.publish_network if flags.network else publishing.publish_run
-        for found in every(store, reference, flags.network or flags.job, flags.licence):
+        folder = flags.network or flags.job
+        look = _look(flags) if flags.images else None
+        for found in every(store, reference, folder, flags.licence, look):
             print(f"published {found}")
         return
     if not (flags.architecture or (set(given) == {"head"} and flags.head_architecture)):
@@ -159,6 +170,14 @@ def publish(flags: Any) -> None:
         store, reference, given, architectures, component, list(auxiliaries.items())
     )
     print(f"published {reference}")
+
+
+def _look(flags: Any) -> Callable[[Component], np.ndarray]:
+    """Reads some images for an extractor, when it is known which."""
+    from keras_compat.jobs.components.using import some_images
+
+    count, options = _count(flags.count), _reading(flags)
+    return lambda component: some_images(flags.images, count, component, options)[0]
 
 
 def list_(flags: Any) -> None:
@@ -235,7 +254,9 @@ def check(flags: Any) -> None:
     family = f"{found.family} auxiliary head(s) in common" if found.family else "no family"
     print(f"{head} on {extractor}: {family}; measured on {found.images} images without labels")
     _print_table([("signal", "value"), *((n, f"{v:.3f}") for n, v in found.signals.items())])
-    print(f"by the information of its answers it {found.verdict}")
+    print(f"as far as can be told without labels, it {found.verdict}")
+    if found.own_information is None:
+        print("what the head tells on its own extractor is not known: it may do better than that")
 
 
 def recombine(flags: Any) -> None:

@@ -19,6 +19,7 @@ from keras_compat.evaluation.signals import (
     ChannelStatistics,
     channel_statistics,
     compatibility_signals,
+    information,
     some_images,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "common_examples",
     "compatibility_signals",
     "cross_correlation",
+    "information",
     "mutual_information",
     "optimal_permutation",
     "own_accuracies",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 # No division by zero where a channel is always the same.
 _SMALLEST_VARIANCE = 1e-6
+# Less than that, and the head tells nothing on its own extractor that could be recovered.
+_SMALLEST_POSSIBLE = 1e-3
+# Of channels: the spread of information over them is a few hundredths.
+_PERMUTATIONS = 5
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,34 @@ def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelSta
     return ChannelStatistics(found.mean(axes), found.var(axes))
 
 
+def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -> float:
+    """Returns how much the answers of a head on an extractor tell of images, without labels.
+
+    Args:
+        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: takes what `extractor` emits and returns logits.
+        images: uint8 `[N, height, width, channels]`, as one batch.
+
+    Returns:
+        The mutual information of images and predictions, as a part of the largest possible.
+
+    Raises:
+        InputError: if the head does not take what the extractor emits.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
+    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
+    >>> 0 < information(extractor, head, images) < 1
+    True
+    """
+    check_interface(extractor, head)
+    with predicting("batch", extractor, head) as (features, logits):
+        return _information(logits(features(images)))
+
+
 def compatibility_signals(
     extractor: keras.Model,
     head: keras.Model,
@@ -95,6 +129,7 @@ def compatibility_signals(
     *,
     rotation_head: keras.Model | None = None,
     trained_on: ChannelStatistics | None = None,
+    own_information: float | None = None,
     mirror: bool = True,
 ) -> dict[str, float]:
     """Measures without labels whether a head works on an extractor; more is better in all.
@@ -107,11 +142,14 @@ def compatibility_signals(
         images: of the extractor's kind, uint8 `[N, height, width, channels]`; some hundreds.
         rotation_head: of the head's family, with which the extractor may never have met.
         trained_on: the features that the head was trained on.
+        own_information: that of the head on the extractor that it was trained on.
         mirror: whether an image and its mirror image have one meaning.
 
     Returns:
         `information`: the mutual information of images and predictions, as a part of the largest
-        possible; `confidence`: the mean of the highest probability; `agreement`: how often the
+        possible; `recovered`: where that lies between what is left of it when the channels are in
+        another order, with which no head works (0), and `own_information`, or the largest possible
+        (1); `confidence`: the mean of the highest probability; `agreement`: how often the
         prediction stays the same when the image is moved by a pixel, or mirrored too; and, where
         it is given what that needs, `features`: 1 / (1 + d), where d is the mean over channels of
         the Kullback-Leibler divergence of the features from those that the head was trained on,
@@ -127,7 +165,7 @@ def compatibility_signals(
     >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
     >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
     >>> sorted(compatibility_signals(extractor, head, images))
-    ['agreement', 'confidence', 'information']
+    ['agreement', 'confidence', 'information', 'recovered']
     """
     for part in (head, rotation_head):
         if part is not None:
@@ -140,8 +178,13 @@ def compatibility_signals(
         scores = np.asarray(logits(emitted), "float64")
         moved = np.roll(images, 1, axis=2)
         others = [moved, moved[:, :, ::-1]] if mirror else [moved]
+        told = _information(scores)
+        permuted = np.mean([_information(logits(x)) for x in _permuted(emitted)])
+        possible = (1.0 if own_information is None else own_information) - permuted
+        recovered = (told - permuted) / possible if possible > _SMALLEST_POSSIBLE else 0.0
         found = {
-            "information": mutual_information(scores) / np.log(max(2, scores.shape[-1])),
+            "information": told,
+            "recovered": float(recovered),
             "confidence": float(softmax(scores, axis=-1).max(-1).mean()),
             "agreement": float(
                 np.mean([scores.argmax(-1) == logits(features(x)).argmax(-1) for x in others])
@@ -156,6 +199,19 @@ def compatibility_signals(
         now = ChannelStatistics(emitted.mean(axes, "float64"), emitted.var(axes, "float64"))
         found["features"] = 1 / (1 + divergence(now, trained_on))
     return found
+
+
+def _information(logits: np.ndarray) -> float:
+    """Mutual information of images and predictions, as a part of the largest possible."""
+    scores = np.asarray(logits, "float64")
+    return mutual_information(scores) / math.log(max(2, scores.shape[-1]))
+
+
+def _permuted(features: np.ndarray) -> Iterator[np.ndarray]:
+    """Features with their channels in another order, several times."""
+    generator = np.random.default_rng(0)
+    for _ in range(_PERMUTATIONS):
+        yield features[..., generator.permutation(features.shape[-1])]
 
 
 def divergence(one: ChannelStatistics, other: ChannelStatistics) -> float:

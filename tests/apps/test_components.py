@@ -114,12 +114,18 @@ def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, cap
         *("animals-extractor", "animals-head")
     }
     # The extractor is as it was: so it has what the head has learnt, and all of it.
-    ((name, accuracy),) = manifests["2"].metrics.items()
-    assert name == "accuracy on animals-extractor@1" and accuracy > 0.5
+    accuracy = manifests["2"].metrics["accuracy on animals-extractor@1"]
+    assert accuracy > 0.5
     told(capsys, "recombine", store, "animals-extractor", "animals-head@2", "more-animals@1")
     assert told(capsys, "evaluate", store, "more-animals", f"--data={images}") == (
         f"more-animals@1: {accuracy:.1%}\n"
     )
+    # It says itself what it tells there, so that a check has something to compare with.
+    flags = (store, "animals-extractor", "animals-head@2", f"--images={images}", "--json")
+    found = json.loads(told(capsys, "check", *flags))
+    assert found["own_information"] == manifests["2"].metrics["information"]
+    assert found["signals"]["recovered"] == pytest.approx(1, abs=0.2)
+    assert found["verdict"] == "works"
     told(capsys, "remove", store, "animals-head@2")
 
 
@@ -154,20 +160,36 @@ def test_a_check_has_the_rotation_head_of_the_family(store, images, capsys):
     arguments = ("check", store, "animals-extractor", "animals-head", f"--images={images}")
     found = json.loads(told(capsys, *arguments, "--count=40", "--json"))
     assert found["images"] == 40 and found["family"] == 1
-    assert set(found["signals"]) == {"information", "confidence", "agreement", "rotation"}
+    assert set(found["signals"]) == {
+        *("information", "recovered", "confidence", "agreement", "rotation")
+    }
     said = told(capsys, *arguments)
     assert "1 auxiliary head(s) in common" in said
-    assert said.endswith(f"by the information of its answers it {found['verdict']}\n")
+    *_, verdict, caution = said.splitlines()
+    assert verdict == f"as far as can be told without labels, it {found['verdict']}"
+    assert caution.startswith("what the head tells on its own extractor is not known")
+
+
+def test_a_head_published_with_images_says_what_it_tells_there(network, images, tmp_path, capsys):
+    flags = (f"--network={network}", f"--images={images}", "--count=40")
+    told(capsys, "publish", tmp_path, "told@1", *flags)
+    arguments = ("check", tmp_path, "told-extractor", "told-head", f"--images={images}")
+    found = json.loads(told(capsys, *arguments, "--count=40", "--json"))
+    own = Store(tmp_path).manifest(Reference("told-head", "1")).metrics["information"]
+    # The same extractor and the same images.
+    assert found["own_information"] == own == pytest.approx(found["signals"]["information"])
+    assert found["signals"]["features"] == pytest.approx(1)
+    assert "is not known" not in told(capsys, *arguments, "--count=40")
 
 
 @pytest.mark.parametrize(
-    ("information", "verdict"),
-    [(0.9, "works"), (0.65, "works"), (0.5, "works in part"), (0.44, "does not work")],
+    ("recovered", "verdict"),
+    [(0.9, "works"), (0.5, "works"), (0.3, "works in part"), (0.19, "does not work")],
 )
-def test_a_verdict_is_by_the_information_alone(information, verdict):
+def test_a_verdict_is_by_what_is_recovered_alone(recovered, verdict):
     from keras_compat.jobs.components.using import Check
 
-    signals = {"information": information, "agreement": 1.0, "rotation": 1.0}
+    signals = {"recovered": recovered, "agreement": 1.0, "rotation": 1.0}
     assert Check(signals, 500, family=1).verdict == verdict
 
 

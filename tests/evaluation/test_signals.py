@@ -10,6 +10,7 @@ from keras_compat.evaluation import (
     ChannelStatistics,
     channel_statistics,
     compatibility_signals,
+    information,
     mutual_information,
 )
 from keras_compat.evaluation.signals import divergence
@@ -44,7 +45,40 @@ def test_clear_answers_that_use_all_classes_say_much(plain, head):
     found = compatibility_signals(plain, head, DOTS, mirror=False)
     assert found["information"] == pytest.approx(1, abs=0.02)
     assert found["confidence"] == pytest.approx(1, abs=0.01)
-    assert set(found) == {"information", "confidence", "agreement"}
+    assert set(found) == {"information", "recovered", "confidence", "agreement"}
+
+
+def test_what_is_recovered_is_between_permuted_channels_and_the_heads_own_extractor():
+    # Three classes, each told by a channel of its own.
+    images = np.zeros((400, 4, 4, 3), "uint8")
+    labels = np.arange(400) % 3
+    images[np.arange(400), :, :, labels] = 255
+    sharp = model(
+        lambda x: keras.layers.Rescaling(1 / 25)(keras.layers.GlobalAveragePooling2D()(x)),
+        (4, 4, 3),
+        "sharp",
+    )
+    plain = model(lambda x: keras.layers.Rescaling(1.0)(x), (4, 4, 3), "plain")
+    assert information(plain, sharp, images) == pytest.approx(1, abs=0.01)
+    # Here any order of channels is as good for it as the right one.
+    assert compatibility_signals(plain, sharp, images)["recovered"] == pytest.approx(0, abs=0.01)
+    # A head that takes one channel only, and is lost in most orders.
+    kernel = np.array([[10.0, -10.0, 0], [0, 0, 0], [0, 0, 0]], "float32")
+    one = model(
+        lambda x: keras.layers.Dense(3, name="logits")(keras.layers.GlobalAveragePooling2D()(x)),
+        (4, 4, 3),
+        "one",
+    )
+    one.get_layer("logits").set_weights([kernel, np.zeros(3, "float32")])
+    dark = np.where(np.arange(3) == 0, images, 0).astype("uint8")
+    found = {
+        own: compatibility_signals(plain, one, dark, own_information=own) for own in (None, 0.5)
+    }
+    told = information(plain, one, dark)
+    assert told == pytest.approx(found[None]["information"]) and 0.1 < told < 0.6
+    permuted = (told - found[None]["recovered"]) / (1 - found[None]["recovered"])
+    assert 0 <= permuted < told
+    assert found[0.5]["recovered"] == pytest.approx((told - permuted) / (0.5 - permuted))
 
 
 def test_one_answer_for_all_says_nothing(plain, head):

@@ -244,7 +244,7 @@ def _signals(networks, seed, methods):
         value = 0.95 if e == h else RECOMBINED[method]
         noise = _noise("signals", method, seed, e, h)
         found = {"accuracy": value}
-        for name in ("information", "confidence", "agreement", "features"):
+        for name in ("information", "recovered", "confidence", "agreement", "features"):
             found[name] = float(np.clip(value + 0.05 * noise.normal(), 0, 1))
         if "rp" in method:
             found["rotation"] = float(np.clip(0.25 + 0.7 * value + 0.05 * noise.normal(), 0, 1))

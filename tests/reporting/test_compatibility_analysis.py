@@ -382,7 +382,7 @@ def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_head
     assert {row: list(cells.values()) for row, cells in rows.items()} == {
         "information": ["1.00", "1.00", "3"],
         "agreement": ["-1.00", "-0.40", "3"],
-        "all but rotation": ["1.00", "0.90", "3"],
+        "combined": ["1.00", "0.90", "3"],
     }
 
 

@@ -209,6 +209,10 @@ def signals(trained: Trained) -> list[Record]:
         name: evaluation.channel_statistics(network.extractor, images[name])
         for name, network in trained.networks.items()
     }
+    own = {
+        name: evaluation.information(network.extractor, network.head, images[name])
+        for name, network in trained.networks.items()
+    }
     matrix = evaluation.recombination_matrix(trained.extractors, trained.heads, **trained.evaluated)
     records = []
     for (e, h), accuracy in matrix.items():
@@ -218,6 +222,7 @@ def signals(trained: Trained) -> list[Record]:
             images[e],
             rotation_head=trained.networks[h].auxiliary_heads.get("rotation"),
             trained_on=learnt[h],
+            own_information=own[h],
             mirror=datasets[e].photographs,
         )
         for name, value in {"accuracy": accuracy, **found}.items():

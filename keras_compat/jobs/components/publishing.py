@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_compat.data import parse_classes
 from keras_compat.errors import InputError
+from keras_compat.jobs.components.describing import described
 from keras_compat.jobs.step_folder import MADE_BY
 from keras_compat.store import Component, Package, Reference, Store, pack
 from keras_compat.store.importing import expanded, load_keras_file
@@ -54,8 +57,16 @@ def publish_files(
     store.publish(reference, pack(whole, str(reference)))
 
 
+Look = Callable[[Component], np.ndarray]
+"""Some training images, as the extractor of a component takes them."""
+
+
 def publish_network(
-    store: Store, reference: Reference, folder: str | Path, licence: str = "unspecified"
+    store: Store,
+    reference: Reference,
+    folder: str | Path,
+    licence: str = "unspecified",
+    look: Look | None = None,
 ) -> list[Reference]:
     """Publishes a network that a job stored: its extractor, its head and its auxiliary heads.
 
@@ -66,6 +77,7 @@ def publish_network(
         folder: with `extractor.keras`, `head.keras`, `<task>_head.keras` and `made_by.json`, such
             as `python -m apps.domain_adaptation` writes under `networks/`.
         licence: an SPDX expression.
+        look: without it the head's manifest does not say what `check` compares with.
 
     Returns:
         What was published. What can be wrong is found before the first part is; should another
@@ -94,15 +106,21 @@ def publish_network(
     trained = replace(shared, auxiliaries=tuple(records))
     extractor = load_keras_file(Path(folder) / "extractor.keras")
     head = load_keras_file(Path(folder) / "head.keras")
-    add(EXTRACTOR, replace(trained, extractor=extractor, extractor_architecture=architecture))
+    whole = replace(trained, extractor=extractor, extractor_architecture=architecture)
+    add(EXTRACTOR, whole)
     names = tuple(about["network"]["class_names"])
-    add(HEAD, replace(trained, head=head, head_architecture=architecture, class_names=names))
+    of_head = replace(trained, head=head, head_architecture=architecture, class_names=names)
+    add(HEAD, of_head if look is None else described(of_head, extractor, look(whole)))
     _publish_all(store, packages)
     return list(packages)
 
 
 def publish_run(
-    store: Store, reference: Reference, folder: str | Path, licence: str = "unspecified"
+    store: Store,
+    reference: Reference,
+    folder: str | Path,
+    licence: str = "unspecified",
+    look: Look | None = None,
 ) -> list[Reference]:
     """Publishes what a run of `python -m apps.classifier_transfer` trained on its first classes.
 
@@ -112,6 +130,7 @@ def publish_run(
             `NAME-rotation-head`, all of its version.
         folder: the run's, with `config.json`, `metrics.json` and `components/`.
         licence: an SPDX expression.
+        look: as for `publish_network`.
 
     Returns:
         What was published, as for `publish_network`.
@@ -136,12 +155,18 @@ def publish_run(
         of_rotation = replace(shared, head=head, head_architecture=config["head"], task="rotation")
         records.append(auxiliary_record(add("rotation-head", of_rotation), "shared"))
     trained = replace(shared, auxiliaries=tuple(records))
+    extractors = {}
     for name, architecture in config["extractors"].items():
         extractor = load_keras_file(files / f"{name}_extractor.keras")
         made = {"extractor": extractor, "extractor_architecture": architecture}
-        add(f"{name}-{EXTRACTOR}", replace(trained, **made))
+        extractors[name] = replace(trained, **made)
+        add(f"{name}-{EXTRACTOR}", extractors[name])
     head = load_keras_file(files / "head.keras")
-    add(HEAD, replace(trained, head=head, head_architecture=config["head"], class_names=names))
+    of_head = replace(trained, head=head, head_architecture=config["head"], class_names=names)
+    if look is not None:
+        reference = extractors[config["reference"]]
+        of_head = described(of_head, reference.extractor, look(reference))
+    add(HEAD, of_head)
     _publish_all(store, packages)
     return list(packages)
 

@@ -14,6 +14,7 @@ from keras_compat.data import ImageDataset
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
+from keras_compat.jobs.components.describing import described
 from keras_compat.jobs.components.using import fitting
 from keras_compat.jobs.progress import RoundsBar
 from keras_compat.jobs.training import Training, train
@@ -102,13 +103,13 @@ def retrain(
         class_names=dataset.class_names,
         auxiliaries=reference.auxiliaries,
         parents=[parent_record(store, found) for found in (extractor, head)],
-        feature_statistics=evaluation.channel_statistics(reference.extractor, some),
         data=[
             DataRecord(name=dataset.name, images=len(dataset.train), sha256=fingerprint["sha256"])
         ],
         metrics={f"accuracy on {store.resolve(extractor)}": accuracy},
         licence=old.licence,
     )
+    component = described(component, reference.extractor, some)
     store.publish(new, pack(component, str(new)))
     return Retrained(dataset.class_names, accuracy)
 

@@ -112,7 +112,7 @@ def test_signals_stand_beside_the_accuracy_of_the_same_pair(trained):
     records = MEASURES["signals"](trained)
     found = {(r["signal"], r["extractor"], r["head"]): r["value"] for r in records}
     assert {signal for signal, *_ in found} == {
-        *("accuracy", "information", "confidence", "agreement", "features")
+        *("accuracy", "information", "recovered", "confidence", "agreement", "features")
     }
     for e in NETWORKS:
         for h in NETWORKS:
