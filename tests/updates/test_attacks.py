@@ -52,8 +52,20 @@ def test_without_an_attack_it_is_taken(tmp_path, capsys):
 
 
 def test_a_head_that_takes_too_long_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(device_client, "_TRIAL_SECONDS", 0.001)
     device, archive = update_harness.make_device(tmp_path)
+    monkeypatch.setattr(device_client, "_TRIAL_SECONDS", 0.001)
     with pytest.raises(device_client.UpdateError, match="took more than 0.001 s"):
+        device_client.apply(device, archive)
+    assert os.listdir(device / "heads") == ["1"]
+
+
+def test_a_head_that_ends_the_interpreter_is_refused(tmp_path, monkeypatch):
+    """No file is known that does; a Python that dies stands in for it."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    device, archive = update_harness.make_device(tmp_path / "place")
+    monkeypatch.setattr(device_client.sys, "executable", str(python))
+    with pytest.raises(device_client.UpdateError, match="its process ended with -11"):
         device_client.apply(device, archive)
     assert os.listdir(device / "heads") == ["1"]

@@ -8,13 +8,21 @@ import random
 import re
 import warnings
 import zipfile
+from collections import Counter
 
 import pytest
 
 from keras_compat.updates import device_client
 from keras_compat.updates.manifest import UpdateManifest
 from tests.attacks.memory import little_memory
-from tests.attacks.update_harness import HEAD, UPDATE, contents, packed
+from tests.attacks.update_harness import (
+    HEAD,
+    UPDATE,
+    contents,
+    make_device,
+    packed,
+    with_head,
+)
 from tests.store.test_mutations import mutated
 from tests.updates import made
 
@@ -156,6 +164,26 @@ def test_ten_thousand_archives(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"good.zip", "changed.zip", "inside"}
     # Some mutations change nothing, or a letter of a class.
     assert refused > 0.9 * COUNT and taken > 0.005 * COUNT, (refused, taken)
+
+
+@pytest.mark.slow
+def test_changed_heads_with_checksums_that_fit(tmp_path):
+    """They reach the interpreter; some run, with other weights."""
+    chance = random.Random(0)
+    ended = Counter()
+    for number in range(300):
+        device, archive = make_device(tmp_path / str(number))
+        with_head(archive, mutated(made.head(2), chance))
+        try:
+            device_client.apply(device, archive)
+            ended["taken"] += 1
+        except device_client.UpdateError as error:
+            text = str(error)
+            assert text.isprintable() and len(text) < 500, text
+            ended["refused"] += 1
+            assert device_client.status(device)[1]["number"] == 1
+            assert device_client.Classifier(device).classify(made.LIGHT)[0] == "dog"
+    assert ended["refused"] > 50 and ended["taken"] > 10, ended
 
 
 def is_an_update_to_the_last_byte(archive, said):
