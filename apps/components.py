@@ -31,6 +31,10 @@ EXAMPLES = """examples:
   python -m apps.components recombine parts phone@1 digits-head@1 phone-digits@1
   python -m apps.components adapt parts phone-digits@1 phone-digits@2 --images=folder:PICTURES
   python -m apps.components export parts phone-digits@2 shipped
+  python -m apps.components install parts phone@1 phone --updates=digits --images=folder:PICTURES
+  python -m apps.components update parts digits-head@2 digits-2.zip --number=2 \\
+      --devices=phone,server --data=folder:SORTED
+  python -m apps.components receive parts digits-2.zip digits-head@2
 
 A store is a folder, or a URL that fsspec reads: s3://bucket/parts, hf://datasets/me/parts, ...
 NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what alias points at.
@@ -104,6 +108,26 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--formats", default=",".join(_FORMATS), help="with commas between")
     flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
 
+    flags = command(install, "write the folder of a device", "extractor", "folder")
+    flags.add_argument("--updates", required=True, help="the name of the updates it takes")
+    flags.add_argument("--format", default="float32", help="float32, float16, dynamic or int8")
+    _add_images(flags, required=False)
+    flags.add_argument("--overwrite", action="store_true", help="replace FOLDER, with its heads")
+
+    flags = command(update, "write a head's update for devices", "head", "archive")
+    flags.add_argument("--devices", required=True, help="their folders, with commas between")
+    flags.add_argument("--number", type=int, required=True, help="higher than of any before")
+    flags.add_argument("--data", required=True, help="labelled images, to measure it on")
+    _add_images(flags, required=False)
+    flags.add_argument("--no_component", action="store_true", help="leave out what servers need")
+    flags.add_argument(
+        "--least_accuracy", type=float, default=0.0, help="write nothing if a device has less"
+    )
+    flags.add_argument("--json", action="store_true", help="for programs")
+    flags.add_argument("--overwrite", action="store_true", help="replace ARCHIVE")
+
+    command(receive, "publish the head that is in an update", "archive", "reference")
+
     flags = command(alias, "make an alias point at a version", "reference", "alias")
     flags.add_argument("--remove", action="store_true", help="remove the alias instead")
 
@@ -117,8 +141,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_images(flags: argparse.ArgumentParser, required: bool = True) -> None:
-    text = "images of its kind; labels are not used"
-    flags.add_argument("--images", required=required, help=text)
+    flags.add_argument(
+        "--images", required=required, help="images of its kind; labels are not used"
+    )
     flags.add_argument("--count", type=int, default=500, help="of images, at most (500)")
     _add_reading(flags)
 
@@ -174,10 +199,14 @@ def publish(flags: Any) -> None:
 
 def _look(flags: Any) -> Callable[[Component], np.ndarray]:
     """Reads some images for an extractor, when it is known which."""
-    from keras_compat.jobs.components.using import some_images
+    from keras_compat.jobs.components.using import unlabelled
 
     count, options = _count(flags.count), _reading(flags)
-    return lambda component: some_images(flags.images, count, component, options)[0]
+
+    def look(component: Component) -> np.ndarray:
+        return unlabelled(flags.images, count, component.extractor.input_shape[1:], options)[0]
+
+    return look
 
 
 def list_(flags: Any) -> None:
@@ -328,6 +357,77 @@ def export(flags: Any) -> None:
 
     for file in using.export(store, reference, Path(flags.folder), formats, flags.overwrite):
         print(f"{file.path}: {file.size_bytes:,} bytes")
+
+
+def install(flags: Any) -> None:
+    """Writes the folder of a device."""
+    store, count = _store(flags), _count(flags.count)
+    reference = _read(store, flags.extractor)
+    _start()
+    from keras_compat.jobs.components import updating
+
+    updating.install(
+        store,
+        reference,
+        Path(flags.folder),
+        updates_of=flags.updates,
+        format=flags.format,
+        spec=flags.images,
+        count=count,
+        options=_reading(flags),
+        overwrite=flags.overwrite,
+    )
+    print(f"{flags.folder}: {reference} in {flags.format}, takes updates of {flags.updates}")
+
+
+def update(flags: Any) -> None:
+    """Writes a head's update for devices."""
+    store, count = _store(flags), _count(flags.count)
+    reference = _read(store, flags.head)
+    _start()
+    from keras_compat.jobs.components import updating
+
+    found = updating.update(
+        store,
+        reference,
+        Path(flags.archive),
+        [Path(folder) for folder in common.words(flags.devices)],
+        number=flags.number,
+        spec=flags.data,
+        images_spec=flags.images,
+        count=count,
+        options=_reading(flags),
+        component=not flags.no_component,
+        least_accuracy=flags.least_accuracy,
+        overwrite=flags.overwrite,
+    )
+    if flags.json:
+        print(json.dumps([vars(measured) for measured in found], indent=2))
+        return
+    rows = [("device", "format", "accuracy", "update", "whole model", "part")]
+    for measured in found:
+        rows.append(
+            (
+                measured.component,
+                measured.format,
+                f"{measured.accuracy:.1%}",
+                f"{measured.update_bytes:,}",
+                f"{measured.whole_bytes:,}",
+                f"{measured.update_bytes / measured.whole_bytes:.0%}",
+            )
+        )
+    _print_table(rows)
+    print(f"{flags.archive}: {Path(flags.archive).stat().st_size:,} bytes for all")
+
+
+def receive(flags: Any) -> None:
+    """Publishes the head that is in an update."""
+    store, reference = _store(flags), _reference(flags.reference)
+    _start()
+    from keras_compat.updates import receive as take
+
+    take(store, flags.archive, reference)
+    print(f"published {reference}")
 
 
 def alias(flags: Any) -> None:

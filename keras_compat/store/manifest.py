@@ -29,11 +29,11 @@ Real = Annotated[float, Field(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class ArchitectureRecord(_Strict):
+class ArchitectureRecord(Strict):
     """An architecture of the registry, with all of its arguments and where it is split."""
 
     name: Word
@@ -45,7 +45,7 @@ class ArchitectureRecord(_Strict):
         return f"{self.name}{':' if arguments else ''}{arguments}@{self.split}"
 
 
-class ExtractorRecord(_Strict):
+class ExtractorRecord(Strict):
     """What an extractor is built from; see `keras_compat.networks.build_extractor`."""
 
     architecture: ArchitectureRecord
@@ -55,7 +55,7 @@ class ExtractorRecord(_Strict):
     features: Word
 
 
-class HeadRecord(_Strict):
+class HeadRecord(Strict):
     """What a head is built from; see `keras_compat.networks.build_head`."""
 
     architecture: ArchitectureRecord
@@ -65,7 +65,7 @@ class HeadRecord(_Strict):
     dense: bool
 
 
-class AuxiliaryRecord(_Strict):
+class AuxiliaryRecord(Strict):
     """An auxiliary head that a component was trained against.
 
     `sha256` is that of the head's weights at the end of that training: components that share one
@@ -77,7 +77,7 @@ class AuxiliaryRecord(_Strict):
     sha256: SHA256
 
 
-class ParentRecord(_Strict):
+class ParentRecord(Strict):
     """A component that this one was made from; `sha256` is that of its manifest."""
 
     name: Word
@@ -86,7 +86,7 @@ class ParentRecord(_Strict):
     sha256: SHA256
 
 
-class DataRecord(_Strict):
+class DataRecord(Strict):
     """What a component was trained on; `sha256` is that of the images and labels."""
 
     name: Line
@@ -94,14 +94,14 @@ class DataRecord(_Strict):
     sha256: SHA256 | None = None
 
 
-class FileRecord(_Strict):
+class FileRecord(Strict):
     """Size in bytes and SHA-256 of a file of the component."""
 
     size: Count
     sha256: SHA256
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """All that is said of a component.
 
     Attributes:

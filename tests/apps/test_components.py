@@ -217,6 +217,32 @@ def test_files_of_ones_own(store, images, tmp_path, capsys):
         told(capsys, "publish", store, "phone@3", flags[0], f"{flags[1][:-1]}1")
 
 
+def test_a_head_reaches_a_device(store, images, tmp_path, capsys):
+    from keras_compat.updates import device_client
+
+    phone, archive = tmp_path / "phone", tmp_path / "animals-1.zip"
+    flags = ("--updates=animals", f"--images={images}", "--format=int8")
+    said = told(capsys, "install", store, "animals-extractor", phone, *flags)
+    assert said == f"{phone}: animals-extractor@1 in int8, takes updates of animals\n"
+    flags = (f"--devices={phone}", f"--data={images}", "--number=1")
+    (measured,) = json.loads(
+        told(capsys, "update", store, "animals-head", archive, *flags, "--json")
+    )
+    device_client.apply(phone, archive)
+    classifier = device_client.Classifier(phone)
+    shown = np.load(images.partition(":")[2])
+    names = np.array([classifier.classify(image)[0] for image in shown["x_test"]])
+    assert np.mean(names == np.array(NAMES)[shown["y_test"]]) == measured["accuracy"]
+    head = (phone / "heads" / "1" / "head.tflite").stat().st_size
+    assert head < measured["update_bytes"] < head + 4_000
+    assert measured["whole_bytes"] == head + (phone / "extractor.tflite").stat().st_size
+    assert told(capsys, "receive", store, archive, "received@1") == "published received@1\n"
+    found = [Store(store).manifest_bytes(Reference(n, "1")) for n in ("animals-head", "received")]
+    assert found[0] == found[1]
+    with pytest.raises(InputError, match="animals-1.zip exists"):
+        told(capsys, "update", store, "animals-head", archive, *flags)
+
+
 def test_aliases_and_removing(store, network, capsys):
     told(capsys, "publish", store, "more@1", f"--network={network}")
     said = told(capsys, "alias", store, "more-head@1", "production")
@@ -314,6 +340,21 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
         ([*RETRAIN, "animals-head@1", "--data=digits"], "has animals-head@1 already"),
         ([*RETRAIN, "animals-head@2", "--data=digits", "--rounds=0"], "rounds is 0"),
         (["export", "STORE", "animals-head", "x", "--formats=h5"], "--formats is 'h5'"),
+        (["install", "STORE", "animals-head", "x", "--updates=a"], "has no extractor"),
+        (["install", "STORE", "animals-extractor", "x", "--updates=A"], "'A' is no name"),
+        (
+            ["install", "STORE", "animals-extractor", "x", "--updates=a", "--format=int4"],
+            "unknown format 'int4'; did you mean 'int8'",
+        ),
+        (
+            ["install", "STORE", "animals-extractor", "x", "--updates=a"],
+            "normalizes by batch statistics; expected images without labels",
+        ),
+        (
+            [*("update", "STORE", "animals-head", "x"), "--devices=no", "--number=1", "--data=a"],
+            "no: device.json cannot be read",
+        ),
+        (["receive", "STORE", "nothing.zip", "x@1"], "'nothing.zip' cannot be read"),
         (["alias", "STORE", "animals-head@1", "latest"], "cannot be set as an alias"),
         (["recombine", "STORE", "animals-head", "animals-head", "x@1"], "expected one with extr"),
     ],

@@ -1,13 +1,11 @@
 """Components of strangers: each attack of tests/attacks is refused by name, in little memory."""
 
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
 from keras_compat.store import Store, unpack
 from keras_compat.store.packing import check_sizes
 from tests.attacks import bombs, files, harness, links, manifests, names, values
+from tests.attacks.memory import little_memory
 
 pytestmark = pytest.mark.once
 ATTACKS = {
@@ -18,31 +16,12 @@ ATTACKS = {
 SURPLUS = 300 * 2**20  # what the first building of a network takes by itself is less
 
 
-@contextmanager
-def little_memory():
-    """What is done meanwhile takes no more than the surplus at its peak, whatever came before."""
-    clear = Path("/proc/self/clear_refs")
-    if not clear.exists():
-        yield
-        return
-    clear.write_text("5")  # the peak starts again from what is in use
-    before = peak()
-    yield
-    assert peak() - before < SURPLUS
-
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return 1024 * int(line.split()[1])
-
-
 @pytest.mark.parametrize("name", ATTACKS)
 def test_refused_with_the_reason(name, tmp_path):
     attack, expected = ATTACKS[name]
     place = harness.make_store(tmp_path)
     target = attack(place) or str(harness.GOOD)
-    with little_memory(), pytest.raises(expected) as caught:
+    with little_memory(SURPLUS), pytest.raises(expected) as caught:
         harness.read(tmp_path, target)
     message = str(caught.value)
     assert len(message) < 600 and message.isprintable()
@@ -51,7 +30,7 @@ def test_refused_with_the_reason(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in ATTACKS if not name.startswith("names")])
 def test_verify_finds_it(name, tmp_path):
     ATTACKS[name][0](harness.make_store(tmp_path))
-    with little_memory():
+    with little_memory(SURPLUS):
         assert Store(tmp_path).verify(before=check_sizes, also=unpack)
 
 

@@ -83,7 +83,11 @@ def retrain(
     networks.check_interface(reference.extractor, old.head)
     if new.tag in store.versions(new.name):
         raise InputError(f"{store.url} has {new} already; take the next version")
-    dataset = _ordered(data.load(spec, **fitting(options, reference)), old.class_names, head)
+    dataset = _ordered(
+        data.load(spec, **fitting(options, reference.extractor.input_shape[1:])),
+        old.class_names,
+        head,
+    )
     trained = networks.extend_classes(old.head, len(dataset.class_names), seed=seed)
     for model in (reference.extractor, trained):
         set_statistics(model, "batch")

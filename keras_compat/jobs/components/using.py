@@ -25,6 +25,8 @@ _BATCH = 500
 _WORKS, _WORKS_IN_PART = 0.5, 0.2
 _LARGEST_IMAGE = 1024
 
+Shape = Sequence[int | None]
+
 
 @dataclass(frozen=True)
 class Check:
@@ -70,7 +72,7 @@ def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions
         Accuracy on the classes that both have, a fraction from 0 to 1.
     """
     network = _network(store, reference)
-    dataset = data.load(spec, **fitting(options, network))
+    dataset = data.load(spec, **fitting(options, network.extractor.input_shape[1:]))
     examples, _ = evaluation.common_examples(dataset.test, dataset.class_names, network.class_names)
     statistics = store.manifest(reference).statistics
     found = evaluation.predict_logits(network.extractor, network.head, examples, _BATCH, statistics)
@@ -96,7 +98,8 @@ def check(
     origins = [origin(store, "extractor", extractor), origin(store, "head", head)]
     if store.manifest(head).head.dense:
         raise InputError(f"{head} keeps positions; expected a head with one answer an image")
-    images, photographs = some_images(spec, count, left, options)
+    shape = left.extractor.input_shape[1:]
+    images, photographs = unlabelled(spec, count, shape, options)
     own = origins[1].metrics.get(INFORMATION)
     signals = evaluation.compatibility_signals(
         left.extractor,
@@ -129,7 +132,7 @@ def adapt(
         options: how images are read.
     """
     network = _network(store, reference)
-    images, _ = some_images(spec, count, network, options)
+    images, _ = unlabelled(spec, count, network.extractor.input_shape[1:], options)
     extractor, head = evaluation.recalibrate(network.extractor, network.head, images)
     adapted = replace(
         network,
@@ -193,25 +196,32 @@ def _rotation_head(store: Store, manifest: Manifest) -> keras.Model | None:
     return None
 
 
-def some_images(
-    spec: str, count: int, component: Component, options: LoadOptions
+def unlabelled(
+    spec: str, count: int, shape: Shape, options: LoadOptions
 ) -> tuple[np.ndarray, bool]:
-    """Some images without labels, as an extractor takes them; and whether they may be mirrored."""
-    found = load_images(spec, replace(options, **_size(component)))
+    """Returns some images without labels, and whether they may be mirrored.
+
+    Args:
+        spec: of the images; of labelled ones those for training are taken.
+        count: of images, at most.
+        shape: height, width and channels that an extractor takes.
+        options: how images are read, but for their size.
+    """
+    found = load_images(spec, replace(options, **_size(shape)))
     return evaluation.some_images(found.images, count), found.photographs
 
 
-def _size(component: Component) -> dict[str, int]:
+def fitting(options: LoadOptions, shape: Shape) -> dict[str, object]:
+    """Returns options for `data.load` by which images are of a shape that an extractor takes."""
+    return {**vars(options), **_size(shape)}
+
+
+def _size(shape: Shape) -> dict[str, int]:
     """The size that images are read in; a stranger's extractor may ask for any."""
-    height, width, channels = component.extractor.input_shape[1:]
+    height, width, channels = shape
     if height is None or height != width or height > _LARGEST_IMAGE or channels not in (1, 3):
         raise InputError(
             f"the extractor takes images of {(height, width, channels)}; expected square ones of "
             f"{_LARGEST_IMAGE} pixels at most, grey or in colour"
         )
     return {"image_size": height, "channels": channels}
-
-
-def fitting(options: LoadOptions, component: Component) -> dict[str, object]:
-    """How `data.load` is to read images so that a component's extractor takes them."""
-    return {**vars(options), **_size(component)}

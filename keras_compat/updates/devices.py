@@ -1,0 +1,110 @@
+"""What is installed on a device before its first update."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_compat.deployment import LiteRTExport, export, recalibrate
+from keras_compat.errors import InputError, unknown_name
+from keras_compat.files import check_free, written_atomically
+from keras_compat.layers import normalization_layers
+from keras_compat.networks import feature_interface
+from keras_compat.store import Reference
+from keras_compat.store.names import check_name
+from keras_compat.store.package import sha256
+from keras_compat.updates.device_client import FORMATS, SCHEMA
+
+EXTRACTOR, DEVICE = "extractor.tflite", "device.json"
+
+
+def install(
+    folder: str | Path,
+    extractor: keras.Model,
+    reference: Reference,
+    *,
+    updates: str,
+    families: frozenset[str],
+    format: str = "float32",
+    images: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes the folder of a device: `extractor.tflite` and `device.json`.
+
+    Args:
+        folder: to be written, whole or not at all.
+        extractor: takes images of one size. One that normalizes by batch statistics is given
+            moving ones, measured on `images`: a device sees one image at a time.
+        reference: of the extractor, for people.
+        updates: the name of the updates that the device takes.
+        families: of the extractor, see `store.Manifest.families`.
+        format: of the extractor's file and of the heads that it is given: `"float32"`,
+            `"float16"`, `"dynamic"` or `"int8"`, see `deployment.LiteRTExport`.
+        images: without labels, uint8 `[N, height, width, channels]`; for statistics and ranges.
+        overwrite: whether a folder that is there is replaced, with its heads.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: if the name or the format is unknown, images are needed and not given, or the
+            folder is there.
+
+    Example:
+
+    >>> install("phone", extractor, Reference.parse("phone@1"), updates="digits",
+    ...         families=frozenset(), format="int8", images=images)  # doctest: +SKIP
+    PosixPath('phone')
+    """
+    folder = Path(folder)
+    check_name(updates)
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    check_free(folder, overwrite)
+    by_batch = any(layer.statistics == "batch" for layer in normalization_layers(extractor))
+    if images is None and (by_batch or format == "int8"):
+        why = "normalizes by batch statistics" if by_batch else "takes its ranges of 8 bits of them"
+        raise InputError(f"{reference} {why}; expected images without labels")
+    if by_batch:
+        extractor, _ = recalibrate(extractor, passing_on(feature_interface(extractor)), images)
+    eight = format == "int8"
+    with written_atomically(folder) as temporary:
+        temporary.mkdir()
+        written = LiteRTExport(
+            extractor,
+            temporary / EXTRACTOR,
+            output_name="features",
+            quantization=format,
+            representative=images if eight else None,
+            uint8_input=eight,
+        )
+        export([written])
+        content = (temporary / EXTRACTOR).read_bytes()
+        about = {
+            "schema_version": SCHEMA,
+            "updates": updates,
+            "component": str(reference),
+            "sha256": sha256(content),
+            "size": len(content),
+            "format": format,
+            "image_shape": extractor.input_shape[1:],
+            "interface": feature_interface(extractor),
+            "families": sorted(families),
+        }
+        (temporary / DEVICE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def passing_on(shape: tuple[int | None, ...]) -> keras.Model:
+    """Returns a model that emits what it takes; in the place of a part that is not there.
+
+    Example:
+
+    >>> passing_on((8, 8, 64)).output_shape
+    (None, 8, 8, 64)
+    """
+    features = keras.Input(shape)
+    return keras.Model(features, keras.layers.Identity()(features), name="passing_on")

@@ -1,0 +1,247 @@
+"""From a head to an update for all devices."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+from pydantic import ValidationError
+
+from keras_compat.data import Examples
+from keras_compat.deployment import (
+    LiteRTExport,
+    evaluate_exported,
+    evaluate_litert,
+    export,
+    recalibrate,
+)
+from keras_compat.errors import InputError
+from keras_compat.evaluation import accuracy
+from keras_compat.files import check_free
+from keras_compat.store import Package, unpack
+from keras_compat.store.package import file_record
+from keras_compat.updates.archive import bytes_in_archive, write_archive
+from keras_compat.updates.device_client import UPDATE, UpdateError, head_file, status
+from keras_compat.updates.devices import EXTRACTOR, passing_on
+from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that an update is made for.
+
+    Args:
+        folder: as `install` writes it.
+        images: without labels, uint8 `[N, height, width, channels]` as its extractor takes them;
+            the head's moving statistics are measured on them.
+        test: labelled, with the head's classes.
+    """
+
+    folder: Path
+    images: np.ndarray
+    test: Examples
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an update is and costs on one device.
+
+    Attributes:
+        component: the device's extractor.
+        format: of its files.
+        accuracy: of the shipped head's file on the installed extractor's, a part of one.
+        update_bytes: what the device needs of the archive: `update.json` and its head.
+        whole_bytes: what it would need of an update that ships the whole model: extractor and head.
+    """
+
+    component: str
+    format: str
+    accuracy: float
+    update_bytes: int
+    whole_bytes: int
+
+
+def read_installed(folder: str | Path) -> dict:
+    """Returns what the `device.json` in a folder says.
+
+    Raises:
+        InputError: if it is not the folder of a device, or its extractor is damaged.
+
+    Example:
+
+    >>> read_installed("no/device")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: no/device: device.json cannot be read: ...
+    """
+    try:
+        return status(folder)[0]
+    except UpdateError as error:
+        raise InputError(f"{folder}: {error}") from None
+
+
+def make_update(
+    path: str | Path,
+    head: Package,
+    devices: Sequence[Device],
+    *,
+    name: str,
+    number: int,
+    component: bool = True,
+    least_accuracy: float = 0.0,
+    overwrite: bool = False,
+) -> list[Measured]:
+    """Writes an update: the head for every device, measured on the files that ship.
+
+    The head is one, but for its moving statistics, which are measured behind each installed
+    extractor: extractors are trained to be compatible under batch statistics, and a head with
+    those of another extractor, or of several together, is lost on it
+    (`results/benchmarks/head_update.json`).
+
+    Args:
+        path: of the archive.
+        head: of a head, as `Store.package` returns it.
+        devices: that are to have it; each extractor once.
+        name: of the updates; each device has to take those.
+        number: higher than that of any update before.
+        component: whether the component is in the archive too, for servers.
+        least_accuracy: below it on any device nothing is written, a part of one.
+        overwrite: whether `path` may be replaced.
+
+    Returns:
+        What was measured, in the order of the devices.
+
+    Raises:
+        InputError: if a device takes other updates, its extractor emits what the head does not
+            take, or is there twice; or the head is worse on one than it may be.
+
+    Example:
+
+    >>> make_update("digits-7.zip", package, devices, name="digits", number=7)  # doctest: +SKIP
+    """
+    path = Path(path)
+    check_free(path, overwrite)
+    installed = [read_installed(device.folder) for device in devices]
+    _check(head, installed, name)
+    heads = _heads(unpack(head, name).head, devices, installed)
+    found = [_accuracy(content, device) for content, device in zip(heads, devices, strict=True)]
+    poor = [
+        f"{part:.1%} on {about['component']}"
+        for part, about in zip(found, installed, strict=True)
+        if part < least_accuracy
+    ]
+    if poor:
+        raise InputError(
+            f"the head reaches {', '.join(poor)}; expected {least_accuracy:.1%} on every "
+            "device: nothing was written"
+        )
+    names = [head_file(about["sha256"]) for about in installed]
+    files = dict(zip(names, heads, strict=True)) | (head.content() if component else {})
+    update = _manifest(head, devices, installed, found, files, name, number)
+    write_archive(path, update, files)
+    about_update = bytes_in_archive(UPDATE, len(update.to_json()))
+    return [
+        Measured(
+            component=about["component"],
+            format=about["format"],
+            accuracy=part,
+            update_bytes=about_update + bytes_in_archive(file, len(content)),
+            whole_bytes=about["size"] + len(content),
+        )
+        for about, part, file, content in zip(installed, found, names, heads, strict=True)
+    ]
+
+
+def _check(head: Package, installed: Sequence[dict], name: str) -> None:
+    """Raises `InputError` if the head cannot be that of an update for these devices."""
+    manifest = head.manifest
+    if manifest.kind != "head" or manifest.head.dense:
+        raise InputError(f"a component of kind {manifest.kind}; expected a head of a classifier")
+    if not installed:
+        raise InputError("no devices; expected at least one to make the update for")
+    for about in installed:
+        what = f"{about['component']} in {about['format']}"
+        if sum(about["sha256"] == other["sha256"] for other in installed) > 1:
+            raise InputError(f"{what} is there twice; expected each extractor's file once")
+        if about["updates"] != name:
+            raise InputError(
+                f"{what} takes updates of {about['updates']!r}; this one is of {name!r}"
+            )
+        if about["interface"][-1] != manifest.interface[-1]:
+            raise InputError(
+                f"{what} emits features of {about['interface'][-1]} channels; the head takes "
+                f"{manifest.interface[-1]}"
+            )
+        if about["families"] and not manifest.families & set(about["families"]):
+            raise InputError(
+                f"{what} and the head share no auxiliary head: its device would refuse the update"
+            )
+
+
+def _heads(head: keras.Model, devices: Sequence[Device], installed: Sequence[dict]) -> list[bytes]:
+    """Returns the head's file for each device, as bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = []
+        for i, (device, about) in enumerate(zip(devices, installed, strict=True)):
+            # What the installed file emits, of fewer bits too, and not what Keras would.
+            features = evaluate_exported([(device.folder / EXTRACTOR,)], device.images)[0]
+            eight = about["format"] == "int8"
+            jobs.append(
+                LiteRTExport(
+                    recalibrate(passing_on(features.shape[1:]), head, features)[1],
+                    Path(folder, f"{i}.tflite"),
+                    features.shape[1:],
+                    "features",
+                    quantization=about["format"],
+                    representative=features if eight else None,
+                )
+            )
+        return [file.path.read_bytes() for file in export(jobs)]
+
+
+def _accuracy(head: bytes, device: Device) -> float:
+    """Runs a head's file behind the device's extractor on all test images."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "head.tflite")
+        file.write_bytes(head)
+        logits = evaluate_litert(device.folder / EXTRACTOR, file, device.test.images)
+    return accuracy(logits, device.test.labels)
+
+
+def _manifest(
+    head: Package,
+    devices: Sequence[Device],
+    installed: Sequence[dict],
+    accuracies: Sequence[float],
+    files: Mapping[str, bytes],
+    name: str,
+    number: int,
+) -> UpdateManifest:
+    try:
+        return UpdateManifest(
+            name=name,
+            number=number,
+            created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            class_names=head.manifest.class_names,
+            families=tuple(sorted(head.manifest.families)),
+            extractors=tuple(
+                ExtractorRecord(
+                    component=about["component"],
+                    sha256=about["sha256"],
+                    format=about["format"],
+                    interface=tuple(about["interface"]),
+                    accuracy=found,
+                    images=len(device.test),
+                )
+                for device, about, found in zip(devices, installed, accuracies, strict=True)
+            ),
+            files={name: file_record(content) for name, content in files.items()},
+        )
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False)[0]
+        raise InputError(f"update {name} {number}: {told['loc']}: {told['msg']}") from None

@@ -1,0 +1,44 @@
+"""From an update's archive back to a component, for servers."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from keras_compat.errors import InputError
+from keras_compat.store import Package, Reference, Store, read_manifest, unpack
+from keras_compat.store.manifest import CARD, MANIFEST, WEIGHTS
+from keras_compat.store.packing import check_sizes
+from keras_compat.updates.device_client import COMPONENT, UpdateError, read_archive
+
+
+def receive(store: Store, archive: str | Path, reference: Reference) -> None:
+    """Publishes the head of an update, as it is in the archive.
+
+    Args:
+        store: where to.
+        archive: the update's file, from whomever it comes.
+        reference: a name and a version that is free.
+
+    Raises:
+        InputError: if the archive is not a whole update, or has no component.
+        StoreError: if the component is not one, see `store.unpack` and `Store.publish`.
+
+    Example:
+
+    >>> receive(store, "digits-7.zip", Reference.parse("digits-head@7"))  # doctest: +SKIP
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        targets = {name: Path(folder, name) for name in COMPONENT}
+        try:
+            update = read_archive(archive, lambda found: targets)
+        except UpdateError as error:
+            raise InputError(str(error)) from None
+        if MANIFEST not in update["files"]:
+            raise InputError(f"{archive} has no component; expected an update made with one")
+        manifest = read_manifest(targets[MANIFEST].read_bytes(), str(reference))
+        check_sizes(manifest, str(reference))
+        files = {name: targets[name].read_bytes() for name in (WEIGHTS, CARD)}
+    package = Package(manifest, files)
+    unpack(package, str(reference))
+    store.publish(reference, package)

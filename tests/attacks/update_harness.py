@@ -1,0 +1,96 @@
+"""What the attacks on devices share: a device with a head in use, and a good update of it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_compat.updates import device_client
+from tests.updates import made
+
+UPDATE = device_client.UPDATE
+HEAD = device_client.head_file(hashlib.sha256(made.EXTRACTOR).hexdigest())
+
+Attack = Callable[[Path], None]
+"""Changes the good archive, which lies beside the device's folder."""
+
+
+@functools.cache
+def _good() -> Path:
+    """A device with update 1 in use, and update 2; to be copied."""
+    folder = Path(tempfile.mkdtemp())
+    made.device(folder / "device")
+    device_client.apply(folder / "device", made.update(folder / "1.zip", 1))
+    (folder / "1.zip").unlink()
+    made.update(folder / "2.zip", 2)
+    return folder
+
+
+def make_device(folder: Path) -> tuple[Path, Path]:
+    """Writes a device with a head in use, and a good update; returns both."""
+    shutil.copytree(_good(), folder, dirs_exist_ok=True)
+    return folder / "device", folder / "2.zip"
+
+
+def contents(archive: Path) -> dict[str, bytes]:
+    """Returns the members of an archive, in their order."""
+    with zipfile.ZipFile(archive) as opened:
+        return {member.filename: opened.read(member) for member in opened.infolist()}
+
+
+def packed(members: Mapping[str, bytes] | list[tuple[str, bytes]]) -> bytes:
+    """Returns an archive of the right form, of any members."""
+    pairs = list(members.items()) if isinstance(members, Mapping) else members
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as opened:
+        for name, data in pairs:
+            member = zipfile.ZipInfo(name)
+            member.create_system, member.external_attr = 3, 0o100644 << 16
+            opened.writestr(member, data)
+    return file.getvalue()
+
+
+def rewrite(archive: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Changes what `update.json` says, as a stranger can: sizes and checksums of all else fit."""
+    members = contents(archive)
+    said = json.loads(members[UPDATE])
+    changed = change(said)
+    said = said if changed is None else changed
+    members[UPDATE] = said if isinstance(said, bytes) else json.dumps(said).encode()
+    archive.write_bytes(packed(members))
+
+
+def with_head(archive: Path, content: bytes) -> None:
+    """Puts other bytes in the place of the head, with sizes and checksums that fit."""
+    members = contents(archive)
+    said = json.loads(members[UPDATE])
+    said["files"][HEAD] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    changed = {UPDATE: json.dumps(said).encode(), HEAD: content}
+    archive.write_bytes(packed({**members, **changed}))
+
+
+def run(attacks: Mapping[str, tuple[Attack, str]]) -> None:
+    """Runs attacks one by one and prints what the device says; ends with 1 if one gets through."""
+    through = 0
+    for name, (attack, expected) in attacks.items():
+        with tempfile.TemporaryDirectory() as folder:
+            device, archive = make_device(Path(folder))
+            attack(archive)
+            try:
+                device_client.apply(device, archive)
+            except device_client.UpdateError as error:
+                through += expected not in str(error)
+                print(f"{name}: refused: {error}")
+            else:
+                through += 1
+                print(f"{name}: NOT REFUSED")
+    sys.exit(1 if through else 0)

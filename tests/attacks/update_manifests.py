@@ -1,0 +1,117 @@
+"""Whole archives whose `update.json` is none, or is not for the device."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.attacks.update_harness import HEAD, rewrite, run
+from tests.updates import made
+
+OTHER = "0" * 64
+
+
+def said(**fields: Any):
+    """Fields have other values."""
+
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: update.update(fields))
+
+    return attack
+
+
+def text(data: bytes):
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: data)
+
+    return attack
+
+
+def extractor(**fields: Any):
+    """The record of the device's extractor has other values."""
+
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: update["extractors"][0].update(fields))
+
+    return attack
+
+
+def file(**fields: Any):
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: update["files"][HEAD].update(fields))
+
+    return attack
+
+
+def names(change):
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: change(update["files"]))
+
+    return attack
+
+
+def without(name: str):
+    def attack(archive: Path) -> None:
+        rewrite(archive, lambda update: {k: v for k, v in update.items() if k != name})
+
+    return attack
+
+
+def key_twice(archive: Path) -> None:
+    def change(update: dict[str, Any]) -> bytes:
+        return json.dumps(update).encode().replace(b'"number"', b'"number": 9, "number"', 1)
+
+    rewrite(archive, change)
+
+
+def escaping(files: dict[str, Any]) -> None:
+    files["../../" + HEAD] = files.pop(HEAD)
+
+
+ATTACKS = {
+    "an older update": (said(number=1), "this device has had 1"),
+    "number zero": (said(number=0), "number is 0"),
+    "a number below zero": (said(number=-5), "number is -5"),
+    "a number that is a text": (said(number="2"), "number is '2'"),
+    "a number with a point": (said(number=2.0), "number is 2.0"),
+    "a number that is true": (said(number=True), "number is True"),
+    "a number beyond 53 bits": (said(number=2**60), "number is"),
+    "another classifier's": (said(name="cars"), "takes those of animals"),
+    "of another family": (said(families=[OTHER]), "not of the family"),
+    "of no family": (said(families=[]), "not of the family"),
+    "for another extractor": (extractor(sha256="1" * 64), "files are not those"),
+    "of another interface": (extractor(interface=[8, 8, 2]), "takes [8, 8, 2]"),
+    "in another format": (extractor(format="int8"), "as int8"),
+    "in a format of nobody": (extractor(format="int4"), "format is 'int4'"),
+    "an accuracy above one": (extractor(accuracy=1.5), "accuracy is 1.5"),
+    "a newer schema": (said(schema_version=2), "take a later one"),
+    "a field that nobody knows": (said(run="import os"), "has other fields than"),
+    "a field missing": (without("families"), "has other fields than"),
+    "classes twice": (said(class_names=["a", "a", "b"]), "twice"),
+    "a line break in a class": (said(class_names=["a", "b\nerror: c", "d"]), "class_names"),
+    "a terminal's escape in a class": (said(class_names=["a", "\x1b[2J", "c"]), "class_names"),
+    "half a letter in a class": (said(class_names=["a", "\ud800", "c"]), "class_names"),
+    "a name that leaves the folder": (said(name="../x"), "name is '../x'"),
+    "a file outside": (names(escaping), "files are not those"),
+    "a file more": (names(lambda f: f.update({"x": f[HEAD]})), "files are not those"),
+    "a file of a terabyte": (file(size=2**40), "size is"),
+    "a file of less than nothing": (file(size=-1), "size is -1"),
+    "a file of another size": (file(size=1), "fetch it again"),
+    "another checksum": (file(sha256=OTHER), "SHA-256 is not"),
+    "nothing": (text(b""), "no JSON"),
+    "no UTF-8": (text(b"\xff\xfe\x00"), "no JSON"),
+    "UTF-16": (text('{"schema_version": 1}'.encode("utf-16")), "no JSON"),
+    "a list": (text(b"[]"), "update.json is 'list'"),
+    "NaN": (text(b'{"schema_version": NaN}'), "NaN is no number"),
+    "a hundred thousand brackets": (text(b"[" * 100_000), "no JSON"),
+    "a number of five thousand digits": (text(b"9" * 5000), "no JSON"),
+    "a key twice": (key_twice, "a key is there twice"),
+    "two classes for a head of three": (
+        said(class_names=list(made.NAMES[:2])),
+        "the head answers (3,)",
+    ),
+}
+
+if __name__ == "__main__":
+    run(ATTACKS)

@@ -1,0 +1,155 @@
+"""Small LiteRT files, and devices and updates of them, made without a converter in milliseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_compat.store.package import file_record, sha256
+from keras_compat.updates.archive import write_archive
+from keras_compat.updates.device_client import head_file
+from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest
+
+IMAGE, FEATURES = (4, 4, 1), (4, 4, 2)
+NAMES = ("cat", "dog", "frog")
+FAMILY = "f" * 64
+TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
+
+
+class Network:
+    """A LiteRT file in the making: tensors and operators in the order that they run in."""
+
+    def __init__(self, input_shape: Sequence[int]):
+        self._model = schema.ModelT(version=3, operatorCodes=[], buffers=[schema.BufferT()])
+        self._graph = schema.SubGraphT(tensors=[], operators=[])
+        self.last = self._tensor(input_shape)
+        self._graph.inputs = [self.last]
+
+    def _tensor(self, shape: Sequence[int], values: np.ndarray | None = None) -> int:
+        buffer = 0
+        if values is not None:
+            buffer = len(self._model.buffers)
+            self._model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), "u1")))
+        kind = "float32" if values is None else str(values.dtype)
+        tensor = schema.TensorT(shape=list(shape), type=TYPES[kind], buffer=buffer, name="t")
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def add(
+        self,
+        operator: str,
+        shape: Sequence[int],
+        *constants: np.ndarray,
+        takes: Sequence[int] | None = None,
+        **options: int,
+    ) -> Network:
+        """Adds an operator on what came last, whose output is of a shape."""
+        code = getattr(schema.BuiltinOperator, operator)
+        inputs = [self.last] if takes is None else list(takes)
+        inputs += [self._tensor(values.shape, values) for values in constants]
+        self.last = self._tensor(shape)
+        kind = OPTIONS.get(operator)
+        self._graph.operators.append(
+            schema.OperatorT(
+                opcodeIndex=len(self._model.operatorCodes),
+                inputs=inputs,
+                outputs=[self.last],
+                builtinOptionsType=getattr(schema.BuiltinOptions, kind) if kind else 0,
+                builtinOptions=getattr(schema, f"{kind}T")(**options) if kind else None,
+            )
+        )
+        self._model.operatorCodes.append(
+            schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1)
+        )
+        return self
+
+    def content(self) -> bytes:
+        """Returns the file's bytes; what came last is the output."""
+        self._graph.outputs = [self.last]
+        self._model.subgraphs = [self._graph]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self._model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+OPTIONS = {
+    "CONV_2D": "Conv2DOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "ADD": "AddOptions",
+}
+
+
+def extractor(light: float = 1.0) -> bytes:
+    """Emits an image, and the image turned dark for light."""
+    kernel = np.array([light, -1], "float32").reshape(2, 1, 1, 1)
+    bias = np.array([0, 255], "float32")
+    strides = {"strideH": 1, "strideW": 1}
+    return Network((1, *IMAGE)).add("CONV_2D", (1, *FEATURES), kernel, bias, **strides).content()
+
+
+def head(favourite: int = 0, classes: int = len(NAMES), weight: float = 1.0) -> bytes:
+    """Says one class of light images, and the next of dark ones."""
+    kernel = np.zeros((classes, 2), "float32")
+    kernel[favourite % classes, 0] = kernel[(favourite + 1) % classes, 1] = weight / 255
+    bias = np.zeros(classes, "float32")
+    pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
+    network = Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
+    return network.add("FULLY_CONNECTED", (1, classes), kernel, bias).content()
+
+
+EXTRACTOR = extractor()
+LIGHT = np.full(IMAGE, 250, "uint8")
+DARK = np.zeros(IMAGE, "uint8")
+
+
+def device(folder: Path, **changes) -> Path:
+    """Writes the folder of a device."""
+    folder.mkdir(parents=True)
+    (folder / "extractor.tflite").write_bytes(EXTRACTOR)
+    about = {
+        "schema_version": 1,
+        "updates": "animals",
+        "component": "phone@1",
+        "sha256": sha256(EXTRACTOR),
+        "size": len(EXTRACTOR),
+        "format": "float32",
+        "image_shape": IMAGE,
+        "interface": FEATURES,
+        "families": [FAMILY],
+    }
+    (folder / "device.json").write_text(json.dumps({**about, **changes}))
+    return folder
+
+
+def update(path: Path, number: int, content: bytes | None = None, **changes) -> Path:
+    """Writes an update, by default one whose head says the class of its number of light images."""
+    record = ExtractorRecord(
+        component="phone@1",
+        sha256=sha256(EXTRACTOR),
+        format="float32",
+        interface=FEATURES,
+        accuracy=0.9,
+        images=100,
+    )
+    other = record.model_copy(update={"sha256": "0" * 64, "component": "server@1"})
+    files = {
+        head_file(sha256(EXTRACTOR)): head(number) if content is None else content,
+        head_file(other.sha256): head(number + 1),
+    }
+    said = {
+        "name": "animals",
+        "number": number,
+        "created": "2026-01-01T00:00:00Z",
+        "class_names": NAMES,
+        "families": (FAMILY,),
+        "extractors": (record, other),
+        "files": {name: file_record(content) for name, content in files.items()},
+    }
+    write_archive(path, UpdateManifest(**{**said, **changes}), files)
+    return path

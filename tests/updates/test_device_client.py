@@ -1,0 +1,216 @@
+"""The client on a device: it needs little, swaps whole heads, and goes on after any failure."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_compat.deployment.exporting import QUANTIZATIONS
+from keras_compat.updates import device_client
+from keras_compat.updates.device_client import Classifier, UpdateError
+from tests.attacks.update_harness import make_device
+from tests.updates import interrupted, made
+
+pytestmark = pytest.mark.once
+CLIENT = Path(device_client.__file__)
+BLOCKED = ("keras", "tensorflow", "keras_compat", "pydantic", "safetensors")
+ALONE = f"""
+import runpy, sys
+for name in {BLOCKED!r}:
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A device with update 1 in use, and update 2 beside it."""
+    return make_device(tmp_path)
+
+
+def alone(*arguments):
+    """Runs the client where nothing of this package can be imported."""
+    command = [sys.executable, "-I", "-c", ALONE, str(CLIENT), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO")]
+    return done.returncode, done.stdout, "\n".join(lines)
+
+
+def test_a_device_needs_numpy_and_the_interpreter_alone():
+    tree = ast.parse(CLIENT.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(node.module.partition(".")[0])
+    assert found - sys.stdlib_module_names == {"numpy", "ai_edge_litert", "tflite_runtime"}
+
+
+def test_what_is_copied_to_a_device_takes_an_update_and_classifies(place, tmp_path, monkeypatch):
+    device, archive = place
+    copied = shutil.copy(CLIENT, tmp_path / "client.py")
+    monkeypatch.setattr(sys.modules[__name__], "CLIENT", Path(copied))
+    np.save(tmp_path / "images.npy", np.stack([made.LIGHT, made.DARK]))
+    assert alone("status", device)[:2] == (0, "phone@1 in float32: animals 1\n")
+    code, said, errors = alone("apply", device, archive)
+    assert (code, errors) == (0, "")
+    assert said.startswith(
+        "animals 2 is in use: 3 classes, 90.0% of 100 test images on this extractor"
+    )
+    code, said, _ = alone("classify", device, tmp_path / "images.npy")
+    assert [line.split()[0] for line in said.splitlines()] == ["frog", "cat"] and code == 0
+    assert alone("apply", device, archive) == (
+        *(2, ""),
+        "error: the update has number 2; this device has had 2: expected a higher one",
+    )
+    assert alone("rollback", device)[:2] == (0, "1 is in use\n")
+
+
+def test_rolling_back_is_undone_by_rolling_back_and_lets_no_older_update_in(place, tmp_path):
+    device, archive = place
+    device_client.apply(device, archive)
+    assert device_client.rollback(device) == 1
+    assert Classifier(device).classify(made.LIGHT)[0] == "dog"
+    with pytest.raises(UpdateError, match="has had 2"):
+        device_client.apply(device, archive)
+    assert device_client.rollback(device) == 2
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+    device_client.apply(device, made.update(tmp_path / "7.zip", 7))
+    assert sorted(path.name for path in (device / "heads").iterdir()) == ["2", "7"]
+
+
+def test_the_first_update_has_nothing_to_go_back_to(tmp_path):
+    device = made.device(tmp_path / "new")
+    with pytest.raises(UpdateError, match="no head"):
+        Classifier(device)
+    device_client.apply(device, made.update(tmp_path / "3.zip", 3))
+    assert device_client.status(device)[1]["number"] == 3
+    with pytest.raises(UpdateError, match="no earlier head"):
+        device_client.rollback(device)
+
+
+@pytest.mark.parametrize("how", ["killed", "failed"])
+def test_an_apply_that_ends_at_any_step_leaves_the_old_head_or_the_new(how, place, tmp_path):
+    for record in run_interrupted(how, place, tmp_path):
+        step, *said = record["said"].splitlines()
+        assert step in interrupted.STEPS
+        goes_on(record)
+        if how == "killed":
+            assert (record["code"], said) == (-9, [])
+        elif record["number"] == 1:
+            assert record["code"] == 2 and len(said) == 1 and said[0].startswith("error: "), record
+            assert "No space left on device" in said[0]
+
+
+@pytest.mark.slow
+def test_an_apply_that_is_killed_anywhere_leaves_the_old_head_or_the_new(place, tmp_path):
+    records = run_interrupted("anywhere", place, tmp_path)
+    assert len(records) == interrupted.MOMENTS
+    for record in records:
+        goes_on(record)
+    assert {record["number"] for record in records} == {1, 2}
+
+
+def run_interrupted(how, place, tmp_path):
+    np.save(tmp_path / "light.npy", made.LIGHT)
+    (tmp_path / "scratch").mkdir()
+    arguments = [how, *place, tmp_path / "scratch", tmp_path / "light.npy"]
+    command = [sys.executable, interrupted.__file__, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    records = json.loads(done.stdout.splitlines()[-1])
+    assert len(records) > 8
+    return records
+
+
+def goes_on(record):
+    """A device answers after an apply that ended early, and takes the update if it has not yet."""
+    assert record["answer"] == {1: "dog", 2: "frog"}[record["number"]], record
+    assert record["again"] == {1: 0, 2: 2}[record["number"]], record
+    assert record["after"] == "frog"
+    assert record["files"] == [
+        ".lock",
+        "device.json",
+        "extractor.tflite",
+        *(f"heads/{number}/{name}" for number in (1, 2) for name in ("head.tflite", "update.json")),
+        "state.json",
+    ]
+
+
+def test_several_at_once_end_with_the_newest(place, tmp_path):
+    device, _ = place
+    archives = [made.update(tmp_path / f"{number}.zip", number) for number in (3, 5, 4)]
+    command = [sys.executable, "-I", str(CLIENT), "apply", str(device)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    working = [subprocess.Popen([*command, str(archive)], **pipes) for archive in archives]
+    codes = []
+    for process in working:
+        said = process.communicate()
+        codes.append(process.returncode)
+        assert process.returncode == 0 or "expected a higher one" in said[1]
+    assert set(codes) <= {0, 2} and codes[1] == 0
+    assert device_client.status(device)[1]["number"] == 5
+    assert len(list((device / "heads").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "extractor.tflite").write_bytes(b"x"), "extractor.tflite is not what"),
+        (lambda d: (d / "extractor.tflite").unlink(), "extractor.tflite cannot be read"),
+        (lambda d: (d / "device.json").unlink(), "device.json cannot be read: No such file"),
+        (lambda d: (d / "device.json").write_text("{}"), "device.json has other fields than"),
+        (lambda d: (d / "state.json").write_text("{"), "state.json is no JSON of ours"),
+        (lambda d: shutil.rmtree(d), "device.json cannot be read"),
+    ],
+)
+def test_a_damaged_device_says_so(place, damage, message):
+    device, archive = place
+    damage(device)
+    for work in (lambda: device_client.status(device), lambda: device_client.apply(*place)):
+        with pytest.raises(UpdateError, match=message):
+            work()
+
+
+def test_a_head_that_is_damaged_on_the_device_is_not_run(place):
+    device, archive = place
+    device_client.apply(device, archive)
+    file = device / "heads" / "2" / "head.tflite"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(UpdateError, match="head 2 is damaged; roll back"):
+        Classifier(device)
+    device_client.rollback(device)
+    assert Classifier(device).classify(made.LIGHT)[0] == "dog"
+    with pytest.raises(UpdateError, match="head 2 is damaged"):
+        device_client.rollback(device)
+
+
+@pytest.mark.parametrize(
+    "image", [made.LIGHT[:, :, 0], made.LIGHT[:2], made.LIGHT.astype("float32"), made.LIGHT[None]]
+)
+def test_an_image_of_another_shape_or_type_is_refused(place, image):
+    with pytest.raises(UpdateError, match=r"expected uint8 \(4, 4, 1\)"):
+        Classifier(place[0]).scores(image)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\3\4", b"\x80\x04."])
+def test_a_file_that_holds_no_images_is_refused(place, tmp_path, content, capsys):
+    (tmp_path / "x.npy").write_bytes(content)
+    assert device_client.main(["classify", str(place[0]), str(tmp_path / "x.npy")]) == 2
+    assert "holds no images" in capsys.readouterr().err
+
+
+def test_formats_are_those_that_are_written():
+    assert sorted(device_client.FORMATS) == sorted(QUANTIZATIONS)
+
+
+def test_a_command_that_there_is_not_shows_those_that_there_are(capsys):
+    assert device_client.main(["install"]) == 2
+    assert "device_client.py apply FOLDER ARCHIVE" in capsys.readouterr().err

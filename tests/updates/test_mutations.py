@@ -1,0 +1,194 @@
+"""Archives changed at random: each is refused in one line, or is an update to the last byte."""
+
+import functools
+import hashlib
+import io
+import json
+import random
+import re
+import warnings
+import zipfile
+from collections import Counter
+
+import pytest
+
+from keras_compat.updates import device_client
+from keras_compat.updates.manifest import UpdateManifest
+from tests.attacks.memory import little_memory
+from tests.attacks.update_harness import (
+    HEAD,
+    UPDATE,
+    contents,
+    make_device,
+    packed,
+    with_head,
+)
+from tests.store.test_mutations import mutated
+from tests.updates import made
+
+pytestmark = pytest.mark.once
+COUNT = 10_000
+NAMES = (UPDATE, HEAD, "README.md", "manifest.json", "../x", "/tmp/x", "a/b", "con", "x" * 300, "é")
+
+
+def in_bytes(data, members, chance):
+    """Bytes changed, left out, doubled or moved, anywhere."""
+    return mutated(data, chance)
+
+
+def in_headers(data, members, chance):
+    """Numbers of a header or of the directory are others."""
+    marks = [found.start() for found in re.finditer(rb"PK[\1\3\5]", data)]
+    start = chance.choice(marks) + chance.randrange(4, 46)
+    value = chance.choice((0, 1, 255, 256, 2**16 - 1, 2**31, 2**32 - 1, chance.randrange(2**32)))
+    return data[:start] + value.to_bytes(4, "little") + data[start + 4 :]
+
+
+def cut_off(data, members, chance):
+    return data[: chance.randrange(len(data))]
+
+
+def in_members(data, members, chance):
+    """Members are renamed, doubled, added, left out or in another order; the form is right."""
+    pairs = list(members.items())
+    for _ in range(chance.choice((1, 1, 2))):
+        at = chance.randrange(len(pairs)) if pairs else 0
+        change = chance.randrange(5)
+        if change == 0 and pairs:
+            pairs[at] = (chance.choice(NAMES), pairs[at][1])
+        elif change == 1 and pairs:
+            pairs.insert(chance.randrange(len(pairs) + 1), pairs[at])
+        elif change == 2:
+            pairs.append((chance.choice(NAMES), chance.randbytes(chance.randrange(50))))
+        elif change == 3 and pairs:
+            del pairs[at]
+        else:
+            chance.shuffle(pairs)
+    return packed(pairs)
+
+
+def in_content(data, members, chance):
+    """A member has other bytes; the form is right, and its CRC-32."""
+    name = chance.choice(list(members))
+    return packed({**members, name: mutated(members[name], chance)})
+
+
+def in_form(data, members, chance):
+    """The same members, in another of the forms that a zip file can have."""
+    how = chance.randrange(5)
+    packing = zipfile.ZIP_DEFLATED if how == 0 else zipfile.ZIP_STORED
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packing) as opened:
+        for name, content in members.items():
+            member = zipfile.ZipInfo(name, (2026 if how == 1 else 1980, 1, 1, 0, 0, 0))
+            member.create_system, member.external_attr = 3, 0o100644 << 16
+            member.compress_type = packing
+            if how == 2:
+                member.external_attr = chance.choice((0o120777, 0o040755, 0o100777)) << 16
+            if how == 3:
+                member.extra = b"\1\0\x10\0" + chance.randbytes(16)  # as of zip64
+            with opened.open(member, "w", force_zip64=how == 4) as opened_member:
+                opened_member.write(content)
+    return file.getvalue()
+
+
+@functools.cache
+def _bomb(name):
+    """An archive of a kilobyte with a megabyte of zeros."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(name, bytes(2**20))
+    return file.getvalue()
+
+
+def bomb(data, members, chance):
+    """A bomb in the place of the archive, or of a member; there with checksums that fit, or not."""
+    found = _bomb(chance.choice(NAMES[:4]))
+    if chance.random() < 0.3:
+        return found
+    name = chance.choice((UPDATE, HEAD))
+    said = json.loads(members[UPDATE])
+    if name == HEAD and chance.random() < 0.5:
+        record = {"size": len(found), "sha256": hashlib.sha256(found[:-1]).hexdigest()}
+        said["files"][HEAD] = record
+    return packed({**members, UPDATE: json.dumps(said).encode(), name: found})
+
+
+def in_json(data, members, chance):
+    """A value of `update.json` is another; all checksums fit."""
+    said = json.loads(members[UPDATE])
+    place = said
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = chance.choice(keys) if keys else None
+        if key is None or not isinstance(place[key], (dict, list)) or chance.random() < 0.3:
+            break
+        place = place[key]
+    if key is not None:
+        place[key] = chance.choice(VALUES)
+    if isinstance(place, dict) and chance.random() < 0.2:
+        place[chance.choice(NAMES)] = chance.choice(VALUES)
+    return packed({**members, UPDATE: json.dumps(said).encode()})
+
+
+VALUES = (
+    *(None, True, False, -1, 0, 1, 2, 0.5, 1e300, 2**53, 2**63, 10**30, "", "a", "../x", "a\nb"),
+    *("\ud800", "\u202e", "x" * 10_000, [], {}, [[[]]], {"a": 1}, [1, 2, 3], "1", "é", "f" * 64),
+)
+MUTATIONS = (in_bytes, in_headers, cut_off, in_members, in_content, in_form, bomb, in_json)
+
+
+def test_ten_thousand_archives(tmp_path):
+    good = made.update(tmp_path / "good.zip", 2).read_bytes()
+    members = contents(tmp_path / "good.zip")
+    archive, inside = tmp_path / "changed.zip", tmp_path / "inside"
+    inside.mkdir()
+    target = inside / "head.tflite"
+    chance = random.Random(0)
+    refused, taken = 0, 0
+    with little_memory(100 * 2**20), warnings.catch_warnings(action="ignore"):
+        for i in range(COUNT):
+            archive.unlink(missing_ok=True)  # writing over a file syncs it, on some file systems
+            archive.write_bytes(MUTATIONS[i % len(MUTATIONS)](good, members, chance))
+            target.unlink(missing_ok=True)
+            try:
+                said = device_client.read_archive(archive, lambda found: {HEAD: target})
+            except device_client.UpdateError as error:
+                refused += 1
+                text = str(error)
+                assert text.isprintable() and len(text) < 500, text
+            else:
+                taken += 1
+                is_an_update_to_the_last_byte(archive, said)
+            assert {path.name for path in inside.iterdir()} <= {"head.tflite"}
+    assert {path.name for path in tmp_path.iterdir()} == {"good.zip", "changed.zip", "inside"}
+    # Some mutations change nothing, or a letter of a class.
+    assert refused > 0.9 * COUNT and taken > 0.005 * COUNT, (refused, taken)
+
+
+@pytest.mark.slow
+def test_changed_heads_with_checksums_that_fit(tmp_path):
+    """They reach the interpreter; some run, with other weights."""
+    chance = random.Random(0)
+    ended = Counter()
+    for number in range(300):
+        device, archive = make_device(tmp_path / str(number))
+        with_head(archive, mutated(made.head(2), chance))
+        try:
+            device_client.apply(device, archive)
+            ended["taken"] += 1
+        except device_client.UpdateError as error:
+            text = str(error)
+            assert text.isprintable() and len(text) < 500, text
+            ended["refused"] += 1
+            assert device_client.status(device)[1]["number"] == 1
+            assert device_client.Classifier(device).classify(made.LIGHT)[0] == "dog"
+    assert ended["refused"] > 50 and ended["taken"] > 10, ended
+
+
+def is_an_update_to_the_last_byte(archive, said):
+    """Any program reads the same of it; the writer would write these bytes, and takes the JSON."""
+    data, found = archive.read_bytes(), contents(archive)
+    assert UpdateManifest.model_validate_json(found[UPDATE]).number == said["number"]
+    assert set(found) == {UPDATE, *said["files"]}
+    assert packed(found) == data
