@@ -246,7 +246,7 @@ def test_the_script_imports_nothing_but_the_runtimes():
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module.split(".")[0])
     own = {"json", "os", "sys", "concurrent"}
-    assert names == own | {"numpy", "tensorflow", "ai_edge_litert"}
+    assert names == own | {"numpy", "tensorflow", "onnxruntime", "ai_edge_litert"}
 
 
 def test_works_on_jax_without_tensorflow():
