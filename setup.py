@@ -20,7 +20,16 @@ TENSORFLOW = [
 JAX = ["jax>=0.10"]
 DEMO = [*TENSORFLOW, "mlxtend>=0.23"]
 ONNX = [*TENSORFLOW, "tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
-TEST = [*DEMO, *JAX, *ONNX, "pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.12"]
+TEST = [
+    *DEMO,
+    *JAX,
+    *ONNX,
+    "mediapipe>=1.2",  # reads the metadata of LiteRT files as a phone's app does
+    "pytest>=8.2",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    "ruff>=0.12",
+]
 
 setup(
     name="keras_compat",

@@ -20,6 +20,12 @@ import keras
 import numpy as np
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
+from keras_compat.deployment.metadata import (
+    Description,
+    add_metadata,
+    description_text,
+    labels_text,
+)
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
@@ -65,7 +71,14 @@ def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
         check_operators({f"CUSTOM:Flex{name}": 1 for name in names}, job["name"])
     operators = litert_operators(content)
     check_operators(operators, job["name"])
+    channels = job["input_shape"][-1] if job["takes_images"] else None
+    names = job["class_names"]
+    about = Description(job["input_name"], job["output_name"], channels, names)
+    content = add_metadata(content, about)
     Path(job["path"]).write_bytes(content)
+    Path(job["json"]).write_text(description_text(content, about), encoding="utf-8")
+    if names:
+        Path(job["labels"]).write_text(labels_text(names), encoding="utf-8")
     return operators
 
 
@@ -80,6 +93,9 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
         inputs = np.load(job["representative"], allow_pickle=False)
+        if job["takes_images"]:
+            # With both ends of the range a pixel's value is its code: scale 1, nothing is rounded.
+            inputs[0].flat[0], inputs[0].flat[-1] = 0, 255
         converter.representative_dataset = lambda: ([x[None]] for x in inputs)
         # Nothing is left in float32 for want of an operator of 8 bits: that ends in an error.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -74,12 +74,14 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     >>> export([SavedModelExport(network, "server"), *jobs])  # doctest: +SKIP
     """
     paths = [Path(job.path) for job in jobs]
-    if len(set(paths)) < len(paths):
-        raise InputError(f"paths {[str(p) for p in paths]}; expected each one once")
+    places = [*paths, *(path for job in jobs for path in job.beside.values())]
+    if len(set(places)) < len(places):
+        raise InputError(f"paths {[str(p) for p in places]}; expected each one once")
     for job, path in zip(jobs, paths, strict=True):
         for package in job.packages:
             require(package, f"writing {path.name} ({job.format})")
-        check_free(path, overwrite)
+        for place in (path, *job.beside.values()):
+            check_free(place, overwrite)
     requests = [{"format": job.format, "name": str(job.path), **job.request()} for job in jobs]
     if not jobs:
         return []
@@ -93,7 +95,10 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
                 request["representative"] = str(Path(folder, f"{requests.index(request)}.npy"))
                 np.save(request["representative"], np.asarray(job.representative, "float32"))
             request["model"] = models[id(job.model)]
-            request["path"] = str(renames.enter_context(written_atomically(path)).absolute())
+            # The last one entered is renamed first: what lies beside a file is there before it is.
+            places = {"path": path, **job.beside}
+            for name, place in places.items():
+                request[name] = str(renames.enter_context(written_atomically(place)).absolute())
         arguments = ["-m", "keras_compat.deployment.conversion"]
         reply = run_python(arguments, {"jobs": requests}, with_package=True)
     return [

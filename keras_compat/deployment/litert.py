@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_compat.deployment.fitting import check_moving_statistics, fitting_shape
+from keras_compat.deployment.fitting import (
+    check_class_names,
+    check_moving_statistics,
+    fitting_shape,
+)
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.networks import check_interface
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+FEATURES = "features"
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -25,17 +32,23 @@ class LiteRTExport:
     may be uint8. So a head of 8 bits serves any extractor of its interface, and is given what that
     one emits, not what the extractor that it was quantized with would.
 
+    The file says itself how images go in (pixels as they are: mean 0, standard deviation 1) and,
+    with class names, holds `labels.txt`, as Android Studio and MediaPipe read them. For those who
+    call the interpreter themselves the same lies beside it: `head.json`, with the file's SHA-256,
+    and `head.labels.txt` for `head.tflite`.
+
     Attributes:
         model: a network, an extractor or a head.
         path: the file to write, by convention `*.tflite`.
         input_shape: shape without the batch, for a model that leaves its height and width open,
             such as a head.
-        input_name: name of the input in the file's signature.
+        input_name: name of the input in the file's signature; what is not `features` are images.
         output_name: name of the output in the file's signature.
         quantization: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
         representative: for `"int8"`, what the model will be given: `[N, *input_shape]`, some
             hundreds.
         uint8_input: whether the file takes uint8, with `"int8"` and images only.
+        class_names: of the outputs of a network or a head, or none.
     """
 
     model: keras.Model
@@ -46,9 +59,22 @@ class LiteRTExport:
     quantization: str = "float32"
     representative: np.ndarray | None = None
     uint8_input: bool = False
+    class_names: Sequence[str] = ()
 
     format = "litert"
     packages = ("tensorflow", "ai_edge_litert")
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """What is written beside the file: `json`, and `labels` if there are class names."""
+        path = Path(self.path)
+        files = {"json": path.with_suffix(".json")}
+        return files | ({"labels": path.with_suffix(".labels.txt")} if self.class_names else {})
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether images go in, and not an extractor's features."""
+        return self.input_name != FEATURES
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
@@ -62,10 +88,16 @@ class LiteRTExport:
                 f"representative for {self.path} is of shape {found}; expected some hundred inputs "
                 f"of {shape}, from which the ranges of 8 bits are taken"
             )
-        if self.uint8_input and self.quantization != "int8":
+        if self.uint8_input and (self.quantization != "int8" or not self.takes_images):
             raise InputError(
-                f"uint8_input=True for {self.path} with quantization {self.quantization!r}; "
-                "expected it with 'int8' alone"
+                f"uint8_input=True for {self.path} with quantization {self.quantization!r} and "
+                f"input {self.input_name!r}; expected it with 'int8' alone, and images"
+            )
+        check_class_names(self.model, self.class_names, self.path)
+        if any(len(name.splitlines()) != 1 for name in self.class_names):
+            raise InputError(
+                f"class names {list(self.class_names)} for {self.path}; expected each to be one "
+                "line, as in labels.txt"
             )
         return {
             "input_shape": shape,
@@ -73,6 +105,8 @@ class LiteRTExport:
             "output_name": self.output_name,
             "quantization": self.quantization,
             "uint8_input": self.uint8_input,
+            "takes_images": self.takes_images,
+            "class_names": list(self.class_names),
         }
 
 
@@ -81,6 +115,10 @@ def litert_pair(
     head: keras.Model,
     extractor_path: str | Path,
     head_path: str | Path,
+    class_names: Sequence[str] = (),
+    quantization: str = "float32",
+    representative: np.ndarray | None = None,
+    uint8_input: bool = False,
 ) -> list[LiteRTExport]:
     """Returns the jobs that write an extractor and a head to separate LiteRT files.
 
@@ -91,6 +129,11 @@ def litert_pair(
         head: takes what `extractor` emits; its height and width become the extractor's.
         extractor_path: the extractor's file.
         head_path: the head's file.
+        class_names: of the head's outputs, or none.
+        quantization: of both, see `LiteRTExport`.
+        representative: for `"int8"`, images as the extractor will be given: `[N, height, width,
+            channels]`; the head's inputs are what the extractor makes of them.
+        uint8_input: whether the extractor's file takes uint8.
 
     Returns:
         Two jobs for `export`.
@@ -108,8 +151,26 @@ def litert_pair(
     [('images', 'features'), ('features', 'logits')]
     """
     check_interface(extractor, head)
-    features = tuple(extractor.output_shape[1:])
-    return [
-        LiteRTExport(extractor, extractor_path, output_name="features"),
-        LiteRTExport(head, head_path, input_shape=features, input_name="features"),
-    ]
+    first = LiteRTExport(
+        extractor,
+        extractor_path,
+        output_name=FEATURES,
+        quantization=quantization,
+        representative=representative,
+        uint8_input=uint8_input,
+    )
+    features = None
+    if representative is not None:
+        first.request()  # raises before images of another shape go through the extractor
+        images = np.asarray(representative, "float32")
+        features = extractor.predict(images, batch_size=_BATCH, verbose=0)
+    second = LiteRTExport(
+        head,
+        head_path,
+        tuple(extractor.output_shape[1:]),
+        FEATURES,
+        quantization=quantization,
+        representative=features,
+        class_names=class_names,
+    )
+    return [first, second]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 
@@ -42,6 +43,7 @@ class ONNXExport:
     class_names: Sequence[str] = ()
 
     format = "onnx"
+    beside: ClassVar[dict[str, Path]] = {}
     packages = ("tensorflow", "tf2onnx")
 
     def request(self) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 
@@ -35,6 +36,7 @@ class SavedModelExport:
     class_names: Sequence[str] = ()
 
     format = "saved_model"
+    beside: ClassVar[dict[str, Path]] = {}
     packages = ("tensorflow",)
 
     def request(self) -> dict:
