@@ -14,6 +14,7 @@ from keras_compat.deployment.evaluating import (
     evaluate_saved_model,
 )
 from keras_compat.deployment.exporting import (
+    Export,
     Exported,
     export,
     export_litert,
@@ -27,6 +28,7 @@ from keras_compat.deployment.serving import export_version
 from keras_compat.evaluation import recalibrate
 
 __all__ = [
+    "Export",
     "Exported",
     "LiteRTExport",
     "ONNXExport",
