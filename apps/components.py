@@ -97,10 +97,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--parts", default="extractor,head", help=f"of litert and onnx: {', '.join(_PARTS)}"
     )
     flags.add_argument(
-        "--quantization", default="float32", help=f"of litert: {', '.join(_QUANTIZATIONS)}"
+        "--quantization",
+        default="float32",
+        help=f"of litert: {', '.join(_QUANTIZATIONS)}; int8 needs --images",
     )
     flags.add_argument("--uint8_input", action="store_true", help="int8 takes images as uint8")
-    _add_images(flags, "for int8: images as the network will meet them; labels are not used")
+    _add_images(flags, required=False)
     flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
 
     flags = command(alias, "make an alias point at a version", "reference", "alias")
@@ -115,9 +117,10 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_images(flags: argparse.ArgumentParser, optional: str | None = None) -> None:
-    text = optional or "images of its kind; labels are not used"
-    flags.add_argument("--images", required=optional is None, help=text)
+def _add_images(flags: argparse.ArgumentParser, required: bool = True) -> None:
+    flags.add_argument(
+        "--images", required=required, help="images of its kind; labels are not used"
+    )
     flags.add_argument("--count", type=int, default=500, help="of images, at most (500)")
     _add_reading(flags)
 
