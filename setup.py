@@ -21,14 +21,9 @@ JAX = ["jax>=0.10"]
 DEMO = [*TENSORFLOW, "mlxtend>=0.23"]
 ONNX = [*TENSORFLOW, "tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
 TEST = [
-    *DEMO,
-    *JAX,
-    *ONNX,
+    *(*DEMO, *JAX, *ONNX),
     "mediapipe>=1.2",  # reads the metadata of LiteRT files as a phone's app does
-    "pytest>=8.2",
-    "pytest-xdist>=3.6",
-    "hypothesis>=6.100",
-    "ruff>=0.12",
+    *("pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "jsonschema>=4.20", "ruff>=0.12"),
 ]
 
 setup(
@@ -41,7 +36,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["keras_compat", "keras_compat.*", "apps", "apps.*"]),
-    package_data={"keras_compat": ["py.typed"]},
+    package_data={"keras_compat": ["py.typed", "store/*.schema.json"]},
     install_requires=[
         "keras>=3.15.1,<4",
         "numpy>=2.0",

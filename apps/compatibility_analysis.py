@@ -34,6 +34,7 @@ studies:
   auxiliaries     jigsaw, colorization, exemplar and contrastive tasks (Appendix A)
   rotation        what moves rotation prediction
   signals         how well what needs no labels predicts recombination accuracy
+  calibration     how many images a recombined pair needs for moving statistics
   cost            what each method costs (B.6)
 
 A run that was killed goes on with the same command. A finished one grows with --overwrite and more

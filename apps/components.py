@@ -24,6 +24,8 @@ EXAMPLES = """examples:
       --architecture=resnet8@stage2
   python -m apps.components list parts --kind=extractor
   python -m apps.components check parts phone@1 digits-head@1 --images=folder:PICTURES
+  python -m apps.components retrain parts server@1 digits-head@1 digits-head@2 \\
+      --data=folder:PICTURES
   python -m apps.components recombine parts phone@1 digits-head@1 phone-digits@1
   python -m apps.components adapt parts phone-digits@1 phone-digits@2 --images=folder:PICTURES
   python -m apps.components export parts phone-digits@2 shipped --formats=litert,onnx \\
@@ -53,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     flags = command(publish, "add a version", "reference")
     flags.add_argument("--network", help="a folder that a job wrote under networks/: all its parts")
+    flags.add_argument("--run", dest="job", help="a folder of apps.classifier_transfer: all parts")
     flags.add_argument("--extractor", help="a .keras file of your own")
     flags.add_argument("--head", help="a .keras file of your own")
     flags.add_argument("--architecture", help="of the files: ARCHITECTURE@SPLIT")
@@ -79,6 +82,16 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--json", action="store_true", help="for programs")
 
     command(recombine, "put a head on an extractor", "extractor", "head", "new")
+
+    flags = command(
+        retrain, "teach a head new classes, on one frozen extractor", "extractor", "head", "new"
+    )
+    flags.add_argument("--data", required=True, help="labelled images, of the old classes too")
+    flags.add_argument("--rounds", type=int, default=300, help="steps (300)")
+    flags.add_argument("--batch_size", type=int, default=128, help="images a step (128)")
+    flags.add_argument("--learning_rate", type=float, default=1e-2, help="the highest (0.01)")
+    flags.add_argument("--seed", type=int, default=0)
+    _add_reading(flags)
 
     flags = command(evaluate, "test a network", "reference")
     flags.add_argument("--data", required=True, help="labelled images")
@@ -134,15 +147,15 @@ def publish(flags: Any) -> None:
     """Adds a version."""
     store, reference = _store(flags), _reference(flags.reference)
     given = {part: getattr(flags, part) for part in ("extractor", "head") if getattr(flags, part)}
-    if bool(flags.network) == bool(given):
-        raise InputError("expected --network, or --extractor and --head or one of them")
+    if sum(map(bool, (flags.network, flags.job, given))) != 1:
+        raise InputError("expected --network, or --run, or --extractor and --head or one of them")
     _start()
     from keras_compat.jobs.components import publishing
     from keras_compat.store import Component
 
-    if flags.network:
-        done = publishing.publish_network(store, reference, flags.network, flags.licence)
-        for found in done:
+    if flags.network or flags.job:
+        every = publishing.publish_network if flags.network else publishing.publish_run
+        for found in every(store, reference, flags.network or flags.job, flags.licence):
             print(f"published {found}")
         return
     if not (flags.architecture or (set(given) == {"head"} and flags.head_architecture)):
@@ -260,6 +273,23 @@ def recombine(flags: Any) -> None:
             "together; check them"
         )
     print(f"published {new}; it needs batches of images until you adapt it")
+
+
+def retrain(flags: Any) -> None:
+    """Teaches a head new classes."""
+    store, new = _store(flags), _reference(flags.new)
+    extractor, head = _read(store, flags.extractor), _read(store, flags.head)
+    from keras_compat.jobs.training import Training
+
+    how = Training(flags.rounds, flags.batch_size, flags.learning_rate, schedule="cosine")
+    _start()
+    from keras_compat.jobs.components.retraining import retrain as teach
+
+    done = teach(store, extractor, head, new, flags.data, how, flags.seed, _reading(flags))
+    print(
+        f"published {new}; it knows {len(done.class_names)} classes and is right on "
+        f"{done.accuracy:.1%} of test images on {extractor}"
+    )
 
 
 def evaluate(flags: Any) -> None:

@@ -4,6 +4,7 @@ What needs no compatible training, to compare with, is in `keras_compat.evaluati
 """
 
 from keras_compat.evaluation.batch_sizes import by_batch_size
+from keras_compat.evaluation.calibration_images import by_calibration_images
 from keras_compat.evaluation.correlation import cross_correlation, optimal_permutation
 from keras_compat.evaluation.metrics import accuracy, mutual_information
 from keras_compat.evaluation.prediction import predict_logits
@@ -25,6 +26,7 @@ __all__ = [
     "ChannelStatistics",
     "accuracy",
     "by_batch_size",
+    "by_calibration_images",
     "channel_statistics",
     "common_examples",
     "compatibility_signals",

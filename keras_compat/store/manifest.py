@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Literal, Self
 
@@ -23,6 +24,8 @@ Line = Annotated[str, Field(min_length=1, max_length=200, pattern=f"^[^{_UNSEEN}
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Pixels = Annotated[int, Field(ge=1, le=8192)] | None
 Channels = Annotated[int, Field(ge=1, le=65_536)]
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Real = Annotated[float, Field(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -34,9 +37,7 @@ class ArchitectureRecord(_Strict):
     """An architecture of the registry, with all of its arguments and where it is split."""
 
     name: Word
-    arguments: dict[Word, Annotated[int | float, Field(ge=-(2**53), le=2**53)]] = Field(
-        max_length=16
-    )
+    arguments: dict[Word, Whole | Real] = Field(max_length=16)
     split: Word
 
     def __str__(self) -> str:
@@ -173,6 +174,22 @@ class Manifest(_Strict):
         """The auxiliary heads that it was trained against, by SHA-256; or is itself."""
         own = {self.files[WEIGHTS].sha256} if self.kind == "auxiliary_head" else set()
         return frozenset({auxiliary.sha256 for auxiliary in self.auxiliaries} | own)
+
+
+def json_schema() -> str:
+    """Returns the JSON schema of a `manifest.json`, for programs that are not of this package.
+
+    What JSON schema cannot say (that a head has as many class names as outputs, for instance) is
+    checked by `read_manifest` only. The text is kept in `manifest-1.schema.json`.
+
+    Source: https://json-schema.org/draft/2020-12.
+
+    Example:
+
+    >>> json.loads(json_schema())["title"]
+    'Manifest'
+    """
+    return json.dumps(Manifest.model_json_schema(), indent=2, ensure_ascii=True) + "\n"
 
 
 class _OnlyVersion(BaseModel):

@@ -19,6 +19,7 @@ from tests.store import made
 pytestmark = pytest.mark.once
 NAMES = ("cat", "dog")
 EXPORT = ("export", "STORE", "animals-head", "x")
+RETRAIN = ("retrain", "STORE", "animals-extractor", "animals-head")
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,55 @@ def test_all_formats_in_all_parts(store, adapted, images, tmp_path, capsys):
         assert 0 < np.abs(found - one).mean() < 0.3 * one.std()
 
 
+def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, capsys):
+    images = write_set(tmp_path / "more.npz", ("frog", "dog", "cat"), images=(96, 60))
+    arguments = [store if word == "STORE" else word for word in RETRAIN]
+    how = ("--rounds=40", "--batch_size=16", "--seed=3")
+    said = told(capsys, *arguments, "animals-head@2", f"--data={images}", *how).splitlines()[-1]
+    assert said.startswith("published animals-head@2; it knows 3 classes and is right on ")
+    manifests = {n: Store(store).manifest(Reference("animals-head", n)) for n in ("1", "2")}
+    assert manifests["2"].class_names == ("cat", "dog", "frog")
+    assert manifests["2"].auxiliaries == manifests["1"].auxiliaries
+    assert {parent.name for parent in manifests["2"].parents} == {
+        *("animals-extractor", "animals-head")
+    }
+    # The extractor is as it was: so it has what the head has learnt, and all of it.
+    ((name, accuracy),) = manifests["2"].metrics.items()
+    assert name == "accuracy on animals-extractor@1" and accuracy > 0.5
+    told(capsys, "recombine", store, "animals-extractor", "animals-head@2", "more-animals@1")
+    assert told(capsys, "evaluate", store, "more-animals", f"--data={images}") == (
+        f"more-animals@1: {accuracy:.1%}\n"
+    )
+    told(capsys, "remove", store, "animals-head@2")
+
+
+def test_all_parts_of_a_run_are_one_family(tmp_path, capsys):
+    run = tmp_path / "run"
+    (run / "components").mkdir(parents=True)
+    made.extractor().extractor.save(run / "components" / "small_phone_extractor.keras")
+    made.head().head.save(run / "components" / "head.keras")
+    made.rotation_head().head.save(run / "components" / "rotation_head.keras")
+    config = {
+        "extractors": {"small_phone": made.EXTRACTOR},
+        "head": made.HEAD,
+        "rotation": True,
+        "initial_classes": "dog,cat",
+        "aliases": {},
+    }
+    (run / "config.json").write_text(json.dumps(config))
+    about = {"class_names": ["cat", "dog", "frog"], "name": "animals", "train": {"count": 9}}
+    metrics = {"experiment": "classifier_transfer", "data": {"animals": about}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    store = Store(tmp_path / "parts")
+    said = told(capsys, "publish", store.url, "zoo@3", f"--run={run}", "--licence=MIT")
+    names = ("zoo-rotation-head@3", "zoo-small-phone-extractor@3", "zoo-head@3")
+    assert said.splitlines() == [f"published {name}" for name in names]
+    manifests = [store.manifest(Reference.parse(name)) for name in names]
+    assert len(frozenset.union(*(m.families for m in manifests))) == 1
+    assert manifests[2].class_names == ("dog", "cat")
+    assert {m.licence for m in manifests} == {"MIT"} and manifests[1].data[0].images == 9
+
+
 def test_a_check_has_the_rotation_head_of_the_family(store, images, capsys):
     arguments = ("check", store, "animals-extractor", "animals-head", f"--images={images}")
     found = json.loads(told(capsys, *arguments, "--count=40", "--json"))
@@ -259,7 +309,8 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["publish", "STORE", "x@1"], "expected --network, or --extractor"),
+        (["publish", "STORE", "x@1"], "expected --network, or --run, or --extractor"),
+        (["publish", "STORE", "x@1", "--run=nowhere"], "holds no run of classifier transfer"),
         (["publish", "STORE", "x@1", "--head=a.keras"], "--architecture is missing"),
         (["publish", "STORE", "X@1", "--network=a"], "'X' is no name"),
         (["publish", "STORE", "x@1", "--network=nowhere"], "holds no stored network"),
@@ -280,6 +331,9 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
             "--count is 1",
         ),
         (["evaluate", "STORE", "animals-head", "--data=digits"], "expected a network"),
+        ([*RETRAIN, "animals-head@2", "--data=digits"], "digits has no class 'cat', 'dog', which"),
+        ([*RETRAIN, "animals-head@1", "--data=digits"], "has animals-head@1 already"),
+        ([*RETRAIN, "animals-head@2", "--data=digits", "--rounds=0"], "rounds is 0"),
         (["export", "STORE", "animals-head", "x", "--formats=h5"], "--formats is 'h5'"),
         ([*EXPORT, "--parts=tail"], "--parts is 'tail'; expected of extractor, head, network"),
         ([*EXPORT, "--quantization=int4"], "--quantization is 'int4'; expected of float32"),

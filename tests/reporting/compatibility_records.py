@@ -28,6 +28,7 @@ STUDIES = (
     "auxiliaries",
     "rotation",
     "signals",
+    "calibration",
     "cost",
 )
 CHANNELS = 32
@@ -250,6 +251,27 @@ def _signals(networks, seed, methods):
         keys = {"study": "signals", "method": method, "seed": seed, "extractor": e, "head": h}
         for name, measured in found.items():
             records.append(make_record("compatibility_signal", measured, signal=name, **keys))
+    return records
+
+
+def _calibration(networks, seed, methods):
+    records = []
+    for method in methods:
+        records += cell("calibration", method, seed, networks, RECOMBINED[method])
+        for count, (e, h) in itertools.product(
+            (16, 64, 256, 1024, 4096), itertools.permutations(networks, 2)
+        ):
+            value = RECOMBINED[method] * (1 - 2 / count)
+            keys = {"method": method, "seed": seed, "images": count, "extractor": e, "head": h}
+            records.append(
+                make_record(
+                    "recombination_accuracy_by_calibration_images",
+                    value,
+                    study="calibration",
+                    dataset=e,
+                    **keys,
+                )
+            )
     return records
 
 

@@ -32,6 +32,7 @@ PICTURES = {
     "auxiliaries": ["auxiliaries.png"],
     "rotation": ["rotation.png"],
     "signals": ["signals.png"],
+    "calibration": ["calibration.png"],
     "cost": ["cost.png", "cost_networks.png"],
 }
 
@@ -383,6 +384,26 @@ def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_head
         "agreement": ["-1.00", "-0.40", "3"],
         "all but rotation": ["1.00", "0.90", "3"],
     }
+
+
+def test_moving_statistics_stand_beside_batches_for_each_pair_and_on_average():
+    found = []
+    values = {("a", "b"): {16: 0.5, 64: 0.6, 256: 0.7}, ("b", "a"): {16: 0.7, 64: 0.8}}
+    for (e, h), curve in values.items():
+        keys = {"study": "calibration", "method": "dcc", "seed": 0, "extractor": e, "head": h}
+        keys["dataset"] = e
+        found.append(make_record("recombination_accuracy", 0.75, **keys))
+        for images, value in curve.items():
+            name = "recombination_accuracy_by_calibration_images"
+            found.append(make_record(name, value, images=images, **keys))
+    pairs = table(found, "every pair")
+    assert list(pairs["DCC: a with the head of b"].values()) == [
+        *("50.0", "60.0", "70.0", "75.0")
+    ] + ["-5.0"]
+    assert pairs["DCC: b with the head of a"]["256"] == "-"
+    mean = table(found, "method, mean over pairs")["DCC"]
+    # Where a pair is missing there is no mean.
+    assert list(mean.values()) == ["60.0", "70.0", "-", "75.0", "-5.0"]
 
 
 def test_cost_is_in_milliseconds_and_billions():

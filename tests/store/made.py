@@ -28,6 +28,12 @@ def head(seed: int = 0) -> Component:
     )
 
 
+def rotation_head(seed: int = 0) -> Component:
+    """An auxiliary head."""
+    model = networks.build_head(HEAD, input_channels=CHANNELS, classes=4, seed=seed)
+    return Component(head=model, head_architecture=HEAD, task="rotation")
+
+
 def extractor(seed: int = 0) -> Component:
     """An extractor of grey images of 8 x 8."""
     model = networks.build_extractor(

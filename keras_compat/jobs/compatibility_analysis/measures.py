@@ -149,6 +149,34 @@ def batch_sizes(trained: Trained) -> list[Record]:
     ]
 
 
+@MEASURES.register("calibration")
+def calibration(trained: Trained) -> list[Record]:
+    """Recombination accuracy on single images, by the number of images it was adapted with."""
+    records = []
+    for e, h in permutations(trained.networks, 2):
+        examples, classes = _common(trained, e, h)
+        curve = evaluation.by_calibration_images(
+            trained.extractors[e],
+            trained.heads[h],
+            trained.group.datasets[e].train,
+            examples,
+            classes,
+            batch_size=trained.config.evaluation_batch_size,
+        )
+        records += [
+            trained.record(
+                "recombination_accuracy_by_calibration_images",
+                value,
+                images=count,
+                extractor=e,
+                head=h,
+                dataset=trained.dataset_name(e),
+            )
+            for count, value in curve.items()
+        ]
+    return records
+
+
 @MEASURES.register("baselines")
 def baselines(trained: Trained) -> list[Record]:
     """Ways to recombine that need no compatible training, on these networks."""

@@ -221,6 +221,17 @@ def signals(config: Config, known: Known) -> Wanted:
     ]
 
 
+@STUDIES.register("calibration")
+def calibration(config: Config, known: Known) -> Wanted:
+    """How many images a recombined pair needs to be given moving statistics."""
+    found: Wanted = []
+    for seed in _seeds(config):
+        for method in config.methods:
+            found.append(Asked(Cell(method, seed), ("matrix", "calibration")))
+        found.append(Asked(Cell(UPPER_BOUND, seed)))
+    return found
+
+
 @STUDIES.register("cost")
 def cost(config: Config, known: Known) -> Wanted:
     """B.6: needs no training, see `keras_compat.jobs.compatibility_analysis.cost`."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from keras_compat.data import parse_classes
 from keras_compat.errors import InputError
 from keras_compat.jobs.step_folder import MADE_BY
 from keras_compat.store import Component, Package, Reference, Store, pack
@@ -96,12 +97,80 @@ def publish_network(
     add(EXTRACTOR, replace(trained, extractor=extractor, extractor_architecture=architecture))
     names = tuple(about["network"]["class_names"])
     add(HEAD, replace(trained, head=head, head_architecture=architecture, class_names=names))
+    _publish_all(store, packages)
+    return list(packages)
+
+
+def publish_run(
+    store: Store, reference: Reference, folder: str | Path, licence: str = "unspecified"
+) -> list[Reference]:
+    """Publishes what a run of `python -m apps.classifier_transfer` trained on its first classes.
+
+    Args:
+        store: where to.
+        reference: the parts are named after it: `NAME-EXTRACTOR-extractor` each, `NAME-head`,
+            `NAME-rotation-head`, all of its version.
+        folder: the run's, with `config.json`, `metrics.json` and `components/`.
+        licence: an SPDX expression.
+
+    Returns:
+        What was published, as for `publish_network`.
+
+    Raises:
+        InputError: if the folder holds no such run; as `Store.publish`.
+    """
+    folder = expanded(folder)
+    config, names, found = _run(folder)
+    shared = Component(licence=licence, data=found)
+    files = folder / "components"
+    packages: dict[Reference, Package] = {}
+
+    def add(part: str, component: Component) -> Package:
+        name = Reference(f"{reference.name}-{part.replace('_', '-')}", reference.tag)
+        packages[name] = pack(component, str(name))
+        return packages[name]
+
+    records: list[AuxiliaryRecord] = []
+    if config["rotation"]:
+        head = load_keras_file(files / "rotation_head.keras")
+        of_rotation = replace(shared, head=head, head_architecture=config["head"], task="rotation")
+        records.append(auxiliary_record(add("rotation-head", of_rotation), "shared"))
+    trained = replace(shared, auxiliaries=tuple(records))
+    for name, architecture in config["extractors"].items():
+        extractor = load_keras_file(files / f"{name}_extractor.keras")
+        made = {"extractor": extractor, "extractor_architecture": architecture}
+        add(f"{name}-{EXTRACTOR}", replace(trained, **made))
+    head = load_keras_file(files / "head.keras")
+    add(HEAD, replace(trained, head=head, head_architecture=config["head"], class_names=names))
+    _publish_all(store, packages)
+    return list(packages)
+
+
+def _publish_all(store: Store, packages: Mapping[Reference, Package]) -> None:
     for name in packages:
         if name.tag in store.versions(name.name):
             raise InputError(f"{store.url} has {name} already; take the next version")
     for name, package in packages.items():
         store.publish(name, package)
-    return list(packages)
+
+
+def _run(folder: Path) -> tuple[dict[str, Any], tuple[str, ...], tuple[DataRecord, ...]]:
+    """The settings of a run of classifier transfer, its first classes, and what it read."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if about["experiment"] != "classifier_transfer":
+            raise ValueError(f"it is of {about['experiment']}")
+        (dataset,) = about["data"].values()
+        every = dataset["class_names"]
+        initial = parse_classes(config["initial_classes"], every, config["aliases"])
+        return config, tuple(every[number] for number in initial), _data(about["data"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{str(folder)!r} holds no run of classifier transfer ({type(error).__name__}: {why}); "
+            "expected a folder that python -m apps.classifier_transfer wrote"
+        ) from None
 
 
 def _about(folder: Path) -> dict[str, Any]:

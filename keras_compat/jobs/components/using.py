@@ -67,7 +67,7 @@ def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions
         Accuracy on the classes that both have, a fraction from 0 to 1.
     """
     network = _network(store, reference)
-    dataset = data.load(spec, **_fitting(options, network))
+    dataset = data.load(spec, **fitting(options, network))
     examples, _ = evaluation.common_examples(dataset.test, dataset.class_names, network.class_names)
     statistics = store.manifest(reference).statistics
     found = evaluation.predict_logits(network.extractor, network.head, examples, _BATCH, statistics)
@@ -271,5 +271,6 @@ def _size(component: Component) -> dict[str, int]:
     return {"image_size": height, "channels": channels}
 
 
-def _fitting(options: LoadOptions, component: Component) -> dict[str, object]:
+def fitting(options: LoadOptions, component: Component) -> dict[str, object]:
+    """How `data.load` is to read images so that a component's extractor takes them."""
     return {**vars(options), **_size(component)}

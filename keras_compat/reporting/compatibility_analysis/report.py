@@ -12,6 +12,7 @@ from keras_compat.files import write_text
 from keras_compat.reporting.compatibility_analysis import (
     auxiliaries,
     baselines,
+    calibration,
     common_classes,
     correlation,
     cost,
@@ -39,6 +40,7 @@ _SECTIONS = (
     pretrained.section,
     correlation.section,
     normalization.section,
+    calibration.section,
     same_data.section,
     splits.section,
     common_classes.section,

@@ -99,6 +99,15 @@ def test_an_image_by_itself_says_nothing_by_its_own_statistics(trained):
     assert level["value"] == pytest.approx(4 / 6)
 
 
+def test_statistics_taken_on_some_images_serve_single_ones(trained):
+    records = MEASURES["calibration"](trained)
+    found = {(r["extractor"], r["head"], r["images"]): r["value"] for r in records}
+    # There are 64 images to take them on.
+    assert {images for *_, images in found} == {16, 32, 64}
+    for e, h, images in found:
+        assert found[e, h, images] == (0.0 if h == "b" else 1.0)
+
+
 def test_signals_stand_beside_the_accuracy_of_the_same_pair(trained):
     records = MEASURES["signals"](trained)
     found = {(r["signal"], r["extractor"], r["head"]): r["value"] for r in records}

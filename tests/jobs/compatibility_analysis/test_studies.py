@@ -35,10 +35,12 @@ def test_a_cell_has_a_folder_of_its_own(every_study):
 def test_what_two_studies_need_is_trained_once_and_measured_for_both(every_study):
     plans = {plan.cell: plan for plan in merge(every_study)}
     cell = Cell("iiw+dcc", seed=0)
-    measures = {"matrix", "correlation", "statistics", "batch_sizes", "signals"}
+    measures = {"matrix", "correlation", "statistics", "batch_sizes", "signals", "calibration"}
     assert set(plans[cell].measures) == measures
     asked = {study: a.measures for study, w in every_study.items() for a in w if a.cell == cell}
-    assert set(asked) == {"methods", "pretrained", "normalization", "common_classes", "signals"}
+    assert set(asked) == {
+        *("methods", "pretrained", "normalization", "common_classes", "signals", "calibration")
+    }
     assert asked["common_classes"] == ("matrix",)
 
 

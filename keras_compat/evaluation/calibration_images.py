@@ -1,0 +1,79 @@
+"""Recombination accuracy by the number of images that moving statistics are taken on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import keras
+
+from keras_compat.errors import InputError
+from keras_compat.evaluation.recalibration import recalibrate
+from keras_compat.evaluation.recombination import recombination_accuracy
+from keras_compat.evaluation.signals import some_images
+
+if TYPE_CHECKING:
+    from keras_compat.data import Examples, StreamedExamples
+
+CALIBRATION_IMAGES = tuple(2**i for i in range(4, 13))
+"""16, 32, ... 4,096."""
+
+
+def by_calibration_images(
+    extractor: keras.Model,
+    head: keras.Model,
+    calibration: Examples | StreamedExamples,
+    examples: Examples | StreamedExamples,
+    classes: Iterable[int] | None = None,
+    *,
+    counts: Iterable[int] = CALIBRATION_IMAGES,
+    batch_size: int = 512,
+) -> dict[int, float]:
+    """Returns what a recombined pair reaches on single images, by the images it was adapted with.
+
+    The pair is given moving statistics by `recalibrate`, so that what it says of an image does not
+    depend on others. More images hold the fewer ones.
+
+    Args:
+        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: takes what `extractor` emits and returns logits `[batch, classes]`.
+        calibration: images to take statistics on; labels are not used. None of the test images.
+        examples: test images; labels are the head's class indices, see `common_examples`.
+        classes: as for `recombination_accuracy`.
+        counts: of images; those that there are too few for are left out.
+        batch_size: test examples per batch at most; it does not influence the result.
+
+    Returns:
+        The accuracy, a fraction from 0 to 1, by number of images.
+
+    Raises:
+        InputError: if the head does not take what the extractor emits, or a count is below one.
+
+    Source: Gygli et al. 2021, B.1, takes statistics on the whole test set; the curve is ours.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_compat.data import Examples
+    >>> from keras_compat.layers import BatchStatisticsNormalization
+    >>> images = keras.Input((2, 2, 1))
+    >>> extractor = keras.Model(images, BatchStatisticsNormalization()(images))
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
+    >>> examples = Examples(np.zeros((4, 2, 2, 1), "uint8"), np.arange(4))
+    >>> by_calibration_images(extractor, head, examples, examples, counts=[2, 4, 8])
+    {2: 0.25, 4: 0.25}
+    """
+    counts = list(counts)
+    if min(counts, default=1) < 1:
+        raise InputError(f"counts of images are {counts}; expected at least 1")
+    possible = [count for count in counts if count <= len(calibration)]
+    found: dict[int, float] = {}
+    if not possible:
+        return found
+    images = some_images(calibration, max(possible))  # in no order: the first ones are a draw too
+    for count in possible:
+        calibrated = recalibrate(extractor, head, images[:count])
+        found[count] = recombination_accuracy(
+            *calibrated, examples, classes=classes, batch_size=batch_size, statistics="moving"
+        )
+    return found
