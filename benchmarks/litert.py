@@ -2,16 +2,16 @@
 
     python -m benchmarks.litert [--dataset=npz:PATH] [--output FILE]
 
-Trains two extractors with one head (a phone's MobileNetV2 and a ResNet-8), gives the phone's pair
-and the other extractor moving statistics and writes all in float32, float16, dynamic and int8:
+Trains two extractors with one head (a phone's MobileNetV2 and a ResNet-8), gives each pair moving
+statistics and writes all in float32, float16, dynamic and int8:
 
 - size of the phone's extractor, head and whole network;
 - latency of each, on one and on two threads, beside `keras.applications.MobileNetV2` (width 0.35)
   of the resolution at which it comes nearest to the network in operations, as ratios;
 - accuracy on the test images, as parts and as one file, and of the other extractor with the
-  phone's file of the head;
+  phone's file of the head, whose moving statistics are of other features;
 - interface: parts in int8 that meet in float32, as `deployment` writes them, beside parts that meet
-  in int8 at one recorded scale, which is that of the phone's features.
+  in int8 at one recorded scale, that of the phone's features, for all extractors and heads.
 
 Files run in turn, many times over, so that a busy machine disturbs all alike; the median counts.
 """
@@ -19,6 +19,7 @@ Files run in turn, many times over, so that a busy machine disturbs all alike; t
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import tempfile
@@ -51,11 +52,11 @@ BATCH, LEARNING_RATE, IMAGES, REPRESENTATIVE = 64, 0.01, 1024, 256
 YARDSTICK_WIDTH = 0.35
 PARTS = ("extractor", "head", "network")
 
+Pair = tuple[keras.Model, keras.Model]
 
-def train(dataset: data.Dataset, rounds: int) -> tuple[dict[str, keras.Model], keras.Model]:
-    """Trains all extractors with one head; returns them with moving statistics, the head's being
-    those of the phone's features.
-    """
+
+def train(dataset: data.Dataset, rounds: int) -> dict[str, Pair]:
+    """Trains all extractors with one head; returns each with that head and moving statistics."""
     extractors = {
         name: networks.build_extractor(architecture, dataset.image_shape, seed=seed, name=name)
         for seed, (name, architecture) in enumerate(EXTRACTORS.items())
@@ -73,16 +74,10 @@ def train(dataset: data.Dataset, rounds: int) -> tuple[dict[str, keras.Model], k
     examples = dict.fromkeys(extractors, dataset.train)
     trainer.fit(examples, batch_size=BATCH, steps_per_epoch=rounds, verbose=0)
     images = evaluation.some_images(dataset.train, IMAGES)
-    pairs = {n: evaluation.recalibrate(e, head, images) for n, e in extractors.items()}
-    return {name: pair[0] for name, pair in pairs.items()}, pairs["phone"][1]
+    return {n: evaluation.recalibrate(e, head, images) for n, e in extractors.items()}
 
 
-def write(
-    extractors: Mapping[str, keras.Model],
-    head: keras.Model,
-    representative: np.ndarray,
-    folder: Path,
-) -> None:
+def write(pairs: Mapping[str, Pair], representative: np.ndarray, folder: Path) -> None:
     """Writes the parts and the phone's network as one, in every quantization."""
     jobs = []
     for quantization in QUANTIZATIONS:
@@ -90,33 +85,25 @@ def write(
             "quantization": quantization,
             "representative": representative if quantization == "int8" else None,
         }
-        files = {
-            name: folder / f"{name}_{quantization}.tflite"
-            for name in ("phone_extractor", "phone_head", "phone_network", "other_extractor")
-        }
-        pair = (extractors["phone"], head)
-        jobs += litert_pair(*pair, files["phone_extractor"], files["phone_head"], **how)
-        jobs.append(LiteRTExport(networks.recombine(*pair), files["phone_network"], **how))
-        other = files["other_extractor"]
-        jobs.append(LiteRTExport(extractors["other"], other, output_name="features", **how))
+        for name, pair in pairs.items():
+            parts = (folder / f"{name}_{part}_{quantization}.tflite" for part in PARTS[:2])
+            jobs += litert_pair(*pair, *parts, **how)
+        whole = folder / f"phone_network_{quantization}.tflite"
+        jobs.append(LiteRTExport(networks.recombine(*pairs["phone"]), whole, **how))
     export(jobs)
 
 
 def write_yardstick(operations: int, folder: Path) -> tuple[int, int]:
     """Writes a MobileNetV2 of about as many operations; returns its resolution and its own."""
 
-    def build(size: int | None) -> keras.Model:
+    def build(size: int) -> keras.Model:
         return keras.applications.MobileNetV2(
-            (size, size, 3),
-            alpha=YARDSTICK_WIDTH,
-            weights=None,
-            classes=10,
-            include_top=size is not None,
+            (size, size, 3), alpha=YARDSTICK_WIDTH, weights=None, classes=10
         )
 
-    of_any_size = build(None)
-    costs = {s: networks.count_flops(of_any_size, (s, s, 3)) for s in range(32, 257, 16)}
-    size = min(costs, key=lambda s: abs(np.log(costs[s] / operations)))
+    # Operations grow with the number of pixels; 32 is the least that it takes.
+    nearest = 224 * math.sqrt(operations / networks.count_flops(build(224)))
+    size = max(32, 8 * round(nearest / 8))
     model = build(size)
     noise = np.random.default_rng(0).integers(0, 256, (16, size, size, 3), "uint8")
     jobs = [
@@ -174,7 +161,8 @@ def measure_accuracy(run: Run, folder: Path, test: data.Examples) -> None:
     files = {}
     for quantization in QUANTIZATIONS:
         for name in EXTRACTORS:
-            files[name, "parts", quantization] = (f"{name}_extractor", "phone_head")
+            files[name, "parts", quantization] = (f"{name}_extractor", f"{name}_head")
+        files["other", "phone_head", quantization] = ("other_extractor", "phone_head")
         files["phone", "network", quantization] = ("phone_network",)
     places = [
         tuple(folder / f"{stem}_{quantization}.tflite" for stem in stems)
@@ -188,35 +176,38 @@ def measure_accuracy(run: Run, folder: Path, test: data.Examples) -> None:
 
 def measure_interface(
     run: Run,
-    head: keras.Model,
-    features: np.ndarray,
+    pairs: Mapping[str, Pair],
+    representative: np.ndarray,
     folder: Path,
     test: data.Examples,
     repeats: int,
 ) -> None:
     """Adds accuracy and latency of int8 parts that meet in float32 and in int8."""
-    low, high = float(features.min()), float(features.max())
-    file = folder / "scaled_head.tflite"
-    export(
-        [
-            LiteRTExport(
-                head,
-                file,
-                features.shape[1:],
-                "features",
-                quantization="int8",
-                representative=with_ends(features, low, high),
-            )
-        ]
-    )
-    scaled_head, scale = head_in_int8(file.read_bytes())
-    plain_head = (folder / "phone_head_int8.tflite").read_bytes()
+    images = representative.astype("float32")
+    features = {n: pair[0].predict(images, verbose=0) for n, pair in pairs.items()}
+    low, high = float(features["phone"].min()), float(features["phone"].max())
+    jobs = [
+        LiteRTExport(
+            head,
+            folder / f"{name}_scaled_head.tflite",
+            features[name].shape[1:],
+            "features",
+            quantization="int8",
+            representative=with_ends(features[name], low, high),
+        )
+        for name, (_, head) in pairs.items()
+    ]
+    export(jobs)
     chains = {}
-    for name in EXTRACTORS:
-        plain = (folder / f"{name}_extractor_int8.tflite").read_bytes()
-        chains[name, "float32"] = Chain([plain, plain_head])
-        chains[name, "int8"] = Chain([extractor_in_int8(plain, scale), scaled_head])
+    for name in pairs:
+        extractor, head = (
+            (folder / f"{name}_{part}_int8.tflite").read_bytes() for part in PARTS[:2]
+        )
+        chains[name, "float32"] = Chain([extractor, head])
+        head, scale = head_in_int8((folder / f"{name}_scaled_head.tflite").read_bytes())
+        chains[name, "int8"] = Chain([extractor_in_int8(extractor, scale), head])
         assert meets_in_int8(chains[name, "int8"])
+        run.add("feature_scale", round(scale[0], 6), variant=name)
     found = latencies(chains, repeats)
     for (name, interface), chain in chains.items():
         keys = {"variant": name, "interface": interface}
@@ -225,7 +216,6 @@ def measure_interface(
         run.add("latency_ms", round(found[name, interface], 4), **keys, threads=1)
         ratio = found[name, interface] / found[name, "float32"]
         run.add("latency_to_float32_interface", round(ratio, 3), **keys, threads=1)
-    run.add("feature_scale", round(scale[0], 6))
 
 
 def main() -> None:
@@ -249,13 +239,13 @@ def main() -> None:
     run = Run("litert", {**vars(args), "output": None, **config})
     run.data[dataset.name] = dataset.fingerprint()
     with run.phase("train"):
-        extractors, head = train(dataset, args.rounds)
+        pairs = train(dataset, args.rounds)
     representative = evaluation.some_images(dataset.train, REPRESENTATIVE)
-    network = networks.recombine(extractors["phone"], head)
+    network = networks.recombine(*pairs["phone"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with run.phase("write"):
-            write(extractors, head, representative, folder)
+            write(pairs, representative, folder)
             operations = networks.count_flops(network)
             resolution, cost = write_yardstick(operations, folder)
         run.add("operations", operations, variant="phone")
@@ -264,8 +254,7 @@ def main() -> None:
         with run.phase("measure"):
             measure_files(run, folder, args.repeats)
             measure_accuracy(run, folder, dataset.test)
-            features = extractors["phone"].predict(representative.astype("float32"), verbose=0)
-            measure_interface(run, head, features, folder, dataset.test, args.repeats)
+            measure_interface(run, pairs, representative, folder, dataset.test, args.repeats)
     for record in run.results:
         print(record)
     if args.output:
