@@ -94,7 +94,7 @@ class LiteRTExport:
                 f"input {self.input_name!r}; expected it with 'int8' alone, and images"
             )
         check_class_names(self.model, self.class_names, self.path)
-        if any(len(name.splitlines()) != 1 for name in self.class_names):
+        if not are_labels(self.class_names):
             raise InputError(
                 f"class names {list(self.class_names)} for {self.path}; expected each to be one "
                 "line, as in labels.txt"
@@ -108,6 +108,17 @@ class LiteRTExport:
             "takes_images": self.takes_images,
             "class_names": list(self.class_names),
         }
+
+
+def are_labels(class_names: Sequence[str]) -> bool:
+    """Says whether `labels.txt` can hold class names: each is one line.
+
+    Example:
+
+    >>> are_labels(["cat", "dog"]), are_labels(["cat\\ndog"])
+    (True, False)
+    """
+    return all(len(name.splitlines()) == 1 for name in class_names)
 
 
 def litert_pair(
