@@ -19,8 +19,10 @@ TENSORFLOW = [
 ]
 JAX = ["jax>=0.10"]
 DEMO = [*TENSORFLOW, "mlxtend>=0.23"]
+ONNX = [*TENSORFLOW, "tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
 TEST = [
-    *(*DEMO, *JAX),
+    *(*DEMO, *JAX, *ONNX),
+    "mediapipe>=1.2",  # reads the metadata of LiteRT files as a phone's app does
     *("pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "jsonschema>=4.20", "ruff>=0.12"),
 ]
 
@@ -48,7 +50,13 @@ setup(
         "safetensors>=0.5",
         "fsspec>=2024.10",
     ],
-    extras_require={"tensorflow": TENSORFLOW, "jax": JAX, "demo": DEMO, "test": TEST},
+    extras_require={
+        "tensorflow": TENSORFLOW,
+        "onnx": ONNX,
+        "jax": JAX,
+        "demo": DEMO,
+        "test": TEST,
+    },
     classifiers=[
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

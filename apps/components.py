@@ -30,7 +30,8 @@ EXAMPLES = """examples:
       --data=folder:PICTURES
   python -m apps.components recombine parts phone@1 digits-head@1 phone-digits@1
   python -m apps.components adapt parts phone-digits@1 phone-digits@2 --images=folder:PICTURES
-  python -m apps.components export parts phone-digits@2 shipped
+  python -m apps.components export parts phone-digits@2 shipped --formats=litert,onnx \\
+      --parts=extractor,head,network --quantization=float32,int8 --images=folder:PICTURES
   python -m apps.components install parts phone@1 phone --updates=digits --images=folder:PICTURES
   python -m apps.components update parts digits-head@2 digits-2.zip --number=2 \\
       --devices=phone,server --data=folder:SORTED
@@ -41,7 +42,9 @@ NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what 
 """
 
 _MODES = ("shared", "frozen")
-_FORMATS = ("saved_model", "litert")
+_FORMATS = ("saved_model", "litert", "onnx")
+_PARTS = ("extractor", "head", "network")
+_QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -104,8 +107,22 @@ def make_parser() -> argparse.ArgumentParser:
     flags = command(adapt, "give a network moving statistics", "reference", "new")
     _add_images(flags)
 
-    flags = command(export, "write a network for servers and phones", "reference", "folder")
-    flags.add_argument("--formats", default=",".join(_FORMATS), help="with commas between")
+    flags = command(
+        export, "write a network for servers, desktops and phones", "reference", "folder"
+    )
+    flags.add_argument(
+        "--formats", default="saved_model,litert", help=f"of {', '.join(_FORMATS)}; with commas"
+    )
+    flags.add_argument(
+        "--parts", default="extractor,head", help=f"of litert and onnx: {', '.join(_PARTS)}"
+    )
+    flags.add_argument(
+        "--quantization",
+        default="float32",
+        help=f"of litert: {', '.join(_QUANTIZATIONS)}; int8 needs --images",
+    )
+    flags.add_argument("--uint8_input", action="store_true", help="int8 takes images as uint8")
+    _add_images(flags, required=False)
     flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
 
     flags = command(install, "write the folder of a device", "extractor", "folder")
@@ -345,17 +362,33 @@ def adapt(flags: Any) -> None:
 
 
 def export(flags: Any) -> None:
-    """Writes a network for servers and phones."""
-    store = _store(flags)
+    """Writes a network for servers, desktops and phones."""
+    store, count = _store(flags), _count(flags.count)
     reference = _read(store, flags.reference)
-    formats = common.words(flags.formats)
-    unknown = sorted(set(formats) - set(_FORMATS))
-    if unknown or not formats:
-        raise InputError(f"--formats is {flags.formats!r}; expected {', '.join(_FORMATS)}")
+    formats = _some("formats", flags.formats, _FORMATS)
+    parts = _some("parts", flags.parts, _PARTS)
+    quantizations = _some("quantization", flags.quantization, _QUANTIZATIONS)
+    if "litert" not in formats and quantizations != ["float32"]:
+        raise InputError(
+            f"--quantization is {flags.quantization!r} without litert in --formats; expected both"
+        )
+    if ("int8" in quantizations) != (flags.images is not None):
+        raise InputError(
+            f"--quantization is {flags.quantization!r} and --images is {flags.images!r}; expected "
+            "images with int8, which takes the ranges of 8 bits from them, and only there"
+        )
+    if flags.uint8_input and ("int8" not in quantizations or parts == ["head"]):
+        raise InputError(
+            "--uint8_input is given without int8 in --quantization or a part that takes images; "
+            "expected it with --quantization=int8 and an extractor or a network"
+        )
     _start()
     from keras_compat.jobs.components import using
 
-    for file in using.export(store, reference, Path(flags.folder), formats, flags.overwrite):
+    shipment = using.Shipment(formats, parts, quantizations, flags.uint8_input, flags.images, count)
+    folder = Path(flags.folder)
+    files = using.export(store, reference, folder, shipment, _reading(flags), flags.overwrite)
+    for file in files:
         print(f"{file.path}: {file.size_bytes:,} bytes")
 
 
@@ -507,6 +540,14 @@ def _count(count: int) -> int:
     if count < 2:
         raise InputError(f"--count is {count}; expected 2 or more")
     return count
+
+
+def _some(flag: str, text: str, known: Sequence[str]) -> list[str]:
+    """Words of a list, each once."""
+    found = list(dict.fromkeys(common.words(text)))
+    if not found or not set(found) <= set(known):
+        raise InputError(f"--{flag} is {text!r}; expected of {', '.join(known)}, with commas")
+    return found
 
 
 def _metrics(text: str) -> dict[str, float]:

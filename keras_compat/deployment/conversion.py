@@ -1,7 +1,7 @@
-"""The process that writes SavedModels and LiteRT files: `python -m` this, see `export`.
+"""The process that writes SavedModels, LiteRT and ONNX files: `python -m` this, see `export`.
 
-Weights enter the traced function through `stateless_call`: as constants for LiteRT, whose
-converter then folds normalization into the convolutions (with variables it leaves the weights
+Weights enter the traced function through `stateless_call`: as constants for LiteRT and ONNX, whose
+converters then fold normalization into the convolutions (with variables LiteRT's leaves the weights
 outside of the graph, or takes four times as long by way of a SavedModel), and as plain
 `tf.Variable`s for the SavedModel, which loads twice as fast without Keras' own objects in it.
 """
@@ -12,6 +12,7 @@ import json
 import re
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ import keras
 import numpy as np
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
+from keras_compat.deployment.metadata import (
+    Description,
+    add_metadata,
+    description_text,
+    labels_text,
+)
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
@@ -46,10 +53,8 @@ def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     """Writes a model to the file `job["path"]`, for one image; returns its operators."""
     import tensorflow as tf
 
-    trained = _arrays(model.trainable_variables)
-    others = _arrays(model.non_trainable_variables)
     module = tf.Module()
-    module.serve = _function(model, trained, others, (1, *job["input_shape"]), job)
+    module.serve = _with_constants(model, (1, *job["input_shape"]), job)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.serve.get_concrete_function()], module
     )
@@ -66,7 +71,14 @@ def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
         check_operators({f"CUSTOM:Flex{name}": 1 for name in names}, job["name"])
     operators = litert_operators(content)
     check_operators(operators, job["name"])
+    channels = job["input_shape"][-1] if job["takes_images"] else None
+    names = job["class_names"]
+    about = Description(job["input_name"], job["output_name"], channels, names)
+    content = add_metadata(content, about)
     Path(job["path"]).write_bytes(content)
+    Path(job["json"]).write_text(description_text(content, about), encoding="utf-8")
+    if names:
+        Path(job["labels"]).write_text(labels_text(names), encoding="utf-8")
     return operators
 
 
@@ -81,6 +93,9 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
         inputs = np.load(job["representative"], allow_pickle=False)
+        if job["takes_images"]:
+            # With both ends of the range a pixel's value is its code: scale 1, nothing is rounded.
+            inputs[0].flat[0], inputs[0].flat[-1] = 0, 255
         converter.representative_dataset = lambda: ([x[None]] for x in inputs)
         # Nothing is left in float32 for want of an operator of 8 bits: that ends in an error.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -88,11 +103,33 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
             converter.inference_input_type = tf.uint8
 
 
-WRITERS = {"saved_model": write_saved_model, "litert": write_litert}
+def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
+    """Writes a model to the file `job["path"]`, batch size free; returns its operators."""
+    import onnx
+    import tf2onnx
+
+    serve = _with_constants(model, (None, *job["input_shape"]), job)
+    found, _ = tf2onnx.convert.from_function(serve, input_signature=serve.input_signature)
+    for value in (*found.graph.input, *found.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    if job["class_names"]:
+        names = json.dumps(job["class_names"], ensure_ascii=False)
+        onnx.helper.set_model_props(found, {"class_names": names})
+    onnx.checker.check_model(found, full_check=True)
+    onnx.save(found, job["path"])
+    return dict(sorted(Counter(node.op_type for node in found.graph.node).items()))
+
+
+WRITERS = {"saved_model": write_saved_model, "litert": write_litert, "onnx": write_onnx}
 
 
 def _arrays(variables: list[keras.Variable]) -> list[Any]:
     return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def _with_constants(model: keras.Model, shape: tuple[int | None, ...], job: dict[str, Any]) -> Any:
+    trained, others = _arrays(model.trainable_variables), _arrays(model.non_trainable_variables)
+    return _function(model, trained, others, shape, job)
 
 
 def _function(

@@ -13,6 +13,7 @@ from keras_compat.deployment.processes import run_python
 from keras_compat.errors import InputError
 
 _SCRIPT = Path(__file__).with_name("run_exported.py")
+_PACKAGES = {"saved_model": "tensorflow", "litert": "ai_edge_litert", "onnx": "onnxruntime"}
 
 
 def evaluate_exported(
@@ -22,14 +23,15 @@ def evaluate_exported(
 ) -> list[np.ndarray]:
     """Runs exported files on images, in one fresh process that sees only the files.
 
-    The process is `python -I` on a script that imports NumPy and TensorFlow (for SavedModels) or
-    ai-edge-litert (for LiteRT); importing `keras_compat` or `keras` fails in it.
+    The process is `python -I` on a script that imports NumPy and TensorFlow (for SavedModels),
+    onnxruntime (for ONNX) or ai-edge-litert (for LiteRT); importing `keras_compat` or `keras` fails
+    in it.
 
     Args:
-        exports: each a SavedModel's folder, or a tuple of LiteRT files to run one after another:
-            `(extractor, head)` or `(network,)`.
+        exports: each a SavedModel's folder, or a tuple of files to run one after another:
+            `(extractor, head)` or `(network,)`. Files ending in `.onnx` are ONNX, others LiteRT.
         images: uint8 `[N, height, width, channels]`.
-        batch_size: images per call of a SavedModel; LiteRT files take one image at a time.
+        batch_size: images per call; LiteRT files take one image at a time.
 
     Returns:
         For each of `exports` its logits, float32 `[N, classes]`, in the order of `images`.
@@ -48,13 +50,13 @@ def evaluate_exported(
         raise InputError("no images; expected at least one to run the exported files on")
     requests = []
     for item in exports:
-        litert = isinstance(item, tuple)
-        paths = [Path(path).absolute() for path in (item if litert else (item,))]
+        files = isinstance(item, tuple)
+        paths = [Path(path).absolute() for path in (item if files else (item,))]
         for path in paths:
             if not path.exists():
                 raise InputError(f"{path} does not exist; expected an exported file or folder")
-        require("ai_edge_litert" if litert else "tensorflow", f"running {paths[0].name}")
-        kind = "litert" if litert else "saved_model"
+        kind = _kind(paths) if files else "saved_model"
+        require(_PACKAGES[kind], f"running {paths[0].name}")
         requests.append({"kind": kind, "paths": [str(path) for path in paths]})
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "images.npy"), images)
@@ -111,3 +113,11 @@ def evaluate_litert(
     >>> logits = evaluate_litert("extractor.tflite", "head.tflite", images)  # doctest: +SKIP
     """
     return evaluate_exported([(extractor_path, head_path)], images)[0]
+
+
+def _kind(paths: Sequence[Path]) -> str:
+    """The format of files that run one after another."""
+    onnx = {path.suffix == ".onnx" for path in paths}
+    if len(onnx) > 1:
+        raise InputError(f"{', '.join(map(str, paths))}; expected files of one format")
+    return "onnx" if True in onnx else "litert"

@@ -1,10 +1,12 @@
-"""Optional packages that only the files for servers and phones need."""
+"""Optional packages that only the files for servers, desktops and phones need."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
 from keras_compat.errors import missing_package
+
+_EXTRAS = {"tf2onnx": "onnx", "onnxruntime": "onnx"}
 
 
 def installed(package: str) -> bool:
@@ -25,7 +27,7 @@ def require(package: str, needed_for: str) -> None:
     """Raises the error that names the extra, if a package is not installed; does not import it.
 
     Args:
-        package: the import name, `"tensorflow"` or `"ai_edge_litert"`.
+        package: the import name, such as `"tensorflow"` or `"onnxruntime"`.
         needed_for: what cannot be done without it.
 
     Raises:
@@ -36,4 +38,4 @@ def require(package: str, needed_for: str) -> None:
     >>> require("numpy", "arithmetic")
     """
     if not installed(package):
-        raise missing_package(package, needed_for, "tensorflow")
+        raise missing_package(package, needed_for, _EXTRAS.get(package, "tensorflow"))

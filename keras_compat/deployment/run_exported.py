@@ -1,12 +1,14 @@
-"""Runs SavedModels and LiteRT files on images and stores their logits; a script of its own.
+"""Runs SavedModels, ONNX and LiteRT files on images and stores their logits; a script of its own.
 
 `python -I run_exported.py REQUEST REPLY`, both JSON. The request:
 
     {"images": "images.npy", "batch_size": 500, "jobs": [
       {"kind": "saved_model", "paths": ["server"], "logits": "0.npy"},
-      {"kind": "litert", "paths": ["extractor.tflite", "head.tflite"], "logits": "1.npy"}]}
+      {"kind": "onnx", "paths": ["extractor.onnx", "head.onnx"], "logits": "1.npy"},
+      {"kind": "litert", "paths": ["extractor.tflite", "head.tflite"], "logits": "2.npy"}]}
 
-It needs NumPy and TensorFlow for SavedModels, NumPy and ai-edge-litert for LiteRT files.
+It needs NumPy, and TensorFlow for SavedModels, onnxruntime for ONNX, ai-edge-litert for LiteRT
+files.
 """
 
 import json
@@ -28,6 +30,25 @@ def run_saved_model(paths, images, batch_size):
     starts = range(0, len(images), batch_size)
     batches = (images[i : i + batch_size].astype("float32") for i in starts)
     return np.concatenate([serve(images=tf.constant(x))["logits"].numpy() for x in batches])
+
+
+def run_onnx(paths, images, batch_size):
+    """Returns the logits of ONNX files, one feeding the next, batch by batch."""
+    import onnxruntime
+
+    try:
+        parts = [
+            onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths
+        ]
+        logits = []
+        for start in range(0, len(images), batch_size):
+            x = images[start : start + batch_size].astype("float32")
+            for part in parts:
+                (x,) = part.run(None, {part.get_inputs()[0].name: x})
+            logits.append(x)
+    except Exception as error:  # onnxruntime's own errors have no class above them but this
+        raise RuntimeError(str(error)) from error
+    return np.concatenate(logits)
 
 
 def run_litert(paths, images, batch_size):
@@ -70,7 +91,7 @@ def quantized(values, inputs):
     return np.clip(np.rint(values / scale + zero), kind.min, kind.max).astype(inputs["dtype"])
 
 
-RUNNERS = {"saved_model": run_saved_model, "litert": run_litert}
+RUNNERS = {"saved_model": run_saved_model, "onnx": run_onnx, "litert": run_litert}
 
 
 def main(request_file, reply_file):

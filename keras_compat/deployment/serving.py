@@ -12,7 +12,8 @@ import numpy as np
 
 from keras_compat import files
 from keras_compat.deployment.evaluating import evaluate_saved_model
-from keras_compat.deployment.exporting import SavedModelExport, export
+from keras_compat.deployment.exporting import export
+from keras_compat.deployment.saved_model import SavedModelExport
 from keras_compat.errors import InputError
 
 _TOLERANCE = 1e-3

@@ -73,6 +73,8 @@ def test_a_run_leaves_all_that_it_should(finished):
         for name in ("server", "phone"):
             place = f"export/{variant}/{name}"
             expected |= {f"{place}/extractor.tflite", f"{place}/head.tflite"}
+            labels = (finished / place / "head.labels.txt").read_text().split()
+            assert labels == [str(digit) for digit in range(10)]
             expected.add(f"{place}/saved_model/saved_model.pb")
     assert expected <= files, sorted(expected - files)
     assert any(name.startswith("logs/seed0/initial") for name in files)

@@ -18,6 +18,7 @@ from tests.store import made
 
 pytestmark = pytest.mark.once
 NAMES = ("cat", "dog")
+EXPORT = ("export", "STORE", "animals-head", "x")
 RETRAIN = ("retrain", "STORE", "animals-extractor", "animals-head")
 
 
@@ -91,7 +92,11 @@ def test_from_a_pair_to_files(store, images, tmp_path, capsys):
     said = told(capsys, "export", store, "pair", tmp_path / "shipped")
     assert len(said.splitlines()) == 3
     files = {path.name for path in (tmp_path / "shipped").iterdir()}
-    assert files == {"saved_model", "extractor.tflite", "head.tflite"}
+    assert files == {
+        "saved_model",
+        *("extractor.tflite", "extractor.json"),
+        *("head.tflite", "head.json", "head.labels.txt"),
+    }
     from keras_compat.deployment import evaluate_exported
 
     shown = np.load(images.partition(":")[2])["x_test"]
@@ -99,6 +104,44 @@ def test_from_a_pair_to_files(store, images, tmp_path, capsys):
     server, phone = evaluate_exported([tmp_path / "shipped" / "saved_model", parts], shown)
     np.testing.assert_allclose(server, phone, atol=1e-4)
     assert f"{np.mean(server.argmax(1) == np.arange(40) % 2):.1%}" in accuracy
+
+
+@pytest.fixture(scope="module")
+def adapted(store, images):
+    """A network with moving statistics."""
+    components.run(["recombine", store, "animals-extractor", "animals-head", "adapted@1"])
+    components.run(["adapt", store, "adapted@1", "adapted@2", f"--images={images}"])
+    return "adapted@2"
+
+
+def test_all_formats_in_all_parts(store, adapted, images, tmp_path, capsys):
+    flags = ("--formats=litert,onnx", "--parts=extractor,head,network", "--uint8_input")
+    eight = ("--quantization=float32,int8", f"--images={images}", "--count=30")
+    told(capsys, "export", store, adapted, tmp_path, *flags, *eight)
+    parts = ("extractor", "head", "network")
+    endings = (".tflite", ".json", "_int8.tflite", "_int8.json", ".onnx")
+    labels = {f"{n}{q}.labels.txt" for n in parts[1:] for q in ("", "_int8")}
+    expected = {n + ending for n in parts for ending in endings} | labels
+    assert {path.name for path in tmp_path.iterdir()} == expected
+    assert (tmp_path / "network_int8.labels.txt").read_text() == "cat\ndog\n"
+    about = {
+        n: json.loads((tmp_path / f"{n}.json").read_text())["input"]["type"]
+        for n in ("network", "network_int8", "extractor_int8", "head_int8")
+    }
+    assert list(about.values()) == ["float32", "uint8", "uint8", "float32"]
+    from keras_compat.deployment import evaluate_exported
+
+    shown = np.load(images.partition(":")[2])["x_test"]
+    files = [
+        tuple(tmp_path / f"{n}{ending}" for n in names)
+        for ending in (".tflite", "_int8.tflite", ".onnx")
+        for names in (parts[2:], parts[:2])
+    ]
+    one, two, *eight_bits, whole, apart = evaluate_exported(files, shown)
+    for found in (two, whole, apart):
+        np.testing.assert_allclose(found, one, atol=1e-4)
+    for found in eight_bits:
+        assert 0 < np.abs(found - one).mean() < 0.3 * one.std()
 
 
 def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, capsys):
@@ -355,6 +398,17 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
             "no: device.json cannot be read",
         ),
         (["receive", "STORE", "nothing.zip", "x@1"], "'nothing.zip' cannot be read"),
+        ([*EXPORT, "--parts=tail"], "--parts is 'tail'; expected of extractor, head, network"),
+        ([*EXPORT, "--quantization=int4"], "--quantization is 'int4'; expected of float32"),
+        ([*EXPORT, "--quantization=float16,int8"], "--images is None; expected images with int8"),
+        ([*EXPORT, "--images=digits"], "expected images with int8"),
+        ([*EXPORT, "--formats=onnx", "--quantization=dynamic"], "without litert in --formats"),
+        ([*EXPORT, "--uint8_input"], "--uint8_input is given without int8"),
+        (
+            [*EXPORT, "--uint8_input", "--parts=head", "--quantization=int8", "--images=digits"],
+            "or a part that takes images",
+        ),
+        ([*EXPORT, "--quantization=int8", "--images=a", "--count=1"], "--count is 1"),
         (["alias", "STORE", "animals-head@1", "latest"], "cannot be set as an alias"),
         (["recombine", "STORE", "animals-head", "animals-head", "x@1"], "expected one with extr"),
     ],

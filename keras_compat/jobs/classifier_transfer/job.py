@@ -300,8 +300,9 @@ class _Job:
 
     def _ship(self, pairs: shipping.Pairs) -> None:
         self.terminal.phase("Writing SavedModels and LiteRT files")
+        names = prepare(self.config, self.all_data, self.config.seed).dataset.class_names
         with self.record.phase("export"):
-            for written in shipping.write(pairs):
+            for written in shipping.write(pairs, names):
                 relative = written.path.relative_to(self.folder.partial)
                 self.terminal.line(f"{relative}: {written.size_bytes / 1024:,.0f} KiB")
         self.terminal.phase("Running the files in a fresh process, on the test images")

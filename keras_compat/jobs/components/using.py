@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ _BATCH = 500
 # those below the second on less than half, on handwritten digits and on photographs alike.
 _WORKS, _WORKS_IN_PART = 0.5, 0.2
 _LARGEST_IMAGE = 1024
+_PARTS = ("extractor", "head", "network")
 
 Shape = Sequence[int | None]
 
@@ -145,17 +147,47 @@ def adapt(
     store.publish(new, pack(adapted, str(new)))
 
 
+@dataclass(frozen=True)
+class Shipment:
+    """Which files a network is written to.
+
+    Attributes:
+        formats: of `"saved_model"`, which is always the whole network, `"litert"` and `"onnx"`.
+        parts: of `"extractor"`, `"head"` and `"network"`: those with LiteRT and ONNX files.
+        quantizations: of LiteRT files, see `deployment.LiteRTExport`.
+        uint8_input: whether LiteRT files of 8 bits take images as uint8.
+        images: spec of images as the network will meet them, for `"int8"`; labels are not used.
+        count: of images, at most.
+    """
+
+    formats: Sequence[str] = ("saved_model", "litert")
+    parts: Sequence[str] = ("extractor", "head")
+    quantizations: Sequence[str] = ("float32",)
+    uint8_input: bool = False
+    images: str | None = None
+    count: int = 500
+
+
 def export(
-    store: Store, reference: Reference, folder: Path, formats: Sequence[str], overwrite: bool
+    store: Store,
+    reference: Reference,
+    folder: Path,
+    shipment: Shipment,
+    options: LoadOptions,
+    overwrite: bool,
 ) -> list[deployment.Exported]:
-    """Writes a component for servers and phones.
+    """Writes a component for servers, desktops and phones.
 
     Args:
         store: where it lies.
         reference: of a network with moving statistics.
-        folder: for `saved_model/`, `extractor.tflite` and `head.tflite`.
-        formats: of `"saved_model"` and `"litert"`.
+        folder: for `saved_model/`, `extractor.tflite`, `head_int8.tflite`, `network.onnx`, ...
+        shipment: which files.
+        options: how images are read; they take the size and the channels of the network's.
         overwrite: whether what is there may be replaced.
+
+    Returns:
+        What was written.
     """
     network = _network(store, reference)
     if folder.exists() and not folder.is_dir():
@@ -165,14 +197,49 @@ def export(
             f"{reference} normalizes by batch statistics, which one image does not have; give it "
             "moving statistics first: adapt"
         )
-    jobs: list[deployment.SavedModelExport | deployment.LiteRTExport] = []
-    if "saved_model" in formats:
-        pair = recombine(network.extractor, network.head)
-        jobs.append(deployment.SavedModelExport(pair, folder / "saved_model", network.class_names))
-    if "litert" in formats:
-        files = (folder / "extractor.tflite", folder / "head.tflite")
-        jobs.extend(deployment.litert_pair(network.extractor, network.head, *files))
+    pair = (network.extractor, network.head)
+    whole, names = recombine(*pair), network.class_names
+    jobs: list[deployment.Export] = []
+    if "saved_model" in shipment.formats:
+        jobs.append(deployment.SavedModelExport(whole, folder / "saved_model", names))
+    if "onnx" in shipment.formats:
+        parts = {part: folder / f"{part}.onnx" for part in _PARTS}
+        made = deployment.onnx_pair(*pair, parts["extractor"], parts["head"], names)
+        made.append(deployment.ONNXExport(whole, parts["network"], class_names=names))
+        jobs += [job for job in made if job.path.stem in shipment.parts]
+    if "litert" in shipment.formats:
+        images = None
+        if shipment.images is not None:
+            shape = network.extractor.input_shape[1:]
+            images, _ = unlabelled(shipment.images, shipment.count, shape, options)
+        for quantization in shipment.quantizations:
+            jobs += _litert(network, whole, folder, quantization, images, shipment)
     return deployment.export(jobs, overwrite=overwrite)
+
+
+def _litert(
+    network: Component,
+    whole: keras.Model,
+    folder: Path,
+    quantization: str,
+    images: np.ndarray | None,
+    shipment: Shipment,
+) -> list[deployment.LiteRTExport]:
+    """The LiteRT files of one quantization."""
+    eight = quantization == "int8"
+    suffix = "" if quantization == "float32" else f"_{quantization}"
+    files = {part: folder / f"{part}{suffix}.tflite" for part in _PARTS}
+    how: dict[str, Any] = {
+        "class_names": network.class_names,
+        "quantization": quantization,
+        "representative": images if eight else None,
+        "uint8_input": eight and shipment.uint8_input,
+    }
+    pair = (network.extractor, network.head)
+    made = deployment.litert_pair(*pair, files["extractor"], files["head"], **how)
+    made.append(deployment.LiteRTExport(whole, files["network"], **how))
+    wanted = [files[part] for part in shipment.parts]
+    return [job for job in made if job.path in wanted]
 
 
 def _network(store: Store, reference: Reference) -> Component:

@@ -1,0 +1,242 @@
+"""What a LiteRT file says of itself: how images go in, and the names of the classes.
+
+The format is TensorFlow Lite's metadata, which Android Studio, MediaPipe and the Task Library read:
+a flatbuffer in the file, and `labels.txt` in a zip archive at its end. It is built field by field:
+of the two packages with a writer, that of mediapipe 1.2.3 ends in a ModuleNotFoundError, and
+tflite-support 0.4.4 asks for protobuf below 4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MEAN, STD = 0.0, 1.0
+"""Of the normalization of images: pixels go in as they are, 0 to 255."""
+
+LABELS = "labels.txt"
+_FIELD, _IDENTIFIER, _MODEL_IDENTIFIER = "TFLITE_METADATA", b"M001", b"TFL3"
+# All that is written here has been in the format from its first version.
+_PARSER = "1.0.0"
+# Members of the schema's unions and enumerations.
+_FEATURES, _IMAGE, _NORMALIZATION, _AXIS_LABELS = 1, 2, 1, 2
+_COLOURS = {3: 1, 1: 2}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a LiteRT file takes and gives.
+
+    Attributes:
+        input_name: of its only input.
+        output_name: of its only output.
+        channels: of the images that go in; none for features.
+        class_names: of the outputs, or none.
+    """
+
+    input_name: str
+    output_name: str
+    channels: int | None = None
+    class_names: Sequence[str] = ()
+
+
+def add_metadata(content: bytes, description: Description) -> bytes:
+    """Returns a LiteRT file with metadata and, if there are class names, `labels.txt`.
+
+    Args:
+        content: a LiteRT file without metadata.
+        description: what it takes and gives.
+
+    Returns:
+        The file; it computes what it did.
+
+    Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata and the schema,
+    `metadata_schema.fbs` of MediaPipe.
+
+    Example:
+
+    >>> described = add_metadata(content, Description("images", "logits", 3))  # doctest: +SKIP
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    entry, held = schema.MetadataT(), schema.BufferT()
+    held.data = np.frombuffer(build_metadata(description), np.uint8)
+    entry.name, entry.buffer = _FIELD, len(model.buffers)
+    model.buffers = [*model.buffers, held]
+    model.metadata = [*(model.metadata or []), entry]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), _MODEL_IDENTIFIER)
+    packed = bytes(builder.Output())
+    return _with_labels(packed, description.class_names) if description.class_names else packed
+
+
+def description_text(content: bytes, description: Description) -> str:
+    """Returns the same as JSON, for those who call the interpreter themselves.
+
+    Args:
+        content: the LiteRT file.
+        description: what it takes and gives.
+
+    Returns:
+        JSON: `input` and `output` with name, shape and type (and what a value of 8 bits stands
+        for: `(value - zero_point) * scale`), of images the `range` of pixels with their `mean` and
+        `std`, the `classes` of the outputs, and the `sha256` of the file.
+
+    Example:
+
+    >>> print(description_text(content, Description("images", "logits", 3)))  # doctest: +SKIP
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0)).subgraphs[0]
+    types = {v: k.lower() for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
+
+    def tensor(name: str, index: int) -> dict[str, Any]:
+        found = graph.tensors[index]
+        shape = [int(size) for size in found.shape]
+        about = {"name": name, "shape": shape, "type": types[found.type]}
+        steps = found.quantization
+        if steps is not None and steps.scale is not None and len(steps.scale):
+            about |= {"scale": float(steps.scale[0]), "zero_point": int(steps.zeroPoint[0])}
+        return about
+
+    taken = tensor(description.input_name, graph.inputs[0])
+    given = tensor(description.output_name, graph.outputs[0])
+    if description.channels is not None:
+        taken |= {"range": [0, 255], "mean": [MEAN], "std": [STD]}
+        taken["colour"] = {1: "grey", 3: "RGB"}.get(description.channels, "other")
+    if description.class_names:
+        given["classes"] = list(description.class_names)
+    about = {"input": taken, "output": given, "sha256": hashlib.sha256(content).hexdigest()}
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
+def labels_text(class_names: Sequence[str]) -> str:
+    """Returns class names as `labels.txt` holds them, one a line.
+
+    Example:
+
+    >>> labels_text(["cat", "dog"])
+    'cat\\ndog\\n'
+    """
+    return "".join(f"{name}\n" for name in class_names)
+
+
+def build_metadata(description: Description) -> bytes:
+    """Returns the flatbuffer `ModelMetadata` that describes a file.
+
+    Args:
+        description: what the file takes and gives.
+
+    Returns:
+        Its bytes.
+
+    Example:
+
+    >>> build_metadata(Description("images", "logits", 3))[4:8]
+    b'M001'
+    """
+    import flatbuffers
+
+    build = _Tables(flatbuffers.Builder(256))
+    subgraph = build.table(
+        10,
+        {
+            2: build.list_of([_input(build, description)]),
+            3: build.list_of([_output(build, description)]),
+        },
+    )
+    what = f"{description.input_name} to {description.output_name}"
+    fields = {
+        0: build.text(what),
+        3: build.list_of([subgraph]),
+        7: build.text(_PARSER),
+    }
+    build.builder.Finish(build.table(8, fields), _IDENTIFIER)
+    return bytes(build.builder.Output())
+
+
+class _Tables:
+    """Builds tables by the numbers of their fields, in the order of the schema."""
+
+    def __init__(self, builder: Any):
+        self.builder = builder
+
+    def text(self, value: str) -> int:
+        return self.builder.CreateString(value)
+
+    def table(self, fields: int, offsets: dict[int, int], numbers: dict[int, int] = {}) -> int:  # noqa: B006
+        self.builder.StartObject(fields)
+        for field, offset in offsets.items():
+            self.builder.PrependUOffsetTRelativeSlot(field, offset, 0)
+        for field, number in numbers.items():
+            self.builder.PrependUint8Slot(field, number, 0)
+        return self.builder.EndObject()
+
+    def list_of(self, offsets: Sequence[int]) -> int:
+        return self._vector(offsets, self.builder.PrependUOffsetTRelative)
+
+    def floats(self, values: Sequence[float]) -> int:
+        return self._vector(values, self.builder.PrependFloat32)
+
+    def _vector(self, values: Sequence[Any], prepend: Callable[[Any], None]) -> int:
+        self.builder.StartVector(4, len(values), 4)
+        for value in reversed(values):
+            prepend(value)
+        return self.builder.EndVector()
+
+
+def _input(build: _Tables, description: Description) -> int:
+    if description.channels is None:
+        return _tensor(build, description.input_name, "What an extractor emits.", _features(build))
+    colour = _COLOURS.get(description.channels, 0)
+    properties = build.table(2, {}, {0: colour})
+    options = build.table(2, {0: build.floats([MEAN]), 1: build.floats([STD])})
+    unit = build.table(2, {1: options}, {0: _NORMALIZATION})
+    stats = build.table(2, {0: build.floats([255.0]), 1: build.floats([0.0])})
+    return _tensor(
+        build,
+        description.input_name,
+        "Pixels from 0 to 255.",
+        build.table(3, {1: properties}, {0: _IMAGE}),
+        {4: build.list_of([unit]), 5: stats},
+    )
+
+
+def _output(build: _Tables, description: Description) -> int:
+    further = {}
+    if description.class_names:
+        file = build.table(
+            5, {0: build.text(LABELS), 1: build.text("Names of the classes.")}, {2: _AXIS_LABELS}
+        )
+        further = {6: build.list_of([file])}
+    return _tensor(build, description.output_name, "", _features(build), further)
+
+
+def _features(build: _Tables) -> int:
+    return build.table(3, {1: build.table(0, {})}, {0: _FEATURES})
+
+
+def _tensor(
+    build: _Tables, name: str, text: str, content: int, further: dict[int, int] | None = None
+) -> int:
+    fields = {0: build.text(name), 1: build.text(text), 3: content, **(further or {})}
+    return build.table(7, fields)
+
+
+def _with_labels(content: bytes, class_names: Sequence[str]) -> bytes:
+    """Appends the archive; not compressed, since phones read it where it lies in memory."""
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
+        # With a date of its own, the same model would not give the same file.
+        archive.writestr(zipfile.ZipInfo(LABELS), labels_text(class_names))
+    return file.getvalue()

@@ -1,0 +1,97 @@
+"""What an ONNX file for desktops is to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+
+from keras_compat.deployment.fitting import (
+    check_class_names,
+    check_moving_statistics,
+    fitting_shape,
+)
+from keras_compat.networks import check_interface
+
+
+@dataclass(frozen=True)
+class ONNXExport:
+    """An ONNX file to be written, float32, for batches of any size.
+
+    A network takes `images`, float32 `[batch, height, width, channels]` in [0, 255], and returns
+    `logits`, float32 `[batch, classes]`. Its class names lie in the file's metadata under
+    `class_names`, as JSON.
+
+    Attributes:
+        model: a network, an extractor or a head.
+        path: the file to write, by convention `*.onnx`.
+        input_shape: shape without the batch, for a model that leaves its height and width open,
+            such as a head.
+        input_name: name of the input.
+        output_name: name of the output.
+        class_names: of the outputs of a network or a head, or none.
+    """
+
+    model: keras.Model
+    path: str | Path
+    input_shape: tuple[int, ...] | None = None
+    input_name: str = "images"
+    output_name: str = "logits"
+    class_names: Sequence[str] = ()
+
+    format = "onnx"
+    beside: ClassVar[dict[str, Path]] = {}
+    packages = ("tensorflow", "tf2onnx")
+
+    def request(self) -> dict:
+        """Returns what the process that writes the file must know."""
+        check_moving_statistics(self.model, self.path, "an ONNX file on a desktop")
+        check_class_names(self.model, self.class_names, self.path)
+        return {
+            "input_shape": fitting_shape(self.model, self.input_shape, self.path),
+            "input_name": self.input_name,
+            "output_name": self.output_name,
+            "class_names": list(self.class_names),
+        }
+
+
+def onnx_pair(
+    extractor: keras.Model,
+    head: keras.Model,
+    extractor_path: str | Path,
+    head_path: str | Path,
+    class_names: Sequence[str] = (),
+) -> list[ONNXExport]:
+    """Returns the jobs that write an extractor and a head to separate ONNX files.
+
+    Args:
+        extractor: takes images of a fixed size; its output `features` is the head's input.
+        head: takes what `extractor` emits; its height and width become the extractor's.
+        extractor_path: the extractor's file.
+        head_path: the head's file.
+        class_names: of the head's outputs, or none.
+
+    Returns:
+        Two jobs for `export`.
+
+    Raises:
+        InputError: if the head does not take what the extractor emits.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("resnet8", (8, 8, 1), seed=0)
+    >>> head = networks.build_head("resnet8", classes=3, seed=0)
+    >>> jobs = onnx_pair(extractor, head, "extractor.onnx", "head.onnx")
+    >>> [(job.input_name, job.output_name) for job in jobs]
+    [('images', 'features'), ('features', 'logits')]
+    """
+    check_interface(extractor, head)
+    features = tuple(extractor.output_shape[1:])
+    return [
+        ONNXExport(extractor, extractor_path, output_name="features"),
+        ONNXExport(head, head_path, features, "features", class_names=class_names),
+    ]
