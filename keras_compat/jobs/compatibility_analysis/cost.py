@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import cycle, islice
-from operator import truediv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +29,8 @@ COUNTS = (2, 4, 8)
 PASSES = 3
 # Enough to see how many images an auxiliary task makes of one.
 EXAMPLES = 2
+# In which `fit` starts, and the pipeline of examples fills.
+_FIRST_ROUNDS = 5
 
 
 Seconds = dict[str, list[float]]
@@ -38,19 +38,19 @@ Seconds = dict[str, list[float]]
 
 
 def measure_costs(
-    config: Config, terminal: Terminal, rounds: int = 5, turns: int = 9
+    config: Config, terminal: Terminal, rounds: int = 20, turns: int = 7
 ) -> list[Record]:
     """Measures a round of each method for 2, 4 and 8 networks; every network takes one step in it.
 
-    For time all methods are in one process and take turns of a few rounds: what else a machine does
-    disturbs neighbours alike, and a ratio is the median over turns of two that were neighbours. For
-    memory each has a process of its own: with the libraries and one copy of each data set; on a
-    GPU what the host held.
+    For time all methods are in one process and take turns of some rounds. What counts is the fastest
+    turn: whatever else a machine does makes rounds slower and never faster. For memory each has a
+    process of its own: with the libraries and one copy of each data set; on a GPU what the host
+    held.
 
     Args:
         config: of the run; its data sets serve in turn for more networks than there are sets.
         terminal: where progress is shown.
-        rounds: of one turn, and twice as many that are timed.
+        rounds: of one turn that are timed; a few more go before.
         turns: of each method.
 
     Returns:
@@ -68,10 +68,9 @@ def measure_costs(
             terminal.line(f"memory of {method} for {count} networks")
             flops, memory = _in_process(_weigh, config, method, count)
             plain_flops = plain_flops or flops
-            ratios = map(truediv, seconds[method], seconds[PLAIN])
             figures = {
-                "step_time_s": statistics.median(seconds[method]),
-                "step_time_ratio": statistics.median(ratios),
+                "step_time_s": min(seconds[method]),
+                "step_time_ratio": min(seconds[method]) / min(seconds[PLAIN]),
                 "flops_per_step": flops,
                 "flops_ratio": flops / plain_flops,
                 "peak_memory_gib": memory,
@@ -93,12 +92,11 @@ def _in_process(measure: Callable[..., Any], *arguments: Any) -> Any:
 def _time(config: Config, methods: list[str], count: int, rounds: int, turns: int) -> Seconds:
     runs = {method: _rounds(config, _setup(config, method, count)) for method in methods}
     for run in runs.values():
-        run(2)  # traces and compiles the step
+        run(1)  # traces and compiles the step
     seconds: Seconds = {method: [] for method in methods}
     for _ in range(turns):
         for method, run in runs.items():
-            # What `fit` takes to start is in both measurements.
-            seconds[method].append((run(3 * rounds) - run(rounds)) / (2 * rounds))
+            seconds[method].append(run(rounds))
     return seconds
 
 
@@ -108,7 +106,7 @@ def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
         from keras_compat.reporting.hardware import peak_memory_gib
 
     setup = _setup(config, method, count)
-    _rounds(config, setup)(2)
+    _rounds(config, setup)(1)
     flops = sum(map(count_task_flops, setup.tasks.values())) * config.training.batch_size
     return flops, peak_memory_gib()
 
@@ -129,18 +127,27 @@ def _setup(config: Config, method: str, count: int) -> Setup:
 
 
 def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
-    """Returns a function that trains for so many rounds and returns their seconds."""
+    """Returns a function that trains for so many rounds, and returns the mean seconds of one."""
+    import keras
+
     from keras_compat.jobs.training import make_optimizer
     from keras_compat.training import Trainer
 
     trainer = Trainer(list(setup.tasks.values()))
     trainer.compile(make_optimizer(config.training))
+    ends: list[float] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+    )
 
     def run(rounds: int) -> float:
-        begin = time.perf_counter()
+        ends.clear()
         size = config.training.batch_size
-        trainer.fit(setup.data, batch_size=size, steps_per_epoch=rounds, verbose=0)
-        return time.perf_counter() - begin
+        steps = _FIRST_ROUNDS + rounds
+        trainer.fit(
+            setup.data, batch_size=size, steps_per_epoch=steps, verbose=0, callbacks=[clock]
+        )
+        return (ends[-1] - ends[_FIRST_ROUNDS - 1]) / rounds
 
     return run
 
