@@ -42,10 +42,9 @@ def measure_costs(
 ) -> list[Record]:
     """Measures a round of each method for 2, 4 and 8 networks; every network takes one step in it.
 
-    For time all methods are in one process and take turns of some rounds. What counts is the fastest
-    turn: whatever else a machine does makes rounds slower and never faster. For memory each has a
-    process of its own: with the libraries and one copy of each data set; on a GPU what the host
-    held.
+    For time all methods are in one process and take turns of some rounds. The fastest turn counts:
+    whatever else a machine does makes rounds slower and never faster. For memory each has a process
+    of its own: with the libraries and one copy of each data set; on a GPU what the host held.
 
     Args:
         config: of the run; its data sets serve in turn for more networks than there are sets.
