@@ -386,6 +386,22 @@ def test_signals_are_ordered_by_spearman_over_recombined_pairs_and_with_own_head
     }
 
 
+def test_a_verdict_is_beside_what_pairs_reach_of_the_heads_own_accuracy():
+    found = []
+    for e, h, accuracy, recovered in (
+        *(("a", "a", 0.9, 1.0), ("b", "b", 0.8, 1.0)),
+        *(("a", "b", 0.8, 0.5), ("b", "a", 0.45, 0.3)),
+    ):
+        keys = {"study": "signals", "method": "rp", "seed": 0, "extractor": e, "head": h}
+        for name, value in (("accuracy", accuracy), ("recovered", recovered)):
+            found.append(make_record("compatibility_signal", value, signal=name, **keys))
+    rows = {row: list(cells.values()) for row, cells in table(found, "verdict").items()}
+    assert rows == {
+        "works": ["1", "1.00", "1.00", "1.00"],
+        "works in part": ["1", "0.50", "0.50", "0.50"],
+    }
+
+
 def test_moving_statistics_stand_beside_batches_for_each_pair_and_on_average():
     found = []
     values = {("a", "b"): {16: 0.5, 64: 0.6, 256: 0.7}, ("b", "a"): {16: 0.7, 64: 0.8}}

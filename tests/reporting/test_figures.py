@@ -58,7 +58,9 @@ def draw_one_of_each(folder, values=SEEDS):
     figures.draw_heat_maps(folder / "maps.png", names, names, maps, "t", "s", "from", "to")
     places = [(0.1, 0.2), (0.9, 0.8)]
     points = [figures.Points("recombined", places), figures.Points("own head", places)]
-    panels = dict.fromkeys(("information", "confidence", "agreement", "features"), points)
+    panels = dict.fromkeys(
+        ("information", "confidence", "agreement", "features", "rotation"), points
+    )
     figures.draw_points(folder / "points.png", panels, "title", "subtitle", "accuracy [%]")
     rows = [figures.Blocks("RP", [0.9, 0.1, -0.2], ["0.27±0.10", "-"])] * 2
     figures.draw_blocks(folder / "blocks.png", rows, ["mean", "paper"], "title", "subtitle")

@@ -16,14 +16,12 @@ from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import INFORMATION
 from keras_compat.networks import recombine
+from keras_compat.reporting.compatibility_analysis.signals import WORKS, WORKS_IN_PART
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import origin, parent_record
 
 _BATCH = 500
-# Pairs above the first are right on over 80 % of what the head is right on with its own extractor,
-# those below the second on less than half, on handwritten digits and on photographs alike.
-_WORKS, _WORKS_IN_PART = 0.5, 0.2
 _LARGEST_IMAGE = 1024
 _PARTS = ("extractor", "head", "network")
 
@@ -57,7 +55,7 @@ class Check:
         tell on the head's own extractor, the verdict is a cautious one.
         """
         recovered = self.signals["recovered"]
-        bounds = {"works": _WORKS, "works in part": _WORKS_IN_PART}
+        bounds = {"works": WORKS, "works in part": WORKS_IN_PART}
         return next((t for t, bound in bounds.items() if recovered >= bound), "does not work")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from statistics import fmean
 
 from scipy.stats import spearmanr
 
@@ -21,6 +22,9 @@ _METRIC = "compatibility_signal"
 _COMBINED = "combined"
 _LEFT_OUT = ("rotation", "recovered", "accuracy")
 _FEWEST = 3
+
+WORKS, WORKS_IN_PART = 0.5, 0.2
+"""What `check` calls so: at least so much of a head's information is recovered."""
 
 Measured = Mapping[str, float]
 
@@ -53,7 +57,10 @@ def section(analysis: Analysis) -> Section | None:
         "The rotation head is that of the head's network, where it was trained with one; "
         "`recovered` is where information lies between that of permuted channels (0) and that of "
         f"the head on its own extractor (1). `{_COMBINED}` is the geometric mean of information, "
-        "confidence, agreement and features."
+        "confidence, agreement and features. "
+        f"From {WORKS} of what is recovered on the verdict is that a pair works, from "
+        f"{WORKS_IN_PART} on that it does in part; beside it accuracy, as a part of what the head "
+        "has with its own extractor."
     )
     rows = [
         [name, *(_correlation(kind, name) for kind in (recombined, recombined + own)), str(count)]
@@ -64,7 +71,7 @@ def section(analysis: Analysis) -> Section | None:
     return Section(
         "What tells without labels whether a head works",
         [text],
-        [Table(header, rows)],
+        [Table(header, rows), *_verdicts(pairs)],
         [_picture(analysis, signals, recombined, own)],
     )
 
@@ -79,6 +86,25 @@ def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, floa
         counted = [max(v, 0.0) for name, v in measured.items() if name not in _LEFT_OUT]
         measured[_COMBINED] = math.prod(counted) ** (1 / max(1, len(counted)))
     return found
+
+
+def _verdicts(pairs: Mapping[tuple[str, int, str, str], Measured]) -> list[Table]:
+    """By verdict, what recombined pairs reach of what the head has with its own extractor."""
+    of_own: dict[str, list[float]] = {"works": [], "works in part": [], "does not work": []}
+    for (method, seed, e, h), found in pairs.items():
+        own = pairs.get((method, seed, h, h))
+        if e == h or own is None or "recovered" not in found or not own["accuracy"]:
+            continue
+        bounds = {"works": WORKS, "works in part": WORKS_IN_PART}
+        verdict = next((v for v, b in bounds.items() if found["recovered"] >= b), "does not work")
+        of_own[verdict].append(found["accuracy"] / own["accuracy"])
+    header = ["verdict", "recombined pairs", "accuracy / own: lowest", "mean", "highest"]
+    rows = [
+        [verdict, str(len(parts)), *(f"{f(parts):.2f}" for f in (min, fmean, max))]
+        for verdict, parts in of_own.items()
+        if parts
+    ]
+    return [Table(header, rows)] if rows else []
 
 
 def _correlation(pairs: Sequence[Measured], name: str) -> str:

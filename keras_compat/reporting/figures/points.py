@@ -15,6 +15,7 @@ from keras_compat.reporting.figures.style import (
 )
 
 _PANEL_INCHES = 2.3
+_ACROSS = 4
 _MARKERS = ("o", "^", "s", "D")
 
 
@@ -38,7 +39,7 @@ def draw_points(
     subtitle: str = "",
     y_label: str = "",
 ) -> None:
-    """Draws panels of points side by side, all with one axis of values.
+    """Draws panels of points, four side by side, all with one axis of values.
 
     Args:
         path: the PNG to write; the folders above are made.
@@ -58,10 +59,14 @@ def draw_points(
     >>> os.path.getsize(path) > 0
     True
     """
-    figure = new_figure(max(5.8, _PANEL_INCHES * len(panels) + 0.8), 3.6)
-    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    across = min(len(panels), _ACROSS)
+    rows = -(-len(panels) // across)
+    figure = new_figure(max(5.8, _PANEL_INCHES * across + 0.8), 2.6 * rows + 1)
+    grid = figure.subplots(rows, across, squeeze=False)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
     drawn = []
-    for axes, (name, kinds) in zip(all_axes, panels.items(), strict=True):
+    for axes, (name, kinds) in zip(grid.flat, panels.items(), strict=False):
         drawn = [
             axes.scatter(
                 [x for x, _ in kind.places],
@@ -78,10 +83,11 @@ def draw_points(
         axes.set_xlabel(name, fontsize=9)
         ticks = range(0, 101, 20)
         axes.set_ylim(0, 103)
-        axes.set_yticks(ticks, ticks if axes is all_axes[0] else [""] * len(ticks))
+        axes.set_yticks(ticks, ticks if axes in grid[:, 0] else [""] * len(ticks))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    all_axes[0].set_ylabel(y_label, fontsize=9)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(y_label, fontsize=9)
     add_titles(figure, None, title, subtitle)
     add_legend(figure, drawn)
     save(figure, path)
