@@ -112,10 +112,7 @@ class Store:
             BadNameError: if the reference names an alias.
             DamagedError: if the files are not what the manifest says.
         """
-        if not reference.is_version:
-            raise BadNameError(
-                f"{reference} names an alias; expected a version, such as {reference.name}@1"
-            )
+        _check_version(reference)
         content = package.content()
         check_names(str(reference), list(content), package.manifest)
         read_manifest(content[MANIFEST], str(reference))
@@ -131,6 +128,19 @@ class Store:
             else:
                 text = "is being published, or its publisher died: wait, or clean the store"
             raise AlreadyPublishedError(f"{reference} {text}") from None
+
+    def check_free(self, reference: Reference) -> None:
+        """Makes sure, before any work, that a version can be published.
+
+        Raises:
+            AlreadyPublishedError: if the version is there.
+            BadNameError: if the reference names an alias.
+        """
+        _check_version(reference)
+        if reference.tag in self.versions(reference.name):
+            raise AlreadyPublishedError(
+                f"{self.url} has {reference} already; take the next version"
+            )
 
     def resolve(self, reference: Reference) -> Reference:
         """Returns the version that a reference stands for.
@@ -403,3 +413,10 @@ def _is_name(name: str) -> bool:
     except BadNameError:
         return False
     return True
+
+
+def _check_version(reference: Reference) -> None:
+    if not reference.is_version:
+        raise BadNameError(
+            f"{reference} names an alias; expected a version, such as {reference.name}@1"
+        )

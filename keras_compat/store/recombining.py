@@ -14,6 +14,8 @@ from keras_compat.store.names import Reference
 from keras_compat.store.package import sha256
 from keras_compat.store.packing import Component, load
 
+_UNSPECIFIED = "unspecified"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -78,7 +80,7 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
         parents=[parent_record(store, reference) for reference in parts.values()],
         feature_statistics=right.feature_statistics,
         data=tuple(dict.fromkeys((*left.data, *right.data))),
-        licence=left.licence if left.licence == right.licence else _both(left, right),
+        licence=joint_licence(left.licence, right.licence),
     )
     return Pair(network, family)
 
@@ -117,10 +119,19 @@ def parent_record(store: Store, reference: Reference) -> ParentRecord:
     )
 
 
-def _both(left: Component, right: Component) -> str:
-    if "unspecified" in (left.licence, right.licence):
-        return "unspecified"
-    return f"({left.licence}) AND ({right.licence})"
+def joint_licence(one: str, other: str) -> str:
+    """Returns the SPDX expression of what two components went into.
+
+    Example:
+
+    >>> joint_licence("MIT", "MIT"), joint_licence("MIT", "Apache-2.0")
+    ('MIT', '(MIT) AND (Apache-2.0)')
+    >>> joint_licence("MIT", "unspecified")
+    'unspecified'
+    """
+    if one == other:
+        return one
+    return _UNSPECIFIED if _UNSPECIFIED in (one, other) else f"({one}) AND ({other})"
 
 
 def _shape(interface: tuple[int | None, ...]) -> str:

@@ -172,7 +172,7 @@ def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, cap
     told(capsys, "remove", store, "animals-head@2")
 
 
-def test_all_parts_of_a_run_are_one_family(tmp_path, capsys):
+def test_all_parts_of_a_run_are_one_family(tmp_path, images, capsys):
     run = tmp_path / "run"
     (run / "components").mkdir(parents=True)
     made.extractor().extractor.save(run / "components" / "small_phone_extractor.keras")
@@ -182,6 +182,7 @@ def test_all_parts_of_a_run_are_one_family(tmp_path, capsys):
         "extractors": {"small_phone": made.EXTRACTOR},
         "head": made.HEAD,
         "rotation": True,
+        "reference": "small_phone",
         "initial_classes": "dog,cat",
         "aliases": {},
     }
@@ -190,13 +191,21 @@ def test_all_parts_of_a_run_are_one_family(tmp_path, capsys):
     metrics = {"experiment": "classifier_transfer", "data": {"animals": about}}
     (run / "metrics.json").write_text(json.dumps(metrics))
     store = Store(tmp_path / "parts")
-    said = told(capsys, "publish", store.url, "zoo@3", f"--run={run}", "--licence=MIT")
+    flags = (f"--run={run}", "--licence=MIT", f"--images={images}")
+    said = told(capsys, "publish", store.url, "zoo@3", *flags)
     names = ("zoo-rotation-head@3", "zoo-small-phone-extractor@3", "zoo-head@3")
     assert said.splitlines() == [f"published {name}" for name in names]
     manifests = [store.manifest(Reference.parse(name)) for name in names]
     assert len(frozenset.union(*(m.families for m in manifests))) == 1
     assert manifests[2].class_names == ("dog", "cat")
     assert {m.licence for m in manifests} == {"MIT"} and manifests[1].data[0].images == 9
+    assert manifests[2].metrics["information"] > 0 and manifests[2].feature_statistics
+    del config["rotation"]
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        InputError, match="no run of classifier transfer .KeyError: 'rotation"
+    ):
+        told(capsys, "publish", store.url, "zoo@4", f"--run={run}")
 
 
 def test_a_check_has_the_rotation_head_of_the_family(store, images, capsys):
@@ -382,6 +391,8 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
         ([*RETRAIN, "animals-head@2", "--data=digits"], "digits has no class 'cat', 'dog', which"),
         ([*RETRAIN, "animals-head@1", "--data=digits"], "has animals-head@1 already"),
         ([*RETRAIN, "animals-head@2", "--data=digits", "--rounds=0"], "rounds is 0"),
+        ([*RETRAIN, "animals-head@2", "--data=digits", "--seed=-1"], "seed is -1"),
+        ([*RETRAIN, "animals-head", "--data=digits"], "animals-head@latest names an alias"),
         (["export", "STORE", "animals-head", "x", "--formats=h5"], "--formats is 'h5'"),
         (["install", "STORE", "animals-head", "x", "--updates=a"], "has no extractor"),
         (["install", "STORE", "animals-extractor", "x", "--updates=A"], "'A' is no name"),

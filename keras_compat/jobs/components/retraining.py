@@ -17,11 +17,12 @@ from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import described
 from keras_compat.jobs.components.using import fitting
 from keras_compat.jobs.progress import RoundsBar
+from keras_compat.jobs.settings import check_at_least
 from keras_compat.jobs.training import Training, train
 from keras_compat.layers import set_statistics
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.store.manifest import DataRecord
-from keras_compat.store.recombining import parent_record
+from keras_compat.store.recombining import joint_licence, origin, parent_record
 from keras_compat.training import Task, Trainer
 
 # As many as signals without labels are measured on.
@@ -81,13 +82,15 @@ def retrain(
     if reference.extractor is None or old.head is None or old.task is not None:
         raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
     networks.check_interface(reference.extractor, old.head)
-    if new.tag in store.versions(new.name):
-        raise InputError(f"{store.url} has {new} already; take the next version")
+    store.check_free(new)
+    check_at_least(0, {"seed": seed})
     dataset = _ordered(
         data.load(spec, **fitting(options, reference.extractor.input_shape[1:])),
         old.class_names,
         head,
     )
+    sha256 = dataset.train.fingerprint()["sha256"]
+    record = DataRecord(name=dataset.name, images=len(dataset.train), sha256=sha256)
     trained = networks.extend_classes(old.head, len(dataset.class_names), seed=seed)
     for model in (reference.extractor, trained):
         set_statistics(model, "batch")
@@ -95,23 +98,20 @@ def retrain(
     augmentation = Augmentation.for_dataset(dataset, seed=seed)
     task = Task("reference", reference.extractor, trained, augmentation=augmentation)
     trainer = Trainer([task], seed=seed)
-    last_good = Path(tempfile.gettempdir(), f"{new.name}-{new.tag}.keras")
+    last_good = Path(tempfile.mkdtemp(), f"{new.name}-{new.tag}.keras")
     train(trainer, {task.name: dataset.train}, how, [RoundsBar(how.rounds)], last_good)
     found = evaluation.predict_logits(reference.extractor, trained, dataset.test, _BATCH)
     accuracy = evaluation.accuracy(*found)
     some = evaluation.some_images(dataset.train, _IMAGES_FOR_STATISTICS)
-    fingerprint = dataset.train.fingerprint()
     component = Component(
         head=trained,
         head_architecture=old.head_architecture,
         class_names=dataset.class_names,
-        auxiliaries=reference.auxiliaries,
-        parents=[parent_record(store, found) for found in (extractor, head)],
-        data=[
-            DataRecord(name=dataset.name, images=len(dataset.train), sha256=fingerprint["sha256"])
-        ],
+        auxiliaries=origin(store, "extractor", extractor).auxiliaries,
+        parents=[parent_record(store, part) for part in (extractor, head)],
+        data=[record],
         metrics={f"accuracy on {store.resolve(extractor)}": accuracy},
-        licence=old.licence,
+        licence=joint_licence(reference.licence, old.licence),
     )
     component = described(component, reference.extractor, some)
     store.publish(new, pack(component, str(new)))
