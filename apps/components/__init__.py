@@ -34,6 +34,7 @@ NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the commands with their flags."""
     parser = command_line.parser(__doc__, EXAMPLES)
+    parser.prog = "components"  # else it is __main__.py
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
 
     def command(run: Callable[[Any], None], text: str, *words: str) -> argparse.ArgumentParser:
