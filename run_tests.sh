@@ -19,6 +19,11 @@ without_backend=(
   tests/data/test_{classes,examples,folder,npz,splits,tfds,unlabelled}.py
   {tests,keras_compat}/reporting
 )
+# Many tests build the same small networks: JAX compiles each once for all of them.
+compiled="$(mktemp -d)"
+trap 'rm -rf "${compiled}"' EXIT
+export JAX_COMPILATION_CACHE_DIR="${compiled}"
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 for backend in tensorflow jax; do
   echo "Tests on ${backend}:"
   KERAS_BACKEND="${backend}" python -m pytest --numprocesses=auto --dist=loadfile \
