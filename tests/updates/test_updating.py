@@ -76,14 +76,8 @@ def test_test_images_that_lack_a_class_are_refused(store, tmp_path, monkeypatch)
     images = np.zeros((12, 8, 8, 1), "uint8")
     labels = np.arange(12) % 2
     file = tmp_path / "two.npz"
-    np.savez(
-        file,
-        x_train=images,
-        y_train=labels,
-        x_test=images,
-        y_test=labels,
-        class_names=("cat", "dog"),
-    )
+    part = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(file, **part, classes=("cat", "dog"))
     device = made.device(tmp_path / "phone", families=[], image_shape=(8, 8, 1))
     with pytest.raises(InputError, match="show no 'frog'; expected images of all 3"):
         update(store, device, spec=f"npz:{file}")
