@@ -5,12 +5,13 @@
 The parts are those that `python -m apps.classifier_transfer` leaves: three extractors that were
 trained with one head, and that head, extended by five classes and trained again on one of them.
 
-- update_bytes, whole_bytes: for each extractor in each format, what its device needs of the update,
-  and the files of extractor and head, which an update of the whole model would ship;
+- update_bytes, whole_bytes: for each extractor in each quantization, the archive that its device
+  downloads, and the files of extractor and head, which an update of the whole model would ship;
+- archive_bytes: of the archive for all of them, with the component;
 - accuracy: of the shipped files, through the LiteRT interpreter, on the test images;
 - accuracy_by_statistics: of the same head in Keras, with moving statistics that were measured
   behind its own extractor, behind each of the others, and behind all of them together;
-- apply_s: `device_client.py apply` on each device, its Python's start included;
+- apply_s: `device_client.py apply` of that archive on each device, its Python's start included;
 - extractor_bytes, head_bytes: of the phone's network in float32, by where it is cut; of networks
   that have learnt nothing, which are as large.
 """
@@ -33,13 +34,13 @@ import numpy as np
 from keras_compat import data, evaluation, networks
 from keras_compat.data import Examples
 from keras_compat.deployment import export, litert_pair, recalibrate
+from keras_compat.deployment.litert import QUANTIZATIONS
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
 from keras_compat.networks import feature_interface
 from keras_compat.reporting import Run
 from keras_compat.store import Component, Package, Reference, auxiliary_record, pack
 from keras_compat.store.importing import load_keras_file
 from keras_compat.updates import Device, device_client, install, make_update
-from keras_compat.updates.device_client import FORMATS
 from keras_compat.updates.devices import passing_on
 
 PARTS = Path("runs/classifier_transfer/demo-digits/components")
@@ -128,24 +129,29 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive, devices = Path(folder, "digits-2.zip"), []
         for name, extractor in extractors.items():
-            for format in FORMATS:
+            for quantization in QUANTIZATIONS:
                 place = install(
-                    Path(folder, f"{name}-{format}"),
+                    Path(folder, f"{name}-{quantization}"),
                     extractor,
                     Reference(name, "1"),
                     updates="digits",
                     families=packed.manifest.families,
-                    format=format,
+                    quantization=quantization,
                     images=images,
                 )
                 devices.append(Device(place, images, dataset.test))
         found = make_update(archive, packed, devices, name="digits", number=2)
         run.add("archive_bytes", archive.stat().st_size)
         for measured, device in zip(found, devices, strict=True):
-            keys = {"extractor": measured.component.partition("@")[0], "format": measured.format}
+            keys = {
+                "extractor": measured.component.partition("@")[0],
+                "quantization": measured.quantization,
+            }
             command = [sys.executable, "-I", device_client.__file__, "apply"]
             start = time.perf_counter()
-            subprocess.run([*command, device.folder, archive], check=True, capture_output=True)
+            subprocess.run(
+                [*command, device.folder, measured.archive], check=True, capture_output=True
+            )
             run.add("apply_s", round(time.perf_counter() - start, 3), **keys)
             run.add("accuracy", measured.accuracy, **keys)
             run.add("update_bytes", measured.update_bytes, **keys)

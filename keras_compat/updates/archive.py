@@ -1,60 +1,73 @@
-"""Writes an update's archive."""
+"""Writes an update's archives."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from keras_compat.errors import InputError
 from keras_compat.files import written_atomically
+from keras_compat.store import read_manifest
+from keras_compat.store.manifest import MANIFEST
 from keras_compat.updates.device_client import UPDATE, UpdateError, read_archive
-from keras_compat.updates.manifest import UpdateManifest
-
-# Headers of the local kind and in the directory, for one member without its name.
-_HEADERS = 30 + 46
+from keras_compat.updates.manifest import UpdateManifest, check_component
 
 
-def write_archive(path: str | Path, update: UpdateManifest, files: Mapping[str, bytes]) -> None:
-    """Writes an archive, and reads it as a device does before it can be seen.
+@dataclass(frozen=True)
+class Archive:
+    """An archive to be written.
+
+    Args:
+        path: free, or of a file to be replaced.
+        update: what is said of it.
+        files: its members by name, as `update` says; what it does not name is left out.
+    """
+
+    path: Path
+    update: UpdateManifest
+    files: Mapping[str, bytes]
+
+
+def write_archives(archives: Sequence[Archive]) -> None:
+    """Writes archives, and reads each as a device does, before any can be seen.
 
     Nothing is compressed: weights hardly shrink, and what is not packed cannot be a bomb. The same
     content gives the same bytes.
 
     Args:
-        path: of the archive, free or to be replaced.
-        update: what is said of it.
-        files: its members by name, as `update` says.
+        archives: in this order; the first appears last.
 
     Raises:
-        InputError: if a device would refuse it.
+        InputError: if a device would refuse one, or its component is not the head that it is of.
 
     Source: the format, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
 
     Example:
 
-    >>> write_archive("digits-7.zip", update, files)  # doctest: +SKIP
+    >>> write_archives([Archive(Path("digits-7.zip"), update, files)])  # doctest: +SKIP
     """
-    content = {UPDATE: update.to_json(), **{name: files[name] for name in sorted(files)}}
-    with written_atomically(path) as temporary:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for name, data in content.items():
-                archive.writestr(_member(name), data)
-        try:
-            read_archive(temporary)
-        except UpdateError as error:
-            raise InputError(f"{path} would be refused by every device: {error}") from None
+    with ExitStack() as renames:
+        for archive in archives:
+            _write(archive, renames.enter_context(written_atomically(archive.path)))
 
 
-def bytes_in_archive(name: str, size: int) -> int:
-    """Returns what a member takes of an archive, its headers included.
-
-    Example:
-
-    >>> bytes_in_archive("update.json", 1000)
-    1098
-    """
-    return _HEADERS + 2 * len(name) + size
+def _write(archive: Archive, temporary: Path) -> None:
+    update, path = archive.update, archive.path
+    if MANIFEST in update.files:
+        component = read_manifest(archive.files[MANIFEST], str(path))
+        check_component(component, update.class_names, set(update.families))
+    content = {UPDATE: update.to_json()}
+    content |= {name: archive.files[name] for name in sorted(update.files)}
+    with zipfile.ZipFile(temporary, "w") as opened:
+        for name, data in content.items():
+            opened.writestr(_member(name), data)
+    try:
+        read_archive(temporary)
+    except UpdateError as error:
+        raise InputError(f"{path} would be refused by every device: {error}") from None
 
 
 def _member(name: str) -> zipfile.ZipInfo:

@@ -6,8 +6,9 @@
     python device_client.py classify FOLDER IMAGES.npy
 
 It needs Python's standard library, NumPy and ai-edge-litert (or tflite-runtime), and nothing else
-of this package. FOLDER is what `python -m apps.components install` writes: `extractor.tflite` and
-`device.json`. The client adds `heads/NUMBER/` and `state.json`, which says which head is in use.
+of this package. FOLDER is what `python -m apps.components install` writes: `extractor.tflite`,
+`extractor.json` and `device.json`. The client adds `heads/NUMBER/` and `state.json`, which says
+which head is in use.
 
 What is refused ends with exit code 2 and one line; the head that was in use stays in use. So it
 does when the device loses power at any moment: one renaming, of `state.json`, is what swaps heads.
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
 SCHEMA = 1
 UPDATE = "update.json"
 COMPONENT = ("README.md", "manifest.json", "weights.safetensors")
-FORMATS = ("dynamic", "float16", "float32", "int8")
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 LARGEST_UPDATE = 2**20
 LARGEST_FILE = 2**28
 LARGEST_ARCHIVE = 2**30
 MOST_EXTRACTORS = 64
 
 _EXTRACTOR, _DEVICE, _STATE, _HEAD = "extractor.tflite", "device.json", "state.json", "head.tflite"
+_INCOMING = "incoming"
 _CHUNK = 2**16
 _TRIAL_MEMORY = 2**29
 _TRIAL_SECONDS = 120
@@ -94,7 +96,8 @@ def read_archive(
     Args:
         path: of the archive.
         choose: is called with what `update.json` says before anything else is read; returns the
-            files to write, by the name of the member. What it raises ends the reading.
+            files to write, by the name of the member, `update.json` too. What it raises ends the
+            reading.
 
     Raises:
         UpdateError: if it is not a whole update.
@@ -139,11 +142,15 @@ class _Archive:
         if size > LARGEST_UPDATE:
             raise UpdateError(f"{UPDATE} claims {size} bytes; expected {LARGEST_UPDATE} at most")
         self._file.seek(0)
-        content = []
-        self._member(UPDATE, size, content.append)
-        update = read_update(b"".join(content))
+        content = bytearray()
+        self._member(UPDATE, size, content.extend)
+        update = read_update(bytes(content))
         self._check_size(size, update["files"])
         targets = choose(update)
+        if UPDATE in targets:
+            with open(targets[UPDATE], "xb") as target:
+                target.write(content)
+                _sync_file(target)
         for name, record in sorted(update["files"].items()):
             with contextlib.ExitStack() as opened:
                 keep = None
@@ -266,7 +273,7 @@ _line = _text("[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\u
 _word = _text(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", 64)
 _reference = _text(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{1,32}", 97)
 _sha256 = _text("[0-9a-f]{64}")
-_format = _text("|".join(FORMATS))
+_quantization = _text("|".join(QUANTIZATIONS))
 _NUMBERS = (1, 2**53)
 _FAMILIES = _list(_sha256, 0, 64)
 
@@ -281,7 +288,7 @@ _CHECK_UPDATE = _object(
         _object(
             component=_reference,
             sha256=_sha256,
-            format=_format,
+            quantization=_quantization,
             interface=_shape,
             accuracy=_fraction,
             images=_whole(1, 2**53),
@@ -297,7 +304,7 @@ _CHECK_DEVICE = _object(
     component=_reference,
     sha256=_sha256,
     size=_whole(1, 2**40),
-    format=_format,
+    quantization=_quantization,
     image_shape=_shape,
     interface=_shape,
     families=_FAMILIES,
@@ -345,6 +352,21 @@ def read_device(folder: str | Path) -> dict[str, Any]:
     'phone@1'
     """
     return _parsed(_content(Path(folder) / _DEVICE), _DEVICE, _CHECK_DEVICE)
+
+
+def check_extractor(folder: str | Path, device: dict[str, Any]) -> None:
+    """Raises `UpdateError` if a device's extractor is not there, or not what `device.json` says.
+
+    Example:
+
+    >>> check_extractor("phone", read_device("phone"))  # doctest: +SKIP
+    """
+    digest = hashlib.sha256()
+    with _failures(f"{_EXTRACTOR} cannot be read"), open(Path(folder) / _EXTRACTOR, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    if digest.hexdigest() != device["sha256"]:
+        raise UpdateError(f"{_EXTRACTOR} is not what {_DEVICE} says; install it again")
 
 
 def _parsed(content, what, check):
@@ -400,7 +422,8 @@ def apply(folder: str | Path, archive: str | Path) -> dict[str, Any]:
 
     Raises:
         UpdateError: if the update is not whole, not for this device, not newer than any that it
-            has had, or its head does not run on its extractor. The head in use stays in use.
+            has had, its head does not run on its extractor, or a package is missing. The head in
+            use stays in use.
 
     Example:
 
@@ -409,15 +432,17 @@ def apply(folder: str | Path, archive: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     read_device(folder)
+    _interpreter()
     with _failures(f"{_shown(str(archive))} cannot be applied"), _locked(folder):
         device, state = read_device(folder), _state(folder)
-        _check_installed(folder, device)
+        check_extractor(folder, device)
         _clean(folder, state)
-        incoming = folder / "heads" / "incoming"
+        incoming = folder / "heads" / _INCOMING
         incoming.mkdir(parents=True)
         try:
             update = read_archive(archive, lambda found: _wanted(found, device, state, incoming))
-            _write(incoming / UPDATE, update)
+            # As it will be read when it is in use.
+            _read_head(incoming, device, "what was written of the update cannot be read")
             _try_apart(folder / _EXTRACTOR, incoming / _HEAD, device, len(update["class_names"]))
             _sync_folder(incoming)
             number = update["number"]
@@ -451,7 +476,7 @@ def rollback(folder: str | Path) -> int:
         state = _state(folder)
         if not state["previous"]:
             raise UpdateError("there is no earlier head to go back to")
-        _head(folder, read_device(folder), state["previous"])
+        _installed_head(folder, read_device(folder), state["previous"])
         new = {**state, "current": state["previous"], "previous": state["current"]}
         _set_state(folder, new)
     return new["current"]
@@ -469,7 +494,7 @@ def status(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """
     folder = Path(folder)
     device = read_device(folder)
-    _check_installed(folder, device)
+    check_extractor(folder, device)
     return device, _in_use(folder, device)[0]
 
 
@@ -480,7 +505,8 @@ class Classifier:
         folder: of the device.
 
     Raises:
-        UpdateError: if no head is in use yet, or something is damaged.
+        UpdateError: if no head is in use yet, a package is missing, or something is damaged: the
+            extractor too is compared with what `device.json` says.
 
     Example:
 
@@ -491,10 +517,13 @@ class Classifier:
     def __init__(self, folder: str | Path):
         folder = Path(folder)
         self.device = read_device(folder)
+        _interpreter()
+        check_extractor(folder, self.device)
         self.update, head = _in_use(folder, self.device)
         if head is None:
             raise UpdateError("the device has no head yet; apply an update")
-        self._run = _network(folder / _EXTRACTOR, head)
+        with _running("what is installed does not run"):
+            self._run = _network(folder / _EXTRACTOR, head)
 
     def scores(self, image: np.ndarray) -> np.ndarray:
         """Returns the probability of each class: float32 `[classes]`.
@@ -537,12 +566,12 @@ def _wanted(update, device, state, incoming):
             f"the update's head is not of the family of the extractor {device['component']}"
         )
     entry = _entry(update, device)
-    if entry["interface"] != device["interface"] or entry["format"] != device["format"]:
+    found, expected = (f"{one['interface']} in {one['quantization']}" for one in (entry, device))
+    if found != expected:
         raise UpdateError(
-            f"the update's head for {device['component']} takes {entry['interface']} as "
-            f"{entry['format']}; expected {device['interface']} as {device['format']}"
+            f"the update's head for {device['component']} takes {found}; expected {expected}"
         )
-    return {head_file(device["sha256"]): incoming / _HEAD}
+    return {UPDATE: incoming / UPDATE, head_file(device["sha256"]): incoming / _HEAD}
 
 
 def _entry(update, device):
@@ -551,7 +580,8 @@ def _entry(update, device):
             return entry
     known = ", ".join(entry["component"] for entry in update["extractors"][:5])
     raise UpdateError(
-        f"the update has no head for the installed {device['component']} in {device['format']}; "
+        f"the update has no head for the installed {device['component']} in "
+        f"{device['quantization']}; "
         f"it has them for {known}"
     )
 
@@ -564,38 +594,41 @@ def _in_use(folder, device):
         if not number:
             return None, None
         try:
-            return _head(folder, device, number)
+            return _installed_head(folder, device, number)
         except UpdateError:
             if _state(folder)["current"] == number:
                 raise
     raise UpdateError("the head in use changes all the time; try again")
 
 
-def _head(folder, device, number):
-    """Returns what is said of an installed head, and its bytes, which are checked."""
-    place = folder / "heads" / str(number)
-    with _failures(f"head {number} is damaged; roll back, or apply a newer one"):
-        update, head = read_update(_content(place / UPDATE)), (place / _HEAD).read_bytes()
+def _installed_head(folder, device, number):
+    damaged = f"head {number} is damaged; roll back, or apply a newer one"
+    return _read_head(folder / "heads" / str(number), device, damaged)
+
+
+def _read_head(place, device, damaged):
+    """Returns what is said of a head, and its bytes, which are checked."""
+    try:
+        with _failures(_HEAD):
+            update, head = read_update(_content(place / UPDATE)), (place / _HEAD).read_bytes()
+    except UpdateError as error:
+        raise UpdateError(f"{damaged}: {error}") from None
     _entry(update, device)
     record = update["files"][head_file(device["sha256"])]
     if hashlib.sha256(head).hexdigest() != record["sha256"]:
-        raise UpdateError(f"head {number} is damaged; roll back, or apply a newer one")
+        raise UpdateError(f"{damaged}: {_HEAD} is not what {UPDATE} says")
     return update, head
-
-
-def _check_installed(folder, device):
-    digest = hashlib.sha256()
-    with _failures(f"{_EXTRACTOR} cannot be read"), open(folder / _EXTRACTOR, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(chunk)
-    if digest.hexdigest() != device["sha256"]:
-        raise UpdateError(f"{_EXTRACTOR} is not what {_DEVICE} says; install it again")
 
 
 def _state(folder):
     if not (folder / _STATE).exists():
         return {"schema_version": SCHEMA, "current": 0, "previous": 0, "highest": 0}
-    return _parsed(_content(folder / _STATE), _STATE, _CHECK_STATE)
+    try:
+        return _parsed(_content(folder / _STATE), _STATE, _CHECK_STATE)
+    except UpdateError as error:
+        raise UpdateError(
+            f"{error}; to start anew, remove {_STATE} and apply the newest update"
+        ) from None
 
 
 def _set_state(folder, state):
@@ -608,11 +641,15 @@ def _set_state(folder, state):
 
 
 def _clean(folder, state):
-    """Removes what an apply left that ended early, and heads before the last two."""
+    """Removes what an apply left that ended early, and heads before the last two; nothing else."""
     kept = {str(state["current"]), str(state["previous"])}
     for place in (folder / "heads").iterdir() if (folder / "heads").exists() else ():
-        if place.name not in kept:
+        if place.name in kept or not re.fullmatch(f"[0-9]+|{_INCOMING}", place.name):
+            continue
+        if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
+        else:
+            place.unlink()
 
 
 @contextlib.contextmanager
@@ -682,14 +719,36 @@ def _network(extractor, head):
     return run
 
 
+def _interpreter():
+    """Returns the class that runs files, or says what to install."""
+    try:
+        import numpy  # noqa: F401
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError:
+            raise UpdateError(
+                f"a package is missing ({_told(error)}); pip install numpy ai-edge-litert"
+            ) from None
+    return Interpreter
+
+
+@contextlib.contextmanager
+def _running(what):
+    """What the interpreter refuses is told in one line."""
+    try:
+        yield
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if isinstance(error, UpdateError):
+            raise
+        raise UpdateError(f"{what}: {_told(error)}") from None
+
+
 def _loaded(file):
     """Returns an interpreter of a path or of bytes, with its input and its output."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        from tflite_runtime.interpreter import Interpreter
     source = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
-    interpreter = Interpreter(**source, num_threads=1)
+    interpreter = _interpreter()(**source, num_threads=1)
     interpreter.allocate_tensors()
     ends = interpreter.get_input_details(), interpreter.get_output_details()
     if [len(end) for end in ends] != [1, 1]:
@@ -711,18 +770,23 @@ def _quantized(values, inputs):
 def _try_apart(extractor, head, device, classes):
     """Runs a new head once, where it can take neither this process nor its memory with it."""
     arguments = [str(extractor), str(head), json.dumps(device["image_shape"]), str(classes)]
-    command = [sys.executable, "-I", str(Path(__file__).absolute()), "try", *arguments]
+    # Apart it finds packages where this process does, and no more is taken from the environment.
+    places = json.dumps([os.path.abspath(place) for place in sys.path])
+    command = [sys.executable, "-I", str(Path(__file__).absolute()), "try", *arguments, places]
     try:
         done = subprocess.run(
             command, capture_output=True, check=False, timeout=_TRIAL_SECONDS, errors="replace"
         )
     except subprocess.TimeoutExpired:
         raise UpdateError(f"the head took more than {_TRIAL_SECONDS} s for one image") from None
-    if done.returncode == 2:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        raise UpdateError(lines[-1].removeprefix("error: ") if lines else "the head does not run")
-    if done.returncode:
-        raise UpdateError(f"the head does not run: its process ended with {done.returncode}")
+    if not done.returncode:
+        return
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("error: ")]
+    if done.returncode == 2 and told:
+        raise UpdateError(told[-1].removeprefix("error: "))
+    last = f": {_told(RuntimeError(lines[-1]))}" if lines else ""
+    raise UpdateError(f"the head does not run: its process ended with {done.returncode}{last}")
 
 
 def _try(extractor, head, shape, classes):
@@ -732,12 +796,8 @@ def _try(extractor, head, shape, classes):
     _loaded(extractor)  # what it takes is there before the limit is set
     _limit_memory()
     image = np.arange(math.prod(shape)).reshape(shape) % 256
-    try:
+    with _running("the head does not run on the extractor"):
         logits = _network(extractor, head)(image.astype("uint8"))
-    except (RuntimeError, ValueError, MemoryError) as error:
-        if isinstance(error, UpdateError):
-            raise
-        raise UpdateError(f"the head does not run on the extractor: {_told(error)}") from None
     if logits.shape != (classes,):
         raise UpdateError(f"the head answers {logits.shape}; expected {(classes,)}, one a class")
     if not np.isfinite(logits).all():
@@ -754,19 +814,24 @@ def _limit_memory():
 
 
 def _images(path):
-    """Yields the images of a .npy file, of which no more than one is held."""
+    """Returns the images of a .npy file, of which no more than one is held."""
     import numpy as np
 
     try:
         found = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise UpdateError(f"{_shown(str(path))} holds no images: {_told(error)}") from None
-    yield from (found[None] if found.ndim == 3 else found)
+    if found.ndim not in (3, 4):
+        raise UpdateError(
+            f"{_shown(str(path))} holds an array of shape {found.shape}; expected one image, "
+            "(height, width, channels), or several"
+        )
+    return found[None] if found.ndim == 3 else found
 
 
 def main(arguments: Sequence[str]) -> int:
     """Does one command; returns the exit code."""
-    commands = {"apply": 2, "status": 1, "rollback": 1, "classify": 2, "try": 4}
+    commands = {"apply": 2, "status": 1, "rollback": 1, "classify": 2, "try": 5}
     if not arguments or len(arguments) != 1 + commands.get(arguments[0], -1):
         print(__doc__, file=sys.stderr)
         return 2
@@ -786,13 +851,14 @@ def main(arguments: Sequence[str]) -> int:
         elif command == "status":
             device, update = status(*rest)
             head = f"{update['name']} {update['number']}" if update else "no head yet"
-            print(f"{device['component']} in {device['format']}: {head}")
+            print(f"{device['component']} in {device['quantization']}: {head}")
         elif command == "classify":
             classifier = Classifier(rest[0])
             for image in _images(rest[1]):
                 name, score = classifier.classify(image)
                 print(f"{name} {score:.3f}")
         else:
+            sys.path[:] = json.loads(rest[4])
             _try(rest[0], rest[1], json.loads(rest[2]), int(rest[3]))
     except UpdateError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,14 +9,16 @@ import keras
 import numpy as np
 
 from keras_compat.deployment import LiteRTExport, export, recalibrate
+from keras_compat.deployment.litert import QUANTIZATIONS
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.files import check_free, written_atomically
+from keras_compat.files import written_atomically
 from keras_compat.layers import normalization_layers
 from keras_compat.networks import feature_interface
 from keras_compat.store import Reference
 from keras_compat.store.names import check_name
 from keras_compat.store.package import sha256
-from keras_compat.updates.device_client import FORMATS, SCHEMA
+from keras_compat.updates.device_client import SCHEMA
+from keras_compat.updates.places import check_device_folder
 
 EXTRACTOR, DEVICE = "extractor.tflite", "device.json"
 
@@ -28,11 +30,14 @@ def install(
     *,
     updates: str,
     families: frozenset[str],
-    format: str = "float32",
+    quantization: str = "float32",
     images: np.ndarray | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes the folder of a device: `extractor.tflite` and `device.json`.
+    """Writes the folder of a device: `extractor.tflite`, `extractor.json` and `device.json`.
+
+    `extractor.json` says how images go in, for apps that call the interpreter themselves; the
+    client does not read it.
 
     Args:
         folder: to be written, whole or not at all.
@@ -41,43 +46,44 @@ def install(
         reference: of the extractor, for people.
         updates: the name of the updates that the device takes.
         families: of the extractor, see `store.Manifest.families`.
-        format: of the extractor's file and of the heads that it is given: `"float32"`,
+        quantization: of the extractor's file and of the heads that it is given: `"float32"`,
             `"float16"`, `"dynamic"` or `"int8"`, see `deployment.LiteRTExport`.
         images: without labels, uint8 `[N, height, width, channels]`; for statistics and ranges.
-        overwrite: whether a folder that is there is replaced, with its heads.
+        overwrite: whether a device's folder that is there is replaced, with its heads; a folder
+            that holds anything else is not.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: if the name or the format is unknown, images are needed and not given, or the
-            folder is there.
+        InputError: if the name or the quantization is unknown, images are needed and not given, or
+            what is at `folder`, or above it, is in the way.
 
     Example:
 
     >>> install("phone", extractor, Reference.parse("phone@1"), updates="digits",
-    ...         families=frozenset(), format="int8", images=images)  # doctest: +SKIP
+    ...         families=frozenset(), quantization="int8", images=images)  # doctest: +SKIP
     PosixPath('phone')
     """
     folder = Path(folder)
     check_name(updates)
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    check_free(folder, overwrite)
+    if quantization not in QUANTIZATIONS:
+        raise unknown_name("quantization", quantization, QUANTIZATIONS)
+    check_device_folder(folder, overwrite)
     by_batch = any(layer.statistics == "batch" for layer in normalization_layers(extractor))
-    if images is None and (by_batch or format == "int8"):
+    if images is None and (by_batch or quantization == "int8"):
         why = "normalizes by batch statistics" if by_batch else "takes its ranges of 8 bits of them"
         raise InputError(f"{reference} {why}; expected images without labels")
     if by_batch:
         extractor, _ = recalibrate(extractor, passing_on(feature_interface(extractor)), images)
-    eight = format == "int8"
+    eight = quantization == "int8"
     with written_atomically(folder) as temporary:
         temporary.mkdir()
         written = LiteRTExport(
             extractor,
             temporary / EXTRACTOR,
             output_name="features",
-            quantization=format,
+            quantization=quantization,
             representative=images if eight else None,
             uint8_input=eight,
         )
@@ -89,7 +95,7 @@ def install(
             "component": str(reference),
             "sha256": sha256(content),
             "size": len(content),
-            "format": format,
+            "quantization": quantization,
             "image_shape": extractor.input_shape[1:],
             "interface": feature_interface(extractor),
             "families": sorted(families),

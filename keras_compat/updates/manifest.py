@@ -5,15 +5,24 @@ The reader is `device_client.read_update`, which needs no pydantic; what it take
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from keras_compat.store.manifest import SHA256, FileRecord, Line, Strict
-from keras_compat.updates.device_client import COMPONENT, MOST_EXTRACTORS, SCHEMA, head_file
+from keras_compat.errors import InputError
+from keras_compat.store.manifest import SHA256, FileRecord, Line, Manifest, Strict
+from keras_compat.updates.device_client import (
+    COMPONENT,
+    MOST_EXTRACTORS,
+    QUANTIZATIONS,
+    SCHEMA,
+    head_file,
+)
 
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}@[a-z0-9.-]{1,32}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[._-][a-z0-9]+)*$", max_length=64)]
+Quantization = Annotated[str, Field(pattern=f"^(?:{'|'.join(QUANTIZATIONS)})$")]
 Size = Annotated[int, Field(ge=1, le=65_536)]
 Number = Annotated[int, Field(ge=1, le=2**53)]
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -28,7 +37,7 @@ class ExtractorRecord(Strict):
 
     component: Reference
     sha256: SHA256
-    format: Literal["dynamic", "float16", "float32", "int8"]
+    quantization: Quantization
     interface: tuple[Size, Size, Size]
     accuracy: Annotated[float, Field(ge=0, le=1)]
     images: Number
@@ -73,3 +82,43 @@ class UpdateManifest(Strict):
     def to_json(self) -> bytes:
         """Returns the content of `update.json`."""
         return self.model_dump_json(indent=2).encode() + b"\n"
+
+    def for_extractor(self, sha256: str) -> UpdateManifest:
+        """Returns what is said of the same update for one of its extractors alone."""
+        about = [extractor for extractor in self.extractors if extractor.sha256 == sha256]
+        name = head_file(sha256)
+        return UpdateManifest(
+            **{**dict(self), "extractors": tuple(about), "files": {name: self.files[name]}}
+        )
+
+
+def check_kind(component: Manifest) -> None:
+    """Raises `InputError` if a component is not one that updates are made of.
+
+    Example:
+
+    >>> check_kind(manifest)  # doctest: +SKIP
+    """
+    if component.kind != "head" or component.head is None or component.head.dense:
+        raise InputError(f"a component of kind {component.kind}; expected a head of a classifier")
+
+
+def check_component(component: Manifest, class_names: Sequence[str], families: Set[str]) -> None:
+    """Raises `InputError` if a component is not the head that an update says it is.
+
+    Args:
+        component: the component's manifest.
+        class_names: of the update.
+        families: of the update.
+
+    Example:
+
+    >>> check_component(manifest, ("cat", "dog"), set())  # doctest: +SKIP
+    """
+    check_kind(component)
+    for what, found, expected in (
+        ("class names", component.class_names, tuple(class_names)),
+        ("families", component.families, frozenset(families)),
+    ):
+        if found != expected:
+            raise InputError(f"the component has other {what} than its update")

@@ -10,6 +10,7 @@ from keras_compat.store import Package, Reference, Store, read_manifest, unpack
 from keras_compat.store.manifest import CARD, MANIFEST, WEIGHTS
 from keras_compat.store.packing import check_sizes
 from keras_compat.updates.device_client import COMPONENT, UpdateError, read_archive
+from keras_compat.updates.manifest import check_component
 
 
 def receive(store: Store, archive: str | Path, reference: Reference) -> None:
@@ -21,7 +22,8 @@ def receive(store: Store, archive: str | Path, reference: Reference) -> None:
         reference: a name and a version that is free.
 
     Raises:
-        InputError: if the archive is not a whole update, or has no component.
+        InputError: if the archive is not a whole update, has no component, or one that is not the
+            head that `update.json` says.
         StoreError: if the component is not one, see `store.unpack` and `Store.publish`.
 
     Example:
@@ -35,8 +37,15 @@ def receive(store: Store, archive: str | Path, reference: Reference) -> None:
         except UpdateError as error:
             raise InputError(str(error)) from None
         if MANIFEST not in update["files"]:
-            raise InputError(f"{archive} has no component; expected an update made with one")
+            raise InputError(
+                f"{archive} has no component; expected an update made with one, and the archive "
+                "for all devices"
+            )
         manifest = read_manifest(targets[MANIFEST].read_bytes(), str(reference))
+        try:
+            check_component(manifest, update["class_names"], set(update["families"]))
+        except InputError as error:
+            raise InputError(f"{archive}: {error}") from None
         check_sizes(manifest, str(reference))
         files = {name: targets[name].read_bytes() for name in (WEIGHTS, CARD)}
     package = Package(manifest, files)

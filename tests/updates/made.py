@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_compat.store.package import file_record, sha256
-from keras_compat.updates.archive import write_archive
+from keras_compat.updates.archive import Archive, write_archives
 from keras_compat.updates.device_client import head_file
 from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest
 
@@ -118,7 +118,7 @@ def device(folder: Path, **changes) -> Path:
         "component": "phone@1",
         "sha256": sha256(EXTRACTOR),
         "size": len(EXTRACTOR),
-        "format": "float32",
+        "quantization": "float32",
         "image_shape": IMAGE,
         "interface": FEATURES,
         "families": [FAMILY],
@@ -132,7 +132,7 @@ def update(path: Path, number: int, content: bytes | None = None, **changes) -> 
     record = ExtractorRecord(
         component="phone@1",
         sha256=sha256(EXTRACTOR),
-        format="float32",
+        quantization="float32",
         interface=FEATURES,
         accuracy=0.9,
         images=100,
@@ -151,5 +151,5 @@ def update(path: Path, number: int, content: bytes | None = None, **changes) -> 
         "extractors": (record, other),
         "files": {name: file_record(content) for name, content in files.items()},
     }
-    write_archive(path, UpdateManifest(**{**said, **changes}), files)
+    write_archives([Archive(path, UpdateManifest(**{**said, **changes}), files)])
     return path

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_compat.deployment.exporting import QUANTIZATIONS
+from keras_compat.deployment.litert import QUANTIZATIONS
+from keras_compat.errors import InputError
+from keras_compat.store.package import sha256
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
-from tests.attacks.update_harness import make_device
+from tests.attacks.update_harness import contents, make_device
 from tests.updates import interrupted, made
 
 pytestmark = pytest.mark.once
@@ -167,16 +169,136 @@ def test_several_at_once_end_with_the_newest(place, tmp_path):
         (lambda d: (d / "extractor.tflite").unlink(), "extractor.tflite cannot be read"),
         (lambda d: (d / "device.json").unlink(), "device.json cannot be read: No such file"),
         (lambda d: (d / "device.json").write_text("{}"), "device.json has other fields than"),
-        (lambda d: (d / "state.json").write_text("{"), "state.json is no JSON of ours"),
+        (
+            lambda d: (d / "state.json").write_text("{"),
+            "state.json is no JSON of ours.*; to start anew, remove state.json and apply",
+        ),
         (lambda d: shutil.rmtree(d), "device.json cannot be read"),
     ],
 )
 def test_a_damaged_device_says_so(place, damage, message):
     device, archive = place
     damage(device)
-    for work in (lambda: device_client.status(device), lambda: device_client.apply(*place)):
+    for work in (device_client.status, Classifier, lambda device: device_client.apply(*place)):
+        with pytest.raises(UpdateError, match=message):
+            work(device)
+
+
+def test_without_a_damaged_state_the_device_starts_anew(place):
+    device, archive = place
+    (device / "state.json").unlink()
+    device_client.apply(device, archive)
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+    with pytest.raises(UpdateError, match="no earlier head"):
+        device_client.rollback(device)
+
+
+def chinese(count):
+    """Names whose letters take three bytes in UTF-8, and six where JSON is ASCII."""
+    return tuple(chr(0x4E00 + i) + "\u8c93" * 80 for i in range(count))
+
+
+def test_an_update_is_kept_as_the_archive_has_it(place, tmp_path):
+    device, _ = place
+    names = chinese(1800)
+    archive = made.update(tmp_path / "5.zip", 5, made.head(5, len(names)), class_names=names)
+    device_client.apply(device, archive)
+    assert device_client.status(device)[1]["number"] == 5
+    assert Classifier(device).classify(made.LIGHT)[0] == names[5]
+    kept = (device / "heads" / "5" / "update.json").read_bytes()
+    assert kept == contents(archive)["update.json"]
+
+
+def test_an_update_near_the_largest_size_is_taken_and_one_beyond_is_not_written(place, tmp_path):
+    device, _ = place
+    line = len(f'    "{chinese(1)[0]}",\n'.encode())
+    names = chinese((device_client.LARGEST_UPDATE - 2000) // line)
+    archive = made.update(tmp_path / "5.zip", 5, made.head(5, len(names)), class_names=names)
+    size = len(contents(archive)["update.json"])
+    assert device_client.LARGEST_UPDATE - 2000 < size <= device_client.LARGEST_UPDATE
+    device_client.apply(device, archive)
+    assert Classifier(device).classify(made.LIGHT)[0] == names[5]
+    with pytest.raises(InputError, match="would be refused by every device: update.json claims"):
+        made.update(tmp_path / "6.zip", 6, class_names=chinese(len(names) + 10))
+
+
+def test_what_cannot_be_read_back_is_not_put_into_use(place, monkeypatch):
+    device, archive = place
+    sync = device_client._sync_file
+
+    def losing(file):
+        if file.name.endswith("update.json"):
+            file.truncate(100)
+        sync(file)
+
+    monkeypatch.setattr(device_client, "_sync_file", losing)
+    with pytest.raises(UpdateError, match="of the update cannot be read: update.json is no JSON"):
+        device_client.apply(device, archive)
+    assert [path.name for path in (device / "heads").iterdir()] == ["1"]
+    assert Classifier(device).classify(made.LIGHT)[0] == "dog"
+
+
+def test_what_is_not_the_clients_is_left_alone(place):
+    device, archive = place
+    heads = device / "heads"
+    for name in (".DS_Store", "incoming", "7"):
+        (heads / name).write_bytes(b"x")
+    (heads / "notes").mkdir()
+    device_client.apply(device, archive)
+    assert {path.name for path in heads.iterdir()} == {".DS_Store", "notes", "1", "2"}
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+
+
+def python_that(tmp_path, monkeypatch, does):
+    """Puts a script in the place of the Python that tries heads."""
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\n{does}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(device_client.sys, "executable", str(script))
+
+
+def test_a_head_is_tried_with_the_packages_of_this_process(place, tmp_path, monkeypatch):
+    """As with PYTHONPATH, or packages of the user: a Python that starts alone finds none."""
+    python_that(tmp_path, monkeypatch, f'exec "{sys.executable}" -S "$@"')
+    device_client.apply(*place)
+    assert Classifier(place[0]).classify(made.LIGHT)[0] == "frog"
+
+
+def test_a_trial_that_ends_says_why(place, tmp_path, monkeypatch):
+    python_that(tmp_path, monkeypatch, "echo first >&2; echo 'no libc.so.6' >&2; echo >&2; exit 1")
+    with pytest.raises(UpdateError, match=r"its process ended with 1: no libc\.so\.6$"):
+        device_client.apply(*place)
+
+
+@pytest.mark.parametrize("missing", ["ai_edge_litert.interpreter", "numpy"])
+def test_a_package_that_is_missing_is_named(place, monkeypatch, missing):
+    device, _ = place
+    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    monkeypatch.setitem(sys.modules, missing, None)
+    message = rf"a package is missing \(.*{missing}.*\); pip install numpy ai-edge-litert"
+    for work in (lambda: device_client.apply(*place), lambda: Classifier(device)):
         with pytest.raises(UpdateError, match=message):
             work()
+    assert [path.name for path in (device / "heads").iterdir()] == ["1"]
+
+
+def test_an_extractor_with_another_weight_is_not_run(place):
+    (place[0] / "extractor.tflite").write_bytes(made.extractor(light=2.0))
+    with pytest.raises(UpdateError, match="extractor.tflite is not what device.json says"):
+        Classifier(place[0])
+
+
+def test_an_installed_file_that_does_not_run_says_so(place):
+    device, junk = place[0], b"TFL3" * 10
+    about = json.loads((device / "device.json").read_text()) | {"sha256": sha256(junk)}
+    (device / "device.json").write_text(json.dumps(about))
+    (device / "extractor.tflite").write_bytes(junk)
+    update = device / "heads" / "1" / "update.json"
+    name, other = (device_client.head_file(sha256(c)) for c in (junk, made.EXTRACTOR))
+    text = update.read_text().replace(sha256(made.EXTRACTOR), sha256(junk))
+    update.write_text(text.replace(other, name))
+    with pytest.raises(UpdateError, match="what is installed does not run"):
+        Classifier(device)
 
 
 def test_a_head_that_is_damaged_on_the_device_is_not_run(place):
@@ -200,6 +322,21 @@ def test_an_image_of_another_shape_or_type_is_refused(place, image):
         Classifier(place[0]).scores(image)
 
 
+def test_classifying_ends_in_one_line(place, tmp_path, capsys):
+    device, images = str(place[0]), str(tmp_path / "x.npy")
+    for shape in ((), (4,), (4, 4), (1, 1, 4, 4, 1)):
+        np.save(images, np.zeros(shape, "uint8"))
+        assert device_client.main(["classify", device, images]) == 2
+        told = capsys.readouterr()
+        assert f"holds an array of shape {shape}; expected one image" in told.err
+        assert told.err.count("\n") == 1 and not told.out
+    np.save(images, made.LIGHT)
+    assert device_client.main(["classify", device, images]) == 0
+    (place[0] / "extractor.tflite").unlink()
+    assert device_client.main(["classify", device, images]) == 2
+    assert capsys.readouterr().err.startswith("error: extractor.tflite cannot be read")
+
+
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\3\4", b"\x80\x04."])
 def test_a_file_that_holds_no_images_is_refused(place, tmp_path, content, capsys):
     (tmp_path / "x.npy").write_bytes(content)
@@ -207,8 +344,8 @@ def test_a_file_that_holds_no_images_is_refused(place, tmp_path, content, capsys
     assert "holds no images" in capsys.readouterr().err
 
 
-def test_formats_are_those_that_are_written():
-    assert sorted(device_client.FORMATS) == sorted(QUANTIZATIONS)
+def test_quantizations_are_those_that_are_written():
+    assert device_client.QUANTIZATIONS == QUANTIZATIONS
 
 
 def test_a_command_that_there_is_not_shows_those_that_there_are(capsys):

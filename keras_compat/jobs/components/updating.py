@@ -14,7 +14,8 @@ from keras_compat.errors import InputError
 from keras_compat.jobs.components.using import fitting, unlabelled
 from keras_compat.store import Reference, Store, load
 from keras_compat.store.recombining import origin
-from keras_compat.updates.making import read_installed
+from keras_compat.updates.making import check_update, read_installed
+from keras_compat.updates.places import check_device_folder
 
 # A device sees one image at a time, and so do those who measure it.
 _MOST_TEST_IMAGES = 10_000
@@ -26,7 +27,7 @@ def install(
     folder: Path,
     *,
     updates_of: str,
-    format: str,
+    quantization: str,
     spec: str | None,
     count: int,
     options: LoadOptions,
@@ -39,12 +40,13 @@ def install(
         extractor: of an extractor, or of a network, whose extractor is taken.
         folder: to be written.
         updates_of: the name of the updates that the device takes.
-        format: of its files, see `updates.install`.
+        quantization: of its files, see `updates.install`.
         spec: of images as the device will meet them; labels are not used.
         count: of images, at most.
         options: how images are read.
-        overwrite: whether a folder that is there is replaced, with its heads.
+        overwrite: whether a device's folder that is there is replaced, with its heads.
     """
+    check_device_folder(folder, overwrite)
     model = load(store, extractor).extractor
     if model is None:
         raise InputError(f"{extractor} has no extractor; expected an extractor, or a network")
@@ -57,7 +59,7 @@ def install(
         extractor,
         updates=updates_of,
         families=origin(store, "extractor", extractor).families,
-        format=format,
+        quantization=quantization,
         images=images,
         overwrite=overwrite,
     )
@@ -83,23 +85,35 @@ def update(
     Args:
         store: where the head lies.
         head: of a head.
-        archive: to be written.
+        archive: for all devices, to be written; beside it, one for each device.
         folders: of the devices, as `install` writes them.
         number: higher than that of any update before.
-        spec: of labelled images; the test images are what the update is measured on.
+        spec: of labelled images; the test images, of all of the head's classes, are what the
+            update is measured on.
         images_spec: of images without labels, for the head's moving statistics; by default the
             training images of `spec`.
         count: of those, at most.
         options: how images are read.
         component: whether the component is in the archive too.
-        least_accuracy: below it on any device nothing is written.
-        overwrite: whether the archive may be replaced.
+        least_accuracy: below it on any device nothing is written, a part of one.
+        overwrite: whether archives that are there may be replaced.
     """
     installed = [read_installed(folder) for folder in folders]
     names = {about["updates"] for about in installed}
     if len(names) != 1:
         raise InputError(f"the devices take updates of {sorted(names)}; expected those of one name")
-    known = store.manifest(head).class_names
+    (name,) = names
+    package = store.package(head)
+    check_update(
+        archive,
+        package,
+        folders,
+        name=name,
+        number=number,
+        least_accuracy=least_accuracy,
+        overwrite=overwrite,
+    )
+    known = package.manifest.class_names
     loaded: dict[tuple[int, ...], tuple[np.ndarray, Examples]] = {}
     for shape in {tuple(about["image_shape"]) for about in installed}:
         images, _ = unlabelled(images_spec or spec, count, shape, options)
@@ -112,9 +126,9 @@ def update(
     ]
     return updates.make_update(
         archive,
-        store.package(head),
+        package,
         devices,
-        name=names.pop(),
+        name=name,
         number=number,
         component=component,
         least_accuracy=least_accuracy,
@@ -125,7 +139,9 @@ def update(
 def _in_memory(examples: data.Examples | data.StreamedExamples) -> Examples:
     if len(examples) > _MOST_TEST_IMAGES:
         rows = stratified_split(examples.labels, [_MOST_TEST_IMAGES], seed=0)[0]
-        examples = examples.subset(rows)
+        # One of each class at least, however rare it is.
+        first = np.unique(examples.labels, return_index=True)[1]
+        examples = examples.subset(np.union1d(rows, first))
     batches = list(examples.evaluation_batches(500))
     images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     return Examples(images, labels)

@@ -1,0 +1,83 @@
+"""Where devices' folders and archives are written: looked at before any work."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from keras_compat.errors import InputError
+from keras_compat.updates.device_client import UpdateError, read_device
+
+# What `install` and the client write into the folder of a device.
+_INSTALLED = re.compile(
+    r"device\.json|extractor\.(tflite|json)|state\.json(\.new)?|\.lock"
+    r"|heads(/([0-9]+|incoming)(/(head\.tflite|update\.json))?)?"
+)
+
+
+def check_archive(path: str | Path, overwrite: bool) -> None:
+    """Raises `InputError` if an archive cannot be written to a path.
+
+    Args:
+        path: of a file, or free.
+        overwrite: whether a file that is there may be replaced; anything else never is.
+
+    Example:
+
+    >>> check_archive("no/such/digits-7.zip", overwrite=False)
+    """
+    path = Path(path)
+    _check_above(path)
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_file():
+        what = "link" if path.is_symlink() else "folder" if path.is_dir() else "special file"
+        raise InputError(f"{path} is a {what}; expected a free path, or a file to replace")
+    if not overwrite:
+        raise InputError(f"{path} exists; expected a free path, or pass overwrite=True")
+
+
+def check_device_folder(path: str | Path, overwrite: bool) -> None:
+    """Raises `InputError` if the folder of a device cannot be written to a path.
+
+    Args:
+        path: of a device's folder, or free.
+        overwrite: whether a folder that is there may be replaced; only that of a device is, and
+            only if nothing else is in it.
+
+    Example:
+
+    >>> check_device_folder("no/such/phone", overwrite=False)
+    """
+    path = Path(path)
+    _check_above(path)
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise InputError(f"{path} exists; expected a free path, or pass overwrite=True")
+    if path.is_symlink() or not path.is_dir():
+        raise InputError(f"{path} is no folder; expected a free path, or a device's folder")
+    try:
+        read_device(path)
+    except UpdateError as error:
+        raise InputError(
+            f"{path} is not replaced, since it is no device's folder ({error}); remove it "
+            "first, or give another path"
+        ) from None
+    for found in sorted(path.rglob("*")):
+        name = found.relative_to(path).as_posix()
+        if found.is_symlink() or not _INSTALLED.fullmatch(name):
+            raise InputError(
+                f"{path} is not replaced, since it holds {name!r}, which is not a device's; remove "
+                "that first, or give another path"
+            )
+
+
+def _check_above(path: Path) -> None:
+    """Raises `InputError` if the folder of a path cannot be made, or written to."""
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise InputError(f"{path} cannot be written: {above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written: no permission to write into {above}")
