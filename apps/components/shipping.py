@@ -48,21 +48,32 @@ def add(command: Command) -> None:
 
     flags = command(install, "write the folder of a device", "extractor", "folder")
     flags.add_argument("--updates", required=True, help="the name of the updates it takes")
-    flags.add_argument("--format", default="float32", help="float32, float16, dynamic or int8")
+    flags.add_argument(
+        "--quantization", default="float32", help=f"one of {', '.join(_QUANTIZATIONS)}"
+    )
     add_images(flags, required=False)
-    flags.add_argument("--overwrite", action="store_true", help="replace FOLDER, with its heads")
+    flags.add_argument(
+        "--overwrite", action="store_true", help="replace a device's folder, with its heads"
+    )
 
-    flags = command(update, "write a head's update for devices", "head", "archive")
+    flags = command(
+        update, "write a head's update for all devices, and for each", "head", "archive"
+    )
     flags.add_argument("--devices", required=True, help="their folders, with commas between")
     flags.add_argument("--number", type=int, required=True, help="higher than of any before")
-    flags.add_argument("--data", required=True, help="labelled images, to measure it on")
+    flags.add_argument(
+        "--data", required=True, help="labelled images of all its classes, to measure it on"
+    )
     add_images(flags, required=False)
     flags.add_argument("--no_component", action="store_true", help="leave out what servers need")
     flags.add_argument(
-        "--least_accuracy", type=float, default=0.0, help="write nothing if a device has less"
+        "--least_accuracy",
+        type=float,
+        default=0.0,
+        help="0 to 1; write nothing if a device has less",
     )
     flags.add_argument("--json", action="store_true", help="for programs")
-    flags.add_argument("--overwrite", action="store_true", help="replace ARCHIVE")
+    flags.add_argument("--overwrite", action="store_true", help="replace archives that are there")
 
     command(receive, "publish the head that is in an update", "archive", "reference")
 
@@ -110,13 +121,13 @@ def install(flags: Any) -> None:
         reference,
         Path(flags.folder),
         updates_of=flags.updates,
-        format=flags.format,
+        quantization=flags.quantization,
         spec=flags.images,
         count=count,
         options=reading(flags),
         overwrite=flags.overwrite,
     )
-    print(f"{flags.folder}: {reference} in {flags.format}, takes updates of {flags.updates}")
+    print(f"{flags.folder}: {reference} in {flags.quantization}, takes updates of {flags.updates}")
 
 
 def update(flags: Any) -> None:
@@ -143,16 +154,17 @@ def update(flags: Any) -> None:
     if flags.json:
         print(json.dumps([vars(measured) for measured in found], indent=2))
         return
-    rows = [("device", "format", "accuracy", "update", "whole model", "part")]
+    rows = [("device", "quantization", "accuracy", "update", "whole model", "part", "archive")]
     for measured in found:
         rows.append(
             (
                 measured.component,
-                measured.format,
+                measured.quantization,
                 f"{measured.accuracy:.1%}",
                 f"{measured.update_bytes:,}",
                 f"{measured.whole_bytes:,}",
                 f"{measured.update_bytes / measured.whole_bytes:.0%}",
+                measured.archive,
             )
         )
     print_table(rows)

@@ -202,9 +202,7 @@ def test_all_parts_of_a_run_are_one_family(tmp_path, images, capsys):
     assert manifests[2].metrics["information"] > 0 and manifests[2].feature_statistics
     del config["rotation"]
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(
-        InputError, match="no run of classifier transfer .KeyError: 'rotation"
-    ):
+    with pytest.raises(InputError, match="no run of classifier transfer .KeyError: 'rotation"):
         told(capsys, "publish", store.url, "zoo@4", f"--run={run}")
 
 
@@ -273,7 +271,7 @@ def test_a_head_reaches_a_device(store, images, tmp_path, capsys):
     from keras_compat.updates import device_client
 
     phone, archive = tmp_path / "phone", tmp_path / "animals-1.zip"
-    flags = ("--updates=animals", f"--images={images}", "--format=int8")
+    flags = ("--updates=animals", f"--images={images}", "--quantization=int8")
     said = told(capsys, "install", store, "animals-extractor", phone, *flags)
     assert said == f"{phone}: animals-extractor@1 in int8, takes updates of animals\n"
     flags = (f"--devices={phone}", f"--data={images}", "--number=1")
@@ -397,8 +395,8 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
         (["install", "STORE", "animals-head", "x", "--updates=a"], "has no extractor"),
         (["install", "STORE", "animals-extractor", "x", "--updates=A"], "'A' is no name"),
         (
-            ["install", "STORE", "animals-extractor", "x", "--updates=a", "--format=int4"],
-            "unknown format 'int4'; did you mean 'int8'",
+            ["install", "STORE", "animals-extractor", "x", "--updates=a", "--quantization=int4"],
+            "unknown quantization 'int4'; did you mean 'int8'",
         ),
         (
             ["install", "STORE", "animals-extractor", "x", "--updates=a"],
