@@ -49,8 +49,8 @@ class Check:
         """`"works"`, `"works in part"` or `"does not work"`.
 
         By what is `recovered` of the information of the head's answers: that puts pairs in order as
-        well as anything, and one pair of bounds suits handwritten digits and photographs, as it does
-        not for information as such (study `signals` in `results/compatibility_analysis`). It is of
+        well as anything, and has bounds that suit handwritten digits and photographs alike, which
+        information as such has not (study `signals` in `results/compatibility_analysis`). It is of
         use where the images show all of the head's classes. If it is not known what the answers
         tell on the head's own extractor, the verdict is a cautious one.
         """
