@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,8 @@ def retrain(
     augmentation = Augmentation.for_dataset(dataset, seed=seed)
     task = Task("reference", reference.extractor, trained, augmentation=augmentation)
     trainer = Trainer([task], seed=seed)
-    last_good = Path(tempfile.mkdtemp(), f"{new.name}-{new.tag}.keras")
+    # Made only if there is something to keep.
+    last_good = Path(tempfile.gettempdir(), f"keras_compat-{uuid.uuid4().hex}", "retrain.keras")
     train(trainer, {task.name: dataset.train}, how, [RoundsBar(how.rounds)], last_good)
     found = evaluation.predict_logits(reference.extractor, trained, dataset.test, _BATCH)
     accuracy = evaluation.accuracy(*found)

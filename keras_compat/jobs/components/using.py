@@ -16,7 +16,7 @@ from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import INFORMATION
 from keras_compat.networks import recombine
-from keras_compat.reporting.compatibility_analysis.signals import WORKS, WORKS_IN_PART
+from keras_compat.reporting.compatibility_analysis.signals import verdict
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import origin, parent_record
@@ -54,9 +54,7 @@ class Check:
         use where the images show all of the head's classes. If it is not known what the answers
         tell on the head's own extractor, the verdict is a cautious one.
         """
-        recovered = self.signals["recovered"]
-        bounds = {"works": WORKS, "works in part": WORKS_IN_PART}
-        return next((t for t, bound in bounds.items() if recovered >= bound), "does not work")
+        return verdict(self.signals["recovered"])
 
 
 def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions) -> float:

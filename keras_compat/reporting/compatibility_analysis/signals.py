@@ -24,7 +24,27 @@ _LEFT_OUT = ("rotation", "recovered", "accuracy")
 _FEWEST = 3
 
 WORKS, WORKS_IN_PART = 0.5, 0.2
-"""What `check` calls so: at least so much of a head's information is recovered."""
+"""What `verdict` calls so: at least so much of a head's information is recovered."""
+
+
+def verdict(recovered: float) -> str:
+    """Says what is to be expected of a pair, by the signal `recovered`.
+
+    Args:
+        recovered: see `keras_compat.evaluation.compatibility_signals`.
+
+    Returns:
+        `"works"`, `"works in part"` or `"does not work"`.
+
+    Example:
+
+    >>> [verdict(recovered) for recovered in (0.9, 0.3, 0.0)]
+    ['works', 'works in part', 'does not work']
+    """
+    if recovered >= WORKS:
+        return "works"
+    return "works in part" if recovered >= WORKS_IN_PART else "does not work"
+
 
 Measured = Mapping[str, float]
 
@@ -95,13 +115,11 @@ def _verdicts(pairs: Mapping[tuple[str, int, str, str], Measured]) -> list[Table
         own = pairs.get((method, seed, h, h))
         if e == h or own is None or "recovered" not in found or not own["accuracy"]:
             continue
-        bounds = {"works": WORKS, "works in part": WORKS_IN_PART}
-        verdict = next((v for v, b in bounds.items() if found["recovered"] >= b), "does not work")
-        of_own[verdict].append(found["accuracy"] / own["accuracy"])
+        of_own[verdict(found["recovered"])].append(found["accuracy"] / own["accuracy"])
     header = ["verdict", "recombined pairs", "accuracy / own: lowest", "mean", "highest"]
     rows = [
-        [verdict, str(len(parts)), *(f"{f(parts):.2f}" for f in (min, fmean, max))]
-        for verdict, parts in of_own.items()
+        [name, str(len(parts)), *(f"{f(parts):.2f}" for f in (min, fmean, max))]
+        for name, parts in of_own.items()
         if parts
     ]
     return [Table(header, rows)] if rows else []

@@ -1,5 +1,6 @@
 """What a step of each method costs, counted."""
 
+import pytest
 from pytest import approx
 
 from keras_compat.jobs.compatibility_analysis.cells import Cell
@@ -35,6 +36,7 @@ def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_pa
     assert counted["dcc"] < counted["rp"] < counted["rp+dcc"]
 
 
+@pytest.mark.once
 def test_methods_take_turns_and_each_is_weighed(tmp_path):
     config = make_config(tmp_path)
     seconds = _time(config, ["independent", "rp"], count=2, rounds=1, turns=3)
