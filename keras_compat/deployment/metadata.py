@@ -12,8 +12,9 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,12 @@ class _Tables:
     def text(self, value: str) -> int:
         return self.builder.CreateString(value)
 
-    def table(self, fields: int, offsets: dict[int, int], numbers: dict[int, int] = {}) -> int:  # noqa: B006
+    def table(
+        self,
+        fields: int,
+        offsets: Mapping[int, int],
+        numbers: Mapping[int, int] = MappingProxyType({}),
+    ) -> int:
         self.builder.StartObject(fields)
         for field, offset in offsets.items():
             self.builder.PrependUOffsetTRelativeSlot(field, offset, 0)
