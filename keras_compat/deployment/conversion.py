@@ -4,6 +4,7 @@ Weights enter the traced function through `stateless_call`: as constants for Lit
 converters then fold normalization into the convolutions (with variables LiteRT's leaves the weights
 outside of the graph, or takes four times as long by way of a SavedModel), and as plain
 `tf.Variable`s for the SavedModel, which loads twice as fast without Keras' own objects in it.
+Nothing folds those, so normalization is folded here (benchmarks/saved_model.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import keras
 import numpy as np
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
+from keras_compat.deployment.folding import fold_normalization
 from keras_compat.deployment.metadata import (
     Description,
     add_metadata,
@@ -29,10 +31,17 @@ from keras_compat.deployment.metadata import (
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
+from keras_compat.networks.graph import is_functional
 
 
 def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     """Writes a model to the folder `job["path"]`, batch size free; returns no operators."""
+    write_as_it_is(fold_normalization(model) if is_functional(model) else model, job)
+    return {}
+
+
+def write_as_it_is(model: keras.Model, job: dict[str, Any]) -> None:
+    """Writes a model, layer by layer, to the folder `job["path"]`."""
     import tensorflow as tf
 
     module = tf.Module()
@@ -46,7 +55,6 @@ def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]
     if job["class_names"]:
         signatures |= serving_signatures(module.serve, shape, job["class_names"])
     tf.saved_model.save(module, job["path"], signatures=signatures)
-    return {}
 
 
 def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:

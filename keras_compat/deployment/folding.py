@@ -1,0 +1,114 @@
+"""Puts normalization by moving statistics into the weights before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_compat.layers import BatchStatisticsNormalization
+from keras_compat.networks.graph import Call, replay, trace
+
+_LINEAR = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+
+
+def fold_normalization(model: keras.Model) -> keras.Model:
+    """Returns a model that computes the same with fewer layers: normalization is in the weights.
+
+    A convolution or dense layer that nothing but a normalization by moving statistics follows
+    becomes one layer with a bias. A normalization after anything else, or by the statistics of a
+    batch, stays as it is.
+
+    Args:
+        model: functional; is left as it is.
+
+    Returns:
+        A functional model of the same inputs and outputs. Layers that do not change are shared
+        with `model`.
+
+    Raises:
+        InputError: if the model is not functional.
+
+    Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, Sec. 3.2.
+
+    Example:
+
+    >>> from keras_compat import layers, networks
+    >>> head = networks.build_head("resnet8", classes=3, seed=0)
+    >>> layers.set_statistics(head, "moving")
+    >>> [layer.name for layer in fold_normalization(head).layers if "norm" in layer.name]
+    []
+    """
+    graph = trace(model)
+    uses = Counter(id(x) for x in [*graph.outputs, *(x for c in graph.calls for x in c.inputs)])
+    calls_of = Counter(id(call.operation) for call in graph.calls)
+    made_by = {id(call.outputs[0]): call for call in graph.calls}
+
+    def linear_before(call: Call) -> Call | None:
+        """Returns the call whose weights can take a normalization, if it is one."""
+        if not _normalizes_channels(call.operation):
+            return None
+        before = made_by.get(id(call.inputs[0]))
+        alone = before is not None and uses[id(call.inputs[0])] == 1
+        if not alone or type(before.operation) not in _LINEAR:
+            return None
+        shared = calls_of[id(before.operation)] > 1 or calls_of[id(call.operation)] > 1
+        return None if shared or not _is_linear(before.operation) else before
+
+    normalization_after = {
+        id(before): call for call in graph.calls if (before := linear_before(call)) is not None
+    }
+    tensors = {id(x): x for x in graph.inputs}
+    for call in graph.calls:
+        follower = normalization_after.get(id(call))
+        if follower is not None:
+            folded = _fold(call.operation, follower.operation)
+            tensors[id(follower.outputs[0])] = folded(tensors[id(call.inputs[0])])
+        elif id(call.outputs[0]) not in tensors:
+            replay([call], tensors)
+    outputs = [tensors[id(x)] for x in graph.outputs]
+    return keras.Model(
+        keras.tree.pack_sequence_as(model.input, graph.inputs),
+        keras.tree.pack_sequence_as(model.output, outputs),
+        name=model.name,
+    )
+
+
+def _normalizes_channels(layer: Any) -> bool:
+    """Says whether a layer scales and shifts each channel, the last axis, by constants."""
+    if isinstance(layer, BatchStatisticsNormalization):
+        moving = layer.statistics == "moving"
+    else:
+        moving = type(layer) is keras.layers.BatchNormalization
+    return moving and layer.axis in (-1, layer.input_spec.ndim - 1)
+
+
+def _is_linear(layer: Any) -> bool:
+    channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    return layer.activation is keras.activations.linear and channels_last
+
+
+def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
+    """Returns a linear layer that does what a layer and the normalization after it do."""
+    mean, variance, gamma, beta = (
+        None if v is None else keras.ops.convert_to_numpy(v).astype("float64")
+        for v in (
+            normalization.moving_mean,
+            normalization.moving_variance,
+            normalization.gamma,
+            normalization.beta,
+        )
+    )
+    scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + normalization.epsilon)
+    kernel, *bias = (w.astype("float64") for w in layer.get_weights())
+    offset = ((bias[0] if bias else 0.0) - mean) * scale + (0.0 if beta is None else beta)
+    config = {**layer.get_config(), "use_bias": True}
+    folded = type(layer).from_config(config)
+    folded.build(layer.input.shape)
+    # A depthwise kernel ends in channels and multiplier, whose product are the outputs.
+    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    factor = scale.reshape(kernel.shape[-2:]) if is_depthwise else scale
+    folded.set_weights([kernel * factor, offset])
+    return folded
