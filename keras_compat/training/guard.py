@@ -35,20 +35,21 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._seen = 0
-        self._look()
+        self.look()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._seen += 1
         if self._seen % self.every == 0:
-            self._look()
+            self.look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._look()
+        self.look()
 
     def _state(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Keeps a copy of weights and optimizer, or puts back the one before and raises."""
         # On JAX the variables are behind the training state until it is written back.
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()

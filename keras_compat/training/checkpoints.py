@@ -1,0 +1,120 @@
+"""Checkpoints on disk: written whole or not at all, and verified on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_compat.files import remove, write_bytes
+
+KEPT = 2
+_NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.safetensors")
+_STATE = "state"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What training needs to go on.
+
+    Attributes:
+        arrays: of any type that NumPy has itself, by name.
+        state: all that is no array, as JSON has it.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Checkpoints:
+    """The last two checkpoints of a training, in a folder of their own.
+
+    Each is one `safetensors` file, which holds numbers and JSON and nothing that is run. Its name
+    is its number and the SHA-256 of its content, so that it can be verified without another file:
+    `000012-SHA256.safetensors`. One process at a time may write a folder.
+
+    Args:
+        folder: is made when there is something to keep.
+
+    Source: the format, https://huggingface.co/docs/safetensors.
+
+    Example:
+
+    >>> import tempfile
+    >>> checkpoints = Checkpoints(Path(tempfile.mkdtemp()) / "checkpoints")
+    >>> for rounds in (10, 20, 30):
+    ...     checkpoints.save(Checkpoint({"kernel": np.ones(2)}, {"rounds": rounds}))
+    >>> len(list(checkpoints.folder.iterdir())), checkpoints.latest().state
+    (2, {'rounds': 30})
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Writes a checkpoint, and then removes all but the last two.
+
+        Raises:
+            OSError: if it cannot be written; those that are there are not touched.
+        """
+        from safetensors.numpy import save
+
+        # A process that was killed while it wrote leaves what it had written.
+        for unfinished in self.folder.glob(".*.partial"):
+            remove(unfinished)
+        there = self._files()
+        number = _number(there[-1]) + 1 if there else 0
+        arrays = {n: np.asarray(a, order="C") for n, a in checkpoint.arrays.items()}
+        content = save(arrays, {_STATE: json.dumps(checkpoint.state)})
+        digest = hashlib.sha256(content).hexdigest()
+        write_bytes(self.folder / f"{number:06d}-{digest}.safetensors", content)
+        for old in self._files()[:-KEPT]:
+            remove(old)
+
+    def latest(self) -> Checkpoint | None:
+        """Returns the last checkpoint that is whole; `None` if there is none.
+
+        A damaged one is passed over for the one before, with a warning.
+        """
+        for path in reversed(self._files()):
+            try:
+                return _read(path)
+            except (OSError, ValueError) as error:
+                warnings.warn(f"{path} is passed over: {error}", stacklevel=2)
+        return None
+
+    def clear(self) -> None:
+        """Removes all."""
+        remove(self.folder)
+
+    def _files(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _number(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
+def _read(path: Path) -> Checkpoint:
+    """Reads a checkpoint; raises a `ValueError` if it is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != _NAME.fullmatch(path.name)[2]:
+        raise ValueError("it is damaged, its content is not what was written")
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return Checkpoint(arrays, json.loads(file.metadata()[_STATE]))
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"it is no checkpoint of ours ({error})") from None
