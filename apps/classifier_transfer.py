@@ -23,6 +23,8 @@ EXAMPLES = """examples:
   python -m apps.classifier_transfer --dataset=folder:my_images --image_size=32 \\
       --initial_classes=cat,dog --extractors "server=resnet20 phone=mobilenet_v2_small@block2" \\
       --reference=server
+
+A run that was killed goes on with the same command.
 """
 
 
@@ -108,13 +110,13 @@ def configure(flags: argparse.Namespace) -> Config:
 def run(arguments: Sequence[str]) -> None:
     """Reads the flags and runs the job."""
     flags = make_parser().parse_args(arguments)
-    config = configure(flags)
+    config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
     with quiet_start():
         from keras_compat.jobs.classifier_transfer import job
     data = common.file_name(config.dataset)
     output_dir = flags.output_dir or f"runs/classifier_transfer/{config.preset}-{data}"
-    job.run(config, output_dir, flags.overwrite)
+    job.run(config, output_dir, flags.overwrite, resuming)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 from absl.flags import argparse_flags
 
 from keras_compat.errors import InputError, missing_package, unknown_name
+from keras_compat.jobs.interruption import EXIT_CODE, Terminated, ends_on_signals
+from keras_compat.jobs.start_up import one_line_warnings
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -28,13 +30,15 @@ def parser(description: str, epilog: str = "") -> argparse.ArgumentParser:
 
 
 def main(run: Callable[[Sequence[str]], None]) -> None:
-    """Runs an app: bad input is one line and exit code 2, an interruption exit code 130.
+    """Runs an app: bad input is one line and exit code 2, an interruption 130, SIGTERM 143.
 
     Args:
         run: takes the arguments after the program's name.
     """
+    one_line_warnings()
     try:
-        run(sys.argv[1:])
+        with ends_on_signals():
+            run(sys.argv[1:])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -43,8 +47,10 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
         sys.exit(1)
     except KeyboardInterrupt as interruption:
         said = str(interruption) or "nothing that was there before has been changed"
-        print(f"\ninterrupted; {said}", file=sys.stderr)
-        sys.exit(130)
+        terminated = isinstance(interruption, Terminated)
+        what = "terminated" if terminated else "interrupted"
+        print(f"\n{what}; {said}", file=sys.stderr)
+        sys.exit(EXIT_CODE if terminated else 130)
 
 
 def choose_backend() -> None:

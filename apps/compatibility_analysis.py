@@ -118,7 +118,7 @@ def configure(flags: argparse.Namespace) -> Config:
 def run(arguments: Sequence[str]) -> None:
     """Reads the flags and runs the analysis."""
     flags = make_parser().parse_args(arguments)
-    config = configure(flags)
+    config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
     # Cells or costs are then worked on in other processes too.
     if flags.jobs > 1 or "cost" in config.studies:
@@ -127,7 +127,7 @@ def run(arguments: Sequence[str]) -> None:
         from keras_compat.jobs.compatibility_analysis import job
     data = "-".join(common.file_name(spec) for spec in config.datasets)
     output_dir = flags.output_dir or f"runs/compatibility_analysis/{config.preset}-{data}"
-    job.run(config, output_dir, flags.overwrite, flags.jobs)
+    job.run(config, output_dir, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def configure(flags: argparse.Namespace) -> Config:
 def run(arguments: Sequence[str]) -> None:
     """Reads the flags and runs the job."""
     flags = make_parser().parse_args(arguments)
-    config = configure(flags)
+    config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
     if flags.jobs > 1:
         share_accelerators()
@@ -145,9 +145,8 @@ def run(arguments: Sequence[str]) -> None:
         from keras_compat.jobs.domain_adaptation import job
     source = Path(config.network).name if config.network else common.file_name(config.source)
     name = f"{config.preset}-{source}-{common.file_name(config.target)}"
-    job.run(
-        config, flags.output_dir or f"runs/domain_adaptation/{name}", flags.overwrite, flags.jobs
-    )
+    place = flags.output_dir or f"runs/domain_adaptation/{name}"
+    job.run(config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_compat.errors import InputError
+from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
 
 if TYPE_CHECKING:
     from keras_compat.jobs.training import Training
@@ -25,9 +26,30 @@ def add_run(parser: argparse.ArgumentParser, default_place: str) -> argparse._Ar
     flags.add_argument("--preset", default="demo", help="demo (default), cpu or paper")
     flags.add_argument("--output_dir", help=f"default: {default_place}")
     flags.add_argument("--overwrite", action="store_true", help="replace what is in output_dir")
+    flags.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on where an interrupted run was (default), or begin it anew",
+    )
+    flags.add_argument(
+        "--checkpoint_seconds",
+        type=float,
+        default=CHECKPOINT_SECONDS,
+        help=f"between two checkpoints of a training ({CHECKPOINT_SECONDS:g}); 0: none",
+    )
     flags.add_argument("--seeds", type=int, help="how many runs; the report gives mean and std")
     flags.add_argument("--seed", type=int, help="of the first run")
     return flags
+
+
+def resuming(flags: argparse.Namespace) -> Resuming:
+    """Returns what the flags of `add_run` say of interruptions.
+
+    Raises:
+        InputError: if a flag does not fit.
+    """
+    return Resuming(flags.resume, flags.checkpoint_seconds)
 
 
 def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse._ArgumentGroup:

@@ -89,7 +89,7 @@ def configure(flags: argparse.Namespace) -> Config:
 def run(arguments: Sequence[str]) -> None:
     """Reads the flags and runs the job."""
     flags = make_parser().parse_args(arguments)
-    config = configure(flags)
+    config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
     if flags.jobs > 1:
         share_accelerators()
@@ -97,7 +97,7 @@ def run(arguments: Sequence[str]) -> None:
         from keras_compat.jobs.transfer_learning import job
     data = "-".join(common.file_name(spec) for spec in (*config.sources, *config.targets))
     place = flags.output_dir or f"runs/transfer_learning/{config.preset}-{data}"
-    job.run(config, place, flags.overwrite, flags.jobs)
+    job.run(config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

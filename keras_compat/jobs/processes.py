@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.start_up import quiet_start
+from keras_compat.jobs.file_errors import file_errors_in_one_line
+from keras_compat.jobs.interruption import end_quietly_on_signals, ending_quietly
+from keras_compat.jobs.start_up import one_line_warnings, quiet_start
 from keras_compat.reporting.hardware import cores
 
 if TYPE_CHECKING:
@@ -61,13 +63,13 @@ def work_in_processes(
                 awaited = {*left, *running.values()}
                 ready = [n for n, step in left.items() if not awaited & set(starts_from(step))]
                 for name in ready[: jobs - len(running)]:
-                    running[pool.submit(work, left.pop(name))] = name
+                    running[pool.submit(_work, work, left.pop(name))] = name
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
                     shown.finished(running.pop(future))
         except BaseException as error:
-            # Not to the end of what they are at, which may take hours.
+            # Not to the end of what they are at, which may take hours, but to that of a round.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             if isinstance(error, BrokenProcessPool):
@@ -76,6 +78,12 @@ def work_in_processes(
                     "run again with a lower --jobs"
                 ) from None
             raise
+
+
+def _work(work: Callable[[Any], None], step: Any) -> None:
+    # Here, since not every error of TensorFlow can be sent to another process.
+    with file_errors_in_one_line():
+        ending_quietly(work, step)
 
 
 class _Shown:
@@ -105,6 +113,8 @@ def _begin(numbers: Any, jobs: int, module: str) -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_quietly_on_signals()
+    one_line_warnings()
     # Not before: the backend must start after the process knows its share.
     with quiet_start():
         import_module(module)

@@ -56,14 +56,15 @@ class RoundsBar(keras.callbacks.Callback):
         self._dynamic = sys.stdout.isatty()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._done = 0
+        # As many as were had before an interruption.
+        self._begin = self._done = self.model.rounds
         self._shown = time.monotonic()
         self._bar = keras.utils.Progbar(
             self._rounds, unit_name="round", stateful_metrics=["loss", "accuracy"]
         )
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._done = batch + 1
+        self._done = self._begin + batch + 1
         now = time.monotonic()
         if now - self._shown >= (0.5 if self._dynamic else 30) and self._done < self._rounds:
             self._shown = now

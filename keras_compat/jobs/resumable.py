@@ -12,6 +12,7 @@ from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.files import remove, written_atomically
+from keras_compat.jobs.file_errors import file_errors_in_one_line
 from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.step_folder import FAILURE, NETWORKS
@@ -19,7 +20,11 @@ from keras_compat.jobs.step_folder import FAILURE, NETWORKS
 
 @contextmanager
 def resumable_folder(
-    path: str | os.PathLike[str], settings: Mapping[str, Any], overwrite: bool, kept: str
+    path: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    overwrite: bool,
+    *kept: str,
+    resume: bool = True,
 ) -> Iterator[OutputFolder]:
     """Opens a run's output folder, in which an interrupted run of the same settings left its steps.
 
@@ -27,17 +32,19 @@ def resumable_folder(
         path: where the finished run is to be.
         settings: that all steps of the folder have in common.
         overwrite: see `OutputFolder`.
-        kept: the name of the folder of all steps.
+        *kept: names of folders that go on, that of all steps or checkpoints first.
+        resume: whether they are kept; the run begins anew if not.
 
     Raises:
-        InputError: as `OutputFolder`.
+        InputError: as `OutputFolder`, and if a file cannot be read or written, as on a full disk.
     """
-    folder = OutputFolder(path, settings, overwrite, keep=[kept])
+    folder = OutputFolder(path, settings, overwrite, keep=kept if resume else ())
     try:
-        yield folder
+        with file_errors_in_one_line():
+            yield folder
     except InputError:
         # Nothing was done that would be worth keeping, unless an earlier run left something.
-        if not (folder.partial / kept).exists():
+        if not (folder.partial / kept[0]).exists():
             remove(folder.partial)
         raise
     finally:

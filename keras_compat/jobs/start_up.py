@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -20,6 +22,15 @@ def quiet_start() -> Iterator[None]:
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with silent_loading():
         yield
+
+
+def one_line_warnings() -> None:
+    """Lets a warning be one line, as errors are, without the line of code that gave it."""
+
+    def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
+        return f"warning: {message}\n"
+
+    warnings.formatwarning = one_line
 
 
 def share_accelerators() -> None:

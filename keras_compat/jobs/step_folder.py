@@ -20,6 +20,7 @@ from keras_compat.reporting.versions import collect_versions
 FAILURE = ("failed.json", "last_good.keras")
 """The files of a step that say why it has no result."""
 NETWORKS = "networks"
+CHECKPOINTS = "checkpoints"
 MADE_BY = "made_by.json"
 
 
@@ -39,6 +40,11 @@ class StepFolder:
     def last_good(self) -> Path:
         """Where the weights before a loss that was not finite go."""
         return self.path / FAILURE[1]
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where what an unfinished training needs to go on is."""
+        return self.path / CHECKPOINTS
 
     def save_models(
         self,

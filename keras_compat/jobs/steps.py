@@ -14,8 +14,11 @@ import keras
 from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.errors import InputError
 from keras_compat.files import remove
+from keras_compat.jobs.interruption import told_of
 from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
+from keras_compat.jobs.resumption import Resumption
 from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.reporting import Run
 from keras_compat.reporting.merging import add_maker
@@ -82,8 +85,9 @@ def do_step(
     do: Callable[[], Done],
     settings: Mapping[str, Any],
     fingerprints: Callable[[], Mapping[str, Any]],
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Does a step, unless it is done, and keeps what it leaves.
+    """Does a step, unless it is done, and keeps what it leaves; it goes on where it was.
 
     A loss that is not finite is the result of a step too: it is noted.
 
@@ -93,6 +97,7 @@ def do_step(
         do: does it.
         settings: that its weights depend on.
         fingerprints: of the images that it learns from, by name.
+        checkpoint_seconds: between two checkpoints of its training; 0 writes none.
     """
     # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
     with suppress(ImportError):
@@ -101,15 +106,19 @@ def do_step(
         return
     folder = StepFolder(place / step.name)
     keras.utils.set_random_seed(step.seed)
+    data = fingerprints()
+    resumption = Resumption(folder.checkpoints, checkpoint_seconds, settings, data)
     start = time.perf_counter()
     try:
-        done = do()
+        with resumption:
+            done = do()
     except NonFiniteLoss as error:
         folder.save_failure(str(error))
         return
-    duration = time.perf_counter() - start
+    duration = time.perf_counter() - start + resumption.earlier_s
     folder.save_records(_MEASURE, list(done.records))
-    folder.save_models(done.models, duration, settings, fingerprints(), **done.about)
+    folder.save_models(done.models, duration, settings, data, **done.about)
+    resumption.forget()
     # Keras keeps what it made for a process; a run makes hundreds of networks.
     keras.backend.clear_session()
 
@@ -149,7 +158,11 @@ def do_all(
     for unfinished in place.glob("*/.*.partial"):
         remove(unfinished)
     for step in steps:
-        StepFolder(place / step.name).forget_failure()
+        folder = StepFolder(place / step.name)
+        folder.forget_failure()
+        if is_done(step, place):
+            # Of a process that was killed just before it did so.
+            remove(folder.checkpoints)
     left = [step for step in steps if not is_done(step, place)]
     if len(left) < len(steps):
         terminal.line(f"{len(steps) - len(left)} of {len(steps)} steps are finished already")
@@ -161,12 +174,9 @@ def do_all(
         for number, step in enumerate(left, start=1):
             terminal.line(f"({number}/{len(left)}) {step.name}")
             partial(work, callbacks=lambda rounds: [RoundsBar(rounds)])(step)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         done = sum(is_done(step, place) for step in steps)
-        raise KeyboardInterrupt(
-            f"{done} of {len(steps)} steps are finished and kept; the same command goes on with "
-            "the others"
-        ) from None
+        raise told_of(error, f"{done} of {len(steps)} steps") from None
 
 
 def keep_valid(

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from keras_compat.errors import InputError
-from keras_compat.files import written_atomically
+from keras_compat.files import remove, written_atomically
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.resumable import resumable_folder
+from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
+from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.jobs.steps import Step, do_all, failures, gather, keep_valid, without_result
 from keras_compat.reporting import Run
 from keras_compat.reporting.records import Record
@@ -87,6 +89,7 @@ def run_stepwise(
     output_dir: str | os.PathLike[str],
     overwrite: bool = False,
     jobs: int = 1,
+    resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
     """Runs a job of steps and writes its folder; a run that was killed goes on where it was.
 
@@ -98,6 +101,7 @@ def run_stepwise(
         overwrite: whether a finished run, or an unfinished one of other settings, may be
             replaced.
         jobs: how many steps are worked on at a time, each in a process of its own.
+        resuming: whether and how an interrupted run goes on.
 
     Returns:
         What `metrics.json` holds.
@@ -109,7 +113,8 @@ def run_stepwise(
     """
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
-    with resumable_folder(output_dir, config.lasting(), overwrite, STEPS) as folder:
+    lasting, resume = config.lasting(), resuming.resume
+    with resumable_folder(output_dir, lasting, overwrite, STEPS, resume=resume) as folder:
         place = folder.partial / STEPS
         terminal.phase(f"Reading {reading}")
         prepared = job.prepare(config, terminal)
@@ -121,8 +126,10 @@ def run_stepwise(
         settings, data = (partial(f, config) for f in (job.settings, job.fingerprints))
         keep_valid(steps, place, settings, data, drop=overwrite)
         terminal.phase(job.doing)
+        seconds = resuming.checkpoint_seconds
+        work = partial(job.work, config, place, checkpoint_seconds=seconds)
         for stage in job.stages(steps):
-            do_all(stage, place, jobs, terminal, partial(job.work, config, place))
+            do_all(stage, place, jobs, terminal, work)
             said = job.after_stage(_gathered(job, config, stage, place).results)
             if said and stage[-1] is not steps[-1]:
                 print(f"\n{said}\n", flush=True)
@@ -135,6 +142,9 @@ def run_stepwise(
         metrics = record.write(folder.partial / FINISHED)
         job.write_report(metrics, folder.partial)
         job.finish(config, steps, place, folder.partial)
+        for step in steps:
+            # Those of a step that failed are of no more use.
+            remove(StepFolder(place / step.name).checkpoints)
         finished = folder.finish()
     print(f"\n{job.terminal_text(metrics['results'])}\n\nEverything is in {finished}/")
     if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from keras_compat.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import keras
 
+    from keras_compat.jobs.resumption import Gathered
     from keras_compat.training import Trainer
 
 SCHEDULES = ("steps", "cosine")
@@ -70,8 +71,9 @@ def train(
     last_good: Path,
     stops: Sequence[int] = (),
     at_stop: Callable[[int], None] = lambda rounds: None,
+    gathered: Gathered | None = None,
 ) -> None:
-    """Trains for the rounds that are asked for.
+    """Trains for the rounds that are asked for; within a `Resumption`, goes on where it was.
 
     Args:
         trainer: with its tasks; it is compiled here.
@@ -82,24 +84,32 @@ def train(
         stops: rounds after which training pauses, in order.
         at_stop: is called with the number of rounds at each of them; the parts hold the weights of
             that round.
+        gathered: what `at_stop` collects: it is kept with the weights.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
     """
+    from keras_compat.jobs.resumption import Stage
     from keras_compat.training import NonFiniteLoss, StopOnNonFinite
 
-    trainer.compile(make_optimizer(how))
+    stage = Stage(trainer, make_optimizer(how), asdict(how), gathered)
+    if stage.is_finished:
+        return
+    guard = StopOnNonFinite()
     try:
         for stop in dict.fromkeys([*stops, how.rounds]):
-            trainer.fit(
-                data,
-                batch_size=how.batch_size,
-                steps_per_epoch=stop - trainer.rounds,
-                verbose=0,
-                callbacks=[StopOnNonFinite(), *callbacks],
-            )
-            if stop in stops:
-                at_stop(stop)
+            if trainer.rounds < stop:
+                with stage.training():
+                    trainer.fit(
+                        data,
+                        batch_size=how.batch_size,
+                        steps_per_epoch=stop - trainer.rounds,
+                        verbose=0,
+                        callbacks=[guard, *callbacks, *stage.callbacks(guard)],
+                    )
+            if stop in stops and stop not in stage.measured:
+                stage.measure(stop, at_stop)
+        stage.finish()
     except NonFiniteLoss as error:
         last_good.parent.mkdir(parents=True, exist_ok=True)
         trainer.save(last_good)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from keras_compat import evaluation
 from keras_compat.data import Examples, StreamedExamples
 from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.deployment.packages import installed, require
-from keras_compat.errors import InputError
+from keras_compat.files import remove
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.config import Config
 from keras_compat.jobs.classifier_transfer.preparation import (
@@ -28,23 +28,32 @@ from keras_compat.jobs.classifier_transfer.stages import Parts, Stages, check
 from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
+from keras_compat.jobs.resumable import resumable_folder
+from keras_compat.jobs.resuming import RESUMING, Resuming
+from keras_compat.jobs.resumption import Resumption
+from keras_compat.jobs.step_folder import CHECKPOINTS
 from keras_compat.reporting import Run
 from keras_compat.reporting.classifier_transfer import terminal_text, write_report
 from keras_compat.reporting.hardware import peak_memory_gib
 
+LOGS = "logs"
 VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
 
 
 def run(
-    config: Config, output_dir: str | os.PathLike[str], overwrite: bool = False
+    config: Config,
+    output_dir: str | os.PathLike[str],
+    overwrite: bool = False,
+    resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
-    """Runs the job and writes its folder.
+    """Runs the job and writes its folder; a run that was killed goes on where it was.
 
     Args:
         config: every setting.
         output_dir: where `metrics.json`, `report.md`, `figures/`, `components/`, `export/` and
             `logs/` go once all is done.
         overwrite: whether a finished run may be replaced.
+        resuming: whether and how an interrupted run goes on.
 
     Returns:
         What `metrics.json` holds.
@@ -54,34 +63,34 @@ def run(
         NonFiniteLoss: when a loss becomes NaN; the last good weights are in
             `OUTPUT_DIR.partial/last_good/`.
     """
-    job = _Job(config, output_dir, overwrite)
-    try:
-        return job.run()
-    finally:
-        # In a notebook the traceback of an error keeps the job alive, and with it the lock.
-        job.folder.release()
+    left_out = shipping.missing_packages() if config.export is not False else []
+    if config.export:
+        for package in left_out:
+            require(package, "export (leave it out with --no-export)")
+    config = replace(config, export=config.export is not False and not left_out)
+    settings, kept = asdict(config), (CHECKPOINTS, LOGS)
+    # Before the data, which may have to be downloaded.
+    with resumable_folder(output_dir, settings, overwrite, *kept, resume=resuming.resume) as folder:
+        return _Job(config, folder, left_out, resuming.checkpoint_seconds).run()
 
 
 class _Job:
-    def __init__(self, config: Config, output_dir: str | os.PathLike[str], overwrite: bool):
+    def __init__(
+        self,
+        config: Config,
+        folder: OutputFolder,
+        left_out: list[str],
+        checkpoint_seconds: float,
+    ):
         self.begin = time.perf_counter()
-        left_out = shipping.missing_packages() if config.export is not False else []
-        if config.export:
-            for package in left_out:
-                require(package, "export (leave it out with --no-export)")
-        self.config = config = replace(config, export=config.export is not False and not left_out)
+        self.config = config
+        self.folder = folder
+        self.checkpoints = folder.partial / CHECKPOINTS
+        self.checkpoint_seconds = checkpoint_seconds
         bounds = {"none": 0, "original": 1, "all": 2}[config.upper_bounds]
         per_seed = 1 + len(config.maintain) + bounds + 1
         self.terminal = Terminal(1 + config.seeds * per_seed + 2 * config.export + 1)
-        # Before the data, which may have to be downloaded.
-        self.folder = OutputFolder(output_dir, asdict(config), overwrite)
-        try:
-            self._read_data()
-        except InputError:
-            # Nothing was done yet that would be worth keeping.
-            shutil.rmtree(self.folder.partial)
-            self.folder.release()
-            raise
+        self._read_data()
         without = _missing_for_logs()
         for what, packages in (("files for servers and phones", left_out), ("logs", without)):
             if packages:
@@ -119,6 +128,7 @@ class _Job:
         )
 
     def run(self) -> dict[str, Any]:
+        self.checkpoints.mkdir(exist_ok=True)
         shipped: shipping.Pairs = {}
         for number in range(self.config.seeds):
             pairs = self._run_seed(self.config.seed + number)
@@ -133,12 +143,21 @@ class _Job:
         metrics = self.record.write(self.folder.partial / FINISHED)
         write_report(metrics, self.folder.partial)
         place = self.folder.finish()
+        remove(place / CHECKPOINTS)
         print(f"\n{terminal_text(metrics['results'])}\n\nEverything is in {place}/")
         return metrics
 
     # One seed --------------------------------------------------------------------------------
 
     def _run_seed(self, seed: int) -> shipping.Pairs:
+        """Trains and evaluates; what was trained before an interruption is not trained again."""
+        settings = asdict(replace(self.config, seeds=1, seed=seed))
+        place = self.checkpoints / f"seed{seed}"
+        seconds = self.checkpoint_seconds
+        with Resumption(place, seconds, settings, self.record.data) as resumption:
+            return self._train_and_evaluate(seed, resumption)
+
+    def _train_and_evaluate(self, seed: int, resumption: Resumption) -> shipping.Pairs:
         keras.utils.set_random_seed(seed)
         prepared = prepare(self.config, self.all_data, seed)
         stages = Stages(
@@ -152,7 +171,7 @@ class _Job:
         count = len(self.config.extractors)
 
         self.terminal.phase(f"Training {count} extractors with one head{suffix}")
-        with self.record.phase("initial"):
+        with self._timed("initial", resumption):
             old = prepared.of_initial_classes(prepared.train)
             initial = stages.train_initial(old, prepared.initial)
 
@@ -162,7 +181,7 @@ class _Job:
             self.terminal.phase(
                 f"Updating the head on {self.config.reference}, {held[maintain]}{suffix}"
             )
-            with self.record.phase(f"update_{maintain}"):
+            with self._timed(f"update_{maintain}", resumption):
                 updated[maintain] = stages.update_head(
                     initial, prepared.train, prepared.classes, maintain
                 )
@@ -170,7 +189,7 @@ class _Job:
         bounds: dict[str, dict[str, Parts]] = {}
         for architecture in self._bounds():
             self.terminal.phase(f"Upper bound: {count} networks alone, {architecture}{suffix}")
-            with self.record.phase(f"bound_{architecture}"):
+            with self._timed(f"bound_{architecture}", resumption):
                 bounds[architecture] = stages.train_bound(
                     prepared.train, prepared.classes, architecture == "changed"
                 )
@@ -178,6 +197,16 @@ class _Job:
         self.terminal.phase(f"Evaluating on test images{suffix}")
         with self.record.phase("evaluation"):
             return self._evaluate(seed, prepared, initial, updated, bounds)
+
+    @contextmanager
+    def _timed(self, phase: str, resumption: Resumption) -> Iterator[None]:
+        """Notes how long training takes, with what it took before an interruption."""
+        before = resumption.earlier_s
+        with self.record.phase(phase):
+            yield
+        self.record.durations_s[phase] += resumption.earlier_s - before
+        # As if this run had begun earlier.
+        self.begin -= resumption.earlier_s - before
 
     def _bounds(self) -> tuple[str, ...]:
         return {"none": (), "original": ("original",), "all": ("original", "changed")}[
@@ -352,11 +381,20 @@ class _Job:
             rounds = how.get(stage.split("_")[0], self.config.update).rounds
             found: list[keras.callbacks.Callback] = [RoundsBar(rounds)]
             if self.logs:
-                logs = self.folder.partial / "logs" / f"seed{seed}" / stage
-                found.append(keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=10))
+                logs = self.folder.partial / LOGS / f"seed{seed}" / stage
+                found.append(_Logs(logs, write_graph=False, update_freq=10))
             return found
 
         return make
+
+
+class _Logs(keras.callbacks.TensorBoard):
+    """Keras' logs, which go on at the trainer's round."""
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        # Keras counts from 0 at every `fit`, and has no public way to say otherwise.
+        self._global_train_batch = self.model.rounds
 
 
 def _accuracy(

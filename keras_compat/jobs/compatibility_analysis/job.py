@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -33,10 +33,12 @@ from keras_compat.jobs.compatibility_analysis.methods import (
 from keras_compat.jobs.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.jobs.compatibility_analysis.training import check_cells
 from keras_compat.jobs.compatibility_analysis.work import check_trained, is_done, work_on
+from keras_compat.jobs.interruption import told_of
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.jobs.resumable import resumable_folder, take_over
+from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
@@ -55,6 +57,7 @@ def run(
     output_dir: str | os.PathLike[str],
     overwrite: bool = False,
     jobs: int = 1,
+    resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
     """Runs the analysis and writes its folder; a run that was killed goes on where it was.
 
@@ -65,6 +68,7 @@ def run(
         overwrite: whether a finished run, or an unfinished one of other settings, may be
             replaced.
         jobs: how many cells are worked on at a time, each in a process of its own.
+        resuming: whether and how an interrupted run goes on.
 
     Returns:
         What `metrics.json` holds.
@@ -76,7 +80,8 @@ def run(
     """
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
-    with resumable_folder(output_dir, config.lasting(), overwrite, CELLS) as folder:
+    lasting, resume = config.lasting(), resuming.resume
+    with resumable_folder(output_dir, lasting, overwrite, CELLS, resume=resume) as folder:
         cells = folder.partial / CELLS
         terminal.phase(f"Reading {', '.join(dict.fromkeys(config.datasets))}")
         group, by_study = _prepare(config, terminal)
@@ -91,7 +96,7 @@ def run(
                 terminal,
             )
         terminal.phase(f"Training and measuring {len(plans)} groups of networks")
-        _work(config, plans, cells, jobs, terminal)
+        _work(config, plans, cells, jobs, terminal, resuming)
         costs = _costs(config, cells, terminal)
         failures = _failures(plans, cells)
         if costs is None and all(plan.cell in failures for plan in plans if plan.measures):
@@ -103,6 +108,9 @@ def run(
             add_maker(record.made_by, costs["versions"], costs["hardware"], ["cost"])
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
+        for plan in plans:
+            # Those of a cell that failed are of no more use.
+            remove(CellFolder(cells, plan.cell).checkpoints)
         place = folder.finish()
     print(f"\n{terminal_text(metrics['results'], metrics['config'])}\n\nEverything is in {place}/")
     if failures:
@@ -146,32 +154,41 @@ def _known(config: Config, group: Group) -> Known:
     )
 
 
-def _work(config: Config, plans: list[Plan], cells: Path, jobs: int, terminal: Terminal) -> None:
+def _work(
+    config: Config,
+    plans: list[Plan],
+    cells: Path,
+    jobs: int,
+    terminal: Terminal,
+    resuming: Resuming,
+) -> None:
     cells.mkdir(exist_ok=True)
     for unfinished in cells.glob("*/.*.partial"):
         remove(unfinished)
     check_trained(config, plans, cells)
     for plan in plans:
-        CellFolder(cells, plan.cell).forget_failure()
+        folder = CellFolder(cells, plan.cell)
+        folder.forget_failure()
+        if folder.made_by() is not None:
+            # Of a process that was killed just before it did so.
+            remove(folder.checkpoints)
     left = [plan for plan in plans if not is_done(plan, cells)]
     if len(left) < len(plans):
         terminal.line(f"{len(plans) - len(left)} are finished already")
     try:
-        _work_on_all(config, left, cells, jobs, terminal)
-    except KeyboardInterrupt:
+        work = partial(work_on, config, cells=cells, checkpoint_seconds=resuming.checkpoint_seconds)
+        _work_on_all(work, left, jobs, terminal)
+    except KeyboardInterrupt as error:
         done = sum(is_done(plan, cells) for plan in plans)
-        raise KeyboardInterrupt(
-            f"{done} of {len(plans)} groups of networks are finished and kept; the same command "
-            "goes on with the others"
-        ) from None
+        raise told_of(error, f"{done} of {len(plans)} groups of networks") from None
 
 
 def _work_on_all(
-    config: Config, left: list[Plan], cells: Path, jobs: int, terminal: Terminal
+    work: Callable[..., None], left: list[Plan], jobs: int, terminal: Terminal
 ) -> None:
     if jobs > 1:
         work_in_processes(
-            partial(work_on, config, cells=cells),
+            work,
             {plan.cell.name: plan for plan in left},
             jobs,
             terminal,
@@ -182,7 +199,7 @@ def _work_on_all(
         return
     for number, plan in enumerate(left, start=1):
         terminal.line(f"({number}/{len(left)}) {plan.cell.name}")
-        work_on(config, plan, cells, lambda rounds: [RoundsBar(rounds)])
+        work(plan, callbacks=lambda rounds: [RoundsBar(rounds)])
 
 
 def _costs(config: Config, cells: Path, terminal: Terminal) -> dict[str, Any] | None:

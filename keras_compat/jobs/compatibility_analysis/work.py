@@ -28,6 +28,8 @@ from keras_compat.jobs.compatibility_analysis.training import (
     pretrain,
     train_cell,
 )
+from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
+from keras_compat.jobs.resumption import Resumption
 from keras_compat.training import NonFiniteLoss
 
 
@@ -39,8 +41,16 @@ def is_done(plan: Plan, cells: Path) -> bool:
     return folder.made_by() is not None and all(folder.has(m) for m in plan.measures)
 
 
-def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_callbacks) -> None:
+def work_on(
+    config: Config,
+    plan: Plan,
+    cells: Path,
+    callbacks: Callbacks = no_callbacks,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
     """Trains a cell and takes its measures, each unless its result is there.
+
+    A training that was interrupted goes on where it was.
 
     A loss that is not finite is the result of a cell too: it is noted, and nothing is measured.
 
@@ -49,6 +59,7 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
         plan: the cell and its measures.
         cells: the folder of all cells.
         callbacks: for each stage of training.
+        checkpoint_seconds: between two checkpoints; 0 writes none.
     """
     # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
     with suppress(ImportError):
@@ -58,14 +69,18 @@ def work_on(config: Config, plan: Plan, cells: Path, callbacks: Callbacks = no_c
     keras.utils.set_random_seed(plan.cell.seed)
     data = _fingerprints(config, plan.cell)
     if folder.made_by() is None:
+        settings = _settings(config, plan.cell)
+        resumption = Resumption(folder.checkpoints, checkpoint_seconds, settings, data)
         start = time.perf_counter()
         try:
-            networks = _trained(config, plan.cell, group, cells, callbacks)
+            with resumption:
+                networks = _trained(config, plan.cell, group, cells, callbacks)
         except NonFiniteLoss as error:
             folder.save_failure(str(error))
             return
-        duration = time.perf_counter() - start
-        folder.save_networks(networks, duration, _settings(config, plan.cell), data)
+        duration = time.perf_counter() - start + resumption.earlier_s
+        folder.save_networks(networks, duration, settings, data)
+        resumption.forget()
     missing = [measure for measure in plan.measures if not folder.has(measure)]
     if missing:
         # From the files, so that a measure does not depend on when it is taken.

@@ -12,6 +12,7 @@ import numpy as np
 from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
 from keras_compat.jobs.domain_adaptation.config import Config
 from keras_compat.jobs.domain_adaptation.training import make_augmentation, make_auxiliary
+from keras_compat.jobs.resumption import Gathered
 from keras_compat.jobs.stored_network import StoredNetwork
 from keras_compat.jobs.training import train
 from keras_compat.layers import normalization_layers
@@ -84,6 +85,7 @@ def adapt(
     candidate: Candidate,
     last_good: Path,
     at_checkpoint: Callable[[Checkpoint], None],
+    gathered: Gathered | None = None,
 ) -> None:
     """Adapts a copy of a network's extractor: it learns its auxiliary tasks on the target.
 
@@ -97,6 +99,7 @@ def adapt(
         candidate: the way.
         last_good: the file for the weights before a loss that was not finite.
         at_checkpoint: is called at the start and at every checkpoint.
+        gathered: what it collects.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -132,7 +135,8 @@ def adapt(
 
     trainer.compile()
     at_stop(0)
-    train(trainer, {TASK: learnt}, how, (), last_good, checkpoints(config), at_stop)
+    data, places = {TASK: learnt}, checkpoints(config)
+    train(trainer, data, how, (), last_good, places, at_stop, gathered)
 
 
 def checkpoints(config: Config) -> list[int]:

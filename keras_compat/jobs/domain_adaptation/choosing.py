@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,6 +29,16 @@ class Choice:
     rounds: int
     score: float
     weights: list[np.ndarray]
+
+    def told(self) -> dict[str, Any]:
+        """Returns all but the weights, as JSON has it."""
+        return {**asdict(self.candidate), "rounds": self.rounds, "score": self.score}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], weights: list[np.ndarray]) -> Choice:
+        """Returns the choice that `told` was of."""
+        candidate = Candidate(told["learning_rate"], told["layers"])
+        return cls(candidate, told["rounds"], told["score"], weights)
 
 
 class Best:

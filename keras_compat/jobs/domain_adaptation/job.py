@@ -15,6 +15,7 @@ from keras_compat.jobs.domain_adaptation.training import check_architecture
 from keras_compat.jobs.domain_adaptation.work import fingerprints, load, settings, work_on
 from keras_compat.jobs.naming import identifier
 from keras_compat.jobs.progress import Terminal
+from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.step_folder import NETWORKS
 from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
 from keras_compat.jobs.stored_network import fingerprint
@@ -22,11 +23,15 @@ from keras_compat.reporting.domain_adaptation import terminal_text, write_report
 
 
 def run(
-    config: Config, output_dir: str | os.PathLike[str], overwrite: bool = False, jobs: int = 1
+    config: Config,
+    output_dir: str | os.PathLike[str],
+    overwrite: bool = False,
+    jobs: int = 1,
+    resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
     """Adapts networks, see `run_stepwise`; those of the first seed are in `networks/`."""
     reading = f"{config.network or config.source} and {config.target}"
-    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs)
+    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs, resuming)
 
 
 def _prepare(config: Config, terminal: Terminal) -> Prepared:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from keras_compat.jobs.domain_adaptation.domains import (
 )
 from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOURCE, Step
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
+from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import StoredNetwork, fingerprint, load_network
@@ -69,7 +71,13 @@ def stored_network(path: str) -> StoredNetwork:
     return network
 
 
-def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_callbacks) -> None:
+def work_on(
+    config: Config,
+    place: Path,
+    step: Step,
+    callbacks: Callbacks = no_callbacks,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
     """Does a step, unless it is done.
 
     Args:
@@ -77,9 +85,11 @@ def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_c
         place: the folder of all steps.
         step: what to do.
         callbacks: for its training.
+        checkpoint_seconds: see `do_step`.
     """
     do = partial(_DO[step.kind], config, step, place, callbacks)
-    do_step(step, place, do, settings(config, step), partial(fingerprints, config, step))
+    of_step = settings(config, step), partial(fingerprints, config, step)
+    do_step(step, place, do, *of_step, checkpoint_seconds)
 
 
 def settings(config: Config, step: Step) -> dict[str, Any]:
@@ -162,7 +172,7 @@ class _Measured:
             file = last_good.with_stem(f"{last_good.stem}_{number}")
             images, at = self.target.images, self.checkpoint
             try:
-                adapt(self.config, self.step.seed, self.network, images, way, file, at)
+                adapt(self.config, self.step.seed, self.network, images, way, file, at, self)
             except NonFiniteLoss as error:
                 errors.append(error)
                 name = f"{self.step.name}, learning rate {way.learning_rate:g}, {way.layers}"
@@ -196,6 +206,42 @@ class _Measured:
         last = rounds == self.config.adaptation.rounds
         if last and candidate == published(self.config):
             self.published = Choice(candidate, rounds, 0.0, extractor.get_weights())
+
+    def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
+        """Returns what was gathered on the way, for a checkpoint."""
+        choices = {name: best.choice for name, best in self.best.items()}
+        choices[PUBLISHED] = self.published
+        made = {n: choice for n, choice in choices.items() if choice is not None}
+        arrays = {
+            f"{name}/{number}": array
+            for name, choice in made.items()
+            for number, array in enumerate(choice.weights)
+        }
+        told = {
+            "records": self.records,
+            "choices": {name: choice.told() for name, choice in made.items()},
+            "accuracies": [
+                {"candidate": asdict(candidate), "rounds": rounds, "accuracy": accuracy}
+                for (candidate, rounds), accuracy in self._accuracies.items()
+            ],
+        }
+        return told, arrays
+
+    def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        """Puts back what a checkpoint holds."""
+        self.records = list(state["records"])
+        found = {}
+        for name, told in state["choices"].items():
+            count = sum(key.startswith(f"{name}/") for key in arrays)
+            weights = [arrays[f"{name}/{number}"] for number in range(count)]
+            found[name] = Choice.of(told, weights)
+        self.published = found.pop(PUBLISHED, None)
+        for name, best in self.best.items():
+            best.choice = found.get(name)
+        self._accuracies = {
+            (Candidate(**told["candidate"]), told["rounds"]): told["accuracy"]
+            for told in state["accuracies"]
+        }
 
     def finish(self) -> StoredNetwork:
         """Adds what was chosen by what; returns the network that the run is to store.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_compat.jobs.progress import Terminal
+from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
@@ -17,11 +18,15 @@ from keras_compat.reporting.transfer_learning import ranking_report, terminal_te
 
 
 def run(
-    config: Config, output_dir: str | os.PathLike[str], overwrite: bool = False, jobs: int = 1
+    config: Config,
+    output_dir: str | os.PathLike[str],
+    overwrite: bool = False,
+    jobs: int = 1,
+    resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
     """Transfers every source to every target, see `run_stepwise`."""
     reading = ", ".join(dict.fromkeys([config.rotation_data, *config.specs()]))
-    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs)
+    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs, resuming)
 
 
 def _prepare(config: Config, terminal: Terminal) -> Prepared:

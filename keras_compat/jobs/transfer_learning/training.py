@@ -12,6 +12,7 @@ from keras_compat import networks
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import ImageDataset
 from keras_compat.data.augmentation import Augmentation
+from keras_compat.jobs.resumption import Gathered
 from keras_compat.jobs.steps import Callbacks
 from keras_compat.jobs.stored_network import StoredNetwork
 from keras_compat.jobs.training import Training, train
@@ -84,6 +85,7 @@ def fine_tune(
     dataset: ImageDataset,
     last_good: Path,
     at_stop: Callable[[int], None],
+    gathered: Gathered | None = None,
 ) -> None:
     """Fine-tunes a recombined network on the target, all of its layers.
 
@@ -95,6 +97,7 @@ def fine_tune(
         dataset: the target.
         last_good: the file for the weights before a loss that was not finite.
         at_stop: is called with the number of steps at each of `stops`.
+        gathered: what it collects.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -111,7 +114,7 @@ def fine_tune(
     task = Task("target", extractor, head, augmentation=augmentation)
     trainer = Trainer([task], seed=1000 * seed + 720)
     data = {task.name: dataset.train}
-    train(trainer, data, how, (), last_good, places, at_stop)
+    train(trainer, data, how, (), last_good, places, at_stop, gathered)
 
 
 def steps_an_epoch(config: Config, images: int) -> int:

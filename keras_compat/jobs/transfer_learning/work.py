@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
+from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import load_network
@@ -36,7 +37,13 @@ from keras_compat.jobs.transfer_learning.training import (
 from keras_compat.reporting.records import Record, make_record
 
 
-def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_callbacks) -> None:
+def work_on(
+    config: Config,
+    place: Path,
+    step: Step,
+    callbacks: Callbacks = no_callbacks,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
     """Does a step, unless it is done.
 
     Args:
@@ -44,9 +51,11 @@ def work_on(config: Config, place: Path, step: Step, callbacks: Callbacks = no_c
         place: the folder of all steps.
         step: what to do.
         callbacks: for its training.
+        checkpoint_seconds: see `do_step`.
     """
     do = partial(_DO[step.kind], config, step, place, callbacks)
-    do_step(step, place, do, settings(config, step), partial(fingerprints, config, step))
+    of_step = settings(config, step), partial(fingerprints, config, step)
+    do_step(step, place, do, *of_step, checkpoint_seconds)
 
 
 def settings(config: Config, step: Step) -> dict[str, Any]:
@@ -105,30 +114,54 @@ def _ranking(config: Config, step: Step, place: Path, callbacks: Callbacks) -> D
 def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
     dataset = load_all(config)[step.target]
     extractor, head = _recombined(config, step, place)
-    records: list[Record] = []
-    testing = 0.0
-
-    def measure(steps: int) -> None:
-        nonlocal testing
-        start = time.perf_counter()
-        value = _accuracy(config, extractor, head, dataset.test)
-        records.append(_record(step, "accuracy", value, steps=steps))
-        testing += time.perf_counter() - start
-
-    measure(0)
-    testing = 0.0
-    start = time.perf_counter()
+    tested = _Tested(
+        lambda steps: _record(
+            step, "accuracy", _accuracy(config, extractor, head, dataset.test), steps=steps
+        )
+    )
+    tested.test(0)
+    tested.begin()
     last_good = StepFolder(place / step.name).last_good
-    fine_tune(config, step.seed, extractor, head, dataset, last_good, measure)
-    seconds = time.perf_counter() - start - testing
+    fine_tune(config, step.seed, extractor, head, dataset, last_good, tested.test, tested)
+    seconds = tested.seconds()
     count = stops(config, len(dataset.train))[-1]
-    records += [
+    records = [
+        *tested.records,
         _record(step, "fine_tuning_seconds", seconds),
         _record(step, "fine_tuning_images", count * config.training.batch_size),
         _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
         _record(step, "chance", 1 / len(dataset.class_names)),
     ]
     return Done({"extractor": extractor, "head": head}, records)
+
+
+class _Tested:
+    """What is measured on the way of fine-tuning, and the time that fine-tuning itself takes."""
+
+    def __init__(self, make: Callable[[int], Record]):
+        self.records: list[Record] = []
+        self._make = make
+        self.begin()
+
+    def begin(self, earlier_s: float = 0.0) -> None:
+        """Counts time from now on."""
+        self._start = time.perf_counter() - earlier_s
+
+    def seconds(self) -> float:
+        """Returns the time since `begin`, without that of testing."""
+        return time.perf_counter() - self._start
+
+    def test(self, steps: int) -> None:
+        begin = time.perf_counter()
+        self.records.append(self._make(steps))
+        self._start += time.perf_counter() - begin
+
+    def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
+        return {"records": self.records, "seconds": self.seconds()}, {}
+
+    def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        self.records = list(state["records"])
+        self.begin(state["seconds"])
 
 
 def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:

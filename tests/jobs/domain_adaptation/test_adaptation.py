@@ -1,5 +1,6 @@
 """What learns while an extractor adapts, on what, and how one of the ways is chosen."""
 
+import shutil
 from dataclasses import replace
 
 import keras
@@ -28,7 +29,7 @@ from keras_compat.jobs.domain_adaptation.work import fingerprints, settings, wor
 from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.jobs.training import Training
 from keras_compat.reporting import select
-from keras_compat.training import NonFiniteLoss
+from keras_compat.training import NonFiniteLoss, Trainer
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 
 
@@ -230,6 +231,39 @@ def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
         assert one == two
     one, two = (select(found, metric="accuracy_on_the_way") for found in records)
     assert one != two
+
+
+@pytest.mark.once
+def test_killed_between_two_ways_it_chooses_as_one_that_was_not(config, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    config = replace(config, learning_rates=(1e-3,), both=False)
+    *before, step = steps_of(config, [("animals", "things")])
+    for earlier in before:
+        work_on(config, tmp_path, earlier)
+    whole = shutil.copytree(tmp_path, tmp_path / "whole")
+    work_on(config, whole, step)
+    kept = work._Measured.checkpoint
+
+    def killing(self, found):
+        if (found.candidate.learning_rate, found.rounds) == (1e-3, 2):
+            raise Killed
+        kept(self, found)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(work._Measured, "checkpoint", killing)
+        work_on(config, tmp_path, step, checkpoint_seconds=1e-9)
+    fits = []
+    fit = Trainer.fit
+    monkeypatch.setattr(Trainer, "fit", lambda *args, **kw: (fits.append(kw), fit(*args, **kw))[1])
+    work_on(config, tmp_path, step)
+    # What is left is the last round's measure.
+    assert fits == []
+    ours, theirs = (StepFolder(place / step.name) for place in (tmp_path, whole))
+    assert ours.load_records("records") == theirs.load_records("records")
+    assert same(*(weights(folder.load_model("extractor")) for folder in (ours, theirs)))
+    assert not ours.checkpoints.exists()
 
 
 @pytest.mark.once

@@ -1,0 +1,285 @@
+"""Training that goes on where it was: checkpoints within a step, and what is kept beside them."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from keras_compat.files import remove
+from keras_compat.jobs.interruption import round_by_round, told
+from keras_compat.jobs.output_folder import difference
+from keras_compat.training import RoundOptimizer, StopOnNonFinite, Trainer
+from keras_compat.training.checkpoints import Checkpoint, Checkpoints
+from keras_compat.training.state import OtherState, groups, read_state, write_state
+
+# Of what is in a checkpoint; one of another is not used.
+_FORMAT = 1
+_GATHERED = "gathered/"
+
+
+class Gathered(Protocol):
+    """What a job collects while it trains, such as accuracies, and must not lose."""
+
+    def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
+        """Returns it: what JSON can hold, and arrays by name."""
+        ...
+
+    def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        """Puts it back, in place of what there is."""
+        ...
+
+
+class Resumption:
+    """The scope of a step, in which `train` keeps checkpoints and goes on from them.
+
+    All trainings of a step are numbered in their order, which is the same whenever the step is
+    done. Of those that are finished the weights that they left are kept too. When the scope is
+    left by an interruption, the last state that is known is written first. A checkpoint that
+    cannot be written, as on a full disk, is a warning: training goes on.
+
+    Args:
+        folder: of the checkpoints; it is theirs alone.
+        every_s: seconds between two checkpoints; 0 writes none, and uses those that are there.
+        settings: that the weights depend on.
+        data: the fingerprints of all images that they depend on, by name.
+
+    Example:
+
+    >>> import tempfile
+    >>> with Resumption(Path(tempfile.mkdtemp()) / "checkpoints", 60, {"rounds": 9}, {}) as step:
+    ...     pass  # calls of `train`
+    >>> step.earlier_s  # nothing was there before
+    0.0
+    """
+
+    def __init__(
+        self, folder: Path, every_s: float, settings: Mapping[str, Any], data: Mapping[str, Any]
+    ):
+        self.every_s = every_s
+        self.earlier_s = 0.0
+        """Seconds that earlier processes trained for what was gone on with."""
+        self._folder = folder
+        made_of = {"settings": settings, "data": data, "backend": keras.backend.backend()}
+        self._made_of = json.loads(json.dumps({"format": _FORMAT, **made_of}))
+        self._stages = 0
+        self._last = time.monotonic()
+        # What is known and not written yet.
+        self._finished: list[tuple[Checkpoints, Checkpoint]] = []
+        self._current: tuple[Checkpoints, Checkpoint] | None = None
+
+    def __enter__(self) -> Resumption:
+        self._token = _SCOPE.set(self)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        _SCOPE.reset(self._token)
+        if not isinstance(error, KeyboardInterrupt):
+            return
+        if self._write():
+            said = "a checkpoint is written, and the same command goes on from it"
+            raise type(error)(said) from None
+        if self._folder.exists():
+            raise type(error)("the same command goes on from the last checkpoint") from None
+
+    def forget(self) -> None:
+        """Removes all checkpoints: what was trained is kept elsewhere."""
+        remove(self._folder)
+
+    # For the stages ----------------------------------------------------------------------------
+
+    def next_stage(self) -> Checkpoints:
+        """Returns the checkpoints of the next training."""
+        self._stages += 1
+        return Checkpoints(self._folder / f"{self._stages:02d}")
+
+    def made_of(self, how: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
+        """Returns what a training depends on: its checkpoints must depend on the same."""
+        return {**self._made_of, "training": json.loads(json.dumps(how)), "tasks": list(tasks)}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return 0 < self.every_s <= time.monotonic() - self._last
+
+    def know(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Takes note of a state, which is written only if the scope ends, or by `save`."""
+        if self.every_s:
+            self._current = (checkpoints, checkpoint)
+
+    def save(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Writes a state, and before it those that finished trainings left."""
+        self.know(checkpoints, checkpoint)
+        self._write()
+
+    def finished(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Takes note of what a training left, and writes it if it is time."""
+        if self.every_s:
+            # Without it this training would be done again, though shortly, for a later one.
+            self._finished.append((checkpoints, checkpoint))
+            self._current = None
+            if self.is_due:
+                self._write()
+
+    def _write(self) -> bool:
+        """Writes what is not written yet; says whether there was something, and it was."""
+        self._last = time.monotonic()
+        left = [*self._finished, *([self._current] if self._current else [])]
+        try:
+            for checkpoints, checkpoint in left:
+                checkpoints.save(checkpoint)
+                if self._finished:
+                    self._finished.pop(0)
+        except OSError as error:
+            warnings.warn(
+                f"no checkpoint could be written in {self._folder} ({error.strerror or error}); "
+                "those before are kept, and training goes on",
+                stacklevel=2,
+            )
+            return False
+        self._current = None
+        return bool(left)
+
+
+_SCOPE: ContextVar[Resumption | None] = ContextVar("resumption", default=None)
+
+
+class Stage:
+    """One training of a step: where it is, and how it goes on. Outside a scope, a plain one.
+
+    Args:
+        trainer: with its tasks; it is compiled here.
+        optimizer: its optimizer.
+        how: what else the weights depend on.
+        gathered: what is collected at the stops.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        optimizer: keras.optimizers.Optimizer,
+        how: Mapping[str, Any],
+        gathered: Gathered | None,
+    ):
+        self.measured: list[int] = []
+        """The stops at which all was collected."""
+        self.is_finished = False
+        self._trainer = trainer
+        self._gathered = gathered
+        self._earlier_s = 0.0
+        self._scope = _SCOPE.get()
+        found = None
+        if self._scope is not None:
+            self._checkpoints = self._scope.next_stage()
+            self._made_of = self._scope.made_of(how, list(trainer.tasks))
+            found = self._found()
+        if found is None or not self._goes_on_from(found, optimizer):
+            trainer.compile(optimizer)
+        self._begin = time.perf_counter()
+
+    def _found(self) -> Checkpoint | None:
+        found = self._checkpoints.latest()
+        if found is None or found.state["made_of"] == self._made_of:
+            return found
+        self._refuse(difference(found.state["made_of"], self._made_of))
+        return None
+
+    def _refuse(self, why: str) -> None:
+        warnings.warn(
+            f"checkpoints in {self._checkpoints.folder} are of another training ({why}) and are "
+            "removed; it begins anew",
+            stacklevel=2,
+        )
+        self._checkpoints.clear()
+
+    def _goes_on_from(self, found: Checkpoint, optimizer: keras.optimizers.Optimizer) -> bool:
+        """Puts the state of a checkpoint in place; says whether it was that of this training."""
+        state = found.state
+        try:
+            self._trainer.compile(RoundOptimizer(optimizer, state["groups"]))
+            write_state(self._trainer, found.arrays, optimizer=not state["is_finished"])
+        # As after a change to an architecture in a later release.
+        except (OtherState, KeyError) as error:
+            self._refuse(str(error))
+            return False
+        if self._gathered is not None:
+            cut = len(_GATHERED)
+            arrays = {n[cut:]: a for n, a in found.arrays.items() if n.startswith(_GATHERED)}
+            self._gathered.restore(state["gathered"], arrays)
+        self.measured = list(state["measured"])
+        self.is_finished = state["is_finished"]
+        self._earlier_s = state["seconds"]
+        self._scope.earlier_s += self._earlier_s
+        return True
+
+    def callbacks(self, guard: StopOnNonFinite) -> list[keras.callbacks.Callback]:
+        """Returns what keeps checkpoints during `fit`, of states that the guard finds good."""
+        if self._scope is None or not self._scope.every_s:
+            return []
+        return [_KeepCheckpoints(lambda: self._at_round(guard))]
+
+    def _at_round(self, guard: StopOnNonFinite) -> None:
+        if told():
+            guard.look()
+            self._scope.know(self._checkpoints, self._checkpoint())
+            raise KeyboardInterrupt
+        if self._scope.is_due:
+            guard.look()
+            self._scope.save(self._checkpoints, self._checkpoint())
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Lets an interruption wait for the end of a round, where there are checkpoints."""
+        if self._scope is None or not self._scope.every_s:
+            yield
+            return
+        with round_by_round():
+            yield
+
+    def measure(self, stop: int, at_stop: Callable[[int], None]) -> None:
+        """Collects at a stop; if that is interrupted, it is done again."""
+        if self._scope is not None and self._scope.every_s:
+            self._scope.know(self._checkpoints, self._checkpoint())
+        at_stop(stop)
+        self.measured.append(stop)
+
+    def finish(self) -> None:
+        """Takes note that there are no more rounds."""
+        self.is_finished = True
+        if self._scope is not None and self._scope.every_s:
+            self._scope.finished(self._checkpoints, self._checkpoint())
+
+    def _checkpoint(self) -> Checkpoint:
+        arrays = read_state(self._trainer, optimizer=not self.is_finished)
+        state: dict[str, Any] = {
+            "made_of": self._made_of,
+            "rounds": self._trainer.rounds,
+            "groups": [] if self.is_finished else groups(self._trainer),
+            "measured": self.measured,
+            "is_finished": self.is_finished,
+            "seconds": self._earlier_s + time.perf_counter() - self._begin,
+        }
+        if self._gathered is not None:
+            state["gathered"], gathered = self._gathered.state()
+            arrays |= {f"{_GATHERED}{name}": array for name, array in gathered.items()}
+        # As it is now: what is gathered goes on to grow.
+        return Checkpoint(arrays, json.loads(json.dumps(state)))
+
+
+class _KeepCheckpoints(keras.callbacks.Callback):
+    """Calls a function after every call of the compiled step."""
+
+    def __init__(self, at_round: Callable[[], None]):
+        super().__init__()
+        self._at_round = at_round
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._at_round()
