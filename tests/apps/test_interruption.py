@@ -1,0 +1,130 @@
+"""Runs that are killed, told to end, or meet a full disk, as a shell sees them."""
+
+import errno
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from apps import command_line, transfer_learning
+from keras_compat.jobs import step_folder
+from keras_compat.jobs.transfer_learning.data import load_all
+from keras_compat.reporting import load_metrics
+from tests.apps.interrupted import differing
+from tests.apps.shell import ROOT
+from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+
+NAME = "transfer_learning"
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    animals, things = (
+        write_set(folder / f"{name}.npz", names, images=(48, 60), seed=seed)
+        for seed, (name, names) in enumerate({"animals": ANIMALS, "things": THINGS}.items())
+    )
+    return [
+        "--image_size=8",
+        "--architecture=resnet8:filters=4@stage2",
+        "--batch_size=16",
+        "--evaluation_batch_size=20",
+        "--ranking_images=20",
+        "--methods=iiw+rp",
+        f"--rotation_data={animals}",
+        f"--sources={animals}",
+        f"--target={things}",
+    ]
+
+
+def figures(run):
+    """Returns what was measured, without times."""
+    found = load_metrics(run / "metrics.json")["results"]
+    return [r for r in found if not r["metric"].endswith("_seconds")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
+def test_killed_at_20_random_moments_it_leaves_what_one_that_was_not_does(flags, tmp_path):
+    more = ["--rounds=150", "--epochs=2", "--checkpoint_seconds=0.1"]
+    command = [sys.executable, "-m", "tests.apps.interrupted", str(tmp_path), "20", NAME]
+    done = subprocess.run(
+        [*command, *flags, *more], cwd=ROOT, capture_output=True, text=True, timeout=1800
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) == 20
+    assert differing(tmp_path / "whole", tmp_path / "killed") == []
+    assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
+    assert not list((tmp_path / "killed").rglob("checkpoints"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags, tmp_path, jobs):
+    place = tmp_path / "run"
+    # Long enough to be met in the midst of it; the only checkpoint is the one on being told.
+    more = ["--rounds=100000", "--checkpoint_seconds=3600", f"--jobs={jobs}"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", f"apps.{NAME}", *flags, *more, f"--output_dir={place}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    trained = tmp_path / "run.partial" / "steps" / "rotation_head_seed0"
+    while not process.stdout.readline().startswith("[2/3]"):
+        assert process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(40)  # for the training to begin
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert said.strip().startswith("terminated; 0 of 5 steps are finished and kept; ")
+    assert "\n" not in said.strip()
+    assert len(list(trained.rglob("*.safetensors"))) == 1
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device", "a file")
+
+
+def run_main(flags, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [NAME, *flags])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(transfer_learning.run)
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.once
+def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
+    flags, tmp_path, monkeypatch, capsys
+):
+    data = Path(flags[-1].partition("npz:")[2])
+    flags = [*flags, "--rounds=3", "--no-augment", f"--output_dir={tmp_path / 'run'}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(step_folder.StepFolder, "save_records", full)
+        code, said = run_main([*flags, "--checkpoint_seconds=0.000001"], patch, capsys)
+    assert code == 2
+    assert said.startswith("error: No space left on device: 'a file'; what was finished and the ")
+    assert said.count("\n") == 1
+    kept = tmp_path / "run.partial" / "steps" / "rotation_head_seed0" / "checkpoints"
+    assert len(list(kept.rglob("*.safetensors"))) == 2
+    load_all.cache_clear()
+    away = data.rename(data.with_suffix(".away"))
+    code, said = run_main(flags, monkeypatch, capsys)
+    away.rename(data)
+    assert (code, said.count("\n")) == (2, 1)
+    assert said.startswith("error: ") and str(data) in said
+    assert len(list(kept.rglob("*.safetensors"))) == 2
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("seconds", ["-1", "nan"])
+def test_seconds_that_make_no_sense_are_named(flags, seconds, monkeypatch, capsys):
+    code, said = run_main([*flags, f"--checkpoint_seconds={seconds}"], monkeypatch, capsys)
+    assert (code, said) == (
+        2,
+        f"error: checkpoint_seconds is {seconds}; expected 0 (none) or more\n",
+    )
