@@ -10,7 +10,7 @@ import pytest
 
 from apps import command_line, transfer_learning
 from keras_compat.jobs import step_folder
-from keras_compat.jobs.transfer_learning.data import load_all
+from keras_compat.jobs.transfer_learning import data
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT
@@ -101,7 +101,7 @@ def run_main(flags, monkeypatch, capsys):
 def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
     flags, tmp_path, monkeypatch, capsys
 ):
-    data = Path(flags[-1].partition("npz:")[2])
+    file = Path(flags[-1].partition("npz:")[2])
     flags = [*flags, "--rounds=3", "--no-augment", f"--output_dir={tmp_path / 'run'}"]
     with monkeypatch.context() as patch:
         patch.setattr(step_folder.StepFolder, "save_records", full)
@@ -111,12 +111,12 @@ def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
     assert said.count("\n") == 1
     kept = tmp_path / "run.partial" / "steps" / "rotation_head_seed0" / "checkpoints"
     assert len(list(kept.rglob("*.safetensors"))) == 2
-    load_all.cache_clear()
-    away = data.rename(data.with_suffix(".away"))
+    data._load.cache_clear()
+    away = file.rename(file.with_suffix(".away"))
     code, said = run_main(flags, monkeypatch, capsys)
-    away.rename(data)
+    away.rename(file)
     assert (code, said.count("\n")) == (2, 1)
-    assert said.startswith("error: ") and str(data) in said
+    assert said.startswith("error: ") and str(file) in said
     assert len(list(kept.rglob("*.safetensors"))) == 2
 
 
