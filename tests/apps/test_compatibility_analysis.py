@@ -365,7 +365,7 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
 
 def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys, place):
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(job, "work_on", interrupted)
