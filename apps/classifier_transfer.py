@@ -112,6 +112,7 @@ def run(arguments: Sequence[str]) -> None:
     flags = make_parser().parse_args(arguments)
     config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
+    common.start_distribution(flags, vars(config).values())
     with quiet_start():
         from keras_compat.jobs.classifier_transfer import job
     data = common.file_name(config.dataset)

@@ -6,13 +6,15 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NoReturn
 
 from absl.flags import argparse_flags
 
-from keras_compat.errors import InputError, missing_package, unknown_name
+from keras_compat.errors import InputError, WorkerLost, missing_package, unknown_name
 from keras_compat.jobs.interruption import EXIT_CODE, Terminated, ends_on_signals
 from keras_compat.jobs.start_up import one_line_warnings
 
@@ -39,18 +41,34 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
     try:
         with ends_on_signals():
             run(sys.argv[1:])
+        _workers("wait")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except ArithmeticError as error:
+        _exit(2)
+    except (ArithmeticError, WorkerLost) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _exit(1)
     except KeyboardInterrupt as interruption:
         said = str(interruption) or "nothing that was there before has been changed"
         terminated = isinstance(interruption, Terminated)
         what = "terminated" if terminated else "interrupted"
         print(f"\n{what}; {said}", file=sys.stderr)
-        sys.exit(EXIT_CODE if terminated else 130)
+        _exit(EXIT_CODE if terminated else 130)
+    except Exception:
+        _workers("leave", 1, traceback.format_exc())
+        raise
+
+
+def _exit(code: int) -> NoReturn:
+    _workers("leave", code)
+    sys.exit(code)
+
+
+def _workers(what: str, *arguments: Any) -> None:
+    """Calls a function of `keras_compat.jobs.workers`, if training may have begun."""
+    module = sys.modules.get("keras_compat.jobs.workers")
+    if module is not None:
+        getattr(module, what)(*arguments)
 
 
 def choose_backend() -> None:

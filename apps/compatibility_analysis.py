@@ -123,6 +123,7 @@ def run(arguments: Sequence[str]) -> None:
     # Cells or costs are then worked on in other processes too.
     if flags.jobs > 1 or "cost" in config.studies:
         share_accelerators()
+    common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.compatibility_analysis import job
     data = "-".join(common.file_name(spec) for spec in config.datasets)

@@ -141,6 +141,7 @@ def run(arguments: Sequence[str]) -> None:
     command_line.choose_backend()
     if flags.jobs > 1:
         share_accelerators()
+    common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.domain_adaptation import job
     source = Path(config.network).name if config.network else common.file_name(config.source)

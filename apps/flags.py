@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_compat.errors import InputError
 from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
+from keras_compat.jobs.start_up import quiet_start
 
 if TYPE_CHECKING:
     from keras_compat.jobs.training import Training
@@ -40,6 +41,7 @@ def add_run(parser: argparse.ArgumentParser, default_place: str) -> argparse._Ar
     )
     flags.add_argument("--seeds", type=int, help="how many runs; the report gives mean and std")
     flags.add_argument("--seed", type=int, help="of the first run")
+    add_distribution(parser)
     return flags
 
 
@@ -50,6 +52,49 @@ def resuming(flags: argparse.Namespace) -> Resuming:
         InputError: if a flag does not fit.
     """
     return Resuming(flags.resume, flags.checkpoint_seconds)
+
+
+def add_distribution(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that say on which devices to train."""
+    flags = parser.add_argument_group("devices")
+    flags.add_argument(
+        "--distribution",
+        default="auto",
+        help="none, mirrored, multi_worker or tpu (TensorFlow), data_parallel or multi_worker "
+        "(JAX); auto (default): all accelerators of this machine",
+    )
+    flags.add_argument(
+        "--batch_statistics_over",
+        default="global",
+        help="what normalization sees in training: the global batch (default), or the part of "
+        "each device",
+    )
+
+
+def start_distribution(flags: argparse.Namespace, stages: Iterable[Any], jobs: int = 1) -> None:
+    """Loads Keras, and begins to train on the devices that the flags name.
+
+    Args:
+        flags: those of `add_distribution`.
+        stages: how the job trains; what is not a `Training` is passed over.
+        jobs: how many processes share the machine.
+
+    Raises:
+        InputError: if these devices cannot be used, or a batch cannot be split over them.
+    """
+    name = flags.distribution
+    if jobs > 1:
+        if name not in ("auto", "none"):
+            raise InputError(
+                f"--jobs is {jobs} and --distribution is {name!r}; expected one of them: each of "
+                "several jobs trains on a device of its own"
+            )
+        name = "none"
+    with quiet_start():
+        from keras_compat.jobs.training import Training
+        from keras_compat.jobs.workers import start_workers
+    found = [how for how in stages if isinstance(how, Training)]
+    start_workers(name, flags.batch_statistics_over, found)
 
 
 def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse._ArgumentGroup:

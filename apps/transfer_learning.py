@@ -93,6 +93,7 @@ def run(arguments: Sequence[str]) -> None:
     command_line.choose_backend()
     if flags.jobs > 1:
         share_accelerators()
+    common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.transfer_learning import job
     data = "-".join(common.file_name(spec) for spec in (*config.sources, *config.targets))

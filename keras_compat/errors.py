@@ -20,6 +20,29 @@ class InputError(ValueError):
     """
 
 
+class WorkerLost(ConnectionError):
+    """Another of the processes that train together has ended, so that none of them can go on.
+
+    Args:
+        worker: the number of this process.
+        workers: how many there were.
+        reason: what the backend says.
+
+    Example:
+
+    >>> print(WorkerLost(1, 2, "Connection closed by peer"))
+    worker 1 of 0 to 1 lost another one (Connection closed by peer); all end: start all again with
+    the same command, and what is finished is kept
+    """
+
+    def __init__(self, worker: int, workers: int, reason: str):
+        first = (reason.strip().splitlines() or ["no answer"])[0]
+        super().__init__(
+            f"worker {worker} of 0 to {workers - 1} lost another one ({first[:200]}); all end: "
+            "start all again with the same command, and what is finished is kept"
+        )
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Returns the error for a name that is not among the known ones, with the nearest of them.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from apps import command_line
+from apps import flags as common
 from apps.components.shared import (
     Command,
     add_images,
@@ -35,6 +37,7 @@ def add(command: Command) -> None:
     flags.add_argument("--batch_size", type=int, default=128, help="images a step (128)")
     flags.add_argument("--learning_rate", type=float, default=1e-2, help="the highest (0.01)")
     flags.add_argument("--seed", type=int, default=0)
+    common.add_distribution(flags)
     add_reading(flags)
 
     flags = command(evaluate, "test a network", "reference")
@@ -93,7 +96,8 @@ def retrain(flags: Any) -> None:
     from keras_compat.jobs.training import Training
 
     how = Training(flags.rounds, flags.batch_size, flags.learning_rate, schedule="cosine")
-    start()
+    command_line.choose_backend()
+    common.start_distribution(flags, [how])
     from keras_compat.jobs.components.retraining import retrain as teach
 
     done = teach(store, extractor, head, new, flags.data, how, flags.seed, reading(flags))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 from keras import ops
 
+from keras_compat import replicas
+
 if TYPE_CHECKING:
     from keras_compat.data import ImageDataset, UnlabelledImages
 
@@ -137,5 +139,7 @@ def draw_classes(
         int32 `[count]`.
     """
     if not training:
-        return ops.arange(count, dtype="int32") % classes
-    return keras.random.randint((count,), 0, classes, "int32", generator)
+        return replicas.positions(count) % classes
+    return replicas.drawn(
+        lambda shape: keras.random.randint(shape, 0, classes, "int32", generator), (count,)
+    )

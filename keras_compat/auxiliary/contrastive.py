@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_compat.auxiliary.view_pairs import ViewPairs, same_view_and_partner
+from keras_compat.auxiliary.view_pairs import ViewPairs, among_all, same_view_and_partner
 from keras_compat.errors import InputError
 
 # Leaves a view out of a softmax; infinity would make the gradient NaN.
@@ -50,11 +50,11 @@ class Contrastive(ViewPairs):
 
     def loss(self, targets: Any, outputs: Any) -> Any:
         """Returns the cross-entropy of each view `[N]`, over the vectors `[N, outputs]`."""
-        return super().loss(targets, self._logits(targets, outputs))
+        return super().loss(among_all(targets), self._logits(targets, outputs))
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
         """Returns of each view whether the other of its image is the most similar, and 1."""
-        return super().score(targets, self._logits(targets, outputs))
+        return super().score(among_all(targets), self._logits(targets, outputs))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "temperature": self.temperature}

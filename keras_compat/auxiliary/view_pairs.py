@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 from keras import ops
 
+from keras_compat import replicas
 from keras_compat.auxiliary.base import Auxiliary
 from keras_compat.auxiliary.views import random_views
 from keras_compat.errors import InputError
@@ -70,9 +71,12 @@ class ViewPairs(Auxiliary):
         return views, (places + shown) % (2 * shown)
 
     def similarities(self, vectors: Any) -> Any:
-        """Returns the cosine of the angle between any two vectors: `[N, D]` to `[N, N]`."""
+        """Returns the cosine of the angle between any two vectors: `[N, D]` to `[N, N]`.
+
+        Replicas compare their own vectors with those of all: `[N, D]` to `[N, M]`.
+        """
         directions = self._unit_length(vectors)
-        return ops.matmul(directions, ops.transpose(directions))
+        return ops.matmul(directions, ops.transpose(replicas.gathered(directions)))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -86,7 +90,7 @@ class ViewPairs(Auxiliary):
 
 
 def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
-    """Returns which view is which: bool `[N, N]` each.
+    """Returns which view is which: bool `[N, N]` each, or `[N, M]` beside other replicas' views.
 
     Args:
         targets: int32 `[N]`, the place of each view's partner.
@@ -94,5 +98,12 @@ def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
     Returns:
         Whether two views are one and the same, and whether the second is the first's partner.
     """
-    places = ops.arange(ops.shape(targets)[0], dtype="int32")
-    return places[:, None] == places, targets[:, None] == places
+    own = ops.shape(targets)[0]
+    places = ops.arange(own * replicas.count(), dtype="int32")
+    itself = replicas.positions(own)[:, None] == places
+    return itself, among_all(targets)[:, None] == places
+
+
+def among_all(targets: Any) -> Any:
+    """Returns the partners' places among the views of all replicas, int32 `[N]`."""
+    return targets + replicas.first_position(ops.shape(targets)[0])

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_compat import replicas
+
 # Half of SimCLR's colour distortion, its choice for CIFAR-10 (Chen et al. 2020, App. B.9).
 _JITTER = 0.4
 _HUE = 0.1 * 2 * math.pi
@@ -52,7 +54,11 @@ def random_views(
     # Half precision could not tell neighbouring places apart.
     precise = keras.backend.result_type(images.dtype, "float32")
     if training:
-        numbers = keras.random.uniform((_NUMBERS, batch), dtype=precise, seed=generator)
+        numbers = replicas.drawn(
+            lambda shape: keras.random.uniform(shape, dtype=precise, seed=generator),
+            (_NUMBERS, batch),
+            axis=1,
+        )
     else:
         fixed = ops.convert_to_tensor(_FIXED, dtype=precise)
         numbers = ops.take(fixed, ops.arange(batch, dtype="int32") % _FIXED.shape[1], axis=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from keras_compat import replicas
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
@@ -196,18 +197,30 @@ class Augmentation(keras.layers.Layer):
         """Returns bool `[B, 1]`."""
         if not self.flip:
             return ops.zeros((batch, 1), dtype="bool")
-        return keras.random.uniform((batch, 1), seed=self.seed_generator) < 0.5
+        uniform = replicas.drawn(
+            lambda shape: keras.random.uniform(shape, seed=self.seed_generator), (batch, 1)
+        )
+        return uniform < 0.5
 
     def _shifts(self, batch: int) -> Any:
         """Returns int32 `[B, 1]`, each of the 2 `shift` + 1 values as likely."""
         if not self.shift:
             return ops.zeros((batch, 1), dtype="int32")
-        return keras.random.randint(
-            (batch, 1), -self.shift, self.shift + 1, dtype="int32", seed=self.seed_generator
+        most = self.shift
+        return replicas.drawn(
+            lambda shape: keras.random.randint(
+                shape, -most, most + 1, dtype="int32", seed=self.seed_generator
+            ),
+            (batch, 1),
         )
 
     def _uniform(self, shape: tuple[int, ...], most: float) -> Any:
         """Returns float32 in [-most, most)."""
         if not most:
             return ops.zeros(shape, dtype="float32")
-        return keras.random.uniform(shape, -most, most, dtype="float32", seed=self.seed_generator)
+        return replicas.drawn(
+            lambda whole: keras.random.uniform(
+                whole, -most, most, dtype="float32", seed=self.seed_generator
+            ),
+            shape,
+        )

@@ -16,6 +16,7 @@ from keras_compat.jobs.file_errors import file_errors_in_one_line
 from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.step_folder import FAILURE, NETWORKS
+from keras_compat.jobs.workers import open_output_folder
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def resumable_folder(
     Raises:
         InputError: as `OutputFolder`, and if a file cannot be read or written, as on a full disk.
     """
-    folder = OutputFolder(path, settings, overwrite, keep=kept if resume else ())
+    folder = open_output_folder(path, settings, overwrite, keep=kept if resume else ())
     try:
         with file_errors_in_one_line():
             yield folder

@@ -7,6 +7,7 @@ from keras_compat.layers.statistics import (
     recalibrating,
     set_statistics,
     set_synchronized,
+    split_by_device,
 )
 from keras_compat.layers.unit_length import UnitLength
 
@@ -18,4 +19,5 @@ __all__ = [
     "recalibrating",
     "set_statistics",
     "set_synchronized",
+    "split_by_device",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_compat import replicas
 from keras_compat.errors import InputError
 from keras_compat.layers import fused_tensorflow
 
@@ -38,8 +39,8 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         center: whether to add the learned offset `beta`.
         scale: whether to multiply by the learned `gamma`.
         statistics: `"batch"` or `"moving"`; may be set again later, see `set_statistics`.
-        synchronized: whether replicas of a `tf.distribute` strategy share their statistics.
-            On JAX a batch that is split over devices has common statistics anyway.
+        synchronized: whether a batch that is split over devices is one batch: `False` lets each
+            device normalize with its own part in training.
         beta_initializer: initializer of `beta`.
         gamma_initializer: initializer of `gamma`.
         moving_mean_initializer: initializer of `moving_mean`.
@@ -75,7 +76,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         center: bool = True,
         scale: bool = True,
         statistics: str = "batch",
-        synchronized: bool = False,
+        synchronized: bool = True,
         beta_initializer: Any = "zeros",
         gamma_initializer: Any = "ones",
         moving_mean_initializer: Any = "zeros",
@@ -105,6 +106,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         self.gamma = None
         self.beta = None
         self._recalibrating = False
+        self._split: tuple[int, int] | None = None
 
     @property
     def statistics(self) -> str:
@@ -164,7 +166,10 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         if self.statistics == "moving" and not training and not self._recalibrating:
             mean, variance = self.moving_mean, self.moving_variance
             return self._normalize(inputs, mean, variance)
-        if fused_tensorflow.applies(inputs, self.axis) and not self.synchronized:
+        together = self.synchronized and replicas.count() > 1
+        if self._split and training and not self.synchronized:
+            outputs, mean, variance = self._by_device(inputs, *self._split)
+        elif fused_tensorflow.applies(inputs, self.axis) and not together:
             outputs, mean, variance = self._fused(inputs)
         else:
             mean, variance = self._moments(inputs)
@@ -185,8 +190,29 @@ class BatchStatisticsNormalization(keras.layers.Layer):
     def _moments(self, inputs: Any) -> tuple[Any, Any]:
         x = ops.cast(inputs, self._statistics_dtype(inputs))
         axes = [i for i in range(len(inputs.shape)) if i != self.axis % len(inputs.shape)]
-        synchronized = self.synchronized and keras.backend.backend() == "tensorflow"
-        return ops.moments(x, axes, synchronized=synchronized)
+        return replicas.moments(x, axes) if self.synchronized else ops.moments(x, axes)
+
+    def _by_device(self, inputs: Any, devices: int, batch: int) -> tuple[Any, Any, Any]:
+        """Normalizes each device's part of a batch that the step sees as a whole, as on JAX.
+
+        Auxiliaries may show several images for one, a whole batch after the other.
+        """
+        rows = inputs.shape[0]
+        times = rows // batch if rows % batch == 0 else 1
+        x = ops.cast(inputs, self._statistics_dtype(inputs))
+        parts = ops.reshape(x, (times, devices, rows // times // devices, *inputs.shape[1:]))
+        axes = [i for i in range(len(parts.shape)) if i not in (1, 2 + self.axis % inputs.ndim)]
+        mean, variance = ops.moments(parts, axes, keepdims=True)
+        channels = [1] * len(parts.shape)
+        channels[2 + self.axis % inputs.ndim] = inputs.shape[self.axis]
+        outputs = (parts - mean) * ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            outputs = outputs * ops.reshape(ops.cast(self.gamma, x.dtype), channels)
+        if self.center:
+            outputs = outputs + ops.reshape(ops.cast(self.beta, x.dtype), channels)
+        outputs = ops.cast(ops.reshape(outputs, inputs.shape), self.compute_dtype)
+        mean, variance = (ops.mean(ops.reshape(m, (devices, -1)), axis=0) for m in (mean, variance))
+        return outputs, mean, variance
 
     def _normalize(self, inputs: Any, mean: Any, variance: Any) -> Any:
         dtype = self._statistics_dtype(inputs)

@@ -58,21 +58,21 @@ def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
 
 
 def set_synchronized(model: keras.layers.Layer, synchronized: bool = True) -> None:
-    """Lets all normalization layers of a model see the whole batch of all replicas, or their own.
+    """Lets all normalization layers of a model see the whole batch of all devices, or their own.
 
-    For `tf.distribute`, before training begins. On JAX a batch that is spread over devices has
-    one set of statistics in any case.
+    Before training begins. With a strategy of `tf.distribute` of your own, each replica is a
+    device; else that is the matter of `keras_compat.training.Distribution`.
 
     Args:
         model: a model or a layer, nested models included.
-        synchronized: `False` lets each replica normalize with its own part of the batch.
+        synchronized: `False` lets each device normalize with its own part of the batch.
 
     Example:
 
     >>> model = keras.Sequential([BatchStatisticsNormalization()])
-    >>> set_synchronized(model)
+    >>> set_synchronized(model, False)
     >>> normalization_layers(model)[0].synchronized
-    True
+    False
     """
     for layer in normalization_layers(model):
         layer.synchronized = synchronized
@@ -84,6 +84,30 @@ def _drop_compiled(model: keras.layers.Layer) -> None:
         if isinstance(part, keras.Model):
             part.predict_function = None
             part.test_function = None
+
+
+@contextmanager
+def split_by_device(
+    models: Iterable[keras.layers.Layer], devices: int, batch: int
+) -> Iterator[None]:
+    """Within this context a step that sees a whole batch normalizes each device's part by itself.
+
+    It is traced within the context, and trains; see `BatchStatisticsNormalization.synchronized`.
+
+    Args:
+        models: what the step trains, nested models included.
+        devices: over how many the batch is split.
+        batch: its size, a multiple of `devices`.
+    """
+    layers = [layer for model in models for layer in normalization_layers(model)]
+    before = [layer.synchronized for layer in layers]
+    for layer in layers:
+        layer._split, layer.synchronized = (devices, batch), False
+    try:
+        yield
+    finally:
+        for layer, synchronized in zip(layers, before, strict=True):
+            layer._split, layer.synchronized = None, synchronized
 
 
 @contextmanager

@@ -117,6 +117,10 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             optimizer._exclude_from_weight_decay_pattern = self._not_decayed
         if self._not_decayed_keys is not None:
             optimizer._exclude_from_weight_decay = self._not_decayed_keys
+        # On TensorFlow the step has added up the replicas' gradients; see `BackendStep.gradients`.
+        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: (
+            gradients_and_variables
+        )
         optimizer.build(list(variables.values()))
         return _Group(list(variables), list(variables.values()), optimizer)
 

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_compat import replicas
+
 
 class BackendStep:
     """Turns a trainer's round into Keras' `train_step` and `test_step` for TensorFlow."""
@@ -21,12 +23,17 @@ class BackendStep:
     def gradients(
         self, compute: Callable[[], tuple[Any, Any]], learnt: list[keras.Variable]
     ) -> tuple[Any, Any, list[Any]]:
-        """Returns the loss, its by-products and its gradients by the learnt variables."""
+        """Returns the loss, its by-products and its gradients by the learnt variables.
+
+        Replicas see one batch together: the gradients are those of its loss, the same on all of
+        them, so that optimizers need not add them up and clip what one device would clip.
+        """
         with tf.GradientTape() as tape:
             loss, extra = compute()
-            # Gradients of the replicas are added up: together they see one batch.
-            share = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        return loss, extra, tape.gradient(share, learnt)
+        gradients = tape.gradient(loss, learnt)
+        there = replicas.means([g for g in gradients if g is not None])
+        found = iter(there)
+        return loss, extra, [None if g is None else next(found) for g in gradients]
 
     def state_scope(self) -> Any:
         """Returns the scope in which variables are made that every replica updates."""

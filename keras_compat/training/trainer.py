@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_compat import replicas
 from keras_compat.errors import InputError
 from keras_compat.training.batches import (
     JointBatches,
@@ -19,6 +20,7 @@ from keras_compat.training.batches import (
     rounds_per_epoch,
     task_batches,
 )
+from keras_compat.training.distribution import current_distribution
 from keras_compat.training.round_optimizer import RoundOptimizer
 from keras_compat.training.task import AuxiliaryHead, Task
 
@@ -170,7 +172,9 @@ class Trainer(BackendStep, keras.Model):
     def train_round(self, data: Any) -> dict:
         """Takes one step of each task in turn; called by the backend's `train_step`."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        for number, (name, task) in enumerate(self.tasks.items()):
+        losses: list[Any] = []
+        figures: dict[str, tuple[Any, Any]] = {}
+        for name, task in self.tasks.items():
             learnt = task.learnt_variables()
             loss, logs, gradients = self.gradients(
                 lambda task=task, name=name: self._task_loss(
@@ -179,8 +183,12 @@ class Trainer(BackendStep, keras.Model):
                 learnt,
             )
             self.optimizer.update(gradients, learnt)
-            self._note_non_finite(self._first_bad[number], loss)
-            self._update_trackers(logs, 1.0)
+            losses.append(loss)
+            figures |= logs
+        losses, figures = _of_all_replicas(losses, figures)
+        for first, loss in zip(self._first_bad, losses, strict=True):
+            self._note_non_finite(first, loss)
+        self._update_trackers(figures, 1.0)
         self.optimizer.end_round()
         return self.get_metrics_result()
 
@@ -314,6 +322,14 @@ class Trainer(BackendStep, keras.Model):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Compiles the step, and again whenever other variables are frozen than before."""
+        return super().make_train_function(force=self.track_learnt() or force)
+
+    def track_learnt(self) -> bool:
+        """Makes the optimizer's state of what is learnt; says if that is other than before.
+
+        Raises:
+            ValueError: if a task has nothing to learn.
+        """
         learnt = {name: task.learnt_variables() for name, task in self.tasks.items()}
         idle = [name for name, variables in learnt.items() if not variables]
         if idle:
@@ -325,7 +341,7 @@ class Trainer(BackendStep, keras.Model):
             with self.state_scope():
                 self.optimizer.track(self._updated_together(learnt))
             self._learnt_ids = ids
-        return super().make_train_function(force=force or not same)
+        return not same
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
         """Returns each task's class logits; `inputs` maps task names to images, or is shared."""
@@ -385,15 +401,14 @@ class Trainer(BackendStep, keras.Model):
         )
         if validation_data is not None:
             validation_data = JointEvaluationBatches(validation_data, batch_size)
-        # Last, so that it sees the round that a callback such as BackupAndRestore went back to.
-        at_begin = keras.callbacks.LambdaCallback(
-            on_train_begin=lambda logs: batches.go_to(self.rounds)
-        )
-        return super().fit(
+        distribution = current_distribution()
+        fit = super().fit if distribution is None else partial(distribution.fit, self)
+        return fit(
             batches,
             epochs=epochs,
             verbose=verbose,
-            callbacks=[*_as_list(callbacks), at_begin],
+            # Last, so that it sees the round that one such as BackupAndRestore went back to.
+            callbacks=[*_as_list(callbacks), _GoToRound(batches)],
             validation_data=validation_data,
             shuffle=False,
             initial_epoch=initial_epoch,
@@ -528,6 +543,33 @@ def _as_list(callbacks: Any) -> list[keras.callbacks.Callback]:
     if callbacks is None:
         return []
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+
+
+class _GoToRound(keras.callbacks.Callback):
+    """Lets the data begin at the round at which the trainer is."""
+
+    def __init__(self, batches: JointBatches):
+        super().__init__()
+        self._batches = batches
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._batches.go_to(self.model.rounds)
+
+
+def _of_all_replicas(
+    losses: list[Any], figures: dict[str, tuple[Any, Any]]
+) -> tuple[list[Any], dict[str, tuple[Any, Any]]]:
+    """Returns what one device would find on the whole batch, of each replica's part."""
+    if replicas.count() == 1:
+        return losses, figures
+    dtype = losses[0].dtype
+    pairs = [(value * share, share) for value, share in figures.values()]
+    scalars = [ops.cast(x, dtype) for x in [*losses, *(x for pair in pairs for x in pair)]]
+    means = ops.unstack(replicas.means(ops.stack(scalars)), len(scalars))
+    values, shares = means[len(losses) :: 2], means[len(losses) + 1 :: 2]
+    found = zip(values, shares, strict=True)
+    whole = [(value / ops.where(share > 0, share, 1), share) for value, share in found]
+    return means[: len(losses)], dict(zip(figures, whole, strict=True))
 
 
 def _in_float(logits: Any) -> Any:

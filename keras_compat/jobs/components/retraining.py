@@ -24,7 +24,7 @@ from keras_compat.layers import set_statistics
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.store.manifest import DataRecord
 from keras_compat.store.recombining import joint_licence, origin, parent_record
-from keras_compat.training import Task, Trainer
+from keras_compat.training import Task, Trainer, is_chief
 
 # As many as signals without labels are measured on.
 _IMAGES_FOR_STATISTICS = 500
@@ -116,7 +116,8 @@ def retrain(
         licence=joint_licence(reference.licence, old.licence),
     )
     component = described(component, reference.extractor, some)
-    store.publish(new, pack(component, str(new)))
+    if is_chief():
+        store.publish(new, pack(component, str(new)))
     return Retrained(dataset.class_names, accuracy)
 
 
