@@ -88,8 +88,7 @@ class JaxDistribution(Distribution):
                 variable.assign(jax.device_put(np.array(variable.value), layout))
             try:
                 with self._keras.scope():
-                    own = _OwnRows(batches, self.worker, self.workers, self.check_batch)
-                    return keras.Model.fit(trainer, own, **how)
+                    return keras.Model.fit(trainer, _OwnRows(batches, self), **how)
             finally:
                 trainer.jax_state_sync()
                 for variable in _variables(trainer):
@@ -137,9 +136,9 @@ class JaxDistribution(Distribution):
 class _OwnRows(keras.utils.PyDataset):
     """The part of each minibatch that the devices of this process hold."""
 
-    def __init__(self, batches: Any, worker: int, workers: int, check: Any):
+    def __init__(self, batches: Any, distribution: Distribution):
         super().__init__()
-        self._batches, self._worker, self._workers, self._check = batches, worker, workers, check
+        self._batches, self._distribution = batches, distribution
 
     @property
     def num_batches(self) -> int | None:
@@ -147,9 +146,10 @@ class _OwnRows(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         def rows(values: Any) -> Any:
-            self._check(len(values))
-            size = len(values) // self._workers
-            return values[self._worker * size : (self._worker + 1) * size]
+            self._distribution.check_batch(len(values))
+            size = len(values) // self._distribution.workers
+            first = self._distribution.worker * size
+            return values[first : first + size]
 
         return keras.tree.map_structure(rows, self._batches[index])
 

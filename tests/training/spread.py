@@ -8,7 +8,6 @@ TensorFlow the process has as many logical devices as DEVICES says, on JAX as XL
 """
 
 import json
-import os
 import sys
 
 import keras
@@ -18,19 +17,10 @@ from keras_compat import networks, training
 from keras_compat.auxiliary import CommonClasses, FeatureMatching, RotationPrediction
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
+from tests.training.logical_devices import logical_devices
 from tests.training.small import CLASSES, data, extractor, head
 
 BATCH = 16
-
-
-def logical_devices():
-    """Makes several devices of TensorFlow's CPU."""
-    import tensorflow as tf
-
-    count = int(os.environ.get("DEVICES", "1"))
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    devices = [tf.config.LogicalDeviceConfiguration()] * count
-    tf.config.set_logical_device_configuration(cpu, devices)
 
 
 def make_trainer():
