@@ -152,7 +152,7 @@ class TensorFlowDistribution(Distribution):
             return tf.distribute.get_replica_context().all_reduce(mean, values)
 
         if variables:
-            found = tf.function(lambda: self.strategy.run(replica))()
+            found = tf.function(lambda: self.strategy.run(replica), autograph=False)()
             for variable, value in zip(variables, found, strict=True):
                 variable.assign(self.strategy.experimental_local_results(value)[0])
 
@@ -161,13 +161,15 @@ class TensorFlowDistribution(Distribution):
 
         def replica(own: Any) -> Any:
             context = tf.distribute.get_replica_context()
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+            # What is given to a function is on no device yet.
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(own))
 
         first = self.worker * (self.devices // self.workers)
         own = self.strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(values * (context.replica_id_in_sync_group == first))
         )
-        summed = tf.function(lambda x: self.strategy.run(replica, args=(x,)))(own)
+        run = tf.function(lambda x: self.strategy.run(replica, args=(x,)), autograph=False)
+        summed = run(own)
         return self.strategy.experimental_local_results(summed)[0].numpy()
 
     @contextmanager

@@ -50,6 +50,7 @@ class Trainer(BackendStep, keras.Model):
     What is frozen (`trainable = False`) is looked up at every call of `fit`, so freezing works
     before and after `compile`. Data is a mapping from task names to `(images, labels)` arrays,
     `Examples`, a `tf.data.Dataset` or a `PyDataset` of minibatches. Labels are int; -1 is none.
+    After `start_distribution` every `fit` runs on several devices, to the same end.
 
     Args:
         tasks: the networks to train.

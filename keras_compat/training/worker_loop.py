@@ -42,7 +42,7 @@ def train(
         initial_epoch: as in Keras.
         validate: returns the figures of an evaluation; called after an epoch.
         validation_freq: as in Keras.
-        shuffle: nothing: minibatches have an order.
+        shuffle: as in Keras; minibatches have an order, so it is `False`.
     """
     callbacks = keras.callbacks.CallbackList(
         callbacks,
@@ -91,7 +91,7 @@ def _compiled_step(trainer: Any, strategy: tf.distribute.Strategy) -> Callable[[
     if trainer.run_eagerly:
         return step
     if getattr(trainer, "_worker_step", None) is None:
-        trainer._worker_step = tf.function(step, reduce_retracing=True)
+        trainer._worker_step = tf.function(step, reduce_retracing=True, autograph=False)
     return trainer._worker_step
 
 

@@ -72,6 +72,7 @@ def main(name, statistics, floatx, rounds):
     if keras.backend.backend() == "tensorflow":
         logical_devices()
     distribution = training.start_distribution(name, statistics)
+    assert distribution.share(f"of {distribution.worker}") == "of 0"
     spread = train(int(rounds))
     training.set_distribution(None)
     alone = train(int(rounds))
