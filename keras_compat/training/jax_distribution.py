@@ -110,6 +110,8 @@ class JaxDistribution(Distribution):
         given = np.frombuffer(text.encode(), np.uint8)
         with self._peers():
             length = int(multihost_utils.broadcast_one_to_all(np.int32(len(given))))
+            if not length:
+                return ""
             letters = np.zeros(length, np.uint8)
             if self.is_chief:
                 letters[:] = given

@@ -73,6 +73,7 @@ def main(name, statistics, floatx, rounds):
         logical_devices()
     distribution = training.start_distribution(name, statistics)
     assert distribution.share(f"of {distribution.worker}") == "of 0"
+    assert distribution.share() == ""
     spread = train(int(rounds))
     training.set_distribution(None)
     alone = train(int(rounds))
