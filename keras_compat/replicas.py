@@ -58,7 +58,7 @@ def drawn(draw: Callable[[tuple[Any, ...]], Any], shape: Sequence[Any], axis: in
 
     Example:
 
-    >>> drawn(lambda shape: keras.random.uniform(shape, seed=0), (4, 1)).shape
+    >>> tuple(drawn(lambda shape: keras.random.uniform(shape, seed=0), (4, 1)).shape)
     (4, 1)
     """
     replicas = count()
