@@ -224,16 +224,16 @@ class Stage:
         """Returns what keeps checkpoints during `fit`, of states that the guard finds good."""
         if self._scope is None or not self._scope.every_s:
             return []
-        return [_KeepCheckpoints(lambda: self._at_round(guard))]
+        return [_KeepCheckpoints(lambda trainer: self._at_round(trainer, guard))]
 
-    def _at_round(self, guard: StopOnNonFinite) -> None:
+    def _at_round(self, trainer: Trainer, guard: StopOnNonFinite) -> None:
         if told():
             guard.look()
-            self._scope.know(self._checkpoints, self._checkpoint())
+            self._scope.know(self._checkpoints, self._checkpoint(trainer))
             raise KeyboardInterrupt
         if self._scope.is_due:
             guard.look()
-            self._scope.save(self._checkpoints, self._checkpoint())
+            self._scope.save(self._checkpoints, self._checkpoint(trainer))
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -247,7 +247,7 @@ class Stage:
     def measure(self, stop: int, at_stop: Callable[[int], None]) -> None:
         """Collects at a stop; if that is interrupted, it is done again."""
         if self._scope is not None and self._scope.every_s:
-            self._scope.know(self._checkpoints, self._checkpoint())
+            self._scope.know(self._checkpoints, self._checkpoint(self._trainer))
         at_stop(stop)
         self.measured.append(stop)
 
@@ -255,14 +255,14 @@ class Stage:
         """Takes note that there are no more rounds."""
         self.is_finished = True
         if self._scope is not None and self._scope.every_s:
-            self._scope.finished(self._checkpoints, self._checkpoint())
+            self._scope.finished(self._checkpoints, self._checkpoint(self._trainer))
 
-    def _checkpoint(self) -> Checkpoint:
-        arrays = read_state(self._trainer, optimizer=not self.is_finished)
+    def _checkpoint(self, trainer: Trainer) -> Checkpoint:
+        arrays = read_state(trainer, optimizer=not self.is_finished)
         state: dict[str, Any] = {
             "made_of": self._made_of,
-            "rounds": self._trainer.rounds,
-            "groups": [] if self.is_finished else groups(self._trainer),
+            "rounds": trainer.rounds,
+            "groups": [] if self.is_finished else groups(trainer),
             "measured": self.measured,
             "is_finished": self.is_finished,
             "seconds": self._earlier_s + time.perf_counter() - self._begin,
@@ -275,11 +275,14 @@ class Stage:
 
 
 class _KeepCheckpoints(keras.callbacks.Callback):
-    """Calls a function after every call of the compiled step."""
+    """Calls a function after every call of the compiled step, with the trainer that took it.
 
-    def __init__(self, at_round: Callable[[], None]):
+    That is a copy where training is spread over devices, see `keras_compat.training.Distribution`.
+    """
+
+    def __init__(self, at_round: Callable[[Trainer], None]):
         super().__init__()
         self._at_round = at_round
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._at_round()
+        self._at_round(self.model)

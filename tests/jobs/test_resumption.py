@@ -4,8 +4,11 @@ import errno
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,6 +24,7 @@ from keras_compat.layers import BatchStatisticsNormalization
 from keras_compat.training import AuxiliaryHead, NonFiniteLoss, Task, Trainer
 from keras_compat.training.checkpoints import Checkpoints
 from tests.training.small import data, same, weights
+from tests.training.test_distribution import LOCAL, several_devices
 
 CLASSES = 3
 DIGITS = data(classes=CLASSES)
@@ -252,3 +256,19 @@ def test_signals_end_at_once_where_nothing_is_trained():
     with pytest.raises(KeyboardInterrupt) as ended, ends_on_signals():
         os.kill(os.getpid(), signal.SIGINT)
     assert not isinstance(ended.value, Terminated)
+
+
+@pytest.mark.slow
+def test_spread_over_devices_it_goes_on_to_the_same_weights():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.jobs.spread_resumed", LOCAL],
+        env={**os.environ, **several_devices(2)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    moved, apart, rounds = map(float, done.stdout.split())
+    assert moved > 0.01 and apart == 0
+    # The third was cut off before its checkpoint was written.
+    assert rounds == 3
