@@ -31,6 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from benchmarks import output
 from keras_compat import data, evaluation, networks
 from keras_compat.data import Examples
 from keras_compat.deployment import export, litert_pair, recalibrate
@@ -112,7 +113,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--components", type=Path, default=PARTS, help=f"by default {PARTS}")
-    parser.add_argument("--output", type=Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     preset = PRESETS["demo"]
     dataset = data.load(preset.dataset, image_size=preset.image_size)
@@ -157,10 +158,7 @@ def main() -> None:
             run.add("update_bytes", measured.update_bytes, **keys)
             run.add("whole_bytes", measured.whole_bytes, **keys)
             run.add("part", round(measured.update_bytes / measured.whole_bytes, 4), **keys)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

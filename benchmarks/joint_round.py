@@ -11,8 +11,9 @@ PyTorch is left out.
 - pytorch: a direct loop with the same weights and minibatches (`benchmarks/joint_pytorch.py`),
   eager and by `torch.compile`, channels first and last, and under autocast; a first run chooses
   the fastest for each precision, which then takes its turns with the others;
-- bare: a compiled step with the same mathematics and nothing around it;
-- fit: Keras' own `fit` of the same networks one after the other, without auxiliaries.
+- bare: a compiled step with the same mathematics and nothing around it, in the first precision;
+- fit: Keras' own `fit` of the same networks one after the other, without auxiliaries, in
+  the first precision.
 
 Every program is a process of its own; they take turns, and medians count. All that train jointly
 have to do the same: as many weights and multiply-adds, and the same loss in the first rounds.
@@ -34,33 +35,36 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import joint_networks, joint_setting
+from benchmarks import joint_networks, joint_setting, output
+from benchmarks.joint_figures import BACKENDS, Found, add_figures, add_ratios, check_same, fastest
 from benchmarks.joint_setting import PRECISIONS, Setting
 from benchmarks.turns import Program, take_turns
 from keras_compat.reporting import Run
 
 PROGRAMS = ("trainer", "bare", "fit", "ceiling")
-BACKENDS = ("tensorflow", "jax")
-PYTORCH = [(mode, layout) for mode in ("eager", "compile") for layout in ("first", "last")]
+MODES, LAYOUTS = ("eager", "compile"), ("first", "last")
 INSTALL = "make one with `python -m venv DIR && DIR/bin/pip install torch==2.13.0 numpy`"
-# Adam divides by the gradient's size, so that rounding grows fast: only the first rounds agree.
-SAME_LOSS = (1e-4, 1e-2, 5e-2)
-
-Key = tuple[str, str, str]
-Found = dict[Key, dict[str, Any]]
 
 
-def keras_program(chosen: Setting, program: str, backend: str, jit: str = "auto") -> Program:
+def keras_program(
+    chosen: Setting,
+    program: str,
+    backend: str,
+    jit: str = "auto",
+    environment: Mapping[str, str] | None = None,
+) -> Program:
     """Starts one of `benchmarks.joint_keras`."""
     flags = [f"--program={program}", f"--jit={jit}", *joint_setting.as_flags(chosen)]
     command = [sys.executable, "-m", "benchmarks.joint_keras", *flags]
-    return Program(f"{program} on {backend}", command, {"KERAS_BACKEND": backend})
+    return Program(
+        f"{program} on {backend}", command, {**(environment or {}), "KERAS_BACKEND": backend}
+    )
 
 
 def ceiling_program(chosen: Setting) -> Program:
@@ -78,84 +82,6 @@ def pytorch_program(
     return Program(f"PyTorch ({mode}, channels {layout})", list(map(str, command)), {})
 
 
-def check_same(found: Found) -> None:
-    """Raises an error unless all programs that train jointly do the same.
-
-    Raises:
-        ValueError: when weights, multiply-adds or the losses of the first rounds differ.
-    """
-    joint = {key: value for key, value in found.items() if key[0] in ("trainer", "bare", "pytorch")}
-    (first, expected), *others = joint.items()
-    for key, value in others:
-        for count in ("parameters", "multiply_adds"):
-            if value[count] != expected[count]:
-                raise ValueError(
-                    f"{count}: {value[count]} of {key} and {expected[count]} of {first}; expected "
-                    "as many"
-                )
-    exact = {key: value for key, value in joint.items() if "float32" in key}
-    for key, value in exact.items():
-        reference = next(iter(exact.values()))
-        pairs = zip(value["warming_up"], reference["warming_up"], SAME_LOSS, strict=True)
-        for number, (one, other, tolerance) in enumerate(pairs):
-            if abs(one["loss"] / other["loss"] - 1) > tolerance:
-                raise ValueError(
-                    f"round {number}: loss {one['loss']} of {key} and {other['loss']} of "
-                    f"{next(iter(exact))}; expected the same up to {tolerance}"
-                )
-
-
-def fastest(found: Found, program: str, precision: str) -> Key | None:
-    """Returns the key of the fastest of some programs in a precision; `None` if there is none."""
-    keys = [key for key in found if key[0] == program and key[2] == precision]
-    return min(keys, key=lambda key: found[key]["wall_s"], default=None)
-
-
-def add_figures(run: Run, found: Found, chosen: Setting) -> None:
-    """Adds what was measured of each program."""
-    for (program, variant, precision), value in found.items():
-        keys = {"program": program, "variant": variant, "precision": precision}
-        if program == "ceiling":
-            for name in [name for name in value if name.endswith("gflops")]:
-                run.add("gflops", round(value[name], 1), **keys, work=name.removesuffix("_gflops"))
-            continue
-        run.add("round_ms", round(value["wall_s"] * 1000, 1), **keys)
-        run.add("round_cpu_ms", round(value["cpu_s"] * 1000, 1), **keys)
-        run.add("images_per_s", round(chosen.images_per_round / value["wall_s"], 1), **keys)
-        run.add("peak_memory_mib", round(value["peak_memory_mib"]), **keys)
-        run.add("first_round_s", round(value["warming_up"][0]["wall_s"], 1), **keys)
-        run.add("gflops", round(gflops(value, chosen), 1), **keys, work="round")
-
-
-def gflops(value: dict[str, Any], chosen: Setting) -> float:
-    """Returns a round's speed: forward once, and the gradients twice as much."""
-    return 3 * 2 * value["multiply_adds"] * chosen.batch_size / value["wall_s"] / 1e9
-
-
-def add_ratios(run: Run, found: Found) -> None:
-    """Adds what is compared: of the same run, so that a busy machine was busy for all."""
-    for backend in BACKENDS:
-        times = {p: found.get(("trainer", backend, p), {}).get("wall_s") for p in PRECISIONS}
-        times = {precision: time for precision, time in times.items() if time}
-        rivals = {p: fastest(found, "pytorch", p) for p in PRECISIONS}
-        rivals = {p: found[key]["wall_s"] for p, key in rivals.items() if key}
-        for precision, time in times.items():
-            keys = {"backend": backend, "precision": precision}
-            if precision in rivals:
-                run.add("speed_to_pytorch", round(rivals[precision] / time, 3), **keys)
-            for program, metric, minus in (("bare", "overhead", 1), ("fit", "time_to_fit", 0)):
-                other = found.get((program, backend, precision))
-                if other:
-                    run.add(metric, round(time / other["wall_s"] - minus, 3), **keys)
-                if other and program == "fit":
-                    work = found["trainer", backend, precision]["multiply_adds"]
-                    ratio = work / other["multiply_adds"]
-                    run.add("multiply_adds_to_fit", round(ratio, 3), **keys)
-        if times and rivals:
-            best = min(rivals.values()) / min(times.values())
-            run.add("best_speed_to_pytorch", round(best, 3), backend=backend)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -167,9 +93,10 @@ def main() -> None:
     )
     parser.add_argument("--backends", default=",".join(BACKENDS), help="by default both")
     parser.add_argument("--precisions", default=",".join(PRECISIONS), help="by default both")
+    parser.add_argument("--pytorch_modes", default=",".join(MODES), help="by default both")
     parser.add_argument("--rounds", type=int, default=5, help="rounds a turn (5)")
     parser.add_argument("--repeats", type=int, default=7, help="turns of each program (7)")
-    parser.add_argument("--output", type=Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     settings = {p: joint_setting.setting(args, p) for p in args.precisions.split(",")}
     chosen = next(iter(settings.values()))
@@ -181,7 +108,7 @@ def main() -> None:
             for precision, setting in settings.items()
             for backend in args.backends.split(",")
             for name in args.programs.split(",")
-            if name != "ceiling"
+            if name == "trainer" or (name in ("bare", "fit") and setting is chosen)
         }
         if args.pytorch_python:
             weights = Path(folder, "weights.npz")
@@ -191,7 +118,8 @@ def main() -> None:
                     pytorch_program, setting, args.pytorch_python, weights, mode, layout
                 )
                 for precision, setting in settings.items()
-                for mode, layout in PYTORCH
+                for mode in args.pytorch_modes.split(",")
+                for layout in LAYOUTS
             }
             with run.phase("choose"):
                 tried = take_turns(rivals, args.rounds, 3)
@@ -206,14 +134,10 @@ def main() -> None:
             for precision, setting in settings.items():
                 programs["ceiling", "tensorflow", precision] = partial(ceiling_program, setting)
         with run.phase("measure"):
-            found = take_turns(programs, args.rounds, args.repeats)
-    check_same(found)
+            found = take_turns(programs, args.rounds, args.repeats, check_same)
     add_figures(run, found, chosen)
     add_ratios(run, found)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

@@ -18,17 +18,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 
+from benchmarks import output
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.jobs.classifier_transfer.preparation import prepare
@@ -90,7 +90,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=20, help="rounds a measurement (20)")
     parser.add_argument("--repeats", type=int, default=3, help="measurements a variant (3)")
-    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("joint_step", {"preset": "demo", "rounds": args.rounds, "repeats": args.repeats})
     variants = {}
@@ -112,10 +112,7 @@ def main() -> None:
     for name, value in medians.items():
         run.add("round_ms", round(value, 1), variant=name)
         run.add("ratio_to_shipped", round(value / medians["shipped"], 3), variant=name)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

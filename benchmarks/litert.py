@@ -33,6 +33,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 
+from benchmarks import output
 from benchmarks.litert_scale import (
     Chain,
     extractor_in_int8,
@@ -225,7 +226,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="digits", help="digits (16 x 16), or npz:PATH, ...")
     parser.add_argument("--rounds", type=int, default=600, help="of training (600)")
     parser.add_argument("--repeats", type=int, default=300, help="measurements a file (300)")
-    parser.add_argument("--output", type=Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     size = {"image_size": 16} if args.dataset == "digits" else {}
     dataset = data.load(args.dataset, **size)
@@ -255,10 +256,7 @@ def main() -> None:
             measure_files(run, folder, args.repeats)
             measure_accuracy(run, folder, dataset.test)
             measure_interface(run, pairs, representative, folder, dataset.test, args.repeats)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

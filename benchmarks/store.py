@@ -25,6 +25,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks import output
 from keras_compat import networks
 from keras_compat.reporting import Run
 from keras_compat.store import Component, Package, Reference, Store, pack
@@ -108,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--output", type=Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("store", {"components": COMPONENTS, "repeats": REPEATS, "large": LARGE})
     # In the working directory: a temporary one may be memory, which syncs nothing.
@@ -118,10 +119,7 @@ def main() -> None:
         run.add(name, round(value, 4))
     for name in ("publish", "pack_and_publish"):
         run.add("speed_to_copying", round(found["copy_s"] / found[f"{name}_s"], 3), variant=name)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 WARM_UP = 3
+Key = TypeVar("Key")
 ROOT = Path(__file__).parents[1]
 
 
@@ -89,21 +90,25 @@ class Program:
 
 
 def take_turns(
-    programs: Mapping[str, Callable[[], Program]], amount: int, repeats: int
-) -> dict[str, dict[str, Any]]:
+    programs: Mapping[Key, Callable[[], Program]],
+    amount: int,
+    repeats: int,
+    check: Callable[[dict[Key, dict[str, Any]]], None] = lambda found: None,
+) -> dict[Key, dict[str, Any]]:
     """Starts programs, lets each warm up, and times them in turn.
 
     Args:
         programs: functions that start them, by name.
         amount: of work a turn.
         repeats: turns of each.
+        check: is called with descriptions and answers before anything is timed.
 
     Returns:
         By name: its description, `warming_up` (its answers to one unit of work at a time), and the
         median over its turns of every figure that it tells.
     """
-    found: dict[str, dict[str, Any]] = {}
-    answers: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
+    found: dict[Key, dict[str, Any]] = {}
+    answers: dict[Key, list[dict[str, float]]] = {name: [] for name in programs}
     with ExitStack() as stack:
         started = {}
         for name, start in programs.items():
@@ -111,6 +116,7 @@ def take_turns(
             started[name] = stack.enter_context(start())
             found[name] = started[name].ask(0)
             found[name]["warming_up"] = [started[name].ask(1) for _ in range(WARM_UP)]
+        check(found)
         for _ in range(repeats):
             for name, program in started.items():
                 answers[name].append(program.ask(amount))

@@ -1,0 +1,121 @@
+"""What evaluating, recalibrating and correlating networks costs beside their forward pass.
+
+    python -m benchmarks.inference [--output FILE]
+
+ResNet-20, cut after stage 2, and 2,000 images of 32 x 32 in batches of 500; `KERAS_BACKEND` chooses
+the backend. Each takes its turn several times over, the median counts; first_s is the first time,
+with compilation. ratio is the time over that of as many forward passes of the same parts as it
+needs, compiled by hand and called on the same batches:
+
+- evaluate: `recombination_accuracy`;
+- recalibrate: `recalibrate` in parts;
+- correlate: `cross_correlation` of two extractors, and `optimal_permutation`.
+
+LiteRT files are timed by `benchmarks.litert`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from benchmarks import output
+from keras_compat import evaluation, networks
+from keras_compat.data import Examples
+from keras_compat.reporting import Run
+
+ARCHITECTURE, SIZE, CLASSES = "resnet20@stage2", 32, 10
+
+
+def compiled(*models: keras.Model) -> Callable[[np.ndarray], Any]:
+    """Returns a function that runs models one on another, with no more around it than need be."""
+    whole = networks.recombine(*models) if len(models) > 1 else models[0]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        values = [v.value for v in whole.trainable_variables]
+        others = [v.value for v in whole.non_trainable_variables]
+        run = jax.jit(lambda x: whole.stateless_call(values, others, x, training=False)[0])
+    else:
+        import tensorflow as tf
+
+        run = tf.function(lambda x: whole(x, training=False))
+    return lambda images: np.asarray(run(images.astype("float32")))
+
+
+def works(images: int, batch_size: int) -> dict[str, Callable[[], Any]]:
+    """Returns what is timed, by name; `forward_NAME` is what NAME is compared with."""
+    random = np.random.default_rng(0)
+    shape = (images, SIZE, SIZE, 3)
+    labels = random.integers(0, CLASSES, images).astype("int32")
+    examples = Examples(random.integers(0, 256, shape).astype("uint8"), labels)
+    one, other = (
+        networks.build_extractor(
+            ARCHITECTURE, shape[1:], interface_channels=None, seed=seed, name=f"extractor_{seed}"
+        )
+        for seed in (0, 1)
+    )
+    channels = one.output_shape[-1]
+    head = networks.build_head(ARCHITECTURE, input_channels=channels, classes=CLASSES, seed=0)
+    network, first, second = compiled(one, head), compiled(one), compiled(other)
+
+    def forward(*parts: Callable[[np.ndarray], Any]) -> None:
+        for start in range(0, images, batch_size):
+            for part in parts:
+                part(examples.images[start : start + batch_size])
+
+    def correlate() -> None:
+        found = evaluation.cross_correlation(one, other, [examples], batch_size)
+        evaluation.optimal_permutation(found)
+
+    return {
+        "forward_evaluate": lambda: forward(network),
+        "evaluate": lambda: evaluation.recombination_accuracy(
+            one, head, examples, batch_size=batch_size
+        ),
+        "forward_recalibrate": lambda: forward(network),
+        "recalibrate": lambda: evaluation.recalibrate(
+            one, head, examples.images, batch_size=batch_size
+        ),
+        "forward_correlate": lambda: forward(first, second),
+        "correlate": correlate,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=2_000, help="(2,000)")
+    parser.add_argument("--batch_size", type=int, default=500, help="(500)")
+    parser.add_argument("--repeats", type=int, default=5, help="times each (5)")
+    output.add_flag(parser)
+    args = parser.parse_args()
+    run = Run("inference", {**vars(args), "output": None, "architecture": ARCHITECTURE})
+    timed = works(args.images, args.batch_size)
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    for _ in range(args.repeats + 1):
+        for name, work in timed.items():
+            begin = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - begin)
+    medians = {name: statistics.median(found[1:]) for name, found in times.items()}
+    for name, value in medians.items():
+        run.add("images_per_s", round(args.images / value, 1), work=name)
+        run.add("first_s", round(times[name][0], 2), work=name)
+        if f"forward_{name}" in medians:
+            run.add("ratio", round(value / medians[f"forward_{name}"], 3), work=name)
+    output.report(run, args.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What `benchmarks.joint_round` tells of its programs, and when they may be compared at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.joint_setting import PRECISIONS, Setting
+from keras_compat.reporting import Run
+
+BACKENDS = ("tensorflow", "jax")
+# Adam divides by the gradient's size, so that rounding grows fast: only the first rounds agree.
+SAME_LOSS = (1e-4, 1e-2, 5e-2)
+
+
+Key = tuple[str, str, str]
+Found = dict[Key, dict[str, Any]]
+
+
+def check_same(found: Found) -> None:
+    """Raises an error unless all programs that train jointly do the same.
+
+    Raises:
+        ValueError: when weights, multiply-adds or the losses of the first rounds differ.
+    """
+    joint = {key: value for key, value in found.items() if key[0] in ("trainer", "bare", "pytorch")}
+    (first, expected), *others = joint.items()
+    for key, value in others:
+        for count in ("parameters", "multiply_adds"):
+            if value[count] != expected[count]:
+                raise ValueError(
+                    f"{count}: {value[count]} of {key} and {expected[count]} of {first}; expected "
+                    "as many"
+                )
+    exact = {key: value for key, value in joint.items() if "float32" in key}
+    for key, value in exact.items():
+        reference = next(iter(exact.values()))
+        pairs = zip(value["warming_up"], reference["warming_up"], SAME_LOSS, strict=True)
+        for number, (one, other, tolerance) in enumerate(pairs):
+            if abs(one["loss"] / other["loss"] - 1) > tolerance:
+                raise ValueError(
+                    f"round {number}: loss {one['loss']} of {key} and {other['loss']} of "
+                    f"{next(iter(exact))}; expected the same up to {tolerance}"
+                )
+
+
+def fastest(found: Found, program: str, precision: str) -> Key | None:
+    """Returns the key of the fastest of some programs in a precision; `None` if there is none."""
+    keys = [key for key in found if key[0] == program and key[2] == precision]
+    return min(keys, key=lambda key: found[key]["wall_s"], default=None)
+
+
+def add_figures(run: Run, found: Found, chosen: Setting) -> None:
+    """Adds what was measured of each program."""
+    for (program, variant, precision), value in found.items():
+        keys = {"program": program, "variant": variant, "precision": precision}
+        if program == "ceiling":
+            for name in [name for name in value if name.endswith("gflops")]:
+                run.add("gflops", round(value[name], 1), **keys, work=name.removesuffix("_gflops"))
+            continue
+        run.add("round_ms", round(value["wall_s"] * 1000, 1), **keys)
+        run.add("round_cpu_ms", round(value["cpu_s"] * 1000, 1), **keys)
+        run.add("images_per_s", round(chosen.images_per_round / value["wall_s"], 1), **keys)
+        run.add("peak_memory_mib", round(value["peak_memory_mib"]), **keys)
+        run.add("first_round_s", round(value["warming_up"][0]["wall_s"], 1), **keys)
+        run.add("gflops", round(gflops(value, chosen), 1), **keys, work="round")
+
+
+def gflops(value: dict[str, Any], chosen: Setting) -> float:
+    """Returns a round's speed: forward once, and the gradients twice as much."""
+    return 3 * 2 * value["multiply_adds"] * chosen.batch_size / value["wall_s"] / 1e9
+
+
+def add_ratios(run: Run, found: Found) -> None:
+    """Adds what is compared: of the same run, so that a busy machine was busy for all."""
+    for backend in BACKENDS:
+        times = {p: found.get(("trainer", backend, p), {}).get("wall_s") for p in PRECISIONS}
+        times = {precision: time for precision, time in times.items() if time}
+        rivals = {p: fastest(found, "pytorch", p) for p in PRECISIONS}
+        rivals = {p: found[key]["wall_s"] for p, key in rivals.items() if key}
+        for precision, time in times.items():
+            keys = {"backend": backend, "precision": precision}
+            if precision in rivals:
+                run.add("speed_to_pytorch", round(rivals[precision] / time, 3), **keys)
+            for program, metric, minus in (("bare", "overhead", 1), ("fit", "time_to_fit", 0)):
+                other = found.get((program, backend, precision))
+                if other:
+                    run.add(metric, round(time / other["wall_s"] - minus, 3), **keys)
+                if other and program == "fit":
+                    work = found["trainer", backend, precision]["multiply_adds"]
+                    ratio = work / other["multiply_adds"]
+                    run.add("multiply_adds_to_fit", round(ratio, 3), **keys)
+        if times and rivals:
+            best = min(rivals.values()) / min(times.values())
+            run.add("best_speed_to_pytorch", round(best, 3), backend=backend)
