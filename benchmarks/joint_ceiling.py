@@ -1,10 +1,11 @@
-"""How many operations a second TensorFlow gets out of this machine: the ceiling of a round.
+"""How many operations a second a backend gets out of this machine: the ceiling of a round.
 
     python -m benchmarks.joint_ceiling --precision=float32|bfloat16
 
 It is a program that `benchmarks.turns` asks; `benchmarks.joint_round` starts it. It tells billions
 of floating-point operations a second (a multiply-add counts as two) of a product of two large
-matrices, and of a convolution of each of the three shapes that nearly all of a round is made of.
+matrices, and of a convolution of each of the three shapes that nearly all of a round is made of:
+forward, and its gradients by images and by kernel. `KERAS_BACKEND` chooses the backend.
 """
 
 from __future__ import annotations
@@ -13,37 +14,82 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import tensorflow as tf
 
 from benchmarks import turns
 from benchmarks.joint_setting import FILTERS, Setting, add_flags, setting
 
 MATRIX, CALLS = 2048, 10
+Work = Callable[[], Any]
 
 
-def works(chosen: Setting) -> dict[str, tuple[int, Callable[[], tf.Tensor]]]:
-    """Returns, by name, what one call computes and the call."""
-    dtype = tf.dtypes.as_dtype(chosen.precision)
-    random = tf.random.Generator.from_seed(0)
+def tensorflow_works(precision: str) -> tuple[Callable, Callable, Callable]:
+    """Returns what makes ones, a product of matrices, and the three passes of a convolution."""
+    import tensorflow as tf
 
-    def values(*shape: int) -> tf.Tensor:
-        return tf.cast(random.normal(shape), dtype)
+    def product(a: Any, b: Any) -> Work:
+        return tf.function(lambda: tf.matmul(a, b))
 
-    a, b = values(MATRIX, MATRIX), values(MATRIX, MATRIX)
-    product = tf.function(lambda: tf.matmul(a, b))
-    found: dict[str, tuple[int, Callable[[], tf.Tensor]]] = {"product": (2 * MATRIX**3, product)}
+    def passes(images: Any, kernel: Any) -> dict[str, Work]:
+        settings = {"strides": [1] * 4, "padding": "SAME"}
+        raw = tf.raw_ops
+        return {
+            "forward": tf.function(lambda: raw.Conv2D(input=images, filter=kernel, **settings)),
+            "by_images": tf.function(
+                lambda: raw.Conv2DBackpropInput(
+                    input_sizes=images.shape, filter=kernel, out_backprop=images, **settings
+                )
+            ),
+            "by_kernel": tf.function(
+                lambda: raw.Conv2DBackpropFilter(
+                    input=images, filter_sizes=kernel.shape, out_backprop=images, **settings
+                )
+            ),
+        }
+
+    return lambda *shape: tf.ones(shape, precision), product, passes
+
+
+def jax_works(precision: str) -> tuple[Callable, Callable, Callable]:
+    """Returns what makes ones, a product of matrices, and the three passes of a convolution."""
+    import jax
+    from jax import numpy as jnp
+
+    def bound(function: Callable, *inputs: Any) -> Work:
+        compiled = jax.jit(function)
+        return lambda: compiled(*inputs)
+
+    def convolve(images: Any, kernel: Any) -> Any:
+        names = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=names)
+
+    def gradient(images: Any, kernel: Any, place: int) -> Any:
+        return jax.vjp(convolve, images, kernel)[1](images)[place]
+
+    def passes(images: Any, kernel: Any) -> dict[str, Work]:
+        return {
+            "forward": bound(convolve, images, kernel),
+            "by_images": bound(lambda x, k: gradient(x, k, 0), images, kernel),
+            "by_kernel": bound(lambda x, k: gradient(x, k, 1), images, kernel),
+        }
+
+    return lambda *shape: jnp.ones(shape, precision), lambda a, b: bound(jnp.matmul, a, b), passes
+
+
+def works(chosen: Setting) -> dict[str, tuple[int, Work]]:
+    """Returns, by name, how many operations one call is and the call."""
+    on_jax = os.environ.get("KERAS_BACKEND") == "jax"
+    ones, product, passes = (jax_works if on_jax else tensorflow_works)(chosen.precision)
+    matrix = ones(MATRIX, MATRIX)
+    found = {"product": (2 * MATRIX**3, product(matrix, matrix))}
     for stage, filters in enumerate(FILTERS):
         size = chosen.image_size // 2**stage
-        images = values(chosen.batch_size, size, size, filters)
-        kernel = values(3, 3, filters, filters)
+        images = ones(chosen.batch_size, size, size, filters)
         operations = 2 * 9 * filters**2 * size**2 * chosen.batch_size
-        convolution = tf.function(
-            lambda images=images, kernel=kernel: tf.nn.conv2d(images, kernel, 1, "SAME")
-        )
-        found[f"convolution_{filters}"] = (operations, convolution)
+        for name, work in passes(images, ones(3, 3, filters, filters)).items():
+            found[f"convolution_{filters}_{name}"] = (operations, work)
     return found
 
 
@@ -59,11 +105,10 @@ def main() -> None:
         speeds = {}
         for name, (operations, call) in all_works.items():
             begin = time.perf_counter()
-            for _ in range(CALLS * amount):
-                result = call()
-            # Each call waits for the one before: the device runs them in order.
-            float(tf.reduce_max(tf.cast(result, tf.float32)))
-            speed = operations * CALLS * amount / (time.perf_counter() - begin)
+            results = [call() for _ in range(CALLS * amount)]
+            for result in results:  # TensorFlow has waited for each, JAX has not
+                getattr(result, "block_until_ready", lambda: None)()
+            speed = operations * len(results) / (time.perf_counter() - begin)
             speeds[f"{name}_gflops"] = speed / 1e9
         return speeds
 

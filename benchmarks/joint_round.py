@@ -25,8 +25,8 @@ images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 - best_speed_to_pytorch: of each side in its own best precision;
 - overhead: the trainer's time over the bare step's, less one;
 - time_to_fit: over Keras' own `fit` of the networks, with the multiply-adds' ratio beside it;
-- gflops: of a product of matrices and of convolutions on TensorFlow, and a round's share of these,
-  counting three times its forward passes.
+- gflops: billions of operations a second, of a round (three times its forward passes), of a large
+  product of matrices and of convolutions of the shapes in it, forward and their gradients.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def keras_program(
     )
 
 
-def ceiling_program(chosen: Setting) -> Program:
+def ceiling_program(chosen: Setting, backend: str) -> Program:
     """Starts `benchmarks.joint_ceiling`."""
     command = [sys.executable, "-m", "benchmarks.joint_ceiling", *joint_setting.as_flags(chosen)]
-    return Program("the ceiling", command, {})
+    return Program(f"the ceiling on {backend}", command, {"KERAS_BACKEND": backend})
 
 
 def pytorch_program(
@@ -132,7 +132,10 @@ def main() -> None:
             print(f"without PyTorch: give --pytorch_python; {INSTALL}", file=sys.stderr)
         if "ceiling" in args.programs:
             for precision, setting in settings.items():
-                programs["ceiling", "tensorflow", precision] = partial(ceiling_program, setting)
+                for backend in args.backends.split(","):
+                    programs["ceiling", backend, precision] = partial(
+                        ceiling_program, setting, backend
+                    )
         with run.phase("measure"):
             found = take_turns(programs, args.rounds, args.repeats, check_same)
     add_figures(run, found, chosen)

@@ -23,6 +23,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import output
 from keras_compat import networks
 from keras_compat.deployment.conversion import write_as_it_is, write_saved_model
 from keras_compat.layers import set_statistics
@@ -76,14 +77,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=100, help="calls of each (100)")
-    parser.add_argument("--output", type=Path, help="write the JSON here as well")
+    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("saved_model", {"image_size": 32, "repeats": args.repeats})
     measure(run, args.repeats)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_compat.training.fused_adam import faster
+
 
 @dataclass
 class _Group:
@@ -111,7 +113,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
 
     def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
         cls, config = self._inner
-        optimizer = cls.from_config({**config, "learning_rate": self._current_learning_rate})
+        config = {**config, "learning_rate": self._current_learning_rate}
+        optimizer = faster(cls, config).from_config(config)
         # Keras has no public way to read what was excluded.
         if self._not_decayed is not None:
             optimizer._exclude_from_weight_decay_pattern = self._not_decayed
