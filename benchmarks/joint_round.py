@@ -23,7 +23,8 @@ images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 
 - speed_to_pytorch: the time of PyTorch's fastest in the same precision over ours;
 - best_speed_to_pytorch: of each side in its own best precision;
-- overhead: the trainer's time over the bare step's, less one;
+- overhead: the trainer's time over the bare step's, less one (each turn begins a `fit`, which takes
+  as long as a tenth of a round);
 - time_to_fit: over Keras' own `fit` of the networks, with the multiply-adds' ratio beside it;
 - gflops: billions of operations a second, of a round (three times its forward passes), of a large
   product of matrices and of convolutions of the shapes in it, forward and their gradients.
@@ -94,8 +95,8 @@ def main() -> None:
     parser.add_argument("--backends", default=",".join(BACKENDS), help="by default both")
     parser.add_argument("--precisions", default=",".join(PRECISIONS), help="by default both")
     parser.add_argument("--pytorch_modes", default=",".join(MODES), help="by default both")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds a turn (5)")
-    parser.add_argument("--repeats", type=int, default=7, help="turns of each program (7)")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds a turn (10)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns of each program (5)")
     output.add_flag(parser)
     args = parser.parse_args()
     settings = {p: joint_setting.setting(args, p) for p in args.precisions.split(",")}
