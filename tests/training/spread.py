@@ -1,9 +1,9 @@
 """Trains on one device and spread over several, for test_distribution.py; prints what differs.
 
-python -m tests.training.spread DISTRIBUTION STATISTICS FLOATX ROUNDS prints JSON: how far the
-weights have moved on one device, how far apart those of the two trainings are at the end, and the
-same of the figures that they report. The optimizer clips, decays and has momentum; images are
-augmented and turned at random; a task matches the features of two others; a head is frozen. On
+python -m tests.training.spread DISTRIBUTION STATISTICS FLOATX ROUNDS [OPTIMIZER] prints JSON: how
+far the weights have moved on one device, how far apart those of the two trainings are at the end,
+and the same of the figures that they report. The optimizer clips, decays and has moments; images
+are augmented and turned at random; a task matches the features of two others; a head is frozen. On
 TensorFlow the process has as many logical devices as DEVICES says, on JAX as XLA_FLAGS says.
 """
 
@@ -40,15 +40,17 @@ def make_trainer():
     return Trainer(tasks, seed=3)
 
 
-def optimizer():
-    return keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=0.01, global_clipnorm=0.8)
+OPTIMIZERS = {
+    "sgd": lambda how: keras.optimizers.SGD(0.1, momentum=0.9, **how),
+    "adam": lambda how: keras.optimizers.Adam(0.01, **how),
+}
 
 
-def train(rounds):
+def train(rounds, optimizer):
     """Returns all that is left after two calls of `fit`, and the figures of the rounds."""
     trainer = make_trainer()
     before = state(trainer)
-    trainer.compile(optimizer())
+    trainer.compile(OPTIMIZERS[optimizer]({"weight_decay": 0.01, "global_clipnorm": 0.8}))
     sets = {name: data(40, seed=ord(name[0])) for name in trainer.tasks}
     figures = []
     for epochs in (1, rounds - 1) if rounds > 1 else (1,):
@@ -67,16 +69,16 @@ def largest(ones, others):
     return max(float(np.abs(x - y).max()) for x, y in zip(ones, others, strict=True))
 
 
-def main(name, statistics, floatx, rounds):
+def main(name, statistics, floatx, rounds, optimizer="sgd"):
     keras.config.set_floatx(floatx)
     if keras.backend.backend() == "tensorflow":
         logical_devices()
     distribution = training.start_distribution(name, statistics)
     assert distribution.share(f"of {distribution.worker}") == "of 0"
     assert distribution.share() == ""
-    spread = train(int(rounds))
+    spread = train(int(rounds), optimizer)
     training.set_distribution(None)
-    alone = train(int(rounds))
+    alone = train(int(rounds), optimizer)
     print(
         json.dumps(
             {

@@ -85,6 +85,13 @@ def test_several_devices_train_as_one_does_in_float64():
 
 
 @pytest.mark.slow
+def test_several_devices_train_as_one_does_with_adam():
+    (found,) = spread(LOCAL, "global", "float64", "20", "adam", devices=DEVICES)
+    assert found["moved"] > 0.1
+    assert found["apart"] < 1e-7 and found["figures_apart"] < 1e-5
+
+
+@pytest.mark.slow
 def test_several_devices_train_as_one_does_in_float32():
     (found,) = spread(LOCAL, "global", "float32", "1", devices=DEVICES)
     assert found["moved"] > 0.01
