@@ -20,7 +20,7 @@ class InputError(ValueError):
     """
 
 
-class WorkerLost(ConnectionError):
+class WorkerLost(RuntimeError):
     """Another of the processes that train together has ended, so that none of them can go on.
 
     Args:

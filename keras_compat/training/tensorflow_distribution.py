@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -42,11 +43,15 @@ def make_distribution(name: str, statistics_over: str) -> TensorFlowDistribution
     return TensorFlowDistribution(make(), statistics_over)
 
 
+# A strategy counts its collective operations from the same number as every other; TensorFlow takes
+# those of a second one for operations of the first.
+@cache
 def _mirrored() -> tf.distribute.Strategy:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
+@cache
 def _multi_worker() -> tf.distribute.Strategy:
     try:
         config = json.loads(os.environ.get("TF_CONFIG", ""))
@@ -64,6 +69,7 @@ def _multi_worker() -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
+@cache
 def _tpu() -> tf.distribute.Strategy:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_compat.networks  # noqa: F401 registers what the models hold
 from tests.apps.shell import ROOT, app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
