@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=None,
         help="a shared rotation head in the first stage",
     )
+    common.add_auxiliary_cost(flags)
     flags.add_argument(
         "--maintain", help="extractor, rotation (Appendix B.7) or extractor,rotation"
     )

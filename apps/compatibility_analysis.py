@@ -79,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--auxiliary_weight", type=float, help="of every auxiliary loss")
     flags.add_argument("--rotation_weight", type=float, help="of rotation's, if it is another")
     flags.add_argument("--rotation_assignment", help="random, cyclic or all")
+    common.add_auxiliary_cost(flags)
     common.add_training(flags, "", "every group of networks")
     common.add_training(flags, "pretraining_", "the pre-training")
     flags.add_argument("--batch_size", type=int, help="of every training")

@@ -41,6 +41,8 @@ OF_SOURCE = (
     "architecture",
     "auxiliaries",
     "auxiliary_weight",
+    "auxiliary_fraction",
+    "auxiliary_every",
     "rounds",
     "learning_rate",
     "rotation_init",
@@ -76,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--auxiliary_weight", type=float, help="of every auxiliary loss")
     flags.add_argument("--rotation_assignment", help="random, cyclic or all")
+    common.add_auxiliary_cost(flags)
     common.add_training(flags, "", "the source network")
     common.add_training(flags, "rotation_", "the rotation head on --rotation_init")
     flags.add_argument("--batch_size", type=int, help="of every training")

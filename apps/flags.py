@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_compat.errors import InputError
+from keras_compat.jobs.profiling import ask_for_profiles
 from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
 from keras_compat.jobs.start_up import quiet_start
 
@@ -18,6 +19,7 @@ Settings = TypeVar("Settings")
 
 # Those that have the name of the setting that they change.
 RUN = ("seeds", "seed")
+AUXILIARY_COST = ("auxiliary_fraction", "auxiliary_every")
 DATA = ("data_dir", "download", "image_size", "channels", "memory_limit_gib", "augment")
 
 
@@ -41,6 +43,12 @@ def add_run(parser: argparse.ArgumentParser, default_place: str) -> argparse._Ar
     )
     flags.add_argument("--seeds", type=int, help="how many runs; the report gives mean and std")
     flags.add_argument("--seed", type=int, help="of the first run")
+    flags.add_argument(
+        "--profile",
+        action="store_true",
+        help="trace a few rounds of each training into the folder profile, for TensorBoard",
+    )
+    add_precision(flags)
     add_distribution(parser)
     return flags
 
@@ -125,6 +133,28 @@ def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse.
     return flags
 
 
+def add_precision(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    """Adds the flag that says what training computes in."""
+    group.add_argument(
+        "--precision",
+        help="of training: float32 (default), mixed_bfloat16 or mixed_float16",
+    )
+
+
+def add_auxiliary_cost(group: argparse._ArgumentGroup) -> None:
+    """Adds the flags that make auxiliary tasks cheaper."""
+    group.add_argument(
+        "--auxiliary_fraction",
+        type=float,
+        help="of each batch that tasks with images of their own see, such as rotation (1)",
+    )
+    group.add_argument(
+        "--auxiliary_every",
+        type=int,
+        help="these tasks take part in every so many rounds (1)",
+    )
+
+
 def add_training(group: argparse._ArgumentGroup, prefix: str, what: str) -> None:
     """Adds the flags of one stage of training."""
     group.add_argument(f"--{prefix}rounds", type=int, help=f"steps of {what}")
@@ -152,7 +182,9 @@ def changed(
         stages: the settings that say how a stage trains, each with the prefix of its flags.
         changes: settings that the app read from its flags in a way of its own.
     """
-    found = {**given(flags, (*RUN, *DATA, *names)), **changes}
+    if flags.profile:
+        ask_for_profiles()
+    found = {**given(flags, (*RUN, *DATA, *AUXILIARY_COST, *names)), **changes}
     aliases = getattr(flags, "aliases", None)
     if aliases is not None:
         found["aliases"] = pairs(words(aliases), "alias", "NAME=CLASS")
@@ -172,8 +204,9 @@ def changed_training(training: Training, flags: argparse.Namespace, prefix: str)
         changes.update(rounds=rounds, drops=drops)
     if rate is not None:
         changes["learning_rate"] = rate
-    if flags.batch_size is not None:
-        changes["batch_size"] = flags.batch_size
+    for name in ("batch_size", "precision"):
+        if getattr(flags, name) is not None:
+            changes[name] = getattr(flags, name)
     return replace(training, **changes)
 
 

@@ -49,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     flags.add_argument("--architecture", help="ARCHITECTURE@SPLIT")
     flags.add_argument("--auxiliary_weight", type=float, help="of rotation's loss")
     flags.add_argument("--rotation_assignment", help="random, cyclic or all")
+    common.add_auxiliary_cost(flags)
     common.add_training(flags, "", "each network before it is transferred")
     flags.add_argument("--batch_size", type=int, help="of every training")
     flags = parser.add_argument_group("fine-tuning")

@@ -38,6 +38,7 @@ def add(command: Command) -> None:
     flags.add_argument("--learning_rate", type=float, default=1e-2, help="the highest (0.01)")
     flags.add_argument("--seed", type=int, default=0)
     common.add_distribution(flags)
+    common.add_precision(flags)
     add_reading(flags)
 
     flags = command(evaluate, "test a network", "reference")
@@ -95,7 +96,13 @@ def retrain(flags: Any) -> None:
     new = free(store, flags.new)
     from keras_compat.jobs.training import Training
 
-    how = Training(flags.rounds, flags.batch_size, flags.learning_rate, schedule="cosine")
+    how = Training(
+        flags.rounds,
+        flags.batch_size,
+        flags.learning_rate,
+        schedule="cosine",
+        **common.given(flags, ["precision"]),
+    )
     command_line.choose_backend()
     common.start_distribution(flags, [how])
     from keras_compat.jobs.components.retraining import retrain as teach

@@ -27,6 +27,8 @@ class Auxiliary(keras.layers.Layer):
         uses_head: whether it has a head. One without works on the features themselves.
         transforms_images: whether the extractor has to see other images than the target task's.
             Where it is `False` the target task's features are used again, at no extra cost.
+        shows_each_once: whether it shows one image for each of a batch, in their order, so that
+            another task may learn on these images too.
         score_name: what `score` is, in the names of figures.
 
     Example:
@@ -41,6 +43,7 @@ class Auxiliary(keras.layers.Layer):
     dense: bool = False
     uses_head: bool = True
     transforms_images: bool = True
+    shows_each_once: bool = False
     score_name: str = "accuracy"
 
     def __init__(self, **kwargs: Any):

@@ -86,6 +86,7 @@ class RotationPrediction(Auxiliary):
         self.assignment = assignment
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.shows_each_once = assignment != "all"
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         images = square(images)

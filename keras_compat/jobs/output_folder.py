@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.files import remove, replace, write_text
 from keras_compat.jobs.run_lock import RunLock
@@ -171,7 +172,7 @@ class OutputFolder:
         if self._is_inside and self._replaced is None:
             for name in self._left_inside() - {INSIDE}:
                 remove(self.path / name)
-        same = _read_json(partial / CONFIG) == self._settings
+        same = as_of_today(_read_json(partial / CONFIG)) == as_of_today(self._settings)
         for name in _names(partial) - {LOCK} - (self._keep if same else set()):
             remove(partial / name)
         # Not by a rename: a process killed here leaves only this file, which is recognized.
@@ -186,7 +187,8 @@ class OutputFolder:
         settings = _read_json(self.partial / CONFIG)
         begun = settings is None and names <= {LOCK, CONFIG}
         moved = names <= {LOCK, MOVING}
-        if settings == self._settings or moved or (begun and LOCK in names):
+        same = as_of_today(settings) == as_of_today(self._settings)
+        if same or moved or (begun and LOCK in names):
             return
         if settings is None or LOCK not in names:
             raise InputError(

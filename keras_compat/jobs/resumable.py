@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.files import remove, written_atomically
 from keras_compat.jobs.file_errors import file_errors_in_one_line
@@ -77,7 +78,7 @@ def take_over(
     if not place.is_dir() or not (finished / CONFIG).is_file():
         return
     here = json.loads(json.dumps(settings))
-    before = json.loads((finished / CONFIG).read_text(encoding="utf-8"))
+    before = as_of_today(json.loads((finished / CONFIG).read_text(encoding="utf-8")))
     there = {key: before.get(key) for key in here}
     other = {key for key in here if there[key] != here[key]}
     if other - set(measuring):

@@ -17,6 +17,7 @@ import numpy as np
 from keras_compat.files import remove
 from keras_compat.jobs.interruption import round_by_round, told
 from keras_compat.jobs.output_folder import difference
+from keras_compat.precisions import FULL
 from keras_compat.training import RoundOptimizer, StopOnNonFinite, Trainer
 from keras_compat.training.checkpoints import Checkpoint, Checkpoints
 from keras_compat.training.state import OtherState, groups, read_state, write_state
@@ -160,6 +161,7 @@ class Stage:
         optimizer: its optimizer.
         how: what else the weights depend on.
         gathered: what is collected at the stops.
+        precision: what a step computes in.
     """
 
     def __init__(
@@ -168,12 +170,14 @@ class Stage:
         optimizer: keras.optimizers.Optimizer,
         how: Mapping[str, Any],
         gathered: Gathered | None,
+        precision: str = FULL,
     ):
         self.measured: list[int] = []
         """The stops at which all was collected."""
         self.is_finished = False
         self._trainer = trainer
         self._gathered = gathered
+        self._precision = precision
         self._earlier_s = 0.0
         self._scope = _SCOPE.get()
         found = None
@@ -182,7 +186,7 @@ class Stage:
             self._made_of = self._scope.made_of(how, list(trainer.tasks))
             found = self._found()
         if found is None or not self._goes_on_from(found, optimizer):
-            trainer.compile(optimizer)
+            trainer.compile(optimizer, precision=precision)
         self._begin = time.perf_counter()
 
     def _found(self) -> Checkpoint | None:
@@ -204,7 +208,8 @@ class Stage:
         """Puts the state of a checkpoint in place; says whether it was that of this training."""
         state = found.state
         try:
-            self._trainer.compile(RoundOptimizer(optimizer, state["groups"]))
+            optimizer = RoundOptimizer(optimizer, state["groups"])
+            self._trainer.compile(optimizer, precision=self._precision)
             write_state(self._trainer, found.arrays, optimizer=not state["is_finished"])
         # As after a change to an architecture in a later release.
         except (OtherState, KeyError) as error:

@@ -26,6 +26,21 @@ def check_seeds(seed: int, seeds: int) -> None:
         raise InputError(f"seed is {seed}; expected 0 to {MAX_SEED - seeds:,} for {seeds} seeds")
 
 
+def check_auxiliary_cost(fraction: float, every: int) -> None:
+    """Raises an `InputError` unless a fraction of a batch and a number of rounds are in range.
+
+    Example:
+
+    >>> check_auxiliary_cost(fraction=1.5, every=1)
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: auxiliary_fraction is 1.5; expected above 0, at most 1
+    """
+    if not 0 < fraction <= 1:
+        raise InputError(f"auxiliary_fraction is {fraction}; expected above 0, at most 1")
+    check_at_least(1, {"auxiliary_every": every})
+
+
 def check_at_least(least: int, values: Mapping[str, float]) -> None:
     """Raises an `InputError` for the first value that is below `least` or not finite.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.files import write_text, written_atomically
 from keras_compat.jobs.output_folder import difference
@@ -90,15 +91,16 @@ class StepFolder:
         """Raises an `InputError` if the models were trained otherwise, or on other images."""
         made_by = self.made_by()
         here = json.loads(json.dumps(settings))
-        there = {key: made_by["settings"].get(key) for key in here}
+        before = as_of_today(made_by["settings"])
+        there = {key: before.get(key) for key in here}
         if there != here:
             raise InputError(
                 f"{self.path} was trained with another configuration "
                 f"({difference(there, here)}); choose another --output_dir"
             )
-        before = made_by["data"]
+        images = made_by["data"]
         # As JSON has it: tuples are lists there.
-        changed = [k for k, v in json.loads(json.dumps(data)).items() if before.get(k) != v]
+        changed = [k for k, v in json.loads(json.dumps(data)).items() if images.get(k) != v]
         if changed:
             raise InputError(
                 f"{self.path} was trained on other images of {changed[0]} than there are now; "

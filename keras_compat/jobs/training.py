@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.profiling import profile_callbacks
+from keras_compat.precisions import FULL, check_precision
 
 if TYPE_CHECKING:
     import keras
@@ -31,6 +33,8 @@ class Training:
         drops: rounds at which the rate drops.
         weight_decay: decoupled, as Keras' optimizers apply it: times the learning rate.
         optimizer: `"adam"` or `"sgd"` (momentum 0.9).
+        precision: what is computed in: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`. What
+            it leaves are float32 networks in any case, see `keras_compat.training.Precision`.
     """
 
     rounds: int
@@ -40,6 +44,7 @@ class Training:
     drops: tuple[int, ...] = ()
     weight_decay: float = 0.0
     optimizer: str = "adam"
+    precision: str = FULL
 
     def __post_init__(self) -> None:
         for name in ("rounds", "batch_size", "learning_rate"):
@@ -51,6 +56,7 @@ class Training:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
         if self.optimizer not in ("adam", "sgd"):
             raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
+        check_precision(self.precision)
 
 
 APPENDIX_C = Training(
@@ -72,6 +78,7 @@ def train(
     stops: Sequence[int] = (),
     at_stop: Callable[[int], None] = lambda rounds: None,
     gathered: Gathered | None = None,
+    profiles: Path | None = None,
 ) -> None:
     """Trains for the rounds that are asked for; within a `Resumption`, goes on where it was.
 
@@ -85,6 +92,8 @@ def train(
         at_stop: is called with the number of rounds at each of them; the parts hold the weights of
             that round.
         gathered: what `at_stop` collects: it is kept with the weights.
+        profiles: the folder for traces, where the run was asked for them; by default `profile`
+            beside `last_good`.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -92,10 +101,12 @@ def train(
     from keras_compat.jobs.resumption import Stage
     from keras_compat.training import NonFiniteLoss, StopOnNonFinite
 
-    stage = Stage(trainer, make_optimizer(how), asdict(how), gathered)
+    stage = Stage(trainer, make_optimizer(how), asdict(how), gathered, how.precision)
     if stage.is_finished:
         return
     guard = StopOnNonFinite()
+    # The trace ends first: what stops training leaves none open.
+    first = [*profile_callbacks(profiles or last_good.parent / "profile"), guard]
     try:
         for stop in dict.fromkeys([*stops, how.rounds]):
             if trainer.rounds < stop:
@@ -105,7 +116,7 @@ def train(
                         batch_size=how.batch_size,
                         steps_per_epoch=stop - trainer.rounds,
                         verbose=0,
-                        callbacks=[guard, *callbacks, *stage.callbacks(guard)],
+                        callbacks=[*first, *callbacks, *stage.callbacks(guard)],
                     )
             if stop in stops and stop not in stage.measured:
                 stage.measure(stop, at_stop)

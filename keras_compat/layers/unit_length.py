@@ -33,6 +33,9 @@ class UnitLength(keras.layers.Layer):
     [[0.6..., 0.8...], [0.0, 0.0]]
     """
 
+    # Also where a trainer lets layers compute in 16 bits.
+    keeps_precision = True
+
     def __init__(self, epsilon: float = 1e-6, **kwargs: Any):
         # The precision of weights, as in the policy `mixed_float16`, is that of the computation.
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import Record, unique
@@ -78,8 +79,9 @@ def _check_alike(
             f"{both} are of {run['experiment']!r} and {other['experiment']!r}; expected one app's"
         )
     may_differ = {*_ASKED, *_SEEDS, *_PLACES}
-    for key in dict.fromkeys([*run["config"], *other["config"]]):
-        values = [config.get(key) for config in (run["config"], other["config"])]
+    configs = [as_of_today(found["config"]) for found in (run, other)]
+    for key in dict.fromkeys([*configs[0], *configs[1]]):
+        values = [config.get(key) for config in configs]
         if key in may_differ or (key in _OPTIONAL and None in values):
             continue
         if values[0] != values[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import numpy as np
 from keras_compat.errors import InputError
 from keras_compat.layers import normalization_layers, set_synchronized
 from keras_compat.training.round_optimizer import RoundOptimizer
-from keras_compat.training.task import AuxiliaryHead, Task
+from keras_compat.training.task import Task
 
 
 def copy_trainer(trainer: Any, synchronized: bool) -> Any:
@@ -38,11 +39,12 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
             copies.of(task.extractor),
             copies.of(task.head),
             [
-                AuxiliaryHead(copies.of(held.auxiliary), copies.of(held.head), held.loss_weight)
+                replace(held, auxiliary=copies.of(held.auxiliary), head=copies.of(held.head))
                 for held in task.auxiliaries
             ],
             task.loss_weight,
             copies.of(task.augmentation),
+            task.passes,
         )
         for task in trainer.tasks.values()
     ]
@@ -54,6 +56,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
         RoundOptimizer.from_config(optimizer.get_config()),
         run_eagerly=trainer.run_eagerly,
         jit_compile=False,
+        precision=trainer.precision,
     )
     return made
 

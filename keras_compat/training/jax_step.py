@@ -13,14 +13,14 @@ import keras
 class BackendStep:
     """Turns a trainer's round into Keras' stateless `train_step` and `test_step` for JAX."""
 
-    def train_step(self, state: Any, data: Any) -> tuple[Any, Any]:
+    def train_step(self, state: Any, data: Any, number: int = 0) -> tuple[Any, Any]:
         variables = (
             self.trainable_variables,
             self.non_trainable_variables,
             self.optimizer.variables,
             self.metrics_variables,
         )
-        return _stateless(lambda: self.train_round(data), variables, state)
+        return _stateless(lambda: self.train_round(data, number), variables, state)
 
     def test_step(self, state: Any, data: Any) -> tuple[Any, Any]:
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)

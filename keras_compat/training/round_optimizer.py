@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_compat.training.fused_adam import faster
+from keras_compat.training.loss_scale import GROWTH_STEPS, INITIAL_SCALE, LossScale
 
 
 @dataclass
@@ -30,12 +32,15 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     tasks, an extractor one. So the learning rate follows the rounds, while whatever an optimizer
     counts for itself (Adam's bias correction) counts the updates that each variable really had.
     A variable has one state, however many tasks update it. Variables that are frozen keep theirs.
+    Where losses are scaled (`scale_losses`), each task has a scale of its own, see `LossScale`.
 
     `iterations` counts rounds, and `learning_rate` is what a Keras user expects: a schedule (over
     rounds) or a number that callbacks may change.
 
     Args:
-        optimizer: the optimizer to use, its learning rate and weight decay included.
+        optimizer: the optimizer to use, its learning rate and weight decay included. Of a
+            `keras.optimizers.LossScaleOptimizer`, the optimizer within, with its scale for every
+            task.
         groups: the addresses of variables by group, as in a saved optimizer's configuration.
 
     Example:
@@ -57,16 +62,21 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         groups: Sequence[Sequence[str]] = (),
         name: str = "round_optimizer",
     ):
+        scaling: tuple[float, int] | None = None
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            scaling = (optimizer.initial_scale, optimizer.dynamic_growth_steps)
+            optimizer = optimizer.inner_optimizer
         config = optimizer.get_config()
         if "learning_rate" not in config:
             raise ValueError(
                 f"optimizer {type(optimizer).__name__}; expected one with a learning rate of its "
-                "own: loss scaling and other wrappers are not supported"
+                "own: wrappers but loss scaling are not supported"
             )
         learning_rate = config["learning_rate"]
         if isinstance(learning_rate, dict):
             learning_rate = keras.optimizers.schedules.deserialize(learning_rate)
         super().__init__(learning_rate=learning_rate, name=name)
+        self._scaling = scaling
         # Clipping by the global norm needs all gradients of a task; the groups see a part each.
         self._norm_limit = config.get("global_clipnorm")
         self._inner = (type(optimizer), {**config, "global_clipnorm": None})
@@ -77,6 +87,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         # A dataclass hides the optimizers from Keras' search for things to save: this optimizer
         # saves their variables itself, in an order that does not depend on attribute names.
         self._groups: list[_Group] = []
+        self._loss_scales: dict[str, LossScale] = {}
         self.built = True
 
     # State -----------------------------------------------------------------------------------
@@ -110,6 +121,22 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             new = {a: v for a, v in wanted.items() if a not in tracked}
             if new:
                 self._groups.append(self._new_group(new))
+
+    @property
+    def asks_for_scaling(self) -> bool:
+        """Whether a user has asked for loss scaling, by a `LossScaleOptimizer`."""
+        return self._scaling is not None
+
+    def scale_losses(self, tasks: Sequence[str]) -> None:
+        """Makes sure that each of some tasks, by name, has a loss scale; it keeps one it has."""
+        for task in tasks:
+            if task not in self._loss_scales:
+                scaling = self._scaling or (INITIAL_SCALE, GROWTH_STEPS)
+                self._loss_scales[task] = LossScale(self.add_variable, task, *scaling)
+
+    def loss_scale(self, task: str) -> LossScale | None:
+        """Returns a task's loss scale, `None` where losses are not scaled."""
+        return self._loss_scales.get(task)
 
     def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
         cls, config = self._inner
@@ -164,10 +191,31 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             factor = self._norm_limit / ops.maximum(norm, self._norm_limit)
             gradients = [None if g is None else g * ops.cast(factor, g.dtype) for g in gradients]
         by_variable = {id(v): g for g, v in zip(gradients, variables, strict=True)}
-        for group in self._groups:
-            if id(group.variables[0]) in by_variable:
-                own = [by_variable[id(v)] for v in group.variables]
-                group.optimizer.apply(own, group.variables)
+        for group in self._of(variables):
+            own = [by_variable[id(v)] for v in group.variables]
+            group.optimizer.apply(own, group.variables)
+
+    def _of(self, variables: Sequence[keras.Variable]) -> list[_Group]:
+        """Returns the groups that are updated with some variables."""
+        ids = {id(v) for v in variables}
+        return [group for group in self._groups if id(group.variables[0]) in ids]
+
+    @contextmanager
+    def undone_unless(self, good: Any, variables: Sequence[keras.Variable]) -> Iterator[None]:
+        """Undoes the updates within it unless `good`: variables, and all state that they have.
+
+        Without a branch: a compiled step goes on without waiting for what `good` is.
+
+        Args:
+            good: a scalar of the step.
+            variables: those that are updated.
+        """
+        state = [v for group in self._of(variables) for v in group.optimizer.variables]
+        state += variables
+        before = [ops.convert_to_tensor(v) for v in state]
+        yield
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(ops.where(good, ops.convert_to_tensor(variable), value))
 
     def end_round(self) -> None:
         """Counts a round, which is the step that learning-rate schedules see."""
@@ -183,6 +231,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             "optimizer": self._inner_config,
             "groups": groups,
             "not_decayed": self._not_decayed.pattern if self._not_decayed else None,
+            "scaling": self._scaling,
             "name": self.name,
         }
 
@@ -191,4 +240,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
         if config["not_decayed"] is not None:
             optimizer.exclude_from_weight_decay(var_names=[config["not_decayed"]])
+        if config.get("scaling") is not None:
+            initial_scale, growth_steps = config["scaling"]
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale, growth_steps)
         return cls(optimizer, config["groups"], config["name"])

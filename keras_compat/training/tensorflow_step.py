@@ -14,8 +14,8 @@ from keras_compat import replicas
 class BackendStep:
     """Turns a trainer's round into Keras' `train_step` and `test_step` for TensorFlow."""
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        return self.train_round(data)
+    def train_step(self, data: Any, number: int = 0) -> dict[str, Any]:
+        return self.train_round(data, number)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         return self.test_round(data)

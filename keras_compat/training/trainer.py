@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_compat import replicas
 from keras_compat.errors import InputError
+from keras_compat.precisions import FULL
 from keras_compat.training.batches import (
     JointBatches,
     JointEvaluationBatches,
@@ -21,7 +22,11 @@ from keras_compat.training.batches import (
     task_batches,
 )
 from keras_compat.training.distribution import current_distribution
+from keras_compat.training.loss_scale import all_finite
+from keras_compat.training.passes import run_passes
+from keras_compat.training.precision import Precision
 from keras_compat.training.round_optimizer import RoundOptimizer
+from keras_compat.training.round_programs import RoundPrograms
 from keras_compat.training.task import AuxiliaryHead, Task
 
 if keras.backend.backend() == "tensorflow":
@@ -128,7 +133,14 @@ class Trainer(BackendStep, keras.Model):
 
     # One task's loss -------------------------------------------------------------------------
 
-    def _task_loss(self, task: Task, images: Any, labels: Any, training: bool) -> tuple[Any, dict]:
+    def _task_loss(
+        self,
+        task: Task,
+        images: Any,
+        labels: Any,
+        training: bool,
+        auxiliaries: Sequence[AuxiliaryHead],
+    ) -> tuple[Any, dict]:
         """Returns a task's loss and, by metric name, the values and weights that make it up."""
         images = ops.cast(images, self.compute_dtype)
         labels = ops.cast(labels, "int32")
@@ -136,11 +148,7 @@ class Trainer(BackendStep, keras.Model):
             images = task.augmentation(images, training=True)
         logs: dict[str, tuple[Any, Any]] = {}
         total = 0.0
-        features = None
-        if task.head is not None or not all(
-            held.auxiliary.transforms_images for held in task.auxiliaries
-        ):
-            features = task.extractor(images, training=training)
+        features, seen = run_passes(task, auxiliaries, images, labels, training)
         if task.head is not None:
             logits = _in_float(task.head(features, training=training))
             known = ops.cast(labels >= 0, logits.dtype)
@@ -152,43 +160,64 @@ class Trainer(BackendStep, keras.Model):
             logs[f"{task.name}_loss"] = (mean, ops.ones_like(mean))
             logs[f"{task.name}_accuracy"] = _mean(ops.cast(right, logits.dtype), known)
             total = total + task.loss_weight * mean
-        for held in task.auxiliaries:
-            shown, targets = held.auxiliary.transform(images, labels, training)
-            seen = features
-            if held.auxiliary.transforms_images:
-                seen = task.extractor(shown, training=training)
+        for held, targets, outputs in seen:
             if held.head is not None:
-                seen = held.head(seen, training=training)
-            outputs = _in_float(seen)
+                outputs = held.head(outputs, training=training)
+            outputs = _in_float(outputs)
             mean = ops.mean(held.auxiliary.loss(targets, outputs))
             prefix = f"{task.name}_{held.auxiliary.name}"
             logs[f"{prefix}_loss"] = (mean, ops.ones_like(mean))
             score = _mean(*held.auxiliary.score(targets, outputs))
             logs[f"{prefix}_{held.auxiliary.score_name}"] = score
-            total = total + held.loss_weight * mean
+            # What takes part less often weighs as much more.
+            total = total + held.loss_weight * held.every * mean
         return total, logs
 
     # One round of all tasks ------------------------------------------------------------------
 
-    def train_round(self, data: Any) -> dict:
-        """Takes one step of each task in turn; called by the backend's `train_step`."""
+    def train_round(self, data: Any, number: int = 0) -> dict:
+        """Takes one step of each task in turn; called by the backend's `train_step`.
+
+        Args:
+            data: a minibatch of each task.
+            number: of a round in which the same auxiliaries take part.
+        """
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         losses: list[Any] = []
+        hopeless: list[Any] = []
         figures: dict[str, tuple[Any, Any]] = {}
         for name, task in self.tasks.items():
-            learnt = task.learnt_variables()
-            loss, logs, gradients = self.gradients(
-                lambda task=task, name=name: self._task_loss(
-                    task, images[name], labels[name], True
-                ),
-                learnt,
-            )
-            self.optimizer.update(gradients, learnt)
+            auxiliaries = task.auxiliaries_of(number)
+            learnt = task.learnt_variables(auxiliaries)
+            scale = self.optimizer.loss_scale(name)
+            factor = 1.0 if scale is None else ops.convert_to_tensor(scale.factor)
+
+            def compute(
+                task: Task = task, name: str = name, held: Any = auxiliaries, factor: Any = factor
+            ) -> tuple[Any, tuple[Any, dict]]:
+                with self._precision.applied():
+                    loss, logs = self._task_loss(task, images[name], labels[name], True, held)
+                return loss * factor, (loss, logs)
+
+            _, (loss, logs), gradients = self.gradients(compute, learnt)
+            if scale is None:
+                self.optimizer.update(gradients, learnt)
+                hopeless.append(False)
+            else:
+                # On several replicas the gradients are those of all: they agree on what follows.
+                gradients = scale.unscaled(gradients)
+                finite = all_finite(gradients)
+                with self.optimizer.undone_unless(finite, learnt):
+                    self.optimizer.update(gradients, learnt)
+                # A lower scale would not help.
+                hopeless.append(ops.logical_and(ops.logical_not(finite), scale.is_smallest()))
+                scale.update(finite)
             losses.append(loss)
             figures |= logs
         losses, figures = _of_all_replicas(losses, figures)
-        for first, loss in zip(self._first_bad, losses, strict=True):
-            self._note_non_finite(first, loss)
+        for first_bad, loss, lost in zip(self._first_bad, losses, hopeless, strict=True):
+            good = ops.logical_and(ops.isfinite(loss), ops.logical_not(lost))
+            self._note_non_finite(first_bad, good)
         self._update_trackers(figures, 1.0)
         self.optimizer.end_round()
         return self.get_metrics_result()
@@ -197,7 +226,7 @@ class Trainer(BackendStep, keras.Model):
         """Evaluates one minibatch of each task; called by the backend's `test_step`."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         for name, task in self.tasks.items():
-            _, logs = self._task_loss(task, images[name], labels[name], training=False)
+            _, logs = self._task_loss(task, images[name], labels[name], False, task.auxiliaries)
             self._update_trackers(logs, ops.sum(weights[name]))
         return self.get_metrics_result()
 
@@ -225,8 +254,8 @@ class Trainer(BackendStep, keras.Model):
         for name, (value, share) in logs.items():
             self.trackers[name].update_state(value, sample_weight=share * weight)
 
-    def _note_non_finite(self, first: keras.Variable, loss: Any) -> None:
-        bad = ops.logical_and(ops.equal(first, _NEVER), ops.logical_not(ops.isfinite(loss)))
+    def _note_non_finite(self, first: keras.Variable, good: Any) -> None:
+        bad = ops.logical_and(ops.equal(first, _NEVER), ops.logical_not(good))
         now = ops.cast(self.optimizer.iterations, "int32")
         first.assign(ops.where(bad, now, ops.convert_to_tensor(first)))
 
@@ -253,6 +282,7 @@ class Trainer(BackendStep, keras.Model):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
+        precision: str = FULL,
     ) -> None:
         """Chooses the optimizer; each task's losses and metrics are its own.
 
@@ -261,19 +291,24 @@ class Trainer(BackendStep, keras.Model):
             run_eagerly: see `keras.Model.compile`.
             steps_per_execution: rounds in one call of the compiled step.
             jit_compile: whether to use XLA; `"auto"` does where it is the faster one.
+            precision: what float32 networks compute in within a training step, and only there:
+                `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`, see `Precision`. Where a part
+                computes in float16, each task's loss is scaled, see `LossScale`.
 
         Raises:
-            ValueError: when a part computes in float16.
+            InputError: on an unknown precision.
+            ValueError: if rounds that are not alike are to be several in one call.
         """
         optimizer = keras.optimizers.get(optimizer)
-        if self._computes_in_float16():
-            raise ValueError(
-                "a part computes in float16, whose small gradients vanish without loss scaling; "
-                "use the policy 'mixed_bfloat16'"
-            )
         if not isinstance(optimizer, RoundOptimizer):
             optimizer = RoundOptimizer(optimizer)
+        extractors = {id(task.extractor): task.extractor for task in self.tasks.values()}
+        heads = [part for part in self.parts.values() if id(part) not in extractors]
+        self._precision = Precision(precision, list(extractors.values()), heads)
+        self.programs = RoundPrograms(list(self.tasks.values()), steps_per_execution)
         with self.state_scope():
+            if optimizer.asks_for_scaling or self._computes_in_float16():
+                optimizer.scale_losses(list(self.tasks))
             optimizer.restore(self._addresses())
         if jit_compile == "auto":
             jit_compile = self.default_jit_compile() and not run_eagerly
@@ -286,13 +321,23 @@ class Trainer(BackendStep, keras.Model):
         )
         self._learnt_ids = None
 
+    @property
+    def precision(self) -> str:
+        """What networks compute in within a training step, see `compile`."""
+        return self._precision.name
+
     def _computes_in_float16(self) -> bool:
-        layers = [layer for part in self.parts.values() for layer in part.layers]
-        return any(layer.compute_dtype == "float16" for layer in layers)
+        layers = [layer for part in self.parts.values() for layer in part._flatten_layers()]
+        with self._precision.applied():
+            return any(layer.compute_dtype == "float16" for layer in layers)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        config = super().get_compile_config()
+        return {**config, "precision": self.precision} if config else config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         config = keras.saving.deserialize_keras_object(config)
-        known = ("optimizer", "run_eagerly", "steps_per_execution", "jit_compile")
+        known = ("optimizer", "run_eagerly", "steps_per_execution", "jit_compile", "precision")
         self.compile(**{key: config[key] for key in known if key in config})
 
     def _addresses(self) -> dict[str, keras.Variable]:
@@ -312,8 +357,10 @@ class Trainer(BackendStep, keras.Model):
         """Returns what is learnt: those variables of a part together that the same tasks learn."""
         learners: dict[int, tuple[str, ...]] = {}
         for name, variables in learnt.items():
+            rounds = self.programs.rounds_by_variable(self.tasks[name])
             for variable in variables:
-                learners[id(variable)] = (*learners.get(id(variable), ()), name)
+                when = (name, rounds[id(variable)])
+                learners[id(variable)] = (*learners.get(id(variable), ()), *when)
         groups: dict[tuple[str, ...], dict[str, keras.Variable]] = {}
         for address, variable in self._addresses().items():
             if id(variable) in learners:
@@ -323,7 +370,11 @@ class Trainer(BackendStep, keras.Model):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Compiles the step, and again whenever other variables are frozen than before."""
-        return super().make_train_function(force=self.track_learnt() or force)
+        if self.track_learnt() or force or self.train_function is None:
+            self.train_function = self.programs.compiled(self._compiled_round)
+        if not self.programs.all_alike:
+            self.programs.go_to(self.rounds)
+        return self.train_function
 
     def track_learnt(self) -> bool:
         """Makes the optimizer's state of what is learnt; says if that is other than before.
@@ -343,6 +394,16 @@ class Trainer(BackendStep, keras.Model):
                 self.optimizer.track(self._updated_together(learnt))
             self._learnt_ids = ids
         return not same
+
+    def _compiled_round(self, number: int) -> Callable[..., Any]:
+        """Returns what Keras makes of the step, for rounds in which the same takes part."""
+        # Not a bound method, which is equal to itself: JAX would take one program for another.
+        self.train_step = partial(type(self).train_step, self, number=number)
+        try:
+            super().make_train_function(force=True)
+        finally:
+            del self.train_step
+        return self.train_function
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
         """Returns each task's class logits; `inputs` maps task names to images, or is shared."""
@@ -505,11 +566,14 @@ class Trainer(BackendStep, keras.Model):
                             "auxiliary": save(held.auxiliary),
                             "head": held.head.name if held.head is not None else None,
                             "loss_weight": held.loss_weight,
+                            "fraction": held.fraction,
+                            "every": held.every,
                         }
                         for held in task.auxiliaries
                     ],
                     "loss_weight": task.loss_weight,
                     "augmentation": save(task.augmentation),
+                    "passes": task.passes,
                 }
                 for task in self.tasks.values()
             ],
@@ -529,11 +593,14 @@ class Trainer(BackendStep, keras.Model):
                         load(held["auxiliary"], custom_objects),
                         parts[held["head"]] if held["head"] is not None else None,
                         held["loss_weight"],
+                        held.get("fraction", 1.0),
+                        held.get("every", 1),
                     )
                     for held in task["auxiliaries"]
                 ],
                 task["loss_weight"],
                 load(task["augmentation"], custom_objects),
+                task.get("passes", "separate"),
             )
             for task in config["tasks"]
         ]
@@ -547,7 +614,7 @@ def _as_list(callbacks: Any) -> list[keras.callbacks.Callback]:
 
 
 class _GoToRound(keras.callbacks.Callback):
-    """Lets the data begin at the round at which the trainer is."""
+    """Lets the data and the kinds of round begin where the trainer is."""
 
     def __init__(self, batches: JointBatches):
         super().__init__()
@@ -555,6 +622,7 @@ class _GoToRound(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._batches.go_to(self.model.rounds)
+        self.model.programs.go_to(self.model.rounds)
 
 
 def _of_all_replicas(

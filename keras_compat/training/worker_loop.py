@@ -8,6 +8,7 @@ that one device would get, of which every worker reads the whole.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -84,14 +85,17 @@ def train(
 def _compiled_step(trainer: Any, strategy: tf.distribute.Strategy) -> Callable[[Any], Any]:
     """Returns one round of all replicas, from their parts to the figures, which all agree on."""
 
-    def step(parts: Any) -> Any:
-        logs = strategy.run(trainer.train_step, args=(parts,))
-        return {k: strategy.experimental_local_results(v)[0] for k, v in logs.items()}
+    def compile_round(number: int) -> Callable[[Any], Any]:
+        one = partial(trainer.train_step, number=number)
 
-    if trainer.run_eagerly:
-        return step
+        def step(parts: Any) -> Any:
+            logs = strategy.run(one, args=(parts,))
+            return {k: strategy.experimental_local_results(v)[0] for k, v in logs.items()}
+
+        return step if trainer.run_eagerly else tf.function(step, reduce_retracing=True)
+
     if getattr(trainer, "_worker_step", None) is None:
-        trainer._worker_step = tf.function(step, reduce_retracing=True, autograph=False)
+        trainer._worker_step = trainer.programs.compiled(compile_round)
     return trainer._worker_step
 
 

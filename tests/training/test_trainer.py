@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_compat.auxiliary import CommonClasses, RotationPrediction
+from keras_compat.errors import InputError
 from keras_compat.training import (
     AuxiliaryHead,
     NonFiniteLoss,
@@ -508,8 +509,8 @@ def test_clear_errors():
     with pytest.raises(ValueError, match="two figures would be named 'a_rotation_loss'"):
         held = AuxiliaryHead(RotationPrediction(), head("r", 4))
         Trainer([Task("a", extractor("e"), head("h"), [held, held])])
-    with pytest.raises(ValueError, match="wrappers are not supported"):
-        trainer.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
+    with pytest.raises(InputError, match="unknown precision 'bfloat16'"):
+        trainer.compile("sgd", precision="bfloat16")
     for part in trainer.parts.values():
         part.trainable = False
     with pytest.raises(ValueError, match="has nothing to learn"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.jobs.settings import check_at_least, check_seeds
+from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
 
 MAINTAIN = ("extractor", "rotation")
@@ -28,6 +28,9 @@ class Config:
         reference: the network on whose extractor the new head is trained.
         interface_channels: outputs of the 1x1 convolution that ends every extractor; 0 for none.
         rotation: whether a shared rotation head joins the first stage.
+        auxiliary_fraction: of each batch that auxiliary tasks with images of their own see, such as
+            rotation; see `keras_compat.training.AuxiliaryHead`.
+        auxiliary_every: in every how many rounds they take part.
         maintain: what holds the features in place while the head is updated: the frozen
             `"extractor"`, or a frozen `"rotation"` head (B.7); one run may do both.
         joint: the first stage.
@@ -59,6 +62,8 @@ class Config:
     bound: Training
     interface_channels: int = 64
     rotation: bool = True
+    auxiliary_fraction: float = 1.0
+    auxiliary_every: int = 1
     maintain: tuple[str, ...] = ("extractor",)
     upper_bounds: str = "original"
     augment: bool = True
@@ -101,4 +106,5 @@ class Config:
             },
         )
         check_at_least(1, {"recalibration_images": self.recalibration_images})
+        check_auxiliary_cost(self.auxiliary_fraction, self.auxiliary_every)
         check_seeds(self.seed, self.seeds)

@@ -169,11 +169,22 @@ class Stages:
     def _rotation(self, head: keras.Model | None, number: int) -> list[AuxiliaryHead]:
         if head is None:
             return []
-        return [AuxiliaryHead(RotationPrediction(seed=1000 * self.seed + number), head)]
+        auxiliary = RotationPrediction(seed=1000 * self.seed + number)
+        config = self.config
+        return [
+            AuxiliaryHead(
+                auxiliary,
+                head,
+                fraction=config.auxiliary_fraction,
+                every=config.auxiliary_every,
+            )
+        ]
 
     def _fit(self, stage: str, tasks: list[Task], data: dict[str, Examples], how: Training) -> None:
         trainer = Trainer(tasks, seed=1000 * self.seed, name=stage)
-        train(trainer, data, how, self.callbacks(stage), self.last_good / f"{stage}.keras")
+        last_good = self.last_good / f"{stage}.keras"
+        profiles = self.last_good.parent / "profile" / stage
+        train(trainer, data, how, self.callbacks(stage), last_good, profiles=profiles)
 
 
 def build_extractor(

@@ -9,7 +9,7 @@ from typing import Any
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.jobs.compatibility_analysis.methods import FIGURE_2, parse_method
 from keras_compat.jobs.compatibility_analysis.studies import STUDIES
-from keras_compat.jobs.settings import check_at_least, check_seeds
+from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
 
 # Those of `keras_compat.auxiliary.RotationPrediction`, known before a backend is loaded.
@@ -37,6 +37,9 @@ class Config:
         rotation_weight: of rotation prediction's, where it is to be another.
         rotation_assignment: `"random"`, `"cyclic"` or `"all"`, see
             `keras_compat.auxiliary.RotationPrediction`.
+        auxiliary_fraction: of each batch that auxiliary tasks with images of their own see, such as
+            rotation; see `keras_compat.training.AuxiliaryHead`.
+        auxiliary_every: in every how many rounds they take part.
         augment: whether training images are augmented.
         restrict: whether recombined networks choose among the common classes only (Appendix C).
         evaluation_batch_size: test images that batch statistics are taken over, at most.
@@ -63,6 +66,8 @@ class Config:
     auxiliary_weight: float = 1.0
     rotation_weight: float | None = None
     rotation_assignment: str = "random"
+    auxiliary_fraction: float = 1.0
+    auxiliary_every: int = 1
     augment: bool = True
     restrict: bool = True
     evaluation_batch_size: int = 500
@@ -114,6 +119,7 @@ class Config:
             },
         )
         check_at_least(1, {"evaluation_batch_size": self.evaluation_batch_size})
+        check_auxiliary_cost(self.auxiliary_fraction, self.auxiliary_every)
         check_seeds(self.seed, self.seeds)
 
     def lasting(self) -> dict[str, Any]:

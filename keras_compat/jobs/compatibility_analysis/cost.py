@@ -133,7 +133,7 @@ def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
     from keras_compat.training import Trainer
 
     trainer = Trainer(list(setup.tasks.values()))
-    trainer.compile(make_optimizer(config.training))
+    trainer.compile(make_optimizer(config.training), precision=config.training.precision)
     ends: list[float] = []
     clock = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())

@@ -287,8 +287,17 @@ class _Builder:
                     )
                     shared = head if self.method.shared else None
                 weight = self.config.weight(kind)
-                found[number].append(AuxiliaryHead(auxiliary, head, weight))
+                found[number].append(self._held(auxiliary, head, weight))
         return found
+
+    def _held(self, auxiliary: Auxiliary, head: keras.Model | None, weight: float) -> AuxiliaryHead:
+        if not auxiliary.transforms_images:
+            # It costs no pass through the extractor.
+            return AuxiliaryHead(auxiliary, head, weight)
+        config = self.config
+        return AuxiliaryHead(
+            auxiliary, head, weight, config.auxiliary_fraction, config.auxiliary_every
+        )
 
     def rotation(self, number: int) -> RotationPrediction:
         return RotationPrediction(self.config.rotation_assignment, seed=self.seed_of(number))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.jobs.settings import check_at_least, check_seeds
+from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
 
 # Which layers of the extractor learn on the target, see `adaptation.let_learn`.
@@ -43,6 +43,9 @@ class Config:
         auxiliaries: the tasks whose heads are frozen while the extractor adapts.
         auxiliary_weight: of each of their losses in source training.
         rotation_assignment: see `keras_compat.auxiliary.RotationPrediction`.
+        auxiliary_fraction: of each batch that auxiliary tasks with images of their own see, such as
+            rotation; see `keras_compat.training.AuxiliaryHead`.
+        auxiliary_every: in every how many rounds they take part.
         learning_rates: beside that of `adaptation`, to choose among without labels.
         layers: which parts of the extractor may learn, to choose among: `"all"`,
             `"normalization"` (scales and offsets alone), `"first_half"` of the layers.
@@ -76,6 +79,8 @@ class Config:
     auxiliaries: tuple[str, ...] = ("rotation",)
     auxiliary_weight: float = 1.0
     rotation_assignment: str = "random"
+    auxiliary_fraction: float = 1.0
+    auxiliary_every: int = 1
     learning_rates: tuple[float, ...] = ()
     layers: tuple[str, ...] = ("all",)
     choose_by: str = "mutual_information"
@@ -143,6 +148,7 @@ class Config:
             )
         check_at_least(0, {"memory_limit_gib": self.memory_limit_gib})
         check_at_least(1, {"evaluation_batch_size": self.evaluation_batch_size})
+        check_auxiliary_cost(self.auxiliary_fraction, self.auxiliary_every)
         check_seeds(self.seed, self.seeds)
 
     def lasting(self) -> dict[str, Any]:

@@ -88,7 +88,14 @@ def train_source(
         own = _head(config, extractor, auxiliary, 1000 * seed + 500 + number)
         if kind == "rotation" and rotation_head is not None:
             networks.copy_weights(rotation_head, own)
-        auxiliaries.append(AuxiliaryHead(auxiliary, own, config.auxiliary_weight))
+        held = AuxiliaryHead(
+            auxiliary,
+            own,
+            config.auxiliary_weight,
+            config.auxiliary_fraction,
+            config.auxiliary_every,
+        )
+        auxiliaries.append(held)
     task = Task(
         "source",
         extractor,

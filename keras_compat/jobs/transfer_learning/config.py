@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.jobs.settings import check_at_least, check_seeds
+from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
 
 # How source and target networks are trained before the one's extractor gets the other's head.
@@ -41,6 +41,9 @@ class Config:
             fine-tuning.
         auxiliary_weight: of rotation's loss.
         rotation_assignment: see `keras_compat.auxiliary.RotationPrediction`.
+        auxiliary_fraction: of each batch that auxiliary tasks with images of their own see, such as
+            rotation; see `keras_compat.training.AuxiliaryHead`.
+        auxiliary_every: in every how many rounds they take part.
         augment: whether training images are augmented.
         evaluation_batch_size: images that batch statistics are taken over, at most.
         seeds: how many runs, with seeds `seed`, `seed + 1`, ...
@@ -64,6 +67,8 @@ class Config:
     ranking_images: int = 1_000
     auxiliary_weight: float = 1.0
     rotation_assignment: str = "random"
+    auxiliary_fraction: float = 1.0
+    auxiliary_every: int = 1
     augment: bool = True
     evaluation_batch_size: int = 500
     seeds: int = 1
@@ -102,6 +107,7 @@ class Config:
                 "ranking_images": self.ranking_images,
             },
         )
+        check_auxiliary_cost(self.auxiliary_fraction, self.auxiliary_every)
         check_seeds(self.seed, self.seeds)
 
     def pairs(self) -> list[tuple[str, str]]:

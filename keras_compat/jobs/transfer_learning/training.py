@@ -66,7 +66,15 @@ def train_network(
         "network",
         extractor,
         head,
-        [AuxiliaryHead(rotation, held, config.auxiliary_weight)],
+        [
+            AuxiliaryHead(
+                rotation,
+                held,
+                config.auxiliary_weight,
+                config.auxiliary_fraction,
+                config.auxiliary_every,
+            )
+        ],
         augmentation=_augmentation(config, dataset, 1000 * seed + 100),
     )
     trainer = Trainer([task], seed=1000 * seed + 700)

@@ -1,0 +1,23 @@
+"""The precisions in which networks can be trained, known before a backend is loaded."""
+
+from __future__ import annotations
+
+from keras_compat.errors import unknown_name
+
+FULL = "float32"
+FLOAT16 = "mixed_float16"
+PRECISIONS = (FULL, "mixed_bfloat16", FLOAT16)
+
+
+def check_precision(name: str) -> None:
+    """Raises an `InputError` for what is not a precision to train in.
+
+    Example:
+
+    >>> check_precision("bfloat16")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: unknown precision 'bfloat16'; expected one of ...
+    """
+    if name not in PRECISIONS:
+        raise unknown_name("precision", name, PRECISIONS)

@@ -1,0 +1,84 @@
+"""A dynamic loss scale, for gradients that would vanish in float16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+# Those of Keras' `LossScaleOptimizer`.
+INITIAL_SCALE = 2.0**15
+GROWTH_STEPS = 2000
+# Below it, gradients that are not finite are not for the scale to mend.
+SMALLEST_SCALE = 1.0
+
+
+class LossScale:
+    """The factor of one task's loss, from which its gradients are divided again.
+
+    Each task has one of its own: a step is of one task, and is taken or skipped with all the parts
+    that it updates, shared heads too; that one task's gradients overflow says nothing about
+    another's. A step whose gradients are not all finite is skipped and halves the scale; many
+    good ones in a row double it, as Keras' `LossScaleOptimizer` does, which knows one loss only.
+
+    Args:
+        add_variable: makes a variable of the optimizer, as `keras.optimizers.Optimizer
+            .add_variable` does.
+        task: the task's name.
+        initial: the first factor.
+        growth_steps: steps without a gradient that is not finite before it doubles.
+
+    Source: Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740, Sec. 3.2.
+    """
+
+    def __init__(
+        self,
+        add_variable: Callable[..., keras.Variable],
+        task: str,
+        initial: float = INITIAL_SCALE,
+        growth_steps: int = GROWTH_STEPS,
+    ):
+        self._growth_steps = growth_steps
+        self.factor = add_variable(
+            (),
+            keras.initializers.Constant(initial),
+            dtype="float32",
+            aggregation="none",
+            name=f"{task}_loss_scale",
+        )
+        self._good_steps = add_variable(
+            (), "zeros", dtype="int32", aggregation="none", name=f"{task}_good_steps"
+        )
+
+    def unscaled(self, gradients: Sequence[Any]) -> list[Any]:
+        """Returns the gradients of the loss by those of the loss times the factor."""
+        inverse = 1.0 / ops.convert_to_tensor(self.factor)
+        return [None if g is None else g * ops.cast(inverse, g.dtype) for g in gradients]
+
+    def is_smallest(self) -> Any:
+        """Returns whether the factor cannot be lowered any more, a scalar."""
+        return ops.convert_to_tensor(self.factor) <= SMALLEST_SCALE
+
+    def update(self, finite: Any) -> None:
+        """Changes the factor after a step, by whether all gradients were finite (a scalar)."""
+        factor = ops.convert_to_tensor(self.factor)
+        good = ops.where(finite, ops.convert_to_tensor(self._good_steps) + 1, 0)
+        grows = good >= self._growth_steps
+        grown = ops.where(grows, 2.0 * factor, factor)
+        self.factor.assign(ops.where(finite, grown, ops.maximum(factor / 2.0, SMALLEST_SCALE)))
+        self._good_steps.assign(ops.cast(ops.where(grows, 0, good), "int32"))
+
+
+def all_finite(gradients: Sequence[Any]) -> Any:
+    """Returns whether every value of all gradients is finite, a scalar; nothing is waited for.
+
+    Example:
+
+    >>> import numpy as np
+    >>> bool(all_finite([np.ones(2), None])), bool(all_finite([np.array([1.0, np.inf])]))
+    (True, False)
+    """
+    present = [ops.all(ops.isfinite(g)) for g in gradients if g is not None]
+    return ops.all(ops.stack(present))

@@ -1,0 +1,87 @@
+"""The compiled programs of a trainer: one for each kind of round, made once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from keras_compat.training.task import Task
+
+# Kinds of round are told apart by their number, which begins anew after so many.
+_MOST_ROUNDS = 1_000
+
+
+class RoundPrograms:
+    """Runs the program in which the auxiliaries take part that a round asks for.
+
+    Auxiliaries that take part in every k-th round (`AuxiliaryHead.every`) make rounds of several
+    kinds. Each kind is a program of its own, compiled when it comes first, so that a round without
+    auxiliaries costs what one without auxiliaries costs. Which is next is counted here: nothing is
+    read from the device.
+
+    Args:
+        tasks: of the trainer.
+        steps_per_execution: rounds in one call of the compiled step.
+
+    Raises:
+        ValueError: if rounds of several kinds are to be several in one call, or their kinds
+            would repeat after too many.
+    """
+
+    def __init__(self, tasks: Sequence[Task], steps_per_execution: int = 1):
+        self._period = math.lcm(*(held.every for task in tasks for held in task.auxiliaries))
+        if self._period > 1 and steps_per_execution > 1:
+            raise ValueError(
+                f"steps_per_execution is {steps_per_execution}, and auxiliaries take part in some "
+                "rounds only; expected 1, or auxiliaries with every=1"
+            )
+        if self._period > _MOST_ROUNDS:
+            raise ValueError(
+                f"auxiliaries take part in rounds that repeat after {self._period}; expected at "
+                f"most {_MOST_ROUNDS}: give them values of `every` that divide each other"
+            )
+        kinds = [
+            tuple(number % held.every == 0 for task in tasks for held in task.auxiliaries)
+            for number in range(self._period)
+        ]
+        # By its place in the period, the first round of the same kind.
+        self._kinds = [kinds.index(kind) for kind in kinds]
+        self._next = 0
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether there is one kind of round."""
+        return self._period == 1
+
+    def compiled(self, compile_round: Callable[[int], Callable[..., Any]]) -> Callable[..., Any]:
+        """Returns a function that runs the next round.
+
+        Args:
+            compile_round: returns the program for rounds of a kind, by the number of one.
+        """
+        programs = {number: compile_round(number) for number in dict.fromkeys(self._kinds)}
+        if self.all_alike:
+            return programs[0]
+
+        def train_function(*arguments: Any) -> Any:
+            program = programs[self._kinds[self._next % self._period]]
+            self._next += 1
+            return program(*arguments)
+
+        return train_function
+
+    def go_to(self, number: int) -> None:
+        """Says which round is next."""
+        self._next = number
+
+    def rounds_by_variable(self, task: Task) -> dict[int, tuple[int, ...]]:
+        """Returns the kinds of round in which a task updates its variables, by their identity."""
+        found: dict[int, tuple[int, ...]] = {}
+        for number in dict.fromkeys(self._kinds):
+            variables: list[keras.Variable] = task.learnt_variables(task.auxiliaries_of(number))
+            for variable in variables:
+                found[id(variable)] = (*found.get(id(variable), ()), number)
+        return found
