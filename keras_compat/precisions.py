@@ -14,10 +14,11 @@ def check_precision(name: str) -> None:
 
     Example:
 
-    >>> check_precision("bfloat16")
+    >>> check_precision("half")
     Traceback (most recent call last):
         ...
-    keras_compat.errors.InputError: unknown precision 'bfloat16'; expected one of ...
+    keras_compat.errors.InputError: unknown precision 'half'; Known: float32, mixed_bfloat16, \
+mixed_float16
     """
     if name not in PRECISIONS:
         raise unknown_name("precision", name, PRECISIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import cycle, islice
@@ -20,6 +20,7 @@ from keras_compat.reporting.records import Record, make_record
 if TYPE_CHECKING:
     from keras_compat.jobs.compatibility_analysis.training import Setup
     from keras_compat.jobs.progress import Terminal
+    from keras_compat.jobs.training import Training
     from keras_compat.training import Task
 
 PLAIN = "independent"
@@ -89,13 +90,28 @@ def _in_process(measure: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _time(config: Config, methods: list[str], count: int, rounds: int, turns: int) -> Seconds:
-    runs = {method: _rounds(config, _setup(config, method, count)) for method in methods}
+    setups = {method: (config.training, _setup(config, method, count)) for method in methods}
+    return timed_rounds(setups, rounds, turns)
+
+
+def timed_rounds(setups: Mapping[str, tuple[Training, Setup]], rounds: int, turns: int) -> Seconds:
+    """Times rounds of several set-ups, which take turns in this process.
+
+    Args:
+        setups: by name, how each is trained, and what.
+        rounds: of one turn.
+        turns: of each.
+
+    Returns:
+        By name, the mean seconds of a round in each turn.
+    """
+    runs = {name: _rounds(how, setup) for name, (how, setup) in setups.items()}
     for run in runs.values():
         run(1)  # traces and compiles the step
-    seconds: Seconds = {method: [] for method in methods}
+    seconds: Seconds = {name: [] for name in setups}
     for _ in range(turns):
-        for method, run in runs.items():
-            seconds[method].append(run(rounds))
+        for name, run in runs.items():
+            seconds[name].append(run(rounds))
     return seconds
 
 
@@ -105,7 +121,7 @@ def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
         from keras_compat.reporting.hardware import peak_memory_gib
 
     setup = _setup(config, method, count)
-    _rounds(config, setup)(1)
+    _rounds(config.training, setup)(1)
     flops = sum(map(count_task_flops, setup.tasks.values())) * config.training.batch_size
     return flops, peak_memory_gib()
 
@@ -125,7 +141,7 @@ def _setup(config: Config, method: str, count: int) -> Setup:
     return make_setup(config, Cell(method, config.seed), load_group(config))
 
 
-def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
+def _rounds(how: Training, setup: Setup) -> Callable[[int], float]:
     """Returns a function that trains for so many rounds, and returns the mean seconds of one."""
     import keras
 
@@ -133,7 +149,7 @@ def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
     from keras_compat.training import Trainer
 
     trainer = Trainer(list(setup.tasks.values()))
-    trainer.compile(make_optimizer(config.training), precision=config.training.precision)
+    trainer.compile(make_optimizer(how), precision=how.precision)
     ends: list[float] = []
     clock = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
@@ -141,7 +157,7 @@ def _rounds(config: Config, setup: Setup) -> Callable[[int], float]:
 
     def run(rounds: int) -> float:
         ends.clear()
-        size = config.training.batch_size
+        size = how.batch_size
         steps = _FIRST_ROUNDS + rounds
         trainer.fit(
             setup.data, batch_size=size, steps_per_epoch=steps, verbose=0, callbacks=[clock]
@@ -173,9 +189,10 @@ def count_task_flops(task: Task) -> int:
     for held in task.auxiliaries:
         images = np.zeros((EXAMPLES, *task.extractor.input_shape[1:]), "float32")
         labels = np.zeros(EXAMPLES, "int32")
-        shown = held.auxiliary.transform(images, labels, training=False)[0].shape[0] // EXAMPLES
+        shown = held.auxiliary.transform(images, labels, training=False)[0].shape[0] / EXAMPLES
+        shown *= held.fraction / held.every
         if held.auxiliary.transforms_images:
             total += shown * extractor
         if held.head is not None:
             total += shown * networks.count_flops(held.head, features)
-    return PASSES * total
+    return round(PASSES * total)

@@ -1,0 +1,166 @@
+"""What compatibility costs, and what it is worth, when its auxiliary tasks are made cheaper.
+
+    python -m benchmarks.cheaper_compatibility [--output FILE] [--figure FILE]
+
+Trains the two networks of the compatibility analysis' demo (digits and MNIST, ResNet-8, 16 x 16,
+batch 128) by methods with rotation prediction, in variants of how rotated images are shown, and
+prints recombination accuracy and the time of a round relative to plain training as JSON:
+
+- full: all images, every round, in a pass of their own;
+- half, quarter: of each batch;
+- every_2, every_4: in every second or fourth round, with as many times the weight;
+- joint: in one pass with the upright images, which shares batch statistics;
+- transformed: in place of the upright images, which the classifier sees as well: no second pass;
+- none: without rotation prediction.
+
+Times are of rounds within `fit`: all variants are in one process and take turns, and the fastest
+turn counts. What the output file has already is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+
+from keras_compat.jobs.compatibility_analysis.cells import Cell
+from keras_compat.jobs.compatibility_analysis.config import Config
+from keras_compat.jobs.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
+from keras_compat.jobs.compatibility_analysis.groups import load_group
+from keras_compat.jobs.compatibility_analysis.measures import MEASURES, Trained
+from keras_compat.jobs.compatibility_analysis.presets import PRESETS
+from keras_compat.jobs.compatibility_analysis.training import Setup, make_setup
+from keras_compat.jobs.training import train
+from keras_compat.reporting import Run
+from keras_compat.reporting.figures.points import Points, draw_points
+from keras_compat.reporting.metrics import load_metrics
+from keras_compat.reporting.records import select
+from keras_compat.training import Trainer
+
+FULL, NONE = "full", "none"
+# By name: the changed settings, and the passes of each task.
+VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
+    FULL: ({}, "separate"),
+    "half": ({"auxiliary_fraction": 0.5}, "separate"),
+    "quarter": ({"auxiliary_fraction": 0.25}, "separate"),
+    "every_2": ({"auxiliary_every": 2}, "separate"),
+    "every_4": ({"auxiliary_every": 4}, "separate"),
+    "joint": ({}, "joint"),
+    "transformed": ({}, "transformed"),
+    NONE: ({}, "separate"),
+}
+
+
+def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Setup, Trained]:
+    """Returns what a variant of a method trains, and how it is measured then."""
+    changes, passes = VARIANTS[variant]
+    if variant == NONE:
+        method = "+".join(part for part in method.split("+") if part != "rp") or PLAIN
+    config = replace(config, **changes)
+    cell, group = Cell(method, seed), load_group(config)
+    made = make_setup(config, cell, group)
+    tasks = {name: replace(task, passes=passes) for name, task in made.tasks.items()}
+    return replace(made, tasks=tasks), Trained(config, cell, group, made.networks)
+
+
+def accuracies(config: Config, method: str, variant: str, seed: int) -> Mapping[str, float]:
+    """Trains, and returns recombination accuracy and the networks' own, means over networks."""
+    keras.utils.set_random_seed(seed)
+    made, trained = setup(config, method, variant, seed)
+    trainer = Trainer(list(made.tasks.values()), seed=1000 * seed + 700)
+    train(trainer, made.data, config.training, [], pathlib.Path("last_good.keras"))
+    found = MEASURES["matrix"](trained)
+    keras.backend.clear_session()
+    return {
+        metric: select(found, metric=metric, dataset="average")[0]["value"]
+        for metric in ("recombination_accuracy", "own_accuracy")
+    }
+
+
+def times(config: Config, rounds: int, turns: int) -> Seconds:
+    """Returns the seconds of a round in each turn, of plain training and of each variant."""
+    made = {name: setup(config, "rp+dcc", name, 0)[0] for name in VARIANTS}
+    made[PLAIN] = setup(config, PLAIN, FULL, 0)[0]
+    return timed_rounds(
+        {name: (config.training, each) for name, each in made.items()}, rounds, turns
+    )
+
+
+def draw(results: list[dict[str, Any]], path: pathlib.Path) -> None:
+    """Draws recombination accuracy over the cost of a round, a panel for each method."""
+    panels: dict[str, list[Points]] = {}
+    for method in dict.fromkeys(
+        r["method"] for r in select(results, metric="recombination_accuracy")
+    ):
+        panels[f"{method}: time of a round"] = [
+            Points(variant, [(cost[0]["value"], r["value"]) for r in found])
+            for variant in VARIANTS
+            if (
+                found := select(
+                    results, metric="recombination_accuracy", method=method, variant=variant
+                )
+            )
+            and (cost := select(results, metric="round_time_ratio", variant=variant))
+        ]
+    draw_points(
+        path,
+        panels,
+        "Cheaper rotation prediction",
+        "digits and MNIST; 1: plain training; a point is a seed",
+        "recombination accuracy (%)",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--methods", default="iiw+rp+dcc,rp+dcc", help="with commas between")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="with commas between")
+    parser.add_argument("--seeds", type=int, default=1, help="of each (1)")
+    parser.add_argument("--rounds", type=int, default=20, help="of a turn that is timed (20)")
+    parser.add_argument("--turns", type=int, default=7, help="of each variant (7)")
+    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    parser.add_argument("--figure", type=pathlib.Path, help="write the plot here, a PNG")
+    args = parser.parse_args()
+    config = PRESETS["demo"]
+    run = Run(
+        "cheaper_compatibility", {**asdict(config), "rounds": args.rounds, "turns": args.turns}
+    )
+    if args.output and args.output.exists():
+        run.results += load_metrics(args.output)["results"]
+
+    def keep() -> None:
+        if args.output:
+            run.write(args.output)
+
+    for seed in range(args.seeds):
+        for variant in args.variants.split(","):
+            for method in args.methods.split(","):
+                keys = {"method": method, "variant": variant, "seed": seed}
+                if not select(run.results, **keys):
+                    for metric, value in accuracies(config, method, variant, seed).items():
+                        print(run.add(metric, value, **keys), flush=True)
+                    keep()
+    if args.turns and not select(run.results, metric="round_time_s"):
+        seconds = times(config, args.rounds, args.turns)
+        for variant, turns in seconds.items():
+            run.add("round_time_s", min(turns), variant=variant)
+            run.add("round_time_ratio", min(turns) / min(seconds[PLAIN]), variant=variant)
+        keep()
+    for record in run.results:
+        print(record)
+    if args.figure:
+        draw(run.results, args.figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The flags that every app has that trains, as its settings have them."""
+
+import os
+from dataclasses import fields
+
+import pytest
+
+from apps import classifier_transfer, compatibility_analysis, domain_adaptation, transfer_learning
+from keras_compat.errors import InputError
+from keras_compat.jobs.output_folder import OutputFolder
+from keras_compat.jobs.step_folder import StepFolder
+from keras_compat.jobs.training import Training
+
+pytestmark = pytest.mark.once
+
+APPS = [classifier_transfer, compatibility_analysis, domain_adaptation, transfer_learning]
+OLD = {"rounds": 2, "batch_size": 4, "schedule": "cosine"}
+
+
+def configured(app, *flags):
+    return app.configure(app.make_parser().parse_args(list(flags)))
+
+
+def trainings(config):
+    values = [getattr(config, field.name) for field in fields(config)]
+    return [value for value in values if isinstance(value, Training)]
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.__name__)
+def test_each_flag_reaches_the_settings_and_bad_values_say_so(app, monkeypatch):
+    monkeypatch.setenv("KERAS_COMPAT_PROFILE", "0")
+    usual = configured(app)
+    assert {how.precision for how in trainings(usual)} == {"float32"}
+    assert (usual.auxiliary_fraction, usual.auxiliary_every) == (1.0, 1)
+    assert os.environ["KERAS_COMPAT_PROFILE"] == "0"
+    config = configured(
+        app,
+        "--precision=mixed_bfloat16",
+        "--auxiliary_fraction=0.5",
+        "--auxiliary_every=2",
+        "--profile",
+    )
+    assert len(trainings(config)) >= 1
+    assert {how.precision for how in trainings(config)} == {"mixed_bfloat16"}
+    assert (config.auxiliary_fraction, config.auxiliary_every) == (0.5, 2)
+    assert os.environ["KERAS_COMPAT_PROFILE"] == "1"
+    for flag, message in (
+        ("--precision=bfloat16", "unknown precision 'bfloat16'; did you mean 'mixed_bfloat16'"),
+        ("--auxiliary_fraction=0", "auxiliary_fraction is 0.0; expected above 0, at most 1"),
+        ("--auxiliary_every=0", "auxiliary_every is 0; expected at least 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            configured(app, flag)
+
+
+def test_steps_and_runs_of_before_there_were_these_settings_are_of_use(tmp_path):
+    step = StepFolder(tmp_path / "step")
+    step.save_models({}, 0.0, {"training": OLD}, {})
+    here = {"training": {**OLD, "precision": "float32"}, "auxiliary_every": 1}
+    step.check(here, {})
+    with pytest.raises(InputError, match="training.precision is 'float32' there, 'mixed_float16'"):
+        step.check({"training": {**OLD, "precision": "mixed_float16"}}, {})
+    with pytest.raises(InputError, match="auxiliary_every is 1 there, 2 here"):
+        step.check({**here, "auxiliary_every": 2}, {})
+
+    folder = OutputFolder(tmp_path / "run", {"training": OLD}, keep=["steps"])
+    (folder.partial / "steps").mkdir()
+    folder.release()
+    again = OutputFolder(tmp_path / "run", {**here, "auxiliary_fraction": 1.0}, keep=["steps"])
+    assert (again.partial / "steps").is_dir()
+    again.release()
+    with pytest.raises(InputError, match="holds an unfinished run of another configuration"):
+        OutputFolder(tmp_path / "run", {**here, "auxiliary_fraction": 0.5}, keep=["steps"])
