@@ -212,7 +212,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         """
         state = [v for group in self._of(variables) for v in group.optimizer.variables]
         state += variables
-        before = [ops.convert_to_tensor(v) for v in state]
+        # A copy: on TensorFlow a variable that is made a tensor is still the variable.
+        before = [ops.copy(v) for v in state]
         yield
         for variable, value in zip(state, before, strict=True):
             variable.assign(ops.where(good, ops.convert_to_tensor(variable), value))

@@ -49,17 +49,15 @@ def test_the_step_computes_in_16_bits_and_leaves_float32_networks(precision):
     trainer = Trainer([Task("a", extractor, head)])
     trainer.compile(keras.optimizers.Adam(0.05), precision=precision)
     noting.seen.clear()
-    first = fit(trainer).history["loss"][0]
-    assert fit(trainer, 20).history["loss"][0] < 0.9 * first
+    before = weights(trainer)
+    fit(trainer, 3)
+    assert not same(before, weights(trainer))
     assert set(noting.seen) == {(True, precision.removeprefix("mixed_"))}
     noting.seen.clear()
     trainer.evaluate({"a": DATA["a"]}, batch_size=24, verbose=0)
     assert set(noting.seen) == {(False, "float32")}
-    assert {v.dtype for v in [*trainer.variables, *trainer.optimizer.variables]} <= {
-        "float32",
-        "int32",
-        "uint32",
-    }
+    dtypes = {v.dtype for v in [*trainer.variables, *trainer.optimizer.variables]}
+    assert {dtype for dtype in dtypes if "float" in dtype} == {"float32"}
     extractor.layers[-1].seen = None  # not to be saved
     for part in (extractor, head):
         assert {layer.dtype_policy.name for layer in part.layers} == {"float32"}
