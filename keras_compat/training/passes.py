@@ -46,19 +46,17 @@ def run_passes(
         ValueError: if images are to share a pass and differ in shape.
     """
     shown = [_shown(held, images, labels, training) for held in auxiliaries]
-    others = [pair for held, pair in zip(auxiliaries, shown, strict=True) if _own(held)]
-    features = None
-    own: list[Any] = []
+    others = [turned for held, (turned, _) in zip(auxiliaries, shown, strict=True) if _own(held)]
+    # The images themselves, unless nothing asks for their features.
+    upright = [images] if task.head is not None or len(others) < len(auxiliaries) else []
     if training and task.passes == "transformed" and others:
-        features = _extract(task, [_replaced(images, others[0][0])], training)[0]
-        own = [features]
-    elif training and task.passes == "joint" and others:
-        features, *own = _extract(task, [images, *(pair[0] for pair in others)], training)
+        found = _extract(task, [_replaced(images, others[0])], training) * 2
+    elif training and task.passes == "joint":
+        found = _extract(task, [*upright, *others], training)
     else:
-        if task.head is not None or not all(_own(held) for held in auxiliaries):
-            (features,) = _extract(task, [images], training)
-        for pair in others:
-            own += _extract(task, [pair[0]], training)
+        found = [_extract(task, [batch], training)[0] for batch in (*upright, *others)]
+    features = found[0] if upright else None
+    own = found[len(found) - len(others) :]
     of_others = iter(own)
     seen = []
     for held, (_, targets) in zip(auxiliaries, shown, strict=True):
@@ -84,8 +82,9 @@ def _shown(held: AuxiliaryHead, images: Any, labels: Any, training: bool) -> tup
 
 def _part(count: Any, fraction: float) -> Any:
     """Returns a fraction of a number of images, rounded up; the number may be a tensor."""
-    part = Fraction(fraction).limit_denominator(1000)
-    return (count * part.numerator + part.denominator - 1) // part.denominator
+    part = Fraction(fraction).limit_denominator(10_000)
+    # Of the smallest fractions one image too.
+    return (count * max(part.numerator, 1) + part.denominator - 1) // part.denominator
 
 
 def _replaced(images: Any, first: Any) -> Any:
