@@ -95,28 +95,33 @@ def times(config: Config, rounds: int, turns: int) -> Seconds:
 
 
 def draw(results: list[dict[str, Any]], path: pathlib.Path) -> None:
-    """Draws recombination accuracy over the cost of a round, a panel for each method."""
+    """Draws accuracies over the time of a round, recombined and with own heads, by method."""
     panels: dict[str, list[Points]] = {}
-    for method in dict.fromkeys(
-        r["method"] for r in select(results, metric="recombination_accuracy")
-    ):
-        panels[f"{method}: time of a round"] = [
-            Points(variant, [(cost[0]["value"], r["value"]) for r in found])
-            for variant in VARIANTS
-            if (
-                found := select(
-                    results, metric="recombination_accuracy", method=method, variant=variant
-                )
-            )
-            and (cost := select(results, metric="round_time_ratio", variant=variant))
-        ]
+    methods = dict.fromkeys(r["method"] for r in select(results, metric="own_accuracy"))
+    for method in methods:
+        for metric, what in (
+            ("recombination_accuracy", "recombined"),
+            ("own_accuracy", "own heads"),
+        ):
+            panels[f"{what}, {method}:\ntime of a round"] = [
+                Points(variant, places(results, metric, method, variant)) for variant in VARIANTS
+            ]
     draw_points(
         path,
         panels,
         "Cheaper rotation prediction",
-        "digits and MNIST; 1: plain training; a point is a seed",
-        "recombination accuracy (%)",
+        "digits and MNIST; a point is a seed; time 1 is plain training",
+        "accuracy (%)",
     )
+
+
+def places(
+    results: list[dict[str, Any]], metric: str, method: str, variant: str
+) -> list[tuple[float, float]]:
+    """Returns the relative time of a round with each seed's accuracy."""
+    times = [r["value"] for r in select(results, metric="round_time_ratio", variant=variant)]
+    found = select(results, metric=metric, method=method, variant=variant)
+    return [(time, record["value"]) for time in times for record in found]
 
 
 def main() -> None:

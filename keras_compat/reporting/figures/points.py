@@ -16,7 +16,7 @@ from keras_compat.reporting.figures.style import (
 
 _PANEL_INCHES = 2.3
 _ACROSS = 4
-_MARKERS = ("o", "^", "s", "D")
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 
 @dataclass(frozen=True)
