@@ -29,37 +29,20 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 
 from benchmarks import output
-from keras_compat.auxiliary import RotationPrediction
-from keras_compat.data.augmentation import Augmentation
+from benchmarks.first_stage import first_stage
 from keras_compat.jobs.classifier_transfer.preparation import prepare
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.classifier_transfer.stages import build_extractor, build_head
 from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.layers import fused_tensorflow
 from keras_compat.reporting import Run
-from keras_compat.training import AuxiliaryHead, Task, Trainer
+from keras_compat.training import Trainer
 
 
 def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
     """Returns the demo's first stage and its data."""
     config = replace(PRESETS["demo"], rotation=rotation, maintain=("extractor",))
     prepared = prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
-    head = build_head(config, prepared.dataset, prepared.initial, "head", 0)
-    held = []
-    if rotation:
-        rotation_head = build_head(config, prepared.dataset, 4, "rotation_head", 1)
-        held = [AuxiliaryHead(RotationPrediction(seed=0), rotation_head)]
-    tasks = [
-        Task(
-            name,
-            build_extractor(config, prepared.dataset, name, seed),
-            head,
-            held,
-            augmentation=Augmentation.for_dataset(prepared.dataset, seed=seed),
-        )
-        for seed, name in enumerate(config.extractors)
-    ]
-    model = Trainer(tasks)
+    model = first_stage(config, prepared.dataset, prepared.initial)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=jit_compile)
     examples = prepared.of_initial_classes(prepared.train)
     return model, dict.fromkeys(config.extractors, examples)
