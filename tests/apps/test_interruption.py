@@ -81,7 +81,7 @@ def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags, tmp_path, j
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 143
-    assert said.strip().startswith("terminated; 0 of 5 steps are finished and kept; ")
+    assert said.strip().startswith("terminated; 0 of 4 steps are finished and kept; ")
     assert "\n" not in said.strip()
     assert len(list(trained.rglob("*.safetensors"))) == 1
 
