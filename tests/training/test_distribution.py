@@ -115,7 +115,8 @@ def test_statistics_of_each_device_are_others_and_train_as_well():
     assert found["apart"] > 1e-3
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.training.spread_accuracy", LOCAL],
-        env={**os.environ, **several_devices(DEVICES)},
+        # On JAX eight wait for each other in vain where there are few cores.
+        env={**os.environ, **several_devices(2)},
         cwd=ROOT,
         capture_output=True,
         text=True,
