@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -19,6 +20,20 @@ from keras_compat.training.distribution import Distribution
 
 NAMES = ("auto", "data_parallel", "multi_worker", "none")
 
+# What an error of XLA's begins with when a partner is gone. Some come as a plain `ValueError`.
+_STATES = tuple(
+    f"{state}:"
+    for state in (
+        "ABORTED",
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "FAILED_PRECONDITION",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "UNKNOWN",
+    )
+)
+
 
 def make_distribution(name: str, statistics_over: str) -> JaxDistribution | None:
     """Returns the distribution of a name; see `start_distribution`."""
@@ -27,12 +42,27 @@ def make_distribution(name: str, statistics_over: str) -> JaxDistribution | None
     if name == "none":
         return None
     if name == "multi_worker":
-        _join_workers()
-        return JaxDistribution(jax.devices(), statistics_over)
+        with _output_as_errors():
+            _join_workers()
+            devices = jax.devices()
+        return JaxDistribution(devices, statistics_over)
     devices = jax.local_devices()
     if name == "auto" and sum(device.platform != "cpu" for device in devices) < 2:
         return None
     return JaxDistribution(devices, statistics_over)
+
+
+@contextmanager
+def _output_as_errors() -> Iterator[None]:
+    """Sends what is written to standard output to standard error: Gloo greets its peers there."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _join_workers() -> None:
@@ -85,7 +115,7 @@ class JaxDistribution(Distribution):
         with self._peers(), by_device, self._compiled(trainer):
             for variable in _variables(trainer):
                 layout = self._keras.get_variable_layout(variable).backend_layout
-                variable.assign(jax.device_put(np.array(variable.value), layout))
+                variable.assign(_on_devices(np.array(variable.value), layout))
             try:
                 with self._keras.scope():
                     return keras.Model.fit(trainer, _OwnRows(batches, self), **how)
@@ -129,8 +159,8 @@ class JaxDistribution(Distribution):
         """Says in one line that another worker ended."""
         try:
             yield
-        except jax.errors.JaxRuntimeError as error:
-            if self.workers == 1:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            if self.workers == 1 or not str(error).startswith(_STATES):
                 raise
             raise WorkerLost(self.worker, self.workers, str(error)) from error
 
@@ -154,6 +184,11 @@ class _OwnRows(keras.utils.PyDataset):
             return values[first : first + size]
 
         return keras.tree.map_structure(rows, self._batches[index])
+
+
+def _on_devices(value: np.ndarray, layout: Any) -> jax.Array:
+    """Returns a value that all workers have, in a layout; `device_put` would ask all of them."""
+    return jax.make_array_from_callback(value.shape, layout, lambda part: value[part])
 
 
 def _variables(trainer: Any) -> list[keras.Variable]:
