@@ -31,6 +31,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 
+from benchmarks import output
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.config import Config
 from keras_compat.jobs.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="of each (1)")
     parser.add_argument("--rounds", type=int, default=20, help="of a turn that is timed (20)")
     parser.add_argument("--turns", type=int, default=7, help="of each variant (7)")
-    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    output.add_flag(parser)
     parser.add_argument("--figure", type=pathlib.Path, help="write the plot here, a PNG")
     args = parser.parse_args()
     config = PRESETS["demo"]
@@ -161,8 +162,7 @@ def main() -> None:
             run.add("round_time_s", min(turns), variant=variant)
             run.add("round_time_ratio", min(turns) / min(seconds[PLAIN]), variant=variant)
         keep()
-    for record in run.results:
-        print(record)
+    output.report(run, args.output)
     if args.figure:
         draw(run.results, args.figure)
 

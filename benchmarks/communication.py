@@ -16,12 +16,12 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks import output
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.cost import count_task_flops
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--gb_per_s", type=float, default=100, help="of a device's links (100)")
     parser.add_argument("--latency_us", type=float, default=15, help="of a message (15)")
     parser.add_argument("--devices", default="1,2,4,8,16,32", help="how many (1,2,4,8,16,32)")
-    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     tasks, batch = paper_tasks(args.method)
     learnt = [sum(math.prod(v.shape) for v in task.learnt_variables()) for task in tasks]
@@ -100,10 +100,7 @@ def main() -> None:
             run.add("sending_ms", round(1e3 * sending, 2), **keys)
             images = len(tasks) * batch / (computing + sending)
             run.add("images_per_s", round(images), **keys)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

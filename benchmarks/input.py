@@ -33,6 +33,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from benchmarks import output
 from keras_compat import data, networks
 from keras_compat.data.augmentation import Augmentation
 from keras_compat.data.side_tensorflow import import_tensorflow
@@ -168,7 +169,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000, help="of each source (2000)")
     parser.add_argument("--rounds", type=int, default=15, help="of a turn (15)")
     parser.add_argument("--turns", type=int, default=7, help="of each source (7)")
-    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here")
+    output.add_flag(parser)
     args = parser.parse_args()
     import_tensorflow()
     settings = {"images": args.images, "rounds": args.rounds, "turns": args.turns}
@@ -179,10 +180,7 @@ def main() -> None:
         run.add("round_ms", round(1000 * taken, 2), source=name)
         run.add("making_ms", round(1000 * made, 2), source=name)
         run.add("waiting_share_at_most", round(made / taken, 4), source=name)
-    for record in run.results:
-        print(record)
-    if args.output:
-        run.write(args.output)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Adam by TensorFlow's fused kernel: one operation a variable for some twenty-five."""
+"""Adam by TensorFlow's fused kernel: one operation a variable for many."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class FusedAdam(keras.optimizers.Adam):
     """Computes what `keras.optimizers.Adam` does, by `tf.raw_ops.ResourceApplyAdam`.
 
     The formula is the same to the letter, and so is the state. A network has many small variables
-    (two of three belong to normalization), so that what Keras makes of the formula, operation by
-    operation, is a third of the graph of a training step and of the time that recording it takes.
+    (two of three belong to normalization), and what Keras makes of the formula, operation by
+    operation for each, is a large part of the graph of a training step, which has to be recorded.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
