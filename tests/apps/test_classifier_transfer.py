@@ -36,7 +36,10 @@ FIRST_STAGES = ["--maintain=extractor", "--no-rotation", "--augment", "--upper_b
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A whole run, of both variants and both bounds, with files for servers and phones."""
+    """A whole run, of both variants and both bounds, with files for servers and phones.
+
+    On JAX a shorter one is tested, without TensorFlow, and exporting by itself.
+    """
     place = tmp_path_factory.mktemp("app") / "run"
     flags = ["--maintain=rotation,extractor", "--upper_bounds=all", f"--output_dir={place}"]
     classifier_transfer.run([*TINY, *flags])
@@ -53,6 +56,7 @@ def from_a_shell(tmp_path_factory):
     return place, done
 
 
+@pytest.mark.once
 def test_a_run_leaves_all_that_it_should(finished):
     files = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
     expected = {
@@ -81,6 +85,7 @@ def test_a_run_leaves_all_that_it_should(finished):
     assert [p.name for p in finished.parent.iterdir()] == ["run"]
 
 
+@pytest.mark.once
 def test_metrics_say_what_was_measured_and_where(finished):
     metrics = load_metrics(finished / "metrics.json")
     assert metrics["experiment"] == "classifier_transfer"
@@ -109,6 +114,7 @@ def test_metrics_say_what_was_measured_and_where(finished):
         assert len(found) == 4
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["server", "phone"])
 @pytest.mark.parametrize("variant", ["frozen_extractor", "frozen_rotation"])
 def test_files_from_disk_answer_as_keras_does(finished, variant, name):
@@ -125,6 +131,7 @@ def test_files_from_disk_answer_as_keras_does(finished, variant, name):
         assert found["accuracy_difference"] <= 0.005
 
 
+@pytest.mark.once
 def test_components_load_and_recombine(finished):
     from keras_compat.networks import recombine
 
@@ -160,6 +167,7 @@ def test_the_terminal_shows_phases_bars_and_where_all_lies(from_a_shell):
     assert not (place / "export").exists()
 
 
+@pytest.mark.once
 def test_a_finished_run_is_not_overwritten(finished):
     before = (finished / "metrics.json").read_bytes()
     with pytest.raises(InputError, match="holds a finished run"):

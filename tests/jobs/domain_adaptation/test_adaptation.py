@@ -64,6 +64,26 @@ def network(config, domains, tmp_path_factory):
     return train_source(config, 0, domains.source.labelled, None, last_good)
 
 
+@pytest.fixture(scope="module")
+def one_way(config):
+    """Of the one direction alone."""
+    return replace(config, both=False)
+
+
+@pytest.fixture(scope="module")
+def with_a_source(one_way, tmp_path_factory):
+    """A folder in which all is done that comes before adapting."""
+    place = tmp_path_factory.mktemp("source") / "steps"
+    *before, _ = steps_of(one_way, [("animals", "things")])
+    for step in before:
+        work_on(one_way, place, step)
+    return place
+
+
+def last_step(config):
+    return steps_of(config, [("animals", "things")])[-1]
+
+
 def weights(model):
     return [np.asarray(w) for w in model.get_weights()]
 
@@ -203,10 +223,10 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
 
 @pytest.mark.once
 def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
-    config, tmp_path, tmp_path_factory
+    one_way, with_a_source, tmp_path, tmp_path_factory
 ):
     """With other labels to test by, what is chosen with them differs, and nothing else."""
-    config = replace(config, learning_rates=(1e-3,), both=False, checkpoints=2)
+    config = replace(one_way, learning_rates=(1e-3,))
     path = config.target.partition(":")[2]
     with np.load(path) as file:
         arrays = dict(file)
@@ -218,11 +238,10 @@ def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
     stored, records = [], []
     for number, spec in enumerate((config.target, f"npz:{other}")):
         changed = replace(config, target=spec)
-        place = tmp_path / str(number)
-        steps = steps_of(changed, [("animals", "things")])
-        for step in steps:
-            work_on(changed, place, step)
-        folder = StepFolder(place / steps[-1].name)
+        place = shutil.copytree(with_a_source, tmp_path / str(number))
+        step = last_step(changed)
+        work_on(changed, place, step)
+        folder = StepFolder(place / step.name)
         stored.append(weights(folder.load_model("extractor")))
         records.append(folder.load_records("records"))
     assert same(*stored)
@@ -234,15 +253,15 @@ def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
 
 
 @pytest.mark.once
-def test_killed_between_two_ways_it_chooses_as_one_that_was_not(config, tmp_path, monkeypatch):
+def test_killed_between_two_ways_it_chooses_as_one_that_was_not(
+    one_way, with_a_source, tmp_path, monkeypatch
+):
     class Killed(BaseException):
         pass
 
-    config = replace(config, learning_rates=(1e-3,), both=False)
-    *before, step = steps_of(config, [("animals", "things")])
-    for earlier in before:
-        work_on(config, tmp_path, earlier)
-    whole = shutil.copytree(tmp_path, tmp_path / "whole")
+    config = replace(one_way, learning_rates=(1e-3,))
+    step = last_step(config)
+    killed, whole = (shutil.copytree(with_a_source, tmp_path / name) for name in ("one", "other"))
     work_on(config, whole, step)
     kept = work._Measured.checkpoint
 
@@ -253,21 +272,23 @@ def test_killed_between_two_ways_it_chooses_as_one_that_was_not(config, tmp_path
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(work._Measured, "checkpoint", killing)
-        work_on(config, tmp_path, step, checkpoint_seconds=1e-9)
+        work_on(config, killed, step, checkpoint_seconds=1e-9)
     fits = []
     fit = Trainer.fit
     monkeypatch.setattr(Trainer, "fit", lambda *args, **kw: (fits.append(kw), fit(*args, **kw))[1])
-    work_on(config, tmp_path, step)
+    work_on(config, killed, step)
     # What is left is the last round's measure.
     assert fits == []
-    ours, theirs = (StepFolder(place / step.name) for place in (tmp_path, whole))
+    ours, theirs = (StepFolder(place / step.name) for place in (killed, whole))
     assert ours.load_records("records") == theirs.load_records("records")
     assert same(*(weights(folder.load_model("extractor")) for folder in (ours, theirs)))
     assert not ours.checkpoints.exists()
 
 
 @pytest.mark.once
-def test_a_way_that_diverges_is_noted_and_never_chosen(config, tmp_path, monkeypatch):
+def test_a_way_that_diverges_is_noted_and_never_chosen(
+    one_way, with_a_source, tmp_path, monkeypatch
+):
     kept = work.adapt
 
     def diverging(config, seed, network, images, candidate, *rest):
@@ -276,30 +297,31 @@ def test_a_way_that_diverges_is_noted_and_never_chosen(config, tmp_path, monkeyp
         kept(config, seed, network, images, candidate, *rest)
 
     monkeypatch.setattr(work, "adapt", diverging)
-    config = replace(config, learning_rates=(1e-3,), both=False)
-    steps = steps_of(config, [("animals", "things")])
-    for step in steps:
-        work_on(config, tmp_path, step)
-    records = StepFolder(tmp_path / steps[-1].name).load_records("records")
+    config = replace(one_way, learning_rates=(1e-3,))
+    step = last_step(config)
+    place = shutil.copytree(with_a_source, tmp_path / "steps")
+    work_on(config, place, step)
+    records = StepFolder(place / step.name).load_records("records")
     (failure,) = select(records, metric="failure")
     assert failure["step"] == "animals_to_things_seed0, learning rate 0.001, all"
     chosen = select(records, metric="chosen_rounds")
     assert {r["learning_rate"] for r in chosen} == {1e-2}
     # Where none is left, the step has no result.
-    other = tmp_path / "none"
+    other = shutil.copytree(with_a_source, tmp_path / "none")
     none_left = replace(config, adaptation=replace(config.adaptation, learning_rate=1e-3))
-    for step in steps:
-        work_on(none_left, other, step)
-    assert "not finite" in StepFolder(other / steps[-1].name).failure()
+    work_on(none_left, other, step)
+    assert "not finite" in StepFolder(other / step.name).failure()
 
 
 @pytest.mark.once
-def test_logits_that_are_not_finite_are_a_failure_and_no_traceback(config, tmp_path, monkeypatch):
+def test_logits_that_are_not_finite_are_a_failure_and_no_traceback(
+    one_way, with_a_source, tmp_path, monkeypatch
+):
     monkeypatch.setattr(work, "mutual_information", lambda *_: float("nan"))
-    steps = steps_of(replace(config, both=False), [("animals", "things")])
-    for step in steps:
-        work_on(config, tmp_path, step)
-    assert "logits are not finite" in StepFolder(tmp_path / steps[-1].name).failure()
+    step = last_step(one_way)
+    place = shutil.copytree(with_a_source, tmp_path / "steps")
+    work_on(one_way, place, step)
+    assert "logits are not finite" in StepFolder(place / step.name).failure()
 
 
 def test_a_loss_that_is_not_finite_on_held_out_images_is_told(config, domains, network, tmp_path):
