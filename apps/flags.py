@@ -73,7 +73,6 @@ def add_distribution(parser: argparse.ArgumentParser) -> None:
     )
     flags.add_argument(
         "--batch_statistics_over",
-        default="global",
         help="what normalization sees in training: the global batch (default), or the part of "
         "each device",
     )
@@ -101,8 +100,7 @@ def start_distribution(flags: argparse.Namespace, stages: Iterable[Any], jobs: i
     with quiet_start():
         from keras_compat.jobs.training import Training
         from keras_compat.jobs.workers import start_workers
-    found = [how for how in stages if isinstance(how, Training)]
-    start_workers(name, flags.batch_statistics_over, found)
+    start_workers(name, [how for how in stages if isinstance(how, Training)])
 
 
 def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse._ArgumentGroup:
@@ -204,7 +202,7 @@ def changed_training(training: Training, flags: argparse.Namespace, prefix: str)
         changes.update(rounds=rounds, drops=drops)
     if rate is not None:
         changes["learning_rate"] = rate
-    for name in ("batch_size", "precision"):
+    for name in ("batch_size", "precision", "batch_statistics_over"):
         if getattr(flags, name) is not None:
             changes[name] = getattr(flags, name)
     return replace(training, **changes)

@@ -7,7 +7,7 @@ from typing import Any
 
 # What jobs did before they could be told: in all settings, and in those of a stage of training.
 _ADDED = {"auxiliary_fraction": 1.0, "auxiliary_every": 1}
-_ADDED_TO_TRAINING = {"precision": "float32"}
+_ADDED_TO_TRAINING = {"precision": "float32", "batch_statistics_over": "global"}
 # Every stage of training has had these.
 _OF_TRAINING = {"rounds", "batch_size", "schedule"}
 

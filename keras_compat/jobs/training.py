@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_compat.batch_statistics import GLOBAL, check_statistics_over
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.jobs.profiling import profile_callbacks
 from keras_compat.precisions import FULL, check_precision
@@ -35,6 +36,8 @@ class Training:
         optimizer: `"adam"` or `"sgd"` (momentum 0.9).
         precision: what is computed in: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`. What
             it leaves are float32 networks in any case, see `keras_compat.training.Precision`.
+        batch_statistics_over: what normalization sees where several devices train: the `"global"`
+            batch, or the part of each `"device"`.
     """
 
     rounds: int
@@ -45,6 +48,7 @@ class Training:
     weight_decay: float = 0.0
     optimizer: str = "adam"
     precision: str = FULL
+    batch_statistics_over: str = GLOBAL
 
     def __post_init__(self) -> None:
         for name in ("rounds", "batch_size", "learning_rate"):
@@ -57,6 +61,7 @@ class Training:
         if self.optimizer not in ("adam", "sgd"):
             raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
         check_precision(self.precision)
+        check_statistics_over(self.batch_statistics_over)
 
 
 APPENDIX_C = Training(

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,18 @@ from keras_compat.training import current_distribution, start_distribution
 _scratch: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def start_workers(name: str, statistics_over: str, stages: Iterable[Training]) -> None:
+def start_workers(name: str, stages: Sequence[Training]) -> None:
     """Begins to train on several devices, in all workers alike; only the chief is heard.
 
     Args:
         name: see `keras_compat.training.start_distribution`.
-        statistics_over: see there.
-        stages: how the job trains, to see that its batches can be split.
+        stages: how the job trains: all have the same `batch_statistics_over`, and batches that
+            can be split.
 
     Raises:
         InputError: if the backend has no such distribution, or a batch cannot be split evenly.
     """
-    distribution = start_distribution(name, statistics_over)
+    distribution = start_distribution(name, stages[0].batch_statistics_over)
     if distribution is None:
         return
     for how in stages:

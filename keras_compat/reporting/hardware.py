@@ -15,7 +15,8 @@ def collect_hardware() -> dict[str, Any]:
     Returns:
         A dict: `system` and `machine` (such as `"Linux"`, `"x86_64"`), `cpu` (its model),
         `cores` (that this process may use), `memory_gib`, and `accelerators` (the model of each
-        GPU or TPU that Keras' backend sees). No host name, no user, no path.
+        GPU or TPU that Keras' backend sees); and where training is spread, over how many `devices`
+        of how many `workers`. No host name, no user, no path.
 
     Example:
 
@@ -30,6 +31,7 @@ def collect_hardware() -> dict[str, Any]:
         "cores": cores(),
         "memory_gib": _memory_gib(),
         "accelerators": _accelerators(),
+        **_spread(),
     }
 
 
@@ -97,6 +99,13 @@ def _accelerators() -> list[str]:
         devices = [d for d in tf.config.list_physical_devices() if d.device_type in ("GPU", "TPU")]
         return [_tensorflow_name(tf, device) for device in devices]
     return []
+
+
+def _spread() -> dict[str, int]:
+    from keras_compat.training import current_distribution
+
+    spread = current_distribution()
+    return {} if spread is None else {"devices": spread.devices, "workers": spread.workers}
 
 
 def _tensorflow_name(tf: Any, device: Any) -> str:

@@ -7,10 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_compat.errors import InputError, unknown_name
-
-STATISTICS = ("global", "device")
-"""What normalization takes its statistics over in training: the whole batch, or a device's part."""
+from keras_compat.batch_statistics import GLOBAL, check_statistics_over
+from keras_compat.errors import InputError
 
 
 class Distribution(ABC):
@@ -28,10 +26,9 @@ class Distribution(ABC):
     """
 
     def __init__(
-        self, devices: int, statistics_over: str = "global", workers: int = 1, worker: int = 0
+        self, devices: int, statistics_over: str = GLOBAL, workers: int = 1, worker: int = 0
     ):
-        if statistics_over not in STATISTICS:
-            raise unknown_name("value of batch_statistics_over", statistics_over, STATISTICS)
+        check_statistics_over(statistics_over)
         self.devices = devices
         self.statistics_over = statistics_over
         self.workers = workers

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_compat.networks  # noqa: F401 registers what the models hold
+from keras_compat.reporting import load_metrics
 from tests.apps.shell import ROOT, app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
@@ -62,6 +63,8 @@ def test_an_app_trains_the_same_networks_on_two_devices(tmp_path):
         process = start("classifier_transfer", given, {})
         _, said = process.communicate(timeout=900)
         assert process.returncode == 0, said[-3000:]
+    hardware = load_metrics(tmp_path / LOCAL / "metrics.json")["hardware"]
+    assert (hardware["devices"], hardware["workers"]) == (2, 1)
     alone = sorted((tmp_path / "none").rglob("*.keras"))
     assert len(alone) > 1
     for path in alone:
