@@ -23,7 +23,9 @@ EXAMPLES = """examples:
   python -m apps.transfer_learning --preset=cpu --download
 
 methods:
-  iiw+rp         source and target learn with one frozen rotation head, from the same weights
+  pretrained+rp  source and target learn with one frozen rotation head, and start as the extractor
+                 that was trained with that head
+  iiw+rp         the same from the same random weights
   rp             the same from different weights
   independent    each learns with a rotation head of its own
   reinitialized  the same, and fine-tuning starts with a new head

@@ -19,13 +19,14 @@ from keras_compat.reporting.report_files import over_seeds, write_report_files
 from keras_compat.reporting.table import MISSING, Table, number, percent
 
 _METHODS = {
+    "pretrained+rp": "pre-trained IIW+RP",
     "iiw+rp": "IIW+RP",
     "rp": "RP",
     "independent": "independent",
     "reinitialized": "reinitialized head",
 }
 # What the ranking of sources is made with: the first of these that was measured.
-_RANKED_BY = ("iiw+rp", "rp", "independent")
+_RANKED_BY = ("pretrained+rp", "iiw+rp", "rp", "independent")
 _AFTER = ("1 epoch", "at the end")
 _SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning"}
 Pair = tuple[str, str]

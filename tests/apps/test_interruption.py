@@ -20,12 +20,17 @@ NAME = "transfer_learning"
 
 
 @pytest.fixture(scope="module")
-def flags(tmp_path_factory):
+def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    animals, things = (
+    return [
         write_set(folder / f"{name}.npz", names, images=(48, 60), seed=seed)
         for seed, (name, names) in enumerate({"animals": ANIMALS, "things": THINGS}.items())
-    )
+    ]
+
+
+@pytest.fixture(scope="module")
+def flags(sets):
+    animals, things = sets
     return [
         "--image_size=8",
         "--architecture=resnet8:filters=4@stage2",
@@ -39,25 +44,73 @@ def flags(tmp_path_factory):
     ]
 
 
+# Of the other apps: flags for a run of many rounds in several stages.
+OTHERS = {
+    "classifier_transfer": [
+        "--dataset={0}",
+        "--extractors=a=resnet8:filters=4@stage2 b=resnet8:filters=4@stage2",
+        "--head=resnet8:filters=4@stage2",
+        "--reference=a",
+        "--interface_channels=8",
+        "--initial_classes=2",
+        "--recalibration_images=8",
+        "--upper_bounds=original",
+        "--maintain=rotation",
+        "--no-export",
+        "--joint_rounds=150",
+        "--update_rounds=150",
+        "--bound_rounds=150",
+    ],
+    "compatibility_analysis": [
+        "--datasets={0},{1}",
+        "--architectures=resnet8:filters=4@stage2",
+        "--methods=independent,iiw+rp",
+        "--evaluation_batch_size=20",
+        "--pretraining_rounds=150",
+        "--rounds=150",
+    ],
+    "domain_adaptation": [
+        "--source={0}",
+        "--target={1}",
+        "--architecture=resnet8:filters=4@stage2",
+        "--evaluation_batch_size=20",
+        "--checkpoints=5",
+        "--rounds=150",
+        "--adaptation_rounds=50",
+    ],
+}
+
+
 def figures(run):
     """Returns what was measured, without times."""
     found = load_metrics(run / "metrics.json")["results"]
     return [r for r in found if not r["metric"].endswith("_seconds")]
 
 
+def leaves_the_same(place, kills, name, flags):
+    """Whether a run that is killed again and again leaves what one does that is not."""
+    more = [*flags, "--image_size=8", "--batch_size=16", "--checkpoint_seconds=0.1"]
+    command = [sys.executable, "-m", "tests.apps.interrupted", str(place), str(kills), name]
+    done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) == kills
+    assert differing(place / "whole", place / "killed") == []
+    assert figures(place / "whole") == figures(place / "killed")
+    return not list((place / "killed").rglob("checkpoints"))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
 def test_killed_at_20_random_moments_it_leaves_what_one_that_was_not_does(flags, tmp_path):
-    more = ["--rounds=150", "--epochs=2", "--checkpoint_seconds=0.1"]
-    command = [sys.executable, "-m", "tests.apps.interrupted", str(tmp_path), "20", NAME]
-    done = subprocess.run(
-        [*command, *flags, *more], cwd=ROOT, capture_output=True, text=True, timeout=1800
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) == 20
-    assert differing(tmp_path / "whole", tmp_path / "killed") == []
-    assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
-    assert not list((tmp_path / "killed").rglob("checkpoints"))
+    assert leaves_the_same(tmp_path, 20, NAME, [*flags, "--rounds=150", "--epochs=2"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_does_every_other_app_that_trains(name, sets, tmp_path):
+    flags = [flag.format(*sets) for flag in OTHERS[name]]
+    assert leaves_the_same(tmp_path, 8, name, flags)
 
 
 @pytest.mark.slow

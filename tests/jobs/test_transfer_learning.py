@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
+from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.jobs.steps import no_callbacks
 from keras_compat.jobs.training import Training
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.jobs.transfer_learning.steps import steps_of
 from keras_compat.jobs.transfer_learning.training import fine_tune, stops, train_network
-from keras_compat.jobs.transfer_learning.work import _weights_seed, fingerprints, settings
+from keras_compat.jobs.transfer_learning.work import (
+    _weights_seed,
+    fingerprints,
+    settings,
+    work_on,
+)
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 
@@ -35,11 +41,15 @@ def config(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def rotation_head(config, tmp_path_factory):
+def rotation_network(config, tmp_path_factory):
     last_good = tmp_path_factory.mktemp("last") / "good.keras"
     dataset = load_rotation_data(config)
-    network = train_network(config, 0, dataset, 0, None, last_good, no_callbacks)
-    return network.auxiliary_heads["rotation"]
+    return train_network(config, 0, dataset, 0, None, last_good, no_callbacks)
+
+
+@pytest.fixture(scope="module")
+def rotation_head(rotation_network):
+    return rotation_network.auxiliary_heads["rotation"]
 
 
 def weights(model):
@@ -107,6 +117,20 @@ def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head,
     assert _weights_seed(0, "more") != _weights_seed(1, "more")
 
 
+@pytest.mark.once
+def test_pretrained_a_network_starts_as_the_extractor_of_the_rotation_head(config, tmp_path):
+    slow = still(config)
+    steps = steps_of(replace(slow, methods=("pretrained+rp",), epochs=0), names_of(config))
+    rotation, *networks = steps[:3]
+    work_on(config, tmp_path, rotation)
+    before = StepFolder(tmp_path / rotation.name).load_model("extractor")
+    for step in networks:
+        work_on(slow, tmp_path, step)
+        after = StepFolder(tmp_path / step.name).load_model("extractor")
+        for x, y in zip(before.trainable_weights, after.trainable_weights, strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-6)
+
+
 def test_fine_tuning_changes_all_parts_and_is_measured_on_the_way(config, rotation_head, tmp_path):
     dataset = load_all(config)["things"]
     last_good = tmp_path / "last.keras"
@@ -145,9 +169,9 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
         seen.add(step.name)
     assert len(seen) == len(steps)
     of_seed = [step.name for step in steps if step.seed == 0]
-    # One rotation head; of each of two networks three trainings, which serve four methods, of
-    # which three can rank.
-    assert len(of_seed) == 1 + 2 * 3 + 3 + 4
+    # One rotation head; of each of two networks four trainings, which serve five methods, of
+    # which four can rank.
+    assert len(of_seed) == 1 + 2 * 4 + 4 + 5
     kinds = [step.kind for step in steps]
     assert kinds.index("transfer") > max(i for i, kind in enumerate(kinds) if kind == "ranking")
     alone = steps_of(replace(config, methods=("independent",)), names)

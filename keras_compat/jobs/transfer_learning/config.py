@@ -13,10 +13,13 @@ from keras_compat.jobs.training import Training
 # How source and target networks are trained before the one's extractor gets the other's head.
 FROZEN_ROTATION = "rp"
 IDENTICAL_WEIGHTS = "iiw+rp"
+# These weights are those of the network that the rotation head was trained in.
+PRETRAINED = "pretrained+rp"
 INDEPENDENT = "independent"
 # Independent networks, and a head of random weights instead of the target's.
 REINITIALIZED = "reinitialized"
-METHODS = (IDENTICAL_WEIGHTS, FROZEN_ROTATION, INDEPENDENT, REINITIALIZED)
+WITH_FROZEN_ROTATION = (PRETRAINED, IDENTICAL_WEIGHTS, FROZEN_ROTATION)
+METHODS = (*WITH_FROZEN_ROTATION, INDEPENDENT, REINITIALIZED)
 ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_compat.jobs.transfer_learning.config import (
-    FROZEN_ROTATION,
-    IDENTICAL_WEIGHTS,
     INDEPENDENT,
     REINITIALIZED,
+    WITH_FROZEN_ROTATION,
     Config,
 )
 
@@ -66,7 +65,7 @@ def steps_of(config: Config, names: Mapping[str, str]) -> list[Step]:
     fine_tuned: list[Step] = []
     for seed in range(config.seed, config.seed + config.seeds):
         rotation = Step(ROTATION, seed)
-        if {FROZEN_ROTATION, IDENTICAL_WEIGHTS} & set(trainings):
+        if set(WITH_FROZEN_ROTATION) & set(trainings):
             first.append(rotation)
         networks: dict[tuple[str, str], Step] = {}
         for spec in config.specs():

@@ -17,7 +17,7 @@ from keras_compat.jobs.steps import Callbacks
 from keras_compat.jobs.stored_network import StoredNetwork
 from keras_compat.jobs.training import Training, train
 from keras_compat.jobs.transfer_learning.config import Config
-from keras_compat.networks import copy_model
+from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 ROTATION_HEAD = "rotation_head"
@@ -31,6 +31,7 @@ def train_network(
     rotation_head: keras.Model | None,
     last_good: Path,
     callbacks: Callbacks,
+    pretrained: keras.Model | None = None,
 ) -> StoredNetwork:
     """Trains a network together with a rotation head (Sec. 3.4, incremental).
 
@@ -42,6 +43,7 @@ def train_network(
         rotation_head: frozen, to be compatible with others; `None` trains one of its own.
         last_good: the file for the weights before a loss that was not finite.
         callbacks: for the training.
+        pretrained: the extractor that this one starts as; `None` takes the initial weights.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -53,6 +55,8 @@ def train_network(
         seed=weights_seed,
         name="extractor",
     )
+    if pretrained is not None:
+        copy_weights(pretrained, extractor)
     head = make_head(config, extractor, len(dataset.class_names), weights_seed, "head")
     if rotation_head is None:
         held = make_head(

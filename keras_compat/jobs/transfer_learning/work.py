@@ -19,9 +19,10 @@ from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import load_network
 from keras_compat.jobs.transfer_learning.config import (
-    FROZEN_ROTATION,
     IDENTICAL_WEIGHTS,
+    PRETRAINED,
     REINITIALIZED,
+    WITH_FROZEN_ROTATION,
     Config,
 )
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data
@@ -68,7 +69,7 @@ def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
     """Returns what identifies all images that a step depends on, by name."""
     datasets = load_all(config)
     found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
-    if step.kind == ROTATION or step.method in (FROZEN_ROTATION, IDENTICAL_WEIGHTS):
+    if step.kind == ROTATION or step.method in WITH_FROZEN_ROTATION:
         found["rotation_data"] = load_rotation_data(config).fingerprint()
     return found
 
@@ -83,12 +84,17 @@ def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> 
 
 def _network(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
     last_good = StepFolder(place / step.name).last_good
-    frozen = None
+    frozen = pretrained = None
     if step.starts_from:
-        frozen = done_before(place, *step.starts_from).load_model(ROTATION_HEAD)
+        before = done_before(place, *step.starts_from)
+        frozen = before.load_model(ROTATION_HEAD)
+        pretrained = before.load_model("extractor") if step.method == PRETRAINED else None
     dataset = load_all(config)[step.source]
-    weights = _weights_seed(step.seed, "" if step.method == IDENTICAL_WEIGHTS else step.source)
-    network = train_network(config, step.seed, dataset, weights, frozen, last_good, callbacks)
+    alike = step.method in (IDENTICAL_WEIGHTS, PRETRAINED)
+    weights = _weights_seed(step.seed, "" if alike else step.source)
+    network = train_network(
+        config, step.seed, dataset, weights, frozen, last_good, callbacks, pretrained
+    )
     value = _accuracy(config, network.extractor, network.head, dataset.test)
     keys = {"network": step.source, "method": step.method, "seed": step.seed}
     record = make_record("own_accuracy", value, **keys)
