@@ -264,6 +264,7 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
             subtitle=f"{' to '.join(direction)}{over_seeds(found)}",
             x_label="rounds of adaptation",
             scale=scale,
+            from_zero=False,
         )
         drawn.append(path)
     return drawn

@@ -75,6 +75,7 @@ OTHERS = {
         "--architecture=resnet8:filters=4@stage2",
         "--evaluation_batch_size=20",
         "--checkpoints=5",
+        "--held_out=0.3",
         "--rounds=150",
         "--adaptation_rounds=50",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keras_compat.reporting.figures.levels import Line, draw_levels
@@ -57,6 +57,7 @@ def draw_lines(
     x_label: str = "",
     scale: Scale = PERCENT,
     doubling: bool = False,
+    from_zero: bool = True,
 ) -> None:
     """Draws values over numbers or over named things, with error bars over seeds.
 
@@ -70,6 +71,8 @@ def draw_lines(
         x_label: what the places are.
         scale: what the values are; fractions, drawn in percent, if nothing is said.
         doubling: whether a doubled number is one step to the right, wherever it is.
+        from_zero: whether the axis of values is of the whole scale, and not only of what is drawn:
+            then small differences are seen.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -98,8 +101,13 @@ def draw_lines(
         axes.set_xticks(sorted(places), [f"{place:g}" for place in sorted(places)], fontsize=8)
         axes.minorticks_off()
     axes.set_xlabel(x_label, fontsize=9)
-    highest = [v.mean + v.std for s in series for v in s.points.values()]
-    style_values(axes, scale, max([*highest, *(line.value for line in lines)], default=0.0))
+    values = [v for s in series for v in s.points.values()]
+    highest = max([*(v.mean + v.std for v in values), *(line.value for line in lines)], default=0.0)
+    style_values(axes, scale if from_zero else replace(scale, top=None), highest)
+    if values and not from_zero:
+        lowest = min([*(v.mean - v.std for v in values), *(line.value for line in lines)])
+        room = 0.1 * (highest - lowest or highest or 1)
+        axes.set_ylim(scale.factor * (lowest - room), scale.factor * (highest + room))
     add_titles(figure, axes, title, subtitle)
     add_legend(figure, drawn if len(series) > 1 else [])
     if len(series) == 1:
