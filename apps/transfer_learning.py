@@ -23,12 +23,14 @@ EXAMPLES = """examples:
   python -m apps.transfer_learning --preset=cpu --download
 
 methods:
-  pretrained+rp  source and target learn with one frozen rotation head, and start as the extractor
-                 that was trained with that head
-  iiw+rp         the same from the same random weights
-  rp             the same from different weights
-  independent    each learns with a rotation head of its own
-  reinitialized  the same, and fine-tuning starts with a new head
+  pretrained+rp             source and target learn with one frozen rotation head, and start as the
+                            extractor that was trained with that head
+  iiw+rp                    the same from the same random weights
+  rp                        the same from different weights
+  pretrained                as pretrained+rp, but each learns with a rotation head of its own
+  independent               the same from different random weights
+  pretrained+reinitialized  as pretrained+rp, and fine-tuning starts with a new head
+  reinitialized             as independent, and fine-tuning starts with a new head
 
 With several sources they are ranked by how the target's head does on each, before any fine-tuning.
 A run that was killed goes on with the same command. With --overwrite and more sources, targets,

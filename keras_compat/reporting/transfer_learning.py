@@ -22,11 +22,13 @@ _METHODS = {
     "pretrained+rp": "pre-trained IIW+RP",
     "iiw+rp": "IIW+RP",
     "rp": "RP",
+    "pretrained": "pre-trained IIW",
     "independent": "independent",
+    "pretrained+reinitialized": "pre-trained, reinitialized head",
     "reinitialized": "reinitialized head",
 }
 # What the ranking of sources is made with: the first of these that was measured.
-_RANKED_BY = ("pretrained+rp", "iiw+rp", "rp", "independent")
+_RANKED_BY = ("pretrained+rp", "iiw+rp", "rp", "pretrained", "independent")
 _AFTER = ("1 epoch", "at the end")
 _SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning"}
 Pair = tuple[str, str]
@@ -235,8 +237,10 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "Then the source's extractor was put on the target's head, tested as it is "
         "(`recombined`), and fine-tuned on the target (Sec. 5.3). With **RP** both were trained "
         "with the same rotation head, which had learnt on other data before and was frozen; with "
-        "**IIW** they also started from the same weights. The baselines have a rotation head each: "
-        "`independent` recombines them as they are, `reinitialized head` starts with a new head, "
+        "**IIW** they also started from the same weights: random ones, or, **pre-trained**, those "
+        "of the extractor that the rotation head had learnt with. Networks without RP have a "
+        "rotation head each. `independent` recombines such networks of different weights as they "
+        "are; with a `reinitialized head` fine-tuning starts with a new head on the same source, "
         "as transfer learning usually does. `own extractor` is the target network as it was "
         "trained. Figures are average class accuracy on the target's test images, in percent."
         f"{over_seeds(records, ' ± is the sample standard deviation over {} seeds.')}",

@@ -169,9 +169,9 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
         seen.add(step.name)
     assert len(seen) == len(steps)
     of_seed = [step.name for step in steps if step.seed == 0]
-    # One rotation head; of each of two networks four trainings, which serve five methods, of
+    # One rotation head; of each of two networks four trainings, which serve six methods, of
     # which four can rank.
-    assert len(of_seed) == 1 + 2 * 4 + 4 + 5
+    assert len(of_seed) == 1 + 2 * 4 + 4 + 6
     kinds = [step.kind for step in steps]
     assert kinds.index("transfer") > max(i for i, kind in enumerate(kinds) if kind == "ranking")
     alone = steps_of(replace(config, methods=("independent",)), names)

@@ -9,17 +9,8 @@ from typing import Any
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
+from keras_compat.jobs.transfer_learning.methods import METHODS
 
-# How source and target networks are trained before the one's extractor gets the other's head.
-FROZEN_ROTATION = "rp"
-IDENTICAL_WEIGHTS = "iiw+rp"
-# These weights are those of the network that the rotation head was trained in.
-PRETRAINED = "pretrained+rp"
-INDEPENDENT = "independent"
-# Independent networks, and a head of random weights instead of the target's.
-REINITIALIZED = "reinitialized"
-WITH_FROZEN_ROTATION = (PRETRAINED, IDENTICAL_WEIGHTS, FROZEN_ROTATION)
-METHODS = (*WITH_FROZEN_ROTATION, INDEPENDENT, REINITIALIZED)
 ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
 
 
@@ -38,7 +29,7 @@ class Config:
         training: of each network before it is transferred.
         fine_tuning_learning_rate: of the recombined network, constant; by Adam without weight
             decay.
-        methods: of `METHODS`, those to compare.
+        methods: of `keras_compat.jobs.transfer_learning.methods.METHODS`, those to compare.
         epochs: of fine-tuning on the target; 0 only ranks the sources.
         ranking_images: of the target's training images, by which sources are ranked before any
             fine-tuning.
@@ -65,7 +56,14 @@ class Config:
     architecture: str
     training: Training
     fine_tuning_learning_rate: float
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = (
+        "pretrained+rp",
+        "iiw+rp",
+        "rp",
+        "independent",
+        "pretrained+reinitialized",
+        "reinitialized",
+    )
     epochs: float = 5.0
     ranking_images: int = 1_000
     auxiliary_weight: float = 1.0

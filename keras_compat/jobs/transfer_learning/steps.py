@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keras_compat.jobs.transfer_learning.config import (
-    INDEPENDENT,
-    REINITIALIZED,
-    WITH_FROZEN_ROTATION,
-    Config,
-)
+from keras_compat.jobs.transfer_learning.config import Config
+from keras_compat.jobs.transfer_learning.methods import METHODS
 
 ROTATION, NETWORK, RANKING, TRANSFER = "rotation_head", "network", "ranking", "transfer"
 
@@ -22,7 +18,7 @@ class Step:
     Args:
         kind: `"rotation_head"`, `"network"`, `"ranking"` or `"transfer"`.
         seed: of weights, orders and augmentation.
-        method: see `keras_compat.jobs.transfer_learning.config.METHODS`.
+        method: see `keras_compat.jobs.transfer_learning.methods.METHODS`.
         source: the name of the source's data; of a network, of its data.
         target: the name of the target's data.
         starts_from: the names of the steps that must be done before.
@@ -59,27 +55,26 @@ def steps_of(config: Config, names: Mapping[str, str]) -> list[Step]:
         config: of the run.
         names: of the data, by their specs.
     """
-    trained = {REINITIALIZED: INDEPENDENT}
-    trainings = dict.fromkeys(trained.get(method, method) for method in config.methods)
+    trained = {method: METHODS[method].trained_as or method for method in config.methods}
+    trainings = dict.fromkeys(trained.values())
     first: list[Step] = []
     fine_tuned: list[Step] = []
     for seed in range(config.seed, config.seed + config.seeds):
         rotation = Step(ROTATION, seed)
-        if set(WITH_FROZEN_ROTATION) & set(trainings):
+        if any(METHODS[method].needs_rotation_network for method in trainings):
             first.append(rotation)
         networks: dict[tuple[str, str], Step] = {}
         for spec in config.specs():
             for method in trainings:
-                before = () if method == INDEPENDENT else (rotation.name,)
+                before = (rotation.name,) if METHODS[method].needs_rotation_network else ()
                 step = Step(NETWORK, seed, method, names[spec], starts_from=before)
                 networks[spec, method] = step
         first += networks.values()
         for source, target in config.pairs():
             for method in config.methods:
-                of_method = trained.get(method, method)
-                before = tuple(networks[spec, of_method].name for spec in (source, target))
+                before = tuple(networks[spec, trained[method]].name for spec in (source, target))
                 pair = (seed, method, names[source], names[target], before)
-                if method != REINITIALIZED:
+                if not METHODS[method].new_head:
                     first.append(Step(RANKING, *pair))
                 if config.epochs:
                     fine_tuned.append(Step(TRANSFER, *pair))

@@ -18,14 +18,9 @@ from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
 from keras_compat.jobs.stored_network import load_network
-from keras_compat.jobs.transfer_learning.config import (
-    IDENTICAL_WEIGHTS,
-    PRETRAINED,
-    REINITIALIZED,
-    WITH_FROZEN_ROTATION,
-    Config,
-)
+from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data
+from keras_compat.jobs.transfer_learning.methods import METHODS, Method
 from keras_compat.jobs.transfer_learning.steps import NETWORK, RANKING, ROTATION, TRANSFER, Step
 from keras_compat.jobs.transfer_learning.training import (
     ROTATION_HEAD,
@@ -69,9 +64,14 @@ def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
     """Returns what identifies all images that a step depends on, by name."""
     datasets = load_all(config)
     found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
-    if step.kind == ROTATION or step.method in WITH_FROZEN_ROTATION:
+    if step.kind == ROTATION or _trained_as(step).needs_rotation_network:
         found["rotation_data"] = load_rotation_data(config).fingerprint()
     return found
+
+
+def _trained_as(step: Step) -> Method:
+    method = METHODS[step.method]
+    return METHODS[method.trained_as] if method.trained_as else method
 
 
 def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
@@ -84,14 +84,13 @@ def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> 
 
 def _network(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
     last_good = StepFolder(place / step.name).last_good
-    frozen = pretrained = None
-    if step.starts_from:
-        before = done_before(place, *step.starts_from)
-        frozen = before.load_model(ROTATION_HEAD)
-        pretrained = before.load_model("extractor") if step.method == PRETRAINED else None
+    how, frozen, pretrained = METHODS[step.method], None, None
+    if how.frozen:
+        frozen = done_before(place, *step.starts_from).load_model(ROTATION_HEAD)
+    if how.pretrained:
+        pretrained = done_before(place, *step.starts_from).load_model("extractor")
     dataset = load_all(config)[step.source]
-    alike = step.method in (IDENTICAL_WEIGHTS, PRETRAINED)
-    weights = _weights_seed(step.seed, "" if alike else step.source)
+    weights = _weights_seed(step.seed, "" if how.alike else step.source)
     network = train_network(
         config, step.seed, dataset, weights, frozen, last_good, callbacks, pretrained
     )
@@ -173,7 +172,7 @@ class _Tested:
 def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:
     """Returns the extractor of the source with the head of the target, or with a new one."""
     source, target = (load_network(done_before(place, n).path / NETWORKS) for n in step.starts_from)
-    if step.method != REINITIALIZED:
+    if not METHODS[step.method].new_head:
         return source.extractor, target.head
     classes = len(target.class_names)
     seed = 1000 * step.seed + 800
