@@ -72,6 +72,7 @@ def test_the_readmes_first_command_runs_the_main_job():
     assert command.endswith("-m apps.classifier_transfer")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     os.environ["KERAS_BACKEND"] != "tensorflow", reason="a newcomer's backend; JAX is slow on CPUs"
 )

@@ -167,6 +167,7 @@ def test_the_same_cell_serves_several_studies(finished):
     assert firsts == {"animals", "things"}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
     """Killed when one cell is done; then a run in two processes finishes the rest."""
     place = tmp_path / "run"

@@ -34,7 +34,10 @@ def pictures(channels):
         yield Image.fromarray(array).convert("L" if channels == 1 else "RGB")
 
 
-@pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(1, id="grey", marks=pytest.mark.slow), pytest.param(3, id="colour")],
+)
 def served(request, tmp_path_factory):
     """A version, the images, and what a client got."""
     folder = tmp_path_factory.mktemp("served")

@@ -73,6 +73,7 @@ def test_no_source_is_transferred_to_itself(config):
         replace(config, sources=config.targets)
 
 
+@pytest.mark.once
 def test_a_held_rotation_head_does_not_learn_and_an_own_one_does(config, rotation_head, tmp_path):
     dataset = load_all(config)["things"]
     last_good = tmp_path / "last.keras"

@@ -28,7 +28,15 @@ LARGE = ("resnet20", "resnet56", "wide_resnet28", "wide_resnet56", "mobilenet_v2
 SHAPE = (8, 8, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE)).astype("float32")
 
-every_architecture = pytest.mark.parametrize("name", networks.architectures())
+# Deep ones of the families whose shallow members are tested each time.
+DEEP = ("resnet56", "wide_resnet28", "wide_resnet56")
+every_architecture = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in DEEP else ())
+        for name in networks.architectures()
+    ],
+)
 
 
 def narrow(name):

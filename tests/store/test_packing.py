@@ -16,6 +16,9 @@ from keras_compat.store.packing import auxiliary_record
 from keras_compat.store.recipes import bytes_of, describe_extractor, record_architecture, shapes
 from tests.store import made
 
+# On JAX components are read that TensorFlow wrote: test_releases.py.
+pytestmark = pytest.mark.once
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 1)).astype("float32")
 
 

@@ -32,6 +32,7 @@ def run(tmp_path, floatx, rounds, tasks):
     return [np.load(file) for file in files.values()]
 
 
+@pytest.mark.slow
 def test_the_first_gradient_is_the_same(tmp_path):
     one, other = run(tmp_path, "float32", 1, "a")
     difference = np.linalg.norm(one["moved"] - other["moved"]) / np.linalg.norm(one["moved"])

@@ -20,6 +20,9 @@ from keras_compat.jobs.compatibility_analysis.training import (
 from keras_compat.jobs.compatibility_analysis.work import _start, check_trained, is_done, work_on
 from tests.jobs.two_sets import MORE, make_config, write_set
 
+# What a cell is made of; how its trainer learns on JAX is tested by itself.
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
