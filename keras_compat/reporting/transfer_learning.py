@@ -24,11 +24,13 @@ _METHODS = {
     "rp": "RP",
     "pretrained": "pre-trained IIW",
     "independent": "independent",
-    "pretrained+reinitialized": "pre-trained, reinitialized head",
+    "pretrained+reinitialized": "pre-trained, new head",
     "reinitialized": "reinitialized head",
 }
 # What the ranking of sources is made with: the first of these that was measured.
 _RANKED_BY = ("pretrained+rp", "iiw+rp", "rp", "pretrained", "independent")
+_ARROW = "\N{RIGHTWARDS ARROW}"
+_X_LABEL = f"steps of fine-tuning (below: accuracy at once {_ARROW} after 1 epoch)"
 _AFTER = ("1 epoch", "at the end")
 _SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning"}
 Pair = tuple[str, str]
@@ -240,8 +242,9 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "**IIW** they also started from the same weights: random ones, or, **pre-trained**, those "
         "of the extractor that the rotation head had learnt with. Networks without RP have a "
         "rotation head each. `independent` recombines such networks of different weights as they "
-        "are; with a `reinitialized head` fine-tuning starts with a new head on the same source, "
-        "as transfer learning usually does. `own extractor` is the target network as it was "
+        "are; with a `reinitialized head` fine-tuning starts with a new head on their extractor, "
+        "as transfer learning usually does; `pre-trained, new head` does so on the extractor of "
+        "pre-trained IIW+RP. `own extractor` is the target network as it was "
         "trained. Figures are average class accuracy on the target's test images, in percent."
         f"{over_seeds(records, ' ± is the sample standard deviation over {} seeds.')}",
         f"The paper reaches {low:.1f} to {high:.1f} % before fine-tuning, over its three targets, "
@@ -306,7 +309,7 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
             lines=[figures.Line("chance", chance, ":")],
             title=f"From {pair[0]} to {pair[1]}",
             subtitle=f"Average class accuracy; steps double from mark to mark{over_seeds(records)}",
-            x_label="steps of fine-tuning",
+            x_label=_X_LABEL,
         )
         drawn.append(path)
     return drawn
@@ -347,7 +350,7 @@ def _curve(found: Sequence[Record], method: str, epoch: int) -> figures.Series:
     at_once, after = points["0"], points.get("1 epoch")
     label = f"{_METHODS[method]}: {100 * at_once.mean:.1f}"
     if after is not None:
-        label += f", {100 * after.mean:.1f} after 1 epoch"
+        label += f" {_ARROW} {100 * after.mean:.1f}"
     return figures.Series(label, points)
 
 

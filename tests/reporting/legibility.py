@@ -27,15 +27,19 @@ def collecting():
 
 
 def faults(figure):
-    """What of a figure's texts is cut off or lies on another; slanted texts are passed over."""
+    """What of a figure's texts and legends is cut off, or which text lies on another.
+
+    Slanted texts are passed over.
+    """
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
     texts = [t for t in _texts(figure) if t.get_text().strip() and t.get_rotation() in (0, 90)]
     boxes = [(t.get_text(), Text.get_window_extent(t, renderer)) for t in texts]
     width, height = figure.canvas.get_width_height()
+    legends = [("the legend", legend.get_window_extent(renderer)) for legend in figure.legends]
     cut_off = [
         f"{text!r} is cut off"
-        for text, box in boxes
+        for text, box in boxes + legends
         if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height
     ]
     overlaps = [

@@ -2,8 +2,10 @@
 
 import pytest
 
+from keras_compat.jobs.transfer_learning.methods import METHODS
 from keras_compat.reporting import transfer_learning as reporting
 from keras_compat.reporting.records import make_record
+from tests.reporting.legibility import collecting, faults, texts
 
 
 def transferred(source, seed, before, curve, method="rp"):
@@ -107,5 +109,20 @@ def test_a_curve_tells_what_fig_5_overlays(method, name):
     records = transferred("a", 0, 0.3, (0.3, 0.4, 0.5, 0.6, 0.9), method=method)
     found = [r for r in records if r["metric"] == "accuracy"]
     curve = reporting._curve(found, method, epoch=4)
-    assert curve.label == f"{name}: 30.0, 60.0 after 1 epoch"
+    assert curve.label == f"{name}: 30.0 → 60.0"
     assert list(curve.points) == ["0", "1", "2", "1 epoch", "2 epochs"]
+
+
+def test_a_figure_of_all_methods_is_legible_and_tells_accuracy_at_once_and_after_an_epoch(tmp_path):
+    curve = (0.1, 0.4, 0.5, 0.6, 0.9)
+    records = [
+        record
+        for method in METHODS
+        for seed in range(2)
+        for record in transferred("tinyimagenet32", seed, 0.3, curve, method)
+    ]
+    with collecting() as figures:
+        reporting.draw_figures(records, tmp_path)
+    (figure,) = figures
+    assert faults(figure) == []
+    assert {"pre-trained IIW+RP: 10.0 → 60.0", "reinitialized head: 10.0 → 60.0"} <= texts(figure)
