@@ -77,10 +77,10 @@ def time_first_round() -> dict[str, float]:
     traced = []
     train_round = model.train_round
 
-    def timed(batch: Any) -> Any:
+    def timed(*arguments: Any) -> Any:
         begin = time.perf_counter()
         try:
-            return train_round(batch)
+            return train_round(*arguments)
         finally:
             traced.append(time.perf_counter() - begin)
 
