@@ -42,13 +42,17 @@ def compiled(*models: keras.Model) -> Callable[[np.ndarray], Any]:
     if keras.backend.backend() == "jax":
         import jax
 
-        values = [v.value for v in whole.trainable_variables]
-        others = [v.value for v in whole.non_trainable_variables]
-        run = jax.jit(lambda x: whole.stateless_call(values, others, x, training=False)[0])
+        call = jax.jit(lambda *state_and_images: whole.stateless_call(*state_and_images)[0])
+
+        def run(x: np.ndarray) -> Any:
+            # As they are now: Keras puts others in their place when it evaluates.
+            kinds = (whole.trainable_variables, whole.non_trainable_variables)
+            return call(*([v.value for v in variables] for variables in kinds), x)
     else:
         import tensorflow as tf
 
         run = tf.function(lambda x: whole(x, training=False))
+
     return lambda images: np.asarray(run(images.astype("float32")))
 
 
