@@ -1,0 +1,36 @@
+"""Benchmarks run on either backend and say what they should; what they measure is not tested."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = {
+    "start_up": (["--repeats=1"], {"help_s", "python_s", "first_round_s"}),
+    "inference": (
+        ["--images=20", "--batch_size=10", "--repeats=1"],
+        {"images_per_s", "first_s", "ratio"},
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_runs_to_its_end(name, tmp_path):
+    flags, metrics = PROGRAMS[name]
+    file = tmp_path / "found.json"
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *flags, "--output", str(file)],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text())["results"]
+    assert {record["metric"] for record in found} == metrics
+    assert all(record["value"] > 0 for record in found)
