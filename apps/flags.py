@@ -20,6 +20,7 @@ Settings = TypeVar("Settings")
 # Those that have the name of the setting that they change.
 RUN = ("seeds", "seed")
 AUXILIARY_COST = ("auxiliary_fraction", "auxiliary_every")
+HOW = ("precision", "batch_statistics_over")
 DATA = ("data_dir", "download", "image_size", "channels", "memory_limit_gib", "augment")
 
 
@@ -202,9 +203,7 @@ def changed_training(training: Training, flags: argparse.Namespace, prefix: str)
         changes.update(rounds=rounds, drops=drops)
     if rate is not None:
         changes["learning_rate"] = rate
-    for name in ("batch_size", "precision", "batch_statistics_over"):
-        if getattr(flags, name) is not None:
-            changes[name] = getattr(flags, name)
+    changes.update(given(flags, ("batch_size", *HOW)))
     return replace(training, **changes)
 
 

@@ -101,7 +101,7 @@ def retrain(flags: Any) -> None:
         flags.batch_size,
         flags.learning_rate,
         schedule="cosine",
-        **common.given(flags, ["precision", "batch_statistics_over"]),
+        **common.given(flags, common.HOW),
     )
     command_line.choose_backend()
     common.start_distribution(flags, [how])

@@ -41,3 +41,14 @@ METHODS = {
     "reinitialized": Method(trained_as="independent", new_head=True),
 }
 """By name; those of random weights are the paper's (Sec. 5.3, Fig. 5)."""
+
+
+def trained_as(name: str) -> str:
+    """Returns the method whose networks serve a method.
+
+    Example:
+
+    >>> trained_as("reinitialized"), trained_as("rp")
+    ('independent', 'rp')
+    """
+    return METHODS[name].trained_as or name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_compat.jobs.transfer_learning.config import Config
-from keras_compat.jobs.transfer_learning.methods import METHODS
+from keras_compat.jobs.transfer_learning.methods import METHODS, trained_as
 
 ROTATION, NETWORK, RANKING, TRANSFER = "rotation_head", "network", "ranking", "transfer"
 
@@ -55,7 +55,7 @@ def steps_of(config: Config, names: Mapping[str, str]) -> list[Step]:
         config: of the run.
         names: of the data, by their specs.
     """
-    trained = {method: METHODS[method].trained_as or method for method in config.methods}
+    trained = {method: trained_as(method) for method in config.methods}
     trainings = dict.fromkeys(trained.values())
     first: list[Step] = []
     fine_tuned: list[Step] = []

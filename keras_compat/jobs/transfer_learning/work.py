@@ -20,7 +20,7 @@ from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_ca
 from keras_compat.jobs.stored_network import load_network
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data
-from keras_compat.jobs.transfer_learning.methods import METHODS, Method
+from keras_compat.jobs.transfer_learning.methods import METHODS, trained_as
 from keras_compat.jobs.transfer_learning.steps import NETWORK, RANKING, ROTATION, TRANSFER, Step
 from keras_compat.jobs.transfer_learning.training import (
     ROTATION_HEAD,
@@ -64,14 +64,9 @@ def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
     """Returns what identifies all images that a step depends on, by name."""
     datasets = load_all(config)
     found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
-    if step.kind == ROTATION or _trained_as(step).needs_rotation_network:
+    if step.kind == ROTATION or METHODS[trained_as(step.method)].needs_rotation_network:
         found["rotation_data"] = load_rotation_data(config).fingerprint()
     return found
-
-
-def _trained_as(step: Step) -> Method:
-    method = METHODS[step.method]
-    return METHODS[method.trained_as] if method.trained_as else method
 
 
 def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
