@@ -6,7 +6,7 @@ callbacks, nothing that could be frozen or saved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,8 @@ from benchmarks.joint_networks import make_optimizer, parts
 from keras_compat.training import Task
 
 Minibatch = tuple[np.ndarray, np.ndarray]
+# Of each part by name: what it learns, what else it keeps, and what its optimizer keeps.
+State = dict[str, tuple[list, list, list]]
 
 
 def task_loss(task: Task, images: Any, labels: Any) -> Any:
@@ -83,6 +85,25 @@ def _on_tensorflow(bare: BareStep, jit_compile: bool) -> Any:
 def _on_jax(bare: BareStep, jit_compile: bool) -> Any:
     import jax
 
+    state, step = pure_step(bare)
+    compiled = jax.jit(step, donate_argnums=0)
+
+    def call(batches: Sequence[Minibatch]) -> Any:
+        nonlocal state
+        state, loss = compiled(state, list(batches))
+        return loss
+
+    return call
+
+
+def pure_step(bare: BareStep) -> tuple[State, Callable[[State, list[Minibatch]], tuple]]:
+    """Returns what a step begins with, and the step as a function of it and of minibatches.
+
+    For JAX. The function is neither compiled nor has it effects; it returns what the next step
+    begins with, and the loss.
+    """
+    import jax
+
     models = {part.name: part for part in parts(bare.tasks)}
     state = {
         name: (
@@ -110,7 +131,7 @@ def _on_jax(bare: BareStep, jit_compile: bool) -> Any:
             for part in task.parts
         }
 
-    def step(state: dict, batches: Sequence[Minibatch]) -> Any:
+    def step(state: State, batches: list[Minibatch]) -> tuple[State, Any]:
         total = 0.0
         for task, (images, labels) in zip(bare.tasks, batches, strict=True):
             learnt = {part.name: state[part.name][0] for part in task.parts}
@@ -129,11 +150,4 @@ def _on_jax(bare: BareStep, jit_compile: bool) -> Any:
             total += loss
         return state, total
 
-    compiled = jax.jit(step, donate_argnums=0)
-
-    def call(batches: Sequence[Minibatch]) -> Any:
-        nonlocal state
-        state, loss = compiled(state, list(batches))
-        return loss
-
-    return call
+    return state, step

@@ -1,0 +1,112 @@
+"""Whether many seeds train faster in one vectorized step than one after the other.
+
+    KERAS_BACKEND=jax python -m benchmarks.many_seeds [--output FILE]
+
+The bare step of `benchmarks.joint_round`, on JAX: compiled for one seed and called for each in
+turn, and put through `jax.vmap` over all seeds, then compiled. Every seed has minibatches of its
+own. The two take turns, the median counts, and each seed's loss has to be the same in both.
+
+Of each number of seeds: round_ms (of all seeds, by way), first_round_s (with compilation) and
+ratio, the time of the vectorized step over that of one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+
+from benchmarks import joint_networks, joint_setting, output
+from benchmarks.joint_bare import BareStep, pure_step
+from keras_compat.reporting import Run
+
+ONE_BY_ONE, VECTORIZED = "one_by_one", "vectorized"
+Round = Callable[[], np.ndarray]
+
+
+def minibatches(chosen: joint_setting.Setting, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns the first minibatch of each network in a seed's order."""
+    found = []
+    for network in range(chosen.networks):
+        images, labels = chosen.data(network)
+        rows = chosen.rows(network, seed)
+        found.append((images[rows], labels[rows]))
+    return found
+
+
+def rounds(chosen: joint_setting.Setting, seeds: int) -> dict[str, Round]:
+    """Returns a round of all seeds in each way; it returns the loss of each seed."""
+    first, step = pure_step(BareStep(joint_networks.make_tasks(chosen), jit_compile=False))
+    batches = [minibatches(chosen, seed) for seed in range(seeds)]
+    together = jax.tree.map(lambda *arrays: np.stack(arrays), *batches)
+    alone = jax.jit(step, donate_argnums=0)
+    vectorized = jax.jit(jax.vmap(step), donate_argnums=0)
+    # Copies: a step gives its arrays away.
+    states = [jax.tree.map(lambda array: array + 0, first) for _ in range(seeds)]
+    stacked = jax.tree.map(lambda array: jax.numpy.stack([array] * seeds), first)
+
+    def one_by_one() -> np.ndarray:
+        losses = []
+        for seed in range(seeds):
+            states[seed], loss = alone(states[seed], batches[seed])
+            losses.append(loss)
+        return np.asarray(losses)
+
+    def at_once() -> np.ndarray:
+        nonlocal stacked
+        stacked, losses = vectorized(stacked, together)
+        return np.asarray(losses)
+
+    return {ONE_BY_ONE: one_by_one, VECTORIZED: at_once}
+
+
+def measure(timed: dict[str, Round], repeats: int) -> dict[str, list[float]]:
+    """Returns the seconds of each way's rounds, the first with its compilation.
+
+    Raises:
+        RuntimeError: if the losses of a first round are not the same in both ways.
+    """
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    for number in range(repeats + 1):
+        losses: dict[str, Any] = {}
+        for name, work in timed.items():
+            begin = time.perf_counter()
+            losses[name] = work()
+            times[name].append(time.perf_counter() - begin)
+        if number == 0 and not np.allclose(*losses.values(), rtol=1e-3):
+            raise RuntimeError(f"the ways train differently: {losses}")
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    joint_setting.add_flags(parser)
+    parser.add_argument("--seeds", default="2,4", help="how many at once (2,4)")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of each (5)")
+    output.add_flag(parser)
+    args = parser.parse_args()
+    if keras.backend.backend() != "jax":
+        parser.error("only JAX makes a vectorized step of one: set KERAS_BACKEND=jax")
+    run = Run("many_seeds", {**vars(args), "output": None})
+    chosen = joint_setting.setting(args, "float32")
+    for seeds in map(int, args.seeds.split(",")):
+        with run.phase(f"{seeds}_seeds"):
+            times = measure(rounds(chosen, seeds), args.repeats)
+        medians = {name: statistics.median(found[1:]) for name, found in times.items()}
+        for name, value in medians.items():
+            run.add("round_ms", round(value * 1000, 1), seeds=seeds, variant=name)
+            run.add("first_round_s", round(times[name][0], 1), seeds=seeds, variant=name)
+        run.add("ratio", round(medians[VECTORIZED] / medians[ONE_BY_ONE], 3), seeds=seeds)
+    output.report(run, args.output)
+
+
+if __name__ == "__main__":
+    main()
