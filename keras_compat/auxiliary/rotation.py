@@ -8,10 +8,9 @@ import keras
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
-from keras_compat.errors import unknown_name
+from keras_compat.rotation_assignments import ALL, RANDOM, check_rotation_assignment
 
 ROTATIONS = 4
-ASSIGNMENTS = ("random", "cyclic", "all")
 
 
 def square(images: Any) -> Any:
@@ -75,27 +74,26 @@ class RotationPrediction(Auxiliary):
 
     def __init__(
         self,
-        assignment: str = "random",
+        assignment: str = RANDOM,
         seed: int | None = None,
         name: str = "rotation",
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        if assignment not in ASSIGNMENTS:
-            raise unknown_name("rotation assignment", assignment, ASSIGNMENTS)
+        check_rotation_assignment(assignment)
         self.assignment = assignment
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.shows_each_once = assignment != "all"
+        self.shows_each_once = assignment != ALL
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         images = square(images)
         batch = ops.shape(images)[0]
-        if self.assignment == "all":
+        if self.assignment == ALL:
             targets = ops.repeat(ops.arange(ROTATIONS, dtype="int32"), batch)
             images = ops.concatenate([images] * ROTATIONS, axis=0)
         else:
-            draw = training and self.assignment == "random"
+            draw = training and self.assignment == RANDOM
             targets = draw_classes(batch, ROTATIONS, self.seed_generator, draw)
         return rotate(images, targets), targets
 

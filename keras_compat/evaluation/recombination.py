@@ -27,6 +27,7 @@ def recombination_accuracy(
     batch_size: int = 512,
     statistics: str = "batch",
     calibration: Examples | StreamedExamples | None = None,
+    class_average: bool = False,
 ) -> float:
     """Returns how often an extractor with the head of any network is right, without fine-tuning.
 
@@ -41,6 +42,7 @@ def recombination_accuracy(
         statistics: `"batch"` or `"moving"`, as for `predict_logits`; or `"recalibrated"`: moving
             statistics of copies, re-estimated on unlabelled images (B.1).
         calibration: those images; by default the examples'.
+        class_average: the share within each class, averaged over classes, as for `accuracy`.
 
     Returns:
         A fraction from 0 to 1.
@@ -65,7 +67,9 @@ def recombination_accuracy(
         extractor, head = recalibrate(extractor, head, images, batch_size=batch_size)
         statistics = "moving"
     logits, labels = predict_logits(extractor, head, examples, batch_size, statistics)
-    return accuracy(logits, labels, classes, restrict=classes is not None)
+    return accuracy(
+        logits, labels, classes, restrict=classes is not None, class_average=class_average
+    )
 
 
 def recombination_matrix(

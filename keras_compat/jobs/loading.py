@@ -56,3 +56,27 @@ def check_same_shape(datasets: Sequence[data.ImageDataset | data.UnlabelledImage
                 f"{first.name} has images of {first.image_shape}, {other.name} of "
                 f"{other.image_shape}; make them alike with --image_size"
             )
+
+
+def check_enough_to_test(name: str, images: int, batch_size: int, of: str = "") -> None:
+    """Raises an `InputError` if there are fewer test images than batch statistics are taken over.
+
+    Args:
+        name: of the data.
+        images: how many there are.
+        batch_size: for evaluation.
+        of: which ones count, in words.
+
+    Example:
+
+    >>> check_enough_to_test("mine", images=60, batch_size=500, of=" of the common classes")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: mine has 60 test images of the common classes, fewer than a \
+batch of 500; give a lower --evaluation_batch_size
+    """
+    if images < batch_size:
+        raise InputError(
+            f"{name} has {images} test images{of}, fewer than a batch of {batch_size}; give a "
+            "lower --evaluation_batch_size"
+        )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Which run it is, and where its data are.
+_OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
 MAX_SEED = 4_000_000
 
@@ -54,3 +61,22 @@ def check_at_least(least: int, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not least <= value < math.inf:
             raise InputError(f"{name} is {value}; expected at least {least}")
+
+
+def settings_without(config: DataclassInstance, *names: str) -> dict[str, Any]:
+    """Returns the settings that weights can depend on, but for those of some names.
+
+    Args:
+        config: of a run; what says which run it is, and where its data are, is left out too.
+        names: of settings.
+
+    Example:
+
+    >>> from keras_compat.jobs.transfer_learning.presets import PRESETS
+    >>> found = settings_without(PRESETS["demo"], "epochs")
+    >>> found["image_size"], "epochs" in found, "seed" in found
+    (16, False, False)
+    """
+    return {
+        name: value for name, value in asdict(config).items() if name not in (*_OF_A_RUN, *names)
+    }

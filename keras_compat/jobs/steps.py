@@ -40,6 +40,11 @@ class Step(Protocol):
         ...
 
     @property
+    def kind(self) -> str:
+        """Which of the job's kinds of work it is."""
+        ...
+
+    @property
     def seed(self) -> int:
         """Of weights, orders and augmentation."""
         ...
@@ -80,11 +85,13 @@ def is_done(step: Step, place: Path) -> bool:
 
 
 def do_step(
-    step: Step,
+    kinds: Mapping[str, Callable[[Any, AnyStep, Path, Callbacks], Done]],
+    settings: Callable[[Any, AnyStep], Mapping[str, Any]],
+    fingerprints: Callable[[Any, AnyStep], Mapping[str, Any]],
+    config: Any,
     place: Path,
-    do: Callable[[], Done],
-    settings: Mapping[str, Any],
-    fingerprints: Callable[[], Mapping[str, Any]],
+    step: AnyStep,
+    callbacks: Callbacks = no_callbacks,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
     """Does a step, unless it is done, and keeps what it leaves; it goes on where it was.
@@ -92,11 +99,14 @@ def do_step(
     A loss that is not finite is the result of a step too: it is noted.
 
     Args:
-        step: which one.
+        kinds: what does a step, by its kind: takes the settings of the run, the step, the folder
+            of all steps and callbacks.
+        settings: returns those that the weights of a step depend on.
+        fingerprints: returns those of the images that it learns from, by name.
+        config: the settings of the run.
         place: the folder of all steps.
-        do: does it.
-        settings: that its weights depend on.
-        fingerprints: of the images that it learns from, by name.
+        step: which one.
+        callbacks: for its training.
         checkpoint_seconds: between two checkpoints of its training; 0 writes none.
     """
     # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
@@ -106,18 +116,18 @@ def do_step(
         return
     folder = StepFolder(place / step.name)
     keras.utils.set_random_seed(step.seed)
-    data = fingerprints()
-    resumption = Resumption(folder.checkpoints, checkpoint_seconds, settings, data)
+    of_step, data = settings(config, step), fingerprints(config, step)
+    resumption = Resumption(folder.checkpoints, checkpoint_seconds, of_step, data)
     start = time.perf_counter()
     try:
         with resumption:
-            done = do()
+            done = kinds[step.kind](config, step, place, callbacks)
     except NonFiniteLoss as error:
         folder.save_failure(str(error))
         return
     duration = time.perf_counter() - start + resumption.earlier_s
     folder.save_records(_MEASURE, list(done.records))
-    folder.save_models(done.models, duration, settings, data, **done.about)
+    folder.save_models(done.models, duration, of_step, data, **done.about)
     resumption.forget()
     # Keras keeps what it made for a process; a run makes hundreds of networks.
     keras.backend.clear_session()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.resumable import resumable_folder
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
-from keras_compat.jobs.step_folder import StepFolder
+from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Step, do_all, failures, gather, keep_valid, without_result
 from keras_compat.reporting import Run
 from keras_compat.reporting.records import Record
@@ -150,6 +150,24 @@ def run_stepwise(
     if failed:
         raise NonFiniteLoss(f"{without_result(failed)}; paths are those in {finished}")
     return metrics
+
+
+def copy_networks(
+    kinds: Collection[str], config: Any, steps: Sequence[Step], place: Path, run: Path
+) -> None:
+    """Puts the networks of the first seed where a user looks for them, in `networks/`.
+
+    Args:
+        kinds: of the steps whose networks are wanted.
+        config: of the run.
+        steps: all of them.
+        place: the folder of all steps.
+        run: the folder of the run.
+    """
+    for step in steps:
+        trained = place / step.name / NETWORKS
+        if step.seed == config.seed and step.kind in kinds and trained.is_dir():
+            shutil.copytree(trained, run / NETWORKS / step.name.removesuffix(f"_seed{step.seed}"))
 
 
 def _gathered(job: Job, config: Any, steps: Sequence[Step], place: Path) -> Run:

@@ -89,7 +89,7 @@ def load_network(path: str | Path) -> StoredNetwork:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{str(path)!r} holds no stored network ({type(error).__name__}: {error}); expected a "
-            f"folder that python -m apps.domain_adaptation wrote under networks/, with {MADE_BY}"
+            f"folder that an app of keras_compat wrote under networks/, with {MADE_BY}"
         ) from None
     network = StoredNetwork(
         _load(path, _EXTRACTOR),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from apps import transfer_learning
-from keras_compat.data import load
+from keras_compat.data import load, stratified_split
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.jobs.stored_network import load_network
@@ -78,6 +78,8 @@ def test_a_run_leaves_a_report_and_a_figure_for_each_source(finished):
     files = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
     expected = {"metrics.json", "config.json", "report.md"}
     expected |= {f"figures/{name}_to_things.png" for name in ("animals", "more")}
+    for name in ("rotation_head", "things_iiw+rp", "animals_to_things_iiw+rp"):
+        expected |= {f"networks/{name}/{part}.keras" for part in ("extractor", "head")}
     assert expected <= files, sorted(expected - files)
     assert [p.name for p in finished.parent.iterdir()] == ["run"]
 
@@ -103,6 +105,16 @@ def test_what_is_tested_is_the_sources_extractor_with_the_targets_head(finished)
     assert [r["value"] for r in records_of(finished, **keys)] == [pytest.approx(expected)]
 
 
+def test_the_fine_tuned_network_can_be_loaded_and_is_as_good_as_was_measured(finished):
+    network = load_network(finished / "networks" / "animals_to_things_iiw+rp")
+    dataset = load(finished_target(finished))
+    assert network.class_names == dataset.class_names
+    logits, labels = predict_logits(network.extractor, network.head, dataset.test, 20)
+    keys = {"metric": "accuracy", "source": "animals", "method": "iiw+rp", "steps": 6}
+    (record,) = records_of(finished, **keys)
+    assert accuracy(logits, labels, class_average=True) == pytest.approx(record["value"])
+
+
 def rotation_kernels(place, method):
     found = []
     for path in (place / "steps").glob(f"*{method}*/networks/rotation_head.keras"):
@@ -125,6 +137,13 @@ def test_sources_are_ranked_by_training_images_before_fine_tuning(finished):
     table = ranking_table(records_of(finished), "things")
     assert [row[0] for row in table.rows] == sorted(by_source, key=lambda s: -by_source[s])
     assert {r["value"] for r in records_of(finished, metric="ranking_images")} == {20}
+    train = load(finished_target(finished)).train
+    (chosen,) = stratified_split(train.labels, [20], 801)
+    head = load_network(finished / "networks" / "things_iiw+rp").head
+    for source, value in by_source.items():
+        extractor = load_network(finished / "networks" / f"{source}_iiw+rp").extractor
+        logits, labels = predict_logits(extractor, head, train.subset(np.asarray(chosen)), 20)
+        assert accuracy(logits, labels, class_average=True) == pytest.approx(value)
     report = (finished / "report.md").read_text()
     assert "## Which source for things" in report and "points below the best" in report
 

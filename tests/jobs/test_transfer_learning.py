@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.jobs.step_folder import StepFolder
 from keras_compat.jobs.steps import no_callbacks
-from keras_compat.jobs.training import Training
+from keras_compat.jobs.training import APPENDIX_C, Training, make_optimizer
+from keras_compat.jobs.transfer_learning import training
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
+from keras_compat.jobs.transfer_learning.presets import PRESETS
 from keras_compat.jobs.transfer_learning.steps import steps_of
 from keras_compat.jobs.transfer_learning.training import fine_tune, stops, train_network
 from keras_compat.jobs.transfer_learning.work import (
@@ -153,6 +156,53 @@ def test_fine_tuning_changes_all_parts_and_is_measured_on_the_way(config, rotati
     for name in ("extractor", "head"):
         assert not same(weights(network.models()[name]), before[name]), name
     assert same(weights(network.auxiliary_heads["rotation"]), before["rotation_head"])
+
+
+@pytest.mark.once
+def test_fine_tuning_has_no_weight_decay_and_the_precision_of_the_run(
+    config, tmp_path, monkeypatch
+):
+    how = replace(
+        config.training,
+        weight_decay=0.1,
+        schedule="cosine",
+        precision="mixed_bfloat16",
+        batch_statistics_over="device",
+    )
+    seen = []
+    monkeypatch.setattr(training, "train", lambda trainer, data, how, *_: seen.append(how))
+    dataset = load_all(config)["things"]
+    extractor = networks.build_extractor("resnet8:filters=4", (8, 8, 1), seed=0)
+    head = networks.build_head("resnet8:filters=4", classes=4, seed=0)
+    changed = replace(config, training=how, epochs=1.0)
+    fine_tune(changed, 0, extractor, head, dataset, tmp_path / "last.keras", lambda steps: None)
+    assert seen == [
+        Training(
+            rounds=3,
+            batch_size=16,
+            learning_rate=config.fine_tuning_learning_rate,
+            precision="mixed_bfloat16",
+            batch_statistics_over="device",
+        )
+    ]
+    assert make_optimizer(seen[0]).weight_decay is None
+
+
+@pytest.mark.once
+def test_the_paper_preset_is_the_papers():
+    paper = PRESETS["paper"]
+    assert paper.training == APPENDIX_C
+    assert (APPENDIX_C.rounds, APPENDIX_C.batch_size, APPENDIX_C.weight_decay) == (
+        20_000,
+        512,
+        1e-7,
+    )
+    assert (paper.architecture, paper.epochs) == ("resnet56@stage2", 5.0)
+    assert paper.rotation_data == "cifar100"
+    assert (paper.sources, set(paper.targets)) == (
+        ("imagenet_resized/32x32",),
+        {"stl10", "cifar10", "cifar100"},
+    )
 
 
 @pytest.mark.once

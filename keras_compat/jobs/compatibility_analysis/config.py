@@ -9,11 +9,15 @@ from typing import Any
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.jobs.compatibility_analysis.methods import FIGURE_2, parse_method
 from keras_compat.jobs.compatibility_analysis.studies import STUDIES
-from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
+from keras_compat.jobs.settings import (
+    check_at_least,
+    check_auxiliary_cost,
+    check_seeds,
+    settings_without,
+)
 from keras_compat.jobs.training import Training
+from keras_compat.rotation_assignments import check_rotation_assignment
 
-# Those of `keras_compat.auxiliary.RotationPrediction`, known before a backend is loaded.
-ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
 # What does not change how networks are trained, but how they are measured.
 EVALUATION = ("restrict", "evaluation_batch_size")
 _PRETRAINING = ("pretraining_dataset", "pretraining")
@@ -103,10 +107,7 @@ class Config:
                 "study 'pretrained' needs images to learn rotation from; name them with "
                 "--pretraining_dataset"
             )
-        if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
-            raise unknown_name(
-                "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
-            )
+        check_rotation_assignment(self.rotation_assignment)
         for name in ("auxiliary_weight", "rotation_weight"):
             weight = getattr(self, name)
             if weight is not None and not 0 < weight < math.inf:
@@ -128,9 +129,7 @@ class Config:
         More studies, methods and seeds may join later, and the pre-training that one study needs;
         where TensorFlow Datasets keeps its data does not matter.
         """
-        changing = {"preset", "studies", "methods", "seeds", "seed", *_PRETRAINING}
-        changing |= {"data_dir", "download", "memory_limit_gib"}
-        return {k: v for k, v in asdict(self).items() if k not in changing}
+        return settings_without(self, "studies", "methods", *_PRETRAINING)
 
     def trains(self, pretrained: bool) -> dict[str, Any]:
         """Returns the settings that the weights of a cell depend on, beside its images.

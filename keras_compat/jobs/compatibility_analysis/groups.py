@@ -12,7 +12,12 @@ from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.jobs.compatibility_analysis.config import Config
-from keras_compat.jobs.loading import check_same_shape, load_dataset, load_options
+from keras_compat.jobs.loading import (
+    check_enough_to_test,
+    check_same_shape,
+    load_dataset,
+    load_options,
+)
 from keras_compat.jobs.naming import distinct_names
 
 
@@ -102,8 +107,5 @@ def _common_classes(
 def _check_test_images(group: Group, config: Config) -> None:
     for dataset in group.datasets.values():
         images = int(np.sum(dataset.test.labels < group.common))
-        if images < config.evaluation_batch_size:
-            raise InputError(
-                f"{dataset.name} has {images} test images of the common classes, fewer than a "
-                f"batch of {config.evaluation_batch_size}; lower --evaluation_batch_size"
-            )
+        batch = config.evaluation_batch_size
+        check_enough_to_test(dataset.name, images, batch, " of the common classes")

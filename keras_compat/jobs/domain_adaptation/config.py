@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
+from keras_compat.jobs.settings import (
+    check_at_least,
+    check_auxiliary_cost,
+    check_seeds,
+    settings_without,
+)
 from keras_compat.jobs.training import Training
+from keras_compat.rotation_assignments import check_rotation_assignment
 
 # Which layers of the extractor learn on the target, see `adaptation.let_learn`.
 LAYERS = ("all", "normalization", "first_half")
@@ -18,7 +24,6 @@ AUXILIARIES = ("rotation", "jigsaw", "colorization", "exemplar", "contrastive")
 CRITERIA = ("mutual_information", "loss")
 # By nothing: all layers, as many rounds and the rate that the settings say.
 PUBLISHED = "published"
-ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,7 @@ class Config:
                 f"choose_by is {PUBLISHED!r}, which is of all layers, and layers are "
                 f"{','.join(self.layers)!r}; add 'all', or choose by another"
             )
-        if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
-            raise unknown_name(
-                "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
-            )
+        check_rotation_assignment(self.rotation_assignment)
         for rate in self.learning_rates:
             if not 0 < rate < math.inf:
                 raise InputError(f"learning_rates have {rate}; expected finite numbers above 0")
@@ -158,7 +160,8 @@ class Config:
 
     def of_source(self) -> dict[str, Any]:
         """Returns the settings that the weights of a source network depend on."""
-        return self._without(
+        return settings_without(
+            self,
             "adaptation",
             "learning_rates",
             "layers",
@@ -170,8 +173,4 @@ class Config:
 
     def of_adaptation(self) -> dict[str, Any]:
         """Returns the settings that an adaptation depends on, also by its source network."""
-        return self._without("both")
-
-    def _without(self, *names: str) -> dict[str, Any]:
-        changing = {"preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib", *names}
-        return {k: v for k, v in asdict(self).items() if k not in changing}
+        return settings_without(self, "both")

@@ -13,7 +13,12 @@ from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.jobs.domain_adaptation.config import PUBLISHED, Config
-from keras_compat.jobs.loading import check_same_shape, load_dataset, load_options
+from keras_compat.jobs.loading import (
+    check_enough_to_test,
+    check_same_shape,
+    load_dataset,
+    load_options,
+)
 from keras_compat.jobs.naming import distinct_names, identifier
 
 
@@ -196,8 +201,6 @@ def _check_enough(
             f"expected at least {2 * classes}, two a class: give a higher --held_out, or choose "
             f"nothing with --choose_by={PUBLISHED}"
         )
-    if labelled is not None and len(labelled.test) < config.evaluation_batch_size:
-        raise InputError(
-            f"{labelled.name} has {len(labelled.test)} test images of the common classes, fewer "
-            f"than a batch of {config.evaluation_batch_size}; give a lower --evaluation_batch_size"
-        )
+    if labelled is not None:
+        batch = config.evaluation_batch_size
+        check_enough_to_test(labelled.name, len(labelled.test), batch, " of the common classes")

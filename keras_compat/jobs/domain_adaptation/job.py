@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_compat.jobs.domain_adaptation.config import Config
 from keras_compat.jobs.domain_adaptation.domains import Domain, Domains, load_rotation_images
-from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, SOURCE, Step, steps_of
+from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, SOURCE, steps_of
 from keras_compat.jobs.domain_adaptation.training import check_architecture
 from keras_compat.jobs.domain_adaptation.work import fingerprints, load, settings, work_on
 from keras_compat.jobs.naming import identifier
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.resuming import RESUMING, Resuming
-from keras_compat.jobs.step_folder import NETWORKS
-from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
+from keras_compat.jobs.stepwise import Job, Prepared, copy_networks, run_stepwise
 from keras_compat.jobs.stored_network import fingerprint
 from keras_compat.reporting.domain_adaptation import terminal_text, write_report
 
@@ -74,15 +72,6 @@ def _data(config: Config, domains: Domains) -> dict[str, Any]:
     return found
 
 
-def _copy_networks(config: Config, steps: Sequence[Step], place: Path, run: Path) -> None:
-    """Puts the networks of the first seed, before and after, where a user looks for them."""
-    for step in steps:
-        trained = place / step.name / NETWORKS
-        if step.seed == config.seed and step.kind in (SOURCE, ADAPTATION) and trained.is_dir():
-            name = step.name.removesuffix(f"_seed{step.seed}")
-            shutil.copytree(trained, run / NETWORKS / name)
-
-
 _JOB = Job(
     experiment="domain_adaptation",
     doing="Training and adapting",
@@ -93,5 +82,5 @@ _JOB = Job(
     measures=lambda step: step.kind == ADAPTATION,
     write_report=write_report,
     terminal_text=terminal_text,
-    finish=_copy_networks,
+    finish=partial(copy_networks, (SOURCE, ADAPTATION)),
 )

@@ -32,9 +32,8 @@ from keras_compat.jobs.domain_adaptation.domains import (
 )
 from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOURCE, Step
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
-from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
-from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
+from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before
 from keras_compat.jobs.stored_network import StoredNetwork, fingerprint, load_network
 from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
@@ -69,27 +68,6 @@ def stored_network(path: str) -> StoredNetwork:
             "python -m apps.domain_adaptation does"
         )
     return network
-
-
-def work_on(
-    config: Config,
-    place: Path,
-    step: Step,
-    callbacks: Callbacks = no_callbacks,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> None:
-    """Does a step, unless it is done.
-
-    Args:
-        config: of the run.
-        place: the folder of all steps.
-        step: what to do.
-        callbacks: for its training.
-        checkpoint_seconds: see `do_step`.
-    """
-    do = partial(_DO[step.kind], config, step, place, callbacks)
-    of_step = settings(config, step), partial(fingerprints, config, step)
-    do_step(step, place, do, *of_step, checkpoint_seconds)
 
 
 def settings(config: Config, step: Step) -> dict[str, Any]:
@@ -128,9 +106,6 @@ def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -
     return Done(adapted.models(), measured.records, {"network": adapted.about()})
 
 
-_DO = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
-
-
 class _Measured:
     """What is measured of a network on the target, before, during and after it adapts."""
 
@@ -138,10 +113,13 @@ class _Measured:
         self.config = config
         self.step = step
         self.network = network
-        self.target = _domain(domains, step.target)
+        target = _domain(domains, step.target)
+        # Of the labels those of test images alone: what adapts and chooses has no others at hand.
+        self.images = target.images
+        self.test = None if target.labelled is None else target.labelled.test
         # The classes of both sides are in one order, unless the network was there before.
         self.classes = domains.classes
-        learnt, self.held_out = hold_out(config, self.target.images, step.seed)
+        learnt, self.held_out = hold_out(config, self.images, step.seed)
         self.calibration = learnt.subset(np.arange(min(len(learnt), CALIBRATION))).images
         self.records: list[Record] = []
         self.best = {name: Best() for name in (*CRITERIA, WITH_LABELS)}
@@ -150,7 +128,7 @@ class _Measured:
 
     def as_it_is(self) -> None:
         """Measures the source network on the target, with each kind of statistics."""
-        if self.target.labelled is None:
+        if self.test is None:
             return
         extractor, head = self.network.extractor, self.network.head
         for name, parts, statistics in (
@@ -170,7 +148,7 @@ class _Measured:
         errors = []
         for number, way in enumerate(ways):
             file = last_good.with_stem(f"{last_good.stem}_{number}")
-            images, at = self.target.images, self.checkpoint
+            images, at = self.images, self.checkpoint
             try:
                 adapt(self.config, self.step.seed, self.network, images, way, file, at, self)
             except NonFiniteLoss as error:
@@ -198,7 +176,7 @@ class _Measured:
         self._add("mutual_information", information, **keys)
         self.best["loss"].offer(candidate, rounds, -found.loss, extractor)
         self.best["mutual_information"].offer(candidate, rounds, information, extractor)
-        if self.target.labelled is not None:
+        if self.test is not None:
             accuracy = self._tested(extractor, head, "batch")
             self._add("accuracy_on_the_way", accuracy, **keys)
             self._accuracies[candidate, rounds] = accuracy
@@ -259,7 +237,7 @@ class _Measured:
                 "layers": choice.candidate.layers,
             }
             self._add("chosen_rounds", choice.rounds, **keys)
-            if self.target.labelled is not None:
+            if self.test is not None:
                 accuracy = self._accuracies[choice.candidate, choice.rounds]
                 self._add("accuracy", accuracy, network="adapted", rounds=choice.rounds, **keys)
         chosen = choices[self.config.choose_by]
@@ -268,7 +246,7 @@ class _Measured:
         extractor = copy_model(self.network.extractor)
         extractor.set_weights(chosen.weights)
         extractor, head = self._recalibrated(extractor)
-        if self.target.labelled is not None:
+        if self.test is not None:
             keys = {"network": "adapted_target_statistics", "chosen_by": self.config.choose_by}
             self._add("accuracy", self._tested(extractor, head, "moving"), **keys)
         for part in (extractor, head):
@@ -285,7 +263,7 @@ class _Measured:
         )
 
     def _tested(self, extractor: keras.Model, head: keras.Model, statistics: str) -> float:
-        test = self.target.labelled.test
+        test = self.test
         if self.classes != tuple(range(len(self.classes))):
             test = test.relabelled(np.asarray(self.classes)[test.labels])
         return _accuracy(self.config, extractor, head, test, self.classes, statistics)
@@ -308,11 +286,14 @@ def _accuracy(
     statistics: str = "batch",
 ) -> float:
     """Returns average class accuracy, as the paper reports it."""
-    logits, labels = evaluation.predict_logits(
-        extractor, head, examples, config.evaluation_batch_size, statistics
-    )
-    return evaluation.accuracy(
-        logits, labels, classes, restrict=classes is not None, class_average=True
+    return evaluation.recombination_accuracy(
+        extractor,
+        head,
+        examples,
+        classes=classes,
+        batch_size=config.evaluation_batch_size,
+        statistics=statistics,
+        class_average=True,
     )
 
 
@@ -336,3 +317,8 @@ def fingerprints(config: Config, step: Step) -> dict[str, Any]:
     if config.network is not None:
         found["network"] = fingerprint(config.network)
     return found
+
+
+_KINDS = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
+work_on = partial(do_step, _KINDS, settings, fingerprints)
+"""Does a step: takes the settings of a run, the folder of all steps and the step."""

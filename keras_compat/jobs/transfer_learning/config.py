@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
+from keras_compat.jobs.settings import (
+    check_at_least,
+    check_auxiliary_cost,
+    check_seeds,
+    settings_without,
+)
 from keras_compat.jobs.training import Training
 from keras_compat.jobs.transfer_learning.methods import METHODS
+from keras_compat.rotation_assignments import check_rotation_assignment
 
-ROTATION_ASSIGNMENTS = ("random", "cyclic", "all")
+# What says which networks there are; a network does not depend on the others.
+_PAIRS = ("sources", "targets", "methods")
 
 
 @dataclass(frozen=True)
@@ -91,10 +98,7 @@ class Config:
             raise InputError(
                 f"source and target are both {self.sources[0]!r}; expected different data"
             )
-        if self.rotation_assignment not in ROTATION_ASSIGNMENTS:
-            raise unknown_name(
-                "rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS
-            )
+        check_rotation_assignment(self.rotation_assignment)
         for name in ("fine_tuning_learning_rate", "auxiliary_weight"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
@@ -126,17 +130,14 @@ class Config:
 
     def of_network(self) -> dict[str, Any]:
         """Returns the settings that the weights of a network depend on before it is transferred."""
-        return self._without("fine_tuning_learning_rate", "epochs", "ranking_images")
+        return settings_without(
+            self, *_PAIRS, "fine_tuning_learning_rate", "epochs", "ranking_images"
+        )
 
     def of_ranking(self) -> dict[str, Any]:
         """Returns the settings that the ranking depends on, also by its networks."""
-        return self._without("fine_tuning_learning_rate", "epochs")
+        return settings_without(self, *_PAIRS, "fine_tuning_learning_rate", "epochs")
 
     def of_transfer(self) -> dict[str, Any]:
         """Returns the settings that fine-tuning depends on, also by its networks."""
-        return self._without("ranking_images")
-
-    def _without(self, *names: str) -> dict[str, Any]:
-        changing = {"preset", "sources", "targets", "methods", "seeds", "seed"}
-        changing |= {"data_dir", "download", "memory_limit_gib", *names}
-        return {k: v for k, v in asdict(self).items() if k not in changing}
+        return settings_without(self, *_PAIRS, "ranking_images")

@@ -8,7 +8,12 @@ from functools import lru_cache
 from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-from keras_compat.jobs.loading import check_same_shape, load_dataset, load_options
+from keras_compat.jobs.loading import (
+    check_enough_to_test,
+    check_same_shape,
+    load_dataset,
+    load_options,
+)
 from keras_compat.jobs.naming import distinct_names
 from keras_compat.jobs.transfer_learning.config import Config
 
@@ -24,11 +29,7 @@ def load_all(config: Config) -> dict[str, data.ImageDataset]:
     check_same_shape([*datasets.values(), load_rotation_data(config)])
     for target in dict.fromkeys(target for _, target in config.pairs()):
         dataset = datasets[names[target]]
-        if len(dataset.test) < config.evaluation_batch_size:
-            raise InputError(
-                f"{dataset.name} has {len(dataset.test)} test images, fewer than a batch of "
-                f"{config.evaluation_batch_size}; give a lower --evaluation_batch_size"
-            )
+        check_enough_to_test(dataset.name, len(dataset.test), config.evaluation_batch_size)
         if len(dataset.train) < config.training.batch_size:
             raise InputError(
                 f"{dataset.name} has {len(dataset.train)} training images, fewer than a batch of "

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.resuming import RESUMING, Resuming
-from keras_compat.jobs.stepwise import Job, Prepared, run_stepwise
+from keras_compat.jobs.stepwise import Job, Prepared, copy_networks, run_stepwise
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data, names_of
-from keras_compat.jobs.transfer_learning.steps import RANKING, TRANSFER, Step, steps_of
+from keras_compat.jobs.transfer_learning.steps import (
+    NETWORK,
+    RANKING,
+    ROTATION,
+    TRANSFER,
+    Step,
+    steps_of,
+)
 from keras_compat.jobs.transfer_learning.training import check_architecture
 from keras_compat.jobs.transfer_learning.work import fingerprints, settings, work_on
 from keras_compat.reporting.transfer_learning import ranking_report, terminal_text, write_report
@@ -24,7 +32,10 @@ def run(
     jobs: int = 1,
     resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
-    """Transfers every source to every target, see `run_stepwise`."""
+    """Transfers every source to every target, see `run_stepwise`.
+
+    The networks of the first seed, before and after fine-tuning, are in `networks/`.
+    """
     reading = ", ".join(dict.fromkeys([config.rotation_data, *config.specs()]))
     return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs, resuming)
 
@@ -61,4 +72,5 @@ _JOB = Job(
     terminal_text=terminal_text,
     stages=_stages,
     after_stage=ranking_report,
+    finish=partial(copy_networks, (ROTATION, NETWORK, TRANSFER)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,7 @@ from keras_compat.data.augmentation import Augmentation
 from keras_compat.jobs.resumption import Gathered
 from keras_compat.jobs.steps import Callbacks
 from keras_compat.jobs.stored_network import StoredNetwork
-from keras_compat.jobs.training import Training, train
+from keras_compat.jobs.training import train
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import AuxiliaryHead, Task, Trainer
@@ -117,10 +118,14 @@ def fine_tune(
     for part in (extractor, head):
         part.trainable = True
     places = stops(config, len(dataset.train))
-    how = Training(
+    how = replace(
+        config.training,
         rounds=places[-1],
-        batch_size=config.training.batch_size,
         learning_rate=config.fine_tuning_learning_rate,
+        schedule="steps",
+        drops=(),
+        weight_decay=0.0,
+        optimizer="adam",
     )
     augmentation = _augmentation(config, dataset, 1000 * seed + 160)
     task = Task("target", extractor, head, augmentation=augmentation)

@@ -14,10 +14,9 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
-from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
-from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before, no_callbacks
-from keras_compat.jobs.stored_network import load_network
+from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before
+from keras_compat.jobs.stored_network import StoredNetwork, load_network
 from keras_compat.jobs.transfer_learning.config import Config
 from keras_compat.jobs.transfer_learning.data import load_all, load_rotation_data
 from keras_compat.jobs.transfer_learning.methods import METHODS, trained_as
@@ -31,27 +30,6 @@ from keras_compat.jobs.transfer_learning.training import (
     train_network,
 )
 from keras_compat.reporting.records import Record, make_record
-
-
-def work_on(
-    config: Config,
-    place: Path,
-    step: Step,
-    callbacks: Callbacks = no_callbacks,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> None:
-    """Does a step, unless it is done.
-
-    Args:
-        config: of the run.
-        place: the folder of all steps.
-        step: what to do.
-        callbacks: for its training.
-        checkpoint_seconds: see `do_step`.
-    """
-    do = partial(_DO[step.kind], config, step, place, callbacks)
-    of_step = settings(config, step), partial(fingerprints, config, step)
-    do_step(step, place, do, *of_step, checkpoint_seconds)
 
 
 def settings(config: Config, step: Step) -> dict[str, Any]:
@@ -132,7 +110,8 @@ def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> 
         _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
         _record(step, "chance", 1 / len(dataset.class_names)),
     ]
-    return Done({"extractor": extractor, "head": head}, records)
+    network = StoredNetwork(extractor, head, {}, dataset.class_names, dataset.photographs)
+    return Done(network.models(), records, {"network": network.about()})
 
 
 class _Tested:
@@ -179,9 +158,6 @@ def _record(step: Step, metric: str, value: float, **keys: Any) -> Record:
     return make_record(metric, value, **of_step, seed=step.seed, **keys)
 
 
-_DO = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
-
-
 def _weights_seed(seed: int, name: str = "") -> int:
     """Returns the seed of initial weights: of a network by its name, or that of all alike (IIW).
 
@@ -206,7 +182,11 @@ def _accuracy(
     examples: Examples | StreamedExamples,
 ) -> float:
     """Returns average class accuracy, as the paper reports it."""
-    logits, labels = evaluation.predict_logits(
-        extractor, head, examples, config.evaluation_batch_size
+    return evaluation.recombination_accuracy(
+        extractor, head, examples, batch_size=config.evaluation_batch_size, class_average=True
     )
-    return evaluation.accuracy(logits, labels, class_average=True)
+
+
+_KINDS = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
+work_on = partial(do_step, _KINDS, settings, fingerprints)
+"""Does a step: takes the settings of a run, the folder of all steps and the step."""

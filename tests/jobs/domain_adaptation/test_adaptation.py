@@ -23,11 +23,12 @@ from keras_compat.jobs.domain_adaptation.adaptation import (
 from keras_compat.jobs.domain_adaptation.choosing import Best, mutual_information
 from keras_compat.jobs.domain_adaptation.config import Config
 from keras_compat.jobs.domain_adaptation.domains import load_domains
+from keras_compat.jobs.domain_adaptation.presets import PRESETS
 from keras_compat.jobs.domain_adaptation.steps import steps_of
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
 from keras_compat.jobs.domain_adaptation.work import fingerprints, settings, work_on
 from keras_compat.jobs.step_folder import StepFolder
-from keras_compat.jobs.training import Training
+from keras_compat.jobs.training import Training, make_optimizer
 from keras_compat.reporting import select
 from keras_compat.training import NonFiniteLoss, Trainer
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
@@ -207,6 +208,36 @@ def test_the_published_way_is_of_all_layers_whatever_comes_first(config):
     found = candidates(more)
     assert published(more) == Candidate(config.adaptation.learning_rate, "all")
     assert published(more) in found and len(found) == len(set(found)) == 4
+
+
+@pytest.mark.once
+def test_the_rotation_head_of_other_images_is_what_a_source_starts_with(one_way, tmp_path):
+    how = replace(one_way.training, learning_rate=1e-9)
+    config = replace(one_way, rotation_init=one_way.target, training=how)
+    rotation, source, _ = steps_of(config, [("animals", "things")])
+    for step in (rotation, source):
+        work_on(config, tmp_path, step)
+    learnt = StepFolder(tmp_path / rotation.name).load_model("rotation_head")
+    held = StepFolder(tmp_path / source.name).load_model("rotation_head")
+    for x, y in zip(learnt.trainable_weights, held.trainable_weights, strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-6)
+
+
+@pytest.mark.once
+def test_the_paper_preset_is_the_papers():
+    paper = PRESETS["paper"]
+    for how in (paper.training, paper.rotation_training):
+        optimizer = make_optimizer(how)
+        rate = optimizer._learning_rate
+        rates = [float(rate(step)) for step in (0, 20_001, 40_001, 60_001)]
+        assert rates == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5])
+        # Keras' weight decay is beside the gradient, not in it: see the preset.
+        assert (optimizer.momentum, optimizer.weight_decay) == (0.9, pytest.approx(5e-4 * 10))
+        assert (how.rounds, how.batch_size) == (70_000, 64)
+    adaptation = make_optimizer(paper.adaptation)
+    assert float(adaptation.learning_rate) == pytest.approx(1e-5)
+    assert (adaptation.weight_decay, paper.adaptation.rounds) == (None, 1_000)
+    assert paper.architecture == "wide_resnet:depth=28,width=16@stage2"
 
 
 @pytest.mark.once
