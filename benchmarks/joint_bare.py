@@ -15,6 +15,7 @@ from keras import ops
 
 from benchmarks.joint_networks import make_optimizer, parts
 from keras_compat.training import Task
+from keras_compat.training.precision import Precision
 
 Minibatch = tuple[np.ndarray, np.ndarray]
 # Of each part by name: what it learns, what else it keeps, and what its optimizer keeps.
@@ -49,10 +50,13 @@ class BareStep:
     Args:
         tasks: of `joint_networks.make_tasks`.
         jit_compile: whether TensorFlow uses XLA; JAX does in any case.
+        precision: what layers compute in, as Keras names it.
     """
 
-    def __init__(self, tasks: Sequence[Task], jit_compile: bool):
+    def __init__(self, tasks: Sequence[Task], jit_compile: bool, precision: str = "float32"):
         self.tasks = tasks
+        heads = [part for task in tasks for part in task.parts if part is not task.extractor]
+        self.precision = Precision(precision, [task.extractor for task in tasks], heads)
         self.optimizers = {}
         for part in parts(tasks):
             self.optimizers[part.name] = make_optimizer()
@@ -72,7 +76,7 @@ def _on_tensorflow(bare: BareStep, jit_compile: bool) -> Any:
         total = 0.0
         for task, (images, labels) in zip(bare.tasks, batches, strict=True):
             learnt = [part.trainable_variables for part in task.parts]
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as tape, bare.precision.applied():
                 loss = task_loss(task, images, labels)
             for part, gradients in zip(task.parts, tape.gradient(loss, learnt), strict=True):
                 bare.optimizers[part.name].apply(gradients, part.trainable_variables)
@@ -124,7 +128,7 @@ def pure_step(bare: BareStep) -> tuple[State, Callable[[State, list[Minibatch]],
             )
             for pair in zip(variables, values, strict=True)
         ]
-        with keras.StatelessScope(state_mapping=pairs) as scope:
+        with keras.StatelessScope(state_mapping=pairs) as scope, bare.precision.applied():
             loss = task_loss(task, images, labels)
         return loss, {
             part.name: [scope.get_current_value(v) for v in part.non_trainable_variables]

@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks import turns
 from benchmarks.joint_setting import FILTERS, Setting, add_flags, setting
 
-MATRIX, CALLS = 2048, 10
+MATRIX = 2048
 Work = Callable[[], Any]
 
 
@@ -105,7 +105,7 @@ def main() -> None:
         speeds = {}
         for name, (operations, call) in all_works.items():
             begin = time.perf_counter()
-            results = [call() for _ in range(CALLS * amount)]
+            results = [call() for _ in range(amount)]
             for result in results:  # TensorFlow has waited for each, JAX has not
                 getattr(result, "block_until_ready", lambda: None)()
             speed = operations * len(results) / (time.perf_counter() - begin)

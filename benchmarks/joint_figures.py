@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import harmonic_mean
 from typing import Any
 
 from benchmarks.joint_setting import PRECISIONS, Setting
 from keras_compat.reporting import Run
 
 BACKENDS = ("tensorflow", "jax")
+# The programs that train jointly.
+JOINT = ("trainer", "guarded", "bare", "pytorch")
 # Adam divides by the gradient's size, so that rounding grows fast: only the first rounds agree.
 SAME_LOSS = (1e-4, 1e-2, 5e-2)
 
@@ -22,7 +25,11 @@ def check_same(found: Found) -> None:
     Raises:
         ValueError: when weights, multiply-adds or the losses of the first rounds differ.
     """
-    joint = {key: value for key, value in found.items() if key[0] in ("trainer", "bare", "pytorch")}
+    joint = {
+        key: value
+        for key, value in found.items()
+        if key[0] in ("trainer", "guarded", "bare", "pytorch")
+    }
     (first, expected), *others = joint.items()
     for key, value in others:
         for count in ("parameters", "multiply_adds"):
@@ -70,25 +77,49 @@ def gflops(value: dict[str, Any], chosen: Setting) -> float:
     return 3 * 2 * value["multiply_adds"] * chosen.batch_size / value["wall_s"] / 1e9
 
 
-def add_ratios(run: Run, found: Found) -> None:
+def add_ratios(run: Run, found: Found, chosen: Setting) -> None:
     """Adds what is compared: of the same run, so that a busy machine was busy for all."""
     for backend in BACKENDS:
-        times = {p: found.get(("trainer", backend, p), {}).get("wall_s") for p in PRECISIONS}
-        times = {precision: time for precision, time in times.items() if time}
-        rivals = {p: fastest(found, "pytorch", p) for p in PRECISIONS}
-        rivals = {p: found[key]["wall_s"] for p, key in rivals.items() if key}
-        for precision, time in times.items():
+        ours = {p: found[key] for p in PRECISIONS if (key := ("trainer", backend, p)) in found}
+        rivals = {p: key for p in PRECISIONS if (key := fastest(found, "pytorch", p))}
+        for precision, value in ours.items():
             keys = {"backend": backend, "precision": precision}
             if precision in rivals:
-                run.add("speed_to_pytorch", round(rivals[precision] / time, 3), **keys)
-            for program, metric, minus in (("bare", "overhead", 1), ("fit", "time_to_fit", 0)):
-                other = found.get((program, backend, precision))
-                if other:
-                    run.add(metric, round(time / other["wall_s"] - minus, 3), **keys)
-                if other and program == "fit":
-                    work = found["trainer", backend, precision]["multiply_adds"]
-                    ratio = work / other["multiply_adds"]
-                    run.add("multiply_adds_to_fit", round(ratio, 3), **keys)
-        if times and rivals:
-            best = min(rivals.values()) / min(times.values())
-            run.add("best_speed_to_pytorch", round(best, 3), backend=backend)
+                speed = found[rivals[precision]]["wall_s"] / value["wall_s"]
+                run.add("speed_to_pytorch", round(speed, 3), **keys)
+            _add_beside_keras(run, found, keys)
+            ceiling = found.get(("ceiling", backend, precision))
+            for work, limit in _ceilings(ceiling or {}).items():
+                run.add("of_ceiling", round(gflops(value, chosen) / limit, 3), **keys, work=work)
+        if ours and rivals:
+            best = min(found[key]["wall_s"] for key in rivals.values())
+            speed = best / min(value["wall_s"] for value in ours.values())
+            run.add("best_speed_to_pytorch", round(speed, 3), backend=backend)
+
+
+def _add_beside_keras(run: Run, found: Found, keys: dict[str, str]) -> None:
+    """Adds our trainer's times over those of a bare step and of a plain `fit`."""
+    backend, precision = keys["backend"], keys["precision"]
+    bare = found.get(("bare", backend, precision))
+    for program in ("trainer", "guarded"):
+        value = found.get((program, backend, precision))
+        if bare and value:
+            overhead = value["wall_s"] / bare["wall_s"] - 1
+            run.add("overhead", round(overhead, 3), **keys, program=program)
+    fit, value = found.get(("fit", backend, precision)), found["trainer", backend, precision]
+    if fit:
+        run.add("time_to_fit", round(value["wall_s"] / fit["wall_s"], 3), **keys)
+        ratio = value["multiply_adds"] / fit["multiply_adds"]
+        run.add("multiply_adds_to_fit", round(ratio, 3), **keys)
+
+
+def _ceilings(value: dict[str, Any]) -> dict[str, float]:
+    """Returns billions of operations a second of a product, and of all convolutions in turn.
+
+    Each of the convolutions is as many operations, and a round has about as many of one as of
+    another.
+    """
+    speeds = [value[name] for name in value if name.startswith("convolution")]
+    if not speeds:
+        return {}
+    return {"product": value["product_gflops"], "convolutions": harmonic_mean(speeds)}

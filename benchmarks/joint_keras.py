@@ -1,10 +1,11 @@
 """The round of `benchmarks.joint_setting` on Keras: our trainer, a bare step, or a plain `fit`.
 
-    python -m benchmarks.joint_keras --program=trainer|bare|fit
+    python -m benchmarks.joint_keras --program=trainer|guarded|bare|fit
 
 It is a program that `benchmarks.turns` asks; `benchmarks.joint_round` starts it.
 
 - trainer: `keras_compat.training.Trainer.fit`;
+- guarded: the same with `StopOnNonFinite`, as the apps train;
 - bare: a hand-written compiled step with the same mathematics, and nothing around it;
 - fit: Keras' own `fit` of the networks one after the other, unsplit and without auxiliaries, with
   Keras' own batch normalization.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,6 +29,7 @@ from benchmarks.joint_setting import BATCHES, WEIGHT_SEED, Setting, add_flags, s
 from keras_compat import networks
 from keras_compat.data import Examples
 from keras_compat.networks.normalizations import NORMALIZATIONS
+from keras_compat.training import StopOnNonFinite
 
 JIT = {"auto": "auto", "on": True, "off": False}
 Program = tuple[Callable[[], dict[str, int]], Callable[[int], dict[str, Any]]]
@@ -44,7 +47,7 @@ def keras_batch(name: str) -> keras.layers.Layer:
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
 
 
-def trainer(chosen: Setting, jit: bool | str) -> Program:
+def trainer(chosen: Setting, jit: bool | str, guarded: bool = False) -> Program:
     """This package's trainer; tells the mean loss of the rounds."""
     model, data = joint_networks.make_trainer(chosen, jit)
     tasks = list(model.tasks.values())
@@ -52,7 +55,11 @@ def trainer(chosen: Setting, jit: bool | str) -> Program:
 
     def work(rounds: int) -> dict[str, Any]:
         history = model.fit(
-            data, batch_size=chosen.batch_size, steps_per_epoch=rounds, verbose=0
+            data,
+            batch_size=chosen.batch_size,
+            steps_per_epoch=rounds,
+            verbose=0,
+            callbacks=[StopOnNonFinite()] if guarded else [],
         ).history
         return {"loss": float(history["loss"][-1])}
 
@@ -62,7 +69,7 @@ def trainer(chosen: Setting, jit: bool | str) -> Program:
 def bare(chosen: Setting, jit: bool | str) -> Program:
     """The step alone, on minibatches drawn as the trainer draws them."""
     tasks = joint_networks.make_tasks(chosen)
-    step = BareStep(tasks, jit is True)
+    step = BareStep(tasks, jit is True, joint_networks.POLICIES[chosen.precision])
     data = [
         Examples(*chosen.data(i)).batches(chosen.batch_size, seed=i) for i in range(chosen.networks)
     ]
@@ -83,6 +90,7 @@ def bare(chosen: Setting, jit: bool | str) -> Program:
 def fit(chosen: Setting, jit: bool | str) -> Program:
     """What a user of Keras would write to train each network alone."""
     size = chosen.image_size
+    keras.config.set_dtype_policy(joint_networks.POLICIES[chosen.precision])
     models = [
         networks.build(
             "resnet20", (size, size, 3), classes, WEIGHT_SEED + i, f"n{i}", "keras_batch"
@@ -108,7 +116,12 @@ def fit(chosen: Setting, jit: bool | str) -> Program:
     return lambda: joint_networks.describe(models, [(model, size) for model in models]), work
 
 
-PROGRAMS = {"trainer": trainer, "bare": bare, "fit": fit}
+PROGRAMS = {
+    "trainer": trainer,
+    "guarded": partial(trainer, guarded=True),
+    "bare": bare,
+    "fit": fit,
+}
 
 
 def main() -> None:
@@ -120,9 +133,7 @@ def main() -> None:
     parser.add_argument("--program", choices=PROGRAMS, required=True)
     parser.add_argument("--jit", choices=JIT, default="auto", help="whether XLA compiles the step")
     args = parser.parse_args()
-    chosen = setting(args)
-    joint_networks.set_precision(chosen)
-    turns.serve(*PROGRAMS[args.program](chosen, JIT[args.jit]))
+    turns.serve(*PROGRAMS[args.program](setting(args), JIT[args.jit]))
 
 
 if __name__ == "__main__":

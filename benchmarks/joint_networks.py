@@ -23,11 +23,8 @@ from keras_compat.auxiliary import CommonClasses, RotationPrediction
 from keras_compat.networks.graph import trace
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
-
-def set_precision(setting: Setting) -> None:
-    """Makes all layers compute in a setting's precision; to be called before they are built."""
-    if setting.precision == "bfloat16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
+# Keras' names of the precisions of a setting.
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def make_tasks(setting: Setting) -> list[Task]:
@@ -64,7 +61,8 @@ def make_optimizer() -> keras.optimizers.Optimizer:
 def make_trainer(setting: Setting, jit_compile: bool | str = "auto") -> tuple[Trainer, dict]:
     """Returns this package's trainer and its data."""
     trainer = Trainer(make_tasks(setting))
-    trainer.compile(make_optimizer(), jit_compile=jit_compile)
+    precision = POLICIES[setting.precision]
+    trainer.compile(make_optimizer(), jit_compile=jit_compile, precision=precision)
     return trainer, {f"n{i}": setting.data(i) for i in range(setting.networks)}
 
 

@@ -11,6 +11,8 @@ PyTorch is left out.
 - pytorch: a direct loop with the same weights and minibatches (`benchmarks/joint_pytorch.py`),
   eager and by `torch.compile`, channels first and last, and under autocast; a first run chooses
   the fastest for each precision, which then takes its turns with the others;
+- guarded: ours as the apps train, with the callback that watches for losses that are not finite
+  and keeps a copy of the weights, in the first precision;
 - bare: a compiled step with the same mathematics and nothing around it, in the first precision;
 - fit: Keras' own `fit` of the same networks one after the other, without auxiliaries, in
   the first precision.
@@ -23,11 +25,13 @@ images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 
 - speed_to_pytorch: the time of PyTorch's fastest in the same precision over ours;
 - best_speed_to_pytorch: of each side in its own best precision;
-- overhead: the trainer's time over the bare step's, less one (each turn begins a `fit`, which takes
-  as long as a tenth of a round);
+- overhead: the trainer's time, plain and guarded, over the bare step's, less one (each turn begins
+  a `fit`, which takes as long as a tenth of a round);
 - time_to_fit: over Keras' own `fit` of the networks, with the multiply-adds' ratio beside it;
 - gflops: billions of operations a second, of a round (three times its forward passes), of a large
-  product of matrices and of convolutions of the shapes in it, forward and their gradients.
+  product of matrices and of convolutions of the shapes in it, forward and their gradients;
+- of_ceiling: the trainer's over those of the product, and of all the convolutions one after the
+  other.
 """
 
 from __future__ import annotations
@@ -48,7 +52,8 @@ from benchmarks.joint_setting import PRECISIONS, Setting
 from benchmarks.turns import Program, take_turns
 from keras_compat.reporting import Run
 
-PROGRAMS = ("trainer", "bare", "fit", "ceiling")
+PROGRAMS = ("trainer", "guarded", "bare", "fit", "ceiling")
+IN_ALL_PRECISIONS = ("trainer",)
 MODES, LAYOUTS = ("eager", "compile"), ("first", "last")
 INSTALL = "make one with `python -m venv DIR && DIR/bin/pip install torch==2.13.0 numpy`"
 
@@ -109,7 +114,7 @@ def main() -> None:
             for precision, setting in settings.items()
             for backend in args.backends.split(",")
             for name in args.programs.split(",")
-            if name == "trainer" or (name in ("bare", "fit") and setting is chosen)
+            if name != "ceiling" and (name in IN_ALL_PRECISIONS or setting is chosen)
         }
         if args.pytorch_python:
             weights = Path(folder, "weights.npz")
@@ -140,7 +145,7 @@ def main() -> None:
         with run.phase("measure"):
             found = take_turns(programs, args.rounds, args.repeats, check_same)
     add_figures(run, found, chosen)
-    add_ratios(run, found)
+    add_ratios(run, found, chosen)
     output.report(run, args.output)
 
 

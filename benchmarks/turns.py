@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from keras_compat.memory import peak_memory_bytes
 
 WARM_UP = 3
 Key = TypeVar("Key")
@@ -42,7 +43,7 @@ def serve(
         found = dict(work(amount) if amount else describe())
         found["wall_s"] = (time.perf_counter() - wall) / max(amount, 1)
         found["cpu_s"] = (time.process_time() - cpu) / max(amount, 1)
-        found["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        found["peak_memory_mib"] = peak_memory_bytes() / 2**20
         print(json.dumps(found), file=answers, flush=True)
 
 

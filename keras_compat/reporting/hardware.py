@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from keras_compat.memory import peak_memory_with_children_bytes
+
 
 def collect_hardware() -> dict[str, Any]:
     """Returns what a run's speed depends on.
@@ -46,14 +48,8 @@ def peak_memory_gib() -> float | None:
     >>> peak_memory_gib() > 0
     True
     """
-    try:
-        import resource
-    except ImportError:
-        return None
-    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    # Kibibytes on Linux, bytes on macOS.
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return round(max(u.ru_maxrss for u in usages) * unit / 2**30, 2)
+    held = peak_memory_with_children_bytes()
+    return None if held is None else round(held / 2**30, 2)
 
 
 def _cpu_model() -> str:

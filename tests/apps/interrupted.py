@@ -1,7 +1,8 @@
 """Runs an app once undisturbed, and once killed at random moments and started again each time.
 
 `python -m tests.apps.interrupted FOLDER KILLS APP FLAGS...` leaves both runs in FOLDER, and prints
-how many of the kills hit a run that was still going on. Each run is a process of its own, forked
+how many of the kills hit a run that was still going on, and how many trainings went on from a
+checkpoint within them. Each run is a process of its own, forked
 from one that has loaded all code and done nothing with it, and is killed by SIGKILL.
 """
 
@@ -18,6 +19,8 @@ from zipfile import ZipFile
 
 import h5py
 import numpy as np
+
+from keras_compat.jobs.resumption import Stage
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -67,6 +70,19 @@ def _computed_s(process):
     return (int(user) + int(system)) / TICKS
 
 
+def _tell_of_checkpoints(log):
+    """Lets every training that begins within its rounds leave a line."""
+    begin = Stage.__init__
+
+    def told(self, trainer, *arguments, **keys):
+        begin(self, trainer, *arguments, **keys)
+        if trainer.rounds and not self.is_finished:
+            with log.open("a") as file:
+                file.write(f"{trainer.rounds}\n")
+
+    Stage.__init__ = told
+
+
 def _to_the_end(process):
     _, status, usage = os.wait4(process, 0)
     assert status == 0, status
@@ -80,10 +96,11 @@ def main(folder, kills, name, *flags):
     import_module(f"keras_compat.jobs.{name}.job")
     whole = _to_the_end(_start(app.run, [*flags, f"--output_dir={folder / 'whole'}"], log))
     moments = random.Random(0)
-    hit = 0
+    hit, went_on = 0, folder / "went_on"
+    _tell_of_checkpoints(went_on)
     flags = [*flags, f"--output_dir={folder / 'killed'}"]
     for _ in range(int(kills)):
-        process, end = _start(app.run, flags, log), moments.uniform(0, whole / 8)
+        process, end = _start(app.run, flags, log), moments.uniform(0, whole / 10)
         while not os.waitpid(process, os.WNOHANG)[0]:
             if _computed_s(process) > end:
                 os.kill(process, signal.SIGKILL)
@@ -95,7 +112,7 @@ def main(folder, kills, name, *flags):
             break
     if not (folder / "killed").exists():
         _to_the_end(_start(app.run, flags, log))
-    print(hit)
+    print(hit, len(went_on.read_text().splitlines()) if went_on.exists() else 0)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def flags(sets):
     ]
 
 
-# Of the other apps: flags for a run of many rounds in several stages.
+# Of the other apps: flags for a run whose rounds take longer than making its programs, again after
+# each kill.
 OTHERS = {
     "classifier_transfer": [
         "--dataset={0}",
@@ -57,8 +58,8 @@ OTHERS = {
         "--upper_bounds=original",
         "--maintain=rotation",
         "--no-export",
-        "--joint_rounds=150",
-        "--update_rounds=150",
+        "--joint_rounds=1000",
+        "--update_rounds=1000",
         "--bound_rounds=150",
     ],
     "compatibility_analysis": [
@@ -66,8 +67,7 @@ OTHERS = {
         "--architectures=resnet8:filters=4@stage2",
         "--methods=independent,iiw+rp",
         "--evaluation_batch_size=20",
-        "--pretraining_rounds=150",
-        "--rounds=150",
+        "--rounds=1000",
     ],
     "domain_adaptation": [
         "--source={0}",
@@ -76,8 +76,8 @@ OTHERS = {
         "--evaluation_batch_size=20",
         "--checkpoints=5",
         "--held_out=0.3",
-        "--rounds=150",
-        "--adaptation_rounds=50",
+        "--rounds=1000",
+        "--adaptation_rounds=200",
     ],
 }
 
@@ -94,7 +94,10 @@ def leaves_the_same(place, kills, name, flags):
     command = [sys.executable, "-m", "tests.apps.interrupted", str(place), str(kills), name]
     done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) == kills
+    hit, went_on = map(int, done.stdout.split()[-2:])
+    assert hit == kills
+    # From within a training; other kills hit what comes between, or a training that had just begun.
+    assert went_on >= kills / 4
     assert differing(place / "whole", place / "killed") == []
     assert figures(place / "whole") == figures(place / "killed")
     return not list((place / "killed").rglob("checkpoints"))
@@ -103,7 +106,7 @@ def leaves_the_same(place, kills, name, flags):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
 def test_killed_at_20_random_moments_it_leaves_what_one_that_was_not_does(flags, tmp_path):
-    assert leaves_the_same(tmp_path, 20, NAME, [*flags, "--rounds=150", "--epochs=2"])
+    assert leaves_the_same(tmp_path, 20, NAME, [*flags, "--rounds=1500", "--epochs=60"])
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmarks.joint_figures import add_ratios, check_same
+from benchmarks.joint_setting import Setting
 from benchmarks.turns import Program, take_turns
 from keras_compat.reporting import Run
 
@@ -91,15 +92,28 @@ def test_speed_is_the_time_of_the_fastest_rival_over_ours():
             OURS: measured(wall_s=2.0),
             ("trainer", "tensorflow", "bfloat16"): measured(wall_s=1.0),
             ("bare", "tensorflow", "float32"): measured(wall_s=1.6),
+            ("guarded", "tensorflow", "float32"): measured(wall_s=2.4),
+            ("ceiling", "tensorflow", "float32"): {
+                "product_gflops": 42.0,
+                "convolution_16_forward_gflops": 14.0,
+                "convolution_16_by_kernel_gflops": 42.0,
+            },
             THEIRS: measured(wall_s=5.0),
             ("pytorch", "compile", "float32"): measured(wall_s=3.0),
             ("pytorch", "compile", "bfloat16"): measured(wall_s=4.0),
         },
+        Setting(batch_size=10**9),  # 7 multiply-adds of each in 2 s: 21 billion operations a second
     )
-    found = {(r["metric"], r.get("precision")): r["value"] for r in run.results}
+    found = {
+        (r["metric"], r.get("precision"), r.get("program") or r.get("work")): r["value"]
+        for r in run.results
+    }
     assert found == {
-        ("speed_to_pytorch", "float32"): 1.5,
-        ("overhead", "float32"): 0.25,
-        ("speed_to_pytorch", "bfloat16"): 4.0,
-        ("best_speed_to_pytorch", None): 3.0,
+        ("speed_to_pytorch", "float32", None): 1.5,
+        ("overhead", "float32", "trainer"): 0.25,
+        ("overhead", "float32", "guarded"): 0.5,
+        ("of_ceiling", "float32", "product"): 0.5,
+        ("of_ceiling", "float32", "convolutions"): 1.0,
+        ("speed_to_pytorch", "bfloat16", None): 4.0,
+        ("best_speed_to_pytorch", None, None): 3.0,
     }

@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+
+from keras_compat.memory import peak_memory_bytes
 from keras_compat.reporting import collect_hardware
 from keras_compat.reporting.hardware import peak_memory_gib
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_hardware_describes_this_machine_and_does_not_name_it():
@@ -22,3 +30,14 @@ def test_hardware_describes_this_machine_and_does_not_name_it():
 def test_peak_memory_is_what_a_process_with_numpy_holds():
     memory = peak_memory_gib()
     assert memory is None or 0.02 < memory < collect_hardware()["memory_gib"]
+
+
+@pytest.mark.once
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells it there")
+def test_a_small_process_tells_its_own_memory_not_that_of_the_one_that_started_it():
+    held = bytearray(2**28)
+    code = "from keras_compat.memory import peak_memory_bytes; print(peak_memory_bytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert 2**20 < int(done.stdout) < 2**27 < len(held) <= peak_memory_bytes()

@@ -34,6 +34,14 @@ def test_the_rounds_that_are_asked_for_are_traced_once(trainer, tmp_path):
     assert any(step in name or "conv" in name.lower() for name in names), sorted(names)[:50]
 
 
+def test_rounds_are_counted_over_pauses_of_a_training(trainer, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_COMPAT_PROFILE", "1")
+    how, last_good = Training(rounds=12, batch_size=8), tmp_path / "last_good.keras"
+    trainer.optimizer.iterations.assign(0)
+    train(trainer, {"a": data()}, how, [], last_good, stops=[4, 8, 12])
+    assert len(list(tmp_path.glob("profile/plugins/profile/*/*.xplane.pb"))) == 1
+
+
 def test_a_run_is_traced_where_it_is_asked_for_and_ends_its_trace(trainer, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_COMPAT_PROFILE", "0")
     how = Training(rounds=12, batch_size=8)
