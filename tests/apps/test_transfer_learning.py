@@ -105,8 +105,11 @@ def test_what_is_tested_is_the_sources_extractor_with_the_targets_head(finished)
     assert [r["value"] for r in records_of(finished, **keys)] == [pytest.approx(expected)]
 
 
-def test_the_fine_tuned_network_can_be_loaded_and_is_as_good_as_was_measured(finished):
-    network = load_network(finished / "networks" / "animals_to_things_iiw+rp")
+def test_the_fine_tuned_network_can_be_published_and_is_as_good_as_was_measured(finished, tmp_path):
+    folder = finished / "networks" / "animals_to_things_iiw+rp"
+    done = app("components", "publish", tmp_path / "parts", "tuned@1", f"--network={folder}")
+    assert done.returncode == 0, done.stderr
+    network = load_network(folder)
     dataset = load(finished_target(finished))
     assert network.class_names == dataset.class_names
     logits, labels = predict_logits(network.extractor, network.head, dataset.test, 20)

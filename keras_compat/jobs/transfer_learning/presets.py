@@ -23,7 +23,7 @@ PRESETS.register("demo")(
     )
 )
 
-# On two cores, real photographs of 32 x 32. A short training makes extractors agree through rotation
+# On two cores, real photographs of 32 x 32. In a short training rotation makes extractors agree
 # where they are split early and its loss weighs more: after stage 2, with the paper's weight of 1,
 # what is recombined from random weights hardly starts above chance.
 PRESETS.register("cpu")(
