@@ -25,11 +25,7 @@ def check_same(found: Found) -> None:
     Raises:
         ValueError: when weights, multiply-adds or the losses of the first rounds differ.
     """
-    joint = {
-        key: value
-        for key, value in found.items()
-        if key[0] in ("trainer", "guarded", "bare", "pytorch")
-    }
+    joint = {key: value for key, value in found.items() if key[0] in JOINT}
     (first, expected), *others = joint.items()
     for key, value in others:
         for count in ("parameters", "multiply_adds"):

@@ -21,7 +21,7 @@ class ProfileRounds(keras.callbacks.Callback):
     Args:
         folder: where to; the trace is `plugins/profile/TIME/HOST.xplane.pb` in it.
         first: the number of the first round in the trace, counted over all epochs and calls of
-            `fit`.
+            `fit`; a call of the step is one, unless `steps_per_execution` says otherwise.
         count: how many there are.
 
     Source: https://www.tensorflow.org/guide/profiler, https://docs.jax.dev/en/latest/profiling.html
@@ -37,24 +37,23 @@ class ProfileRounds(keras.callbacks.Callback):
         self.folder = os.fspath(folder)
         self.first = first
         self.count = count
-        self._before = self._seen = 0
+        self._seen = 0
         self._written = False
         self._stop: Callable[[], None] | None = None
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self._before + batch >= self.first and self._stop is None and not self._written:
-            self._end = batch + self.count
+        if self._seen >= self.first and self._stop is None and not self._written:
+            self._end = self._seen + self.count
             self._stop = _start(self.folder)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._seen = batch + 1
-        if self._stop is not None and batch + 1 >= self._end:
+        self._seen += 1
+        if self._stop is not None and self._seen >= self._end:
             # A step may be under way still: its figures are there once it is done.
             keras.tree.map_structure(lambda value: float(value), logs)
             self._finish()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._before, self._seen = self._before + self._seen, 0
         self._finish()
 
     def on_train_end(self, logs: Any = None) -> None:
