@@ -17,12 +17,9 @@ median counts.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import pathlib
-import statistics
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -31,7 +28,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import output
+from benchmarks.alternating import alternate
 from keras_compat.data.augmentation import Augmentation
+from keras_compat.reporting import Run
 
 SIZE, BATCH = 32, 128
 
@@ -79,9 +79,14 @@ def batches(mapped: Callable | None) -> Iterator:
     return iter(data.prefetch(tf.data.AUTOTUNE))
 
 
-def measure(steps: int, repeats: int) -> list[dict[str, object]]:
-    """Returns one record a figure: milliseconds a step, and its ratio to augmenting in the step."""
-    records = []
+def train(steps: int, model: keras.Model, data: Iterator) -> None:
+    """Takes some steps."""
+    for _ in range(steps):
+        model.train_on_batch(*next(data))
+
+
+def measure(run: Run, steps: int, repeats: int) -> None:
+    """Adds milliseconds a step, and its ratio to augmenting in the step."""
     for preset, (ours, theirs) in presets().items():
         outside = ours()
         keras_layers = keras.Sequential(theirs)
@@ -94,21 +99,13 @@ def measure(steps: int, repeats: int) -> list[dict[str, object]]:
                 batches(lambda x: keras_layers(tf.cast(x, "float32"), training=True)),  # noqa: B023
             ),
         }
-        times: dict[str, list[float]] = {name: [] for name in variants}
-        for repeat in range(repeats + 1):
-            for name, (model, data) in variants.items():
-                begin = time.perf_counter()
-                for _ in range(steps):
-                    model.train_on_batch(*next(data))
-                if repeat:  # the first one compiles
-                    times[name].append((time.perf_counter() - begin) / steps * 1000)
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        for name, value in medians.items():
-            common = {"preset": preset, "variant": name}
-            records.append({"metric": "step_ms", **common, "value": round(value, 3)})
-            ratio = value / medians["in_step"]
-            records.append({"metric": "step_ratio_to_in_step", **common, "value": round(ratio, 3)})
-    return records
+        works = {name: partial(train, steps, *made) for name, made in variants.items()}
+        timed = alternate(works, repeats)
+        for name, taken in timed.items():
+            keys = {"preset": preset, "variant": name}
+            run.add("step_ms", round(taken.median_s / steps * 1000, 3), **keys)
+            ratio = taken.median_s / timed["in_step"].median_s
+            run.add("step_ratio_to_in_step", round(ratio, 3), **keys)
 
 
 def main() -> None:
@@ -117,22 +114,12 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=40, help="steps a measurement (40)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements a variant (5)")
-    parser.add_argument("--output", type=pathlib.Path, help="write the JSON here as well")
+    output.add_flag(parser)
     args = parser.parse_args()
-    result = {
-        "benchmark": "augmentation",
-        "config": {"image_size": SIZE, "batch_size": BATCH, "steps": args.steps},
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        "hardware": {
-            "cores": os.cpu_count(),
-            "gpus": len(tf.config.list_physical_devices("GPU")),
-        },
-        "results": measure(args.steps, args.repeats),
-    }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if args.output:
-        args.output.write_text(text + "\n")
+    how = {"image_size": SIZE, "batch_size": BATCH, "steps": args.steps, "repeats": args.repeats}
+    run = Run("augmentation", how)
+    measure(run, args.steps, args.repeats)
+    output.report(run, args.output)
 
 
 if __name__ == "__main__":

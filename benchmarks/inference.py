@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +27,7 @@ import keras
 import numpy as np
 
 from benchmarks import output
+from benchmarks.alternating import alternate
 from keras_compat import evaluation, networks
 from keras_compat.data import Examples
 from keras_compat.reporting import Run
@@ -105,19 +104,13 @@ def main() -> None:
     output.add_flag(parser)
     args = parser.parse_args()
     run = Run("inference", {**vars(args), "output": None, "architecture": ARCHITECTURE})
-    timed = works(args.images, args.batch_size)
-    times: dict[str, list[float]] = {name: [] for name in timed}
-    for _ in range(args.repeats + 1):
-        for name, work in timed.items():
-            begin = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - begin)
-    medians = {name: statistics.median(found[1:]) for name, found in times.items()}
-    for name, value in medians.items():
-        run.add("images_per_s", round(args.images / value, 1), work=name)
-        run.add("first_s", round(times[name][0], 2), work=name)
-        if f"forward_{name}" in medians:
-            run.add("ratio", round(value / medians[f"forward_{name}"], 3), work=name)
+    timed = alternate(works(args.images, args.batch_size), args.repeats)
+    for name, taken in timed.items():
+        run.add("images_per_s", round(args.images / taken.median_s, 1), work=name)
+        run.add("first_s", round(taken.first_s, 2), work=name)
+        forward = timed.get(f"forward_{name}")
+        if forward:
+            run.add("ratio", round(taken.median_s / forward.median_s, 3), work=name)
     output.report(run, args.output)
 
 

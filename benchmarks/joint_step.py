@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -29,6 +29,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 
 from benchmarks import output
+from benchmarks.alternating import alternate
 from benchmarks.first_stage import first_stage
 from keras_compat.jobs.classifier_transfer.preparation import prepare
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
@@ -48,11 +49,9 @@ def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
     return model, dict.fromkeys(config.extractors, examples)
 
 
-def seconds(rounds: int, model: Trainer, data: dict) -> float:
-    """Returns the seconds that some rounds take."""
-    begin = time.perf_counter()
+def train(rounds: int, model: Trainer, data: dict) -> None:
+    """Trains for some rounds."""
     model.fit(data, batch_size=64, steps_per_epoch=rounds, verbose=0)
-    return time.perf_counter() - begin
 
 
 def unfused(make: Callable[[], tuple[Trainer, dict]]) -> tuple[Trainer, dict]:
@@ -61,7 +60,7 @@ def unfused(make: Callable[[], tuple[Trainer, dict]]) -> tuple[Trainer, dict]:
     fused_tensorflow.applies = lambda x, axis: False
     try:
         model, data = make()
-        seconds(1, model, data)
+        train(1, model, data)
         return model, data
     finally:
         fused_tensorflow.applies = kept
@@ -85,16 +84,14 @@ def main() -> None:
     }.items():
         begin = time.perf_counter()
         variants[name] = make()
-        seconds(1, *variants[name])
+        train(1, *variants[name])
         run.add("first_round_s", round(time.perf_counter() - begin, 1), variant=name)
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(args.repeats):
-        for name, (model, data) in variants.items():
-            times[name].append(seconds(args.rounds, model, data) / args.rounds * 1000)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, value in medians.items():
-        run.add("round_ms", round(value, 1), variant=name)
-        run.add("ratio_to_shipped", round(value / medians["shipped"], 3), variant=name)
+    works = {name: partial(train, args.rounds, *made) for name, made in variants.items()}
+    timed = alternate(works, args.repeats, warm_up=0)
+    for name, taken in timed.items():
+        run.add("round_ms", round(taken.median_s / args.rounds * 1000, 1), variant=name)
+        ratio = taken.median_s / timed["shipped"].median_s
+        run.add("ratio_to_shipped", round(ratio, 3), variant=name)
     output.report(run, args.output)
 
 

@@ -13,16 +13,14 @@ ratio, the time of the vectorized step over that of one after the other.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import keras
 import numpy as np
 
 from benchmarks import joint_networks, joint_setting, output
+from benchmarks.alternating import alternate
 from benchmarks.joint_bare import BareStep, pure_step
 from keras_compat.reporting import Run
 
@@ -66,24 +64,6 @@ def rounds(chosen: joint_setting.Setting, seeds: int) -> dict[str, Round]:
     return {ONE_BY_ONE: one_by_one, VECTORIZED: at_once}
 
 
-def measure(timed: dict[str, Round], repeats: int) -> dict[str, list[float]]:
-    """Returns the seconds of each way's rounds, the first with its compilation.
-
-    Raises:
-        RuntimeError: if the losses of a first round are not the same in both ways.
-    """
-    times: dict[str, list[float]] = {name: [] for name in timed}
-    for number in range(repeats + 1):
-        losses: dict[str, Any] = {}
-        for name, work in timed.items():
-            begin = time.perf_counter()
-            losses[name] = work()
-            times[name].append(time.perf_counter() - begin)
-        if number == 0 and not np.allclose(*losses.values(), rtol=1e-3):
-            raise RuntimeError(f"the ways train differently: {losses}")
-    return times
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -99,12 +79,14 @@ def main() -> None:
     chosen = joint_setting.setting(args, "float32")
     for seeds in map(int, args.seeds.split(",")):
         with run.phase(f"{seeds}_seeds"):
-            times = measure(rounds(chosen, seeds), args.repeats)
-        medians = {name: statistics.median(found[1:]) for name, found in times.items()}
-        for name, value in medians.items():
-            run.add("round_ms", round(value * 1000, 1), seeds=seeds, variant=name)
-            run.add("first_round_s", round(times[name][0], 1), seeds=seeds, variant=name)
-        run.add("ratio", round(medians[VECTORIZED] / medians[ONE_BY_ONE], 3), seeds=seeds)
+            timed = alternate(rounds(chosen, seeds), args.repeats)
+        alone, together = timed[ONE_BY_ONE], timed[VECTORIZED]
+        if not np.allclose(alone.first, together.first, rtol=1e-3):
+            raise RuntimeError(f"the ways train differently: {alone.first}, {together.first}")
+        for name, taken in timed.items():
+            run.add("round_ms", round(taken.median_s * 1000, 1), seeds=seeds, variant=name)
+            run.add("first_round_s", round(taken.first_s, 1), seeds=seeds, variant=name)
+        run.add("ratio", round(together.median_s / alone.median_s, 3), seeds=seeds)
     output.report(run, args.output)
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import output
+from benchmarks.alternating import alternate
 from keras_compat import networks
 from keras_compat.deployment.conversion import write_as_it_is, write_saved_model
 from keras_compat.layers import set_statistics
@@ -46,6 +47,11 @@ def write(architecture: str, folder: str, folded: bool) -> Path:
     return path
 
 
+def call(model: Any, images: tf.Tensor) -> np.ndarray:
+    """Returns the logits of a loaded SavedModel."""
+    return model.serve(images)["logits"].numpy()
+
+
 def measure(run: Run, repeats: int) -> None:
     """Times every network at every batch size."""
     random = np.random.default_rng(0)
@@ -57,18 +63,12 @@ def measure(run: Run, repeats: int) -> None:
             }
         for batch in BATCHES:
             images = tf.constant(random.uniform(0, 255, (batch, 32, 32, 3)), tf.float32)
-            times: dict[str, list[float]] = {name: [] for name in loaded}
-            for repeat in range(repeats + 2):
-                for name, model in loaded.items():
-                    begin = time.perf_counter()
-                    model.serve(images)["logits"].numpy()
-                    if repeat > 1:  # the first calls prepare
-                        times[name].append(1000 * (time.perf_counter() - begin))
-            medians = {name: statistics.median(values) for name, values in times.items()}
+            calls = {name: partial(call, model, images) for name, model in loaded.items()}
+            timed = alternate(calls, repeats, warm_up=2)
             keys = {"architecture": architecture, "batch_size": batch}
-            for name, value in medians.items():
-                run.add("call_ms", value, variant=name, **keys)
-            ratio = medians["folded"] / medians["not_folded"]
+            for name, taken in timed.items():
+                run.add("call_ms", 1000 * taken.median_s, variant=name, **keys)
+            ratio = timed["folded"].median_s / timed["not_folded"].median_s
             run.add("ratio_to_not_folded", ratio, **keys)
 
 

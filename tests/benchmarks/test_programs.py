@@ -16,6 +16,21 @@ PROGRAMS = {
         ["--images=20", "--batch_size=10", "--repeats=1"],
         {"images_per_s", "first_s", "ratio"},
     ),
+    "joint_round": (
+        ["--image_size=16", "--batch_size=4", "--rounds=1", "--repeats=1", "--backends=tensorflow"],
+        {
+            "first_round_s",
+            "gflops",
+            "images_per_s",
+            "multiply_adds_to_fit",
+            "of_ceiling",
+            "overhead",
+            "peak_memory_mib",
+            "round_cpu_ms",
+            "round_ms",
+            "time_to_fit",
+        },
+    ),
     "many_seeds": (
         ["--image_size=16", "--batch_size=4", "--seeds=2", "--repeats=1"],
         {"round_ms", "first_round_s", "ratio"},
@@ -40,4 +55,5 @@ def test_it_runs_to_its_end(name, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())["results"]
     assert {record["metric"] for record in found} == metrics
-    assert all(record["value"] > 0 for record in found)
+    # An overhead may be less than nothing in a single turn.
+    assert all(record["value"] > 0 for record in found if record["metric"] != "overhead")
