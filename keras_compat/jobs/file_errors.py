@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,9 @@ def file_errors_in_one_line() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _of_tensorflow()):
             raise
-        raise InputError(f"{error.message.splitlines()[0]}; {KEPT}") from None
+        # TensorFlow names where in a program the file was read, before and after what it says.
+        said = re.sub(r"^\{\{.*?\}\} *| *\[Op:.*$", "", error.message.splitlines()[0])
+        raise InputError(f"{said}; {KEPT}") from None
 
 
 def _of_tensorflow() -> tuple[type[Exception], ...]:

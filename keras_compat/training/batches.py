@@ -152,6 +152,8 @@ class JointBatches(keras.utils.PyDataset):
         self._tasks = dict(tasks)
         self._rounds = rounds
         self._start: int | None = None
+        self.error: Exception | None = None
+        """What reading a minibatch has raised; Keras may make another error of it."""
         self.go_to(start)
 
     def go_to(self, start: int) -> None:
@@ -165,7 +167,11 @@ class JointBatches(keras.utils.PyDataset):
         return self._rounds
 
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        batches = {name: _as_minibatch(source[index]) for name, source in self._sources.items()}
+        try:
+            batches = {name: _as_minibatch(source[index]) for name, source in self._sources.items()}
+        except Exception as error:
+            self.error = error
+            raise
         return (
             {name: batch[0] for name, batch in batches.items()},
             {name: batch[1] for name, batch in batches.items()},

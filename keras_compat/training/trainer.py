@@ -444,6 +444,7 @@ class Trainer(BackendStep, keras.Model):
 
         Raises:
             ValueError: when the data is not that of the tasks.
+            Exception: what reading a task's data has raised, as it was.
         """
         self._check_data(x)
         if validation_data is not None:
@@ -465,18 +466,24 @@ class Trainer(BackendStep, keras.Model):
             validation_data = JointEvaluationBatches(validation_data, batch_size)
         distribution = current_distribution()
         fit = super().fit if distribution is None else partial(distribution.fit, self)
-        return fit(
-            batches,
-            epochs=epochs,
-            verbose=verbose,
-            # Last, so that it sees the round that one such as BackupAndRestore went back to.
-            callbacks=[*_as_list(callbacks), _GoToRound(batches)],
-            validation_data=validation_data,
-            shuffle=False,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_freq=validation_freq,
-        )
+        try:
+            return fit(
+                batches,
+                epochs=epochs,
+                verbose=verbose,
+                # Last, so that it sees the round that one such as BackupAndRestore went back to.
+                callbacks=[*_as_list(callbacks), _GoToRound(batches)],
+                validation_data=validation_data,
+                shuffle=False,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_freq=validation_freq,
+            )
+        except Exception:
+            # TensorFlow reads in a place of its own, and tells of an error there in its own words.
+            if batches.error is not None:
+                raise batches.error from None
+            raise
 
     def evaluate(self, x: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
         """Returns losses and metrics over every example of every task; see `keras.Model.evaluate`.

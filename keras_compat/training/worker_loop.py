@@ -7,7 +7,9 @@ that one device would get, of which every worker reads the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -60,26 +62,37 @@ def train(
     callbacks.on_train_begin()
     # BackupAndRestore says so where to begin.
     begin = trainer._initial_epoch or initial_epoch
-    index, logs = 0, {}
-    for epoch in range(begin, epochs):
-        trainer.reset_metrics()
-        callbacks.on_epoch_begin(epoch)
-        for number in range(steps_per_epoch):
-            callbacks.on_train_batch_begin(number)
-            logs = step(_parts(batches[index], strategy, check_batch))
-            index += 1
-            callbacks.on_train_batch_end(number, logs)
+    logs: dict[str, Any] = {}
+    with closing(_one_ahead(batches, (epochs - begin) * steps_per_epoch)) as drawn:
+        for epoch in range(begin, epochs):
+            trainer.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            for number in range(steps_per_epoch):
+                callbacks.on_train_batch_begin(number)
+                logs = step(_parts(next(drawn), strategy, check_batch))
+                callbacks.on_train_batch_end(number, logs)
+                if trainer.stop_training:
+                    break
+            logs = {name: float(value) for name, value in logs.items()}
+            if validate is not None and (epoch + 1) % validation_freq == 0:
+                logs |= {f"val_{name}": float(value) for name, value in validate().items()}
+            callbacks.on_epoch_end(epoch, logs)
             if trainer.stop_training:
                 break
-        logs = {name: float(value) for name, value in logs.items()}
-        if validate is not None and (epoch + 1) % validation_freq == 0:
-            logs |= {f"val_{name}": float(value) for name, value in validate().items()}
-        callbacks.on_epoch_end(epoch, logs)
-        if trainer.stop_training:
-            break
     trainer.optimizer.finalize_variable_values(trainer.trainable_weights)
     callbacks.on_train_end(logs)
     return trainer.history
+
+
+def _one_ahead(batches: Any, count: int) -> Iterator[Any]:
+    """Yields minibatches in order; a thread draws the next one while one is trained on."""
+    with ThreadPoolExecutor(1) as thread:
+        ahead = thread.submit(batches.__getitem__, 0)
+        for following in range(1, count + 1):
+            batch = ahead.result()
+            if following < count:
+                ahead = thread.submit(batches.__getitem__, following)
+            yield batch
 
 
 def _compiled_step(trainer: Any, strategy: tf.distribute.Strategy) -> Callable[[Any], Any]:

@@ -70,8 +70,8 @@ def _computed_s(process):
     return (int(user) + int(system)) / TICKS
 
 
-def _tell_of_checkpoints(log):
-    """Lets every training that begins within its rounds leave a line."""
+def tell_of_checkpoints(log):
+    """Lets every training that begins within its rounds leave a line, with the round."""
     begin = Stage.__init__
 
     def told(self, trainer, *arguments, **keys):
@@ -97,7 +97,7 @@ def main(folder, kills, name, *flags):
     whole = _to_the_end(_start(app.run, [*flags, f"--output_dir={folder / 'whole'}"], log))
     moments = random.Random(0)
     hit, went_on = 0, folder / "went_on"
-    _tell_of_checkpoints(went_on)
+    tell_of_checkpoints(went_on)
     flags = [*flags, f"--output_dir={folder / 'killed'}"]
     for _ in range(int(kills)):
         process, end = _start(app.run, flags, log), moments.uniform(0, whole / 10)

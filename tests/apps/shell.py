@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import pytest
+
+from apps import command_line
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +27,16 @@ def app(
         text=True,
         timeout=300,
     )
+
+
+def exit_code(
+    run: Callable[[list[str]], None], flags: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> int:
+    """Runs an app that does not come to its end, in this process; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["app", *flags])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(run)
+    return ended.value.code
 
 
 def says_one_line_and_exits_with_two(done: subprocess.CompletedProcess[str], start: str) -> bool:

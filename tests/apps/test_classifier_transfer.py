@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from apps import classifier_transfer, command_line
+from apps import classifier_transfer
 from keras_compat.deployment import packages
 from keras_compat.errors import InputError
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.reporting import load_metrics, select
-from tests.apps.shell import app
+from tests.apps.shell import app, exit_code
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -203,10 +203,8 @@ def test_a_finished_run_is_not_overwritten(finished):
     ],
 )
 def test_bad_input_is_one_line_before_training(flags, message, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(sys, "argv", ["app", *flags, f"--output_dir={tmp_path / 'run'}"])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main(classifier_transfer.run)
-    assert ended.value.code == 2
+    flags = [*flags, f"--output_dir={tmp_path / 'run'}"]
+    assert exit_code(classifier_transfer.run, flags, monkeypatch) == 2
     printed = capfd.readouterr().err
     assert printed.startswith("error: ") and printed.count("\n") == 1
     assert re.search(message, printed)

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps import command_line, compatibility_analysis
+from apps import compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.jobs import resumable
 from keras_compat.jobs.compatibility_analysis import cost, job, work
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
-from tests.apps.shell import app, says_one_line_and_exits_with_two
+from tests.apps.shell import app, exit_code, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
 
 # On JAX the parts that train and measure are tested by themselves.
@@ -371,10 +371,7 @@ def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatc
 
     monkeypatch.setattr(job, "work_on", interrupted)
     more = ["--methods=independent,iiw+rp+dcc,iiw", f"--output_dir={place}", "--overwrite"]
-    monkeypatch.setattr(sys, "argv", ["compatibility_analysis", *flags, *more])
-    with pytest.raises(SystemExit) as stopped:
-        command_line.main(compatibility_analysis.run)
-    assert stopped.value.code == 130
+    assert exit_code(compatibility_analysis.run, [*flags, *more], monkeypatch) == 130
     said = capsys.readouterr().err.strip().splitlines()
     assert said == [
         "interrupted; 3 of 4 groups of networks are finished and kept; the same command goes on "

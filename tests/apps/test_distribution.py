@@ -12,6 +12,7 @@ import pytest
 
 import keras_compat.networks  # noqa: F401 registers what the models hold
 from keras_compat.reporting import load_metrics
+from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT, app, says_one_line_and_exits_with_two
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
@@ -33,11 +34,27 @@ def start(name, flags, env):
     )
 
 
-def start_two(name, flags):
+def start_two(name, flags, **env):
     """Starts an app in two workers of one device each."""
     port, flags = free_port(), [*flags, "--distribution=multi_worker"]
-    environments = [{**one_of_two(w, port), **several_devices(1)} for w in (0, 1)]
-    return [start(name, flags, {**env, "JAX_ENABLE_X64": "0"}) for env in environments]
+    env = {**env, **several_devices(1), "JAX_ENABLE_X64": "0"}
+    return [start(name, flags, {**env, **one_of_two(worker, port)}) for worker in (0, 1)]
+
+
+def wait_for(found, process):
+    """Waits until a process has left what is looked for."""
+    deadline = time.monotonic() + 900
+    while not found():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        time.sleep(0.1)
+
+
+def end(processes):
+    """Waits for workers that should do all they are told; returns what each said."""
+    ends = [process.communicate(timeout=900) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], ends
+    return ends
 
 
 @pytest.mark.slow
@@ -74,40 +91,55 @@ def test_an_app_trains_the_same_networks_on_two_devices(tmp_path):
             np.testing.assert_allclose(x, y, atol=2e-3, err_msg=path.name)
 
 
-@pytest.mark.slow
-def test_all_end_when_a_worker_is_killed_and_go_on_with_what_is_finished(tmp_path):
-    place = tmp_path / "run"
-    sets = (write_set(tmp_path / "a.npz", ANIMALS), write_set(tmp_path / "b.npz", THINGS, seed=1))
-    flags = [
+def analysis(folder):
+    """Returns flags for a small analysis of two sets, which are written to a folder."""
+    sets = (write_set(folder / "a.npz", ANIMALS), write_set(folder / "b.npz", THINGS, seed=1))
+    return [
         f"--datasets={','.join(sets)}",
         "--methods=independent",
         "--image_size=8",
         "--architectures=resnet8:filters=4@stage2",
         "--batch_size=16",
-        "--rounds=3",
         "--evaluation_batch_size=20",
         "--no-augment",
-        f"--output_dir={place}",
     ]
+
+
+@pytest.mark.slow
+def test_all_end_when_a_worker_is_killed_and_go_on_with_what_is_finished(tmp_path):
+    place = tmp_path / "run"
+    flags = [*analysis(tmp_path), "--rounds=3", f"--output_dir={place}"]
     chief, other = start_two(NAME, flags)
     first = tmp_path / "run.partial" / CELL / "made_by.json"
-    deadline = time.monotonic() + 900
-    while not first.exists():
-        assert time.monotonic() < deadline
-        assert chief.poll() is None, chief.communicate()[1][-3000:]
-        time.sleep(0.1)
+    wait_for(first.exists, chief)
     other.kill()
     _, said = chief.communicate(timeout=900)
     assert chief.returncode == 1, said
     assert "lost another one" in said and "the same command" in said
     finished = json.loads(first.read_text())
-    both = start_two(NAME, flags)
-    ends = [process.communicate(timeout=900) for process in both]
-    assert [process.returncode for process in both] == [0, 0], ends
+    ends = end(start_two(NAME, flags))
     assert json.loads((place / CELL / "made_by.json").read_text()) == finished
     assert len(list((place / "cells").glob("*/networks"))) > 1
     assert "Everything is in" in ends[0][0] and ends[1][0] == ""
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
+
+
+@pytest.mark.slow
+def test_killed_within_a_training_they_go_on_there_to_the_same_weights(tmp_path):
+    flags = [*analysis(tmp_path), "--rounds=300", "--checkpoint_seconds=0.2"]
+    end(start_two(NAME, [*flags, f"--output_dir={tmp_path / 'whole'}"]))
+    flags = [*flags, f"--output_dir={tmp_path / 'killed'}"]
+    chief, other = start_two(NAME, flags)
+    wait_for(lambda: list((tmp_path / "killed.partial").rglob("*.safetensors")), chief)
+    other.kill()
+    _, said = chief.communicate(timeout=900)
+    assert chief.returncode == 1 and "lost another one" in said
+    went_on = tmp_path / "went_on"
+    end(start_two(NAME, flags, WENT_ON=str(went_on)))
+    rounds = [int(line) for line in went_on.read_text().splitlines()]
+    # Each worker once, in the same round.
+    assert len(rounds) == 2 and len(set(rounds)) == 1 and 0 < rounds[0] < 300
+    assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
 @pytest.mark.once

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from apps import command_line, transfer_learning
+from apps import transfer_learning
 from keras_compat.jobs import step_folder
 from keras_compat.jobs.transfer_learning import data
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
-from tests.apps.shell import ROOT
+from tests.apps.shell import ROOT, exit_code
 from tests.jobs.two_sets import ANIMALS, THINGS, write_set
 
 NAME = "transfer_learning"
@@ -148,10 +148,7 @@ def full(*_):
 
 
 def run_main(flags, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [NAME, *flags])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main(transfer_learning.run)
-    return ended.value.code, capsys.readouterr().err
+    return exit_code(transfer_learning.run, flags, monkeypatch), capsys.readouterr().err
 
 
 @pytest.mark.once

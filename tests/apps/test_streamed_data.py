@@ -15,6 +15,8 @@ from keras_compat.jobs.classifier_transfer.preparation import prepare, read
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
 from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.reporting import load_metrics, select
+from keras_compat.training.batches import JointBatches
+from tests.apps.shell import exit_code
 from tests.data import tiny_tfds
 
 # How images are read is the same on every backend.
@@ -40,12 +42,15 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tfds")
+def prepare_pets(folder):
     examples = tiny_tfds.examples
     tiny_tfds.prepare(folder, "pets", {"train": examples(120), "test": examples(30, 120)})
     return folder
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return prepare_pets(tmp_path_factory.mktemp("tfds"))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,39 @@ def test_the_job_runs_on_tfds_data(data_dir, tmp_path, limit, hashed, seeds, cap
     ):
         assert [r["seed"] for r in select(found, **keys)] == list(range(seeds))
     assert select(found, metric="lower_bound")[0]["value"] == pytest.approx(2 / 3)
+
+
+def test_streamed_data_that_vanish_within_training_end_it_in_one_line_and_it_goes_on(
+    tmp_path, monkeypatch, capsys
+):
+    data_dir = prepare_pets(tmp_path / "tfds")
+    (shard,) = data_dir.rglob("*train.tfrecord*")
+    flags = [
+        *FLAGS,
+        f"--data_dir={data_dir}",
+        "--memory_limit_gib=0",
+        "--joint_rounds=60",
+        f"--output_dir={tmp_path / 'run'}",
+    ]
+    read = JointBatches.__getitem__
+
+    def vanish(self, index):
+        if index == 9 and shard.exists():
+            shard.rename(shard.with_suffix(".away"))
+        return read(self, index)
+
+    capsys.readouterr()  # what preparing has said
+    with monkeypatch.context() as patch:
+        patch.setattr(JointBatches, "__getitem__", vanish)
+        flags_now = [*flags, "--checkpoint_seconds=0.000001"]
+        assert exit_code(classifier_transfer.run, flags_now, patch) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {shard}; No such file or directory; what was finished and the ")
+    assert said.count("\n") == 1
+    assert len(list((tmp_path / "run.partial").rglob("*.safetensors"))) == 2
+    shard.with_suffix(".away").rename(shard)
+    classifier_transfer.run(flags)
+    assert load_metrics(tmp_path / "run" / "metrics.json")["results"]
 
 
 def test_files_are_checked_on_some_streamed_images_each_read_once(data_dir, monkeypatch):

@@ -2,7 +2,8 @@
 
 python -m tests.training.spread DISTRIBUTION STATISTICS FLOATX ROUNDS [OPTIMIZER] prints JSON: how
 far the weights have moved on one device, how far apart those of the two trainings are at the end,
-and the same of the figures that they report. The optimizer clips, decays and has moments; images
+and the same of the figures that they report; and how often the round was traced where it is spread.
+The optimizer clips, decays and has moments; images
 are augmented and turned at random; a task matches the features of two others; a head is frozen. On
 TensorFlow the process has as many logical devices as DEVICES says, on JAX as XLA_FLAGS says.
 """
@@ -37,7 +38,7 @@ def make_trainer():
         tasks.append(Task(name, *own, held, augmentation=augmentation))
     both = networks.side_by_side(*(task.extractor for task in tasks), name="both")
     tasks.append(Task("both", both, None, [AuxiliaryHead(FeatureMatching())]))
-    return Trainer(tasks, seed=3)
+    return CountingTrainer(tasks, seed=3)
 
 
 OPTIMIZERS = {
@@ -61,6 +62,16 @@ def train(rounds, optimizer):
     return before, state(trainer), reported
 
 
+class CountingTrainer(Trainer):
+    """Counts how often Python runs the round: when it is traced, once a replica."""
+
+    traces = 0
+
+    def train_round(self, data, number=0):
+        CountingTrainer.traces += 1
+        return super().train_round(data, number)
+
+
 def state(trainer):
     return [np.array(v.value, "float64") for v in trainer.weights]
 
@@ -77,6 +88,7 @@ def main(name, statistics, floatx, rounds, optimizer="sgd"):
     assert distribution.share(f"of {distribution.worker}") == "of 0"
     assert distribution.share() == ""
     spread = train(int(rounds), optimizer)
+    traces = CountingTrainer.traces
     training.set_distribution(None)
     alone = train(int(rounds), optimizer)
     print(
@@ -85,6 +97,7 @@ def main(name, statistics, floatx, rounds, optimizer="sgd"):
                 "devices": distribution.devices,
                 "workers": distribution.workers,
                 "worker": distribution.worker,
+                "traces": traces,
                 "moved": largest(alone[0], alone[1]),
                 "apart": largest(alone[1], spread[1]),
                 "figures_apart": largest(alone[2], spread[2]),

@@ -72,6 +72,8 @@ def spread(*arguments, devices, workers=1):
     found = [json.loads(out.splitlines()[-1]) for out, _ in said]
     assert sorted(told["worker"] for told in found) == list(range(workers))
     assert {told["devices"] for told in found} == {devices * workers}
+    # Two calls of `fit`: on TensorFlow each replica is traced, once for all.
+    assert {told["traces"] for told in found} == {1 if ON_JAX else devices}
     return found
 
 
