@@ -31,6 +31,10 @@ PROGRAMS = {
             "time_to_fit",
         },
     ),
+    "round_profile": (
+        ["--image_size=16", "--batch_size=4", "--rounds=2"],
+        {"busy", "input_ms", "round_ms", "share"},
+    ),
     "many_seeds": (
         ["--image_size=16", "--batch_size=4", "--seeds=2", "--repeats=1"],
         {"round_ms", "first_round_s", "ratio"},
@@ -41,8 +45,9 @@ PROGRAMS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_runs_to_its_end(name, tmp_path):
-    if name == "many_seeds" and keras.backend.backend() != "jax":
-        pytest.skip("a vectorized step is made on JAX")
+    only = {"many_seeds": "jax", "round_profile": "tensorflow"}.get(name)
+    if only not in (None, keras.backend.backend()):
+        pytest.skip(f"runs on {only}")
     flags, metrics = PROGRAMS[name]
     file = tmp_path / "found.json"
     done = subprocess.run(
