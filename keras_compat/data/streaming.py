@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from keras_compat.data.examples import near_equal_sizes
+from keras_compat.data.side_tensorflow import without_autotuning
 from keras_compat.errors import InputError
+from keras_compat.reporting.hardware import cores
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 # Encoded images that a shuffle holds at once.
 SHUFFLE_BUFFER = 10_000
+# Minibatches that are ready before they are asked for.
+_AHEAD = 2
 
 
 class Stream(Protocol):
@@ -141,12 +145,13 @@ class StreamedExamples:
 
         endless = tf.data.Dataset.counter(start=first_epoch).flat_map(epoch).skip(skipped)
         labels = tf.constant(self.labels)
-        return (
+        batches = (
             self._decoded(endless)
             .map(lambda row, image: (image, tf.gather(labels, row)))
             .batch(batch_size, drop_remainder=True)
-            .prefetch(tf.data.AUTOTUNE)
+            .prefetch(_AHEAD)
         )
+        return without_autotuning(batches)
 
     def evaluation_batches(
         self, batch_size: int, seed: int = 0
@@ -208,10 +213,9 @@ class StreamedExamples:
         return min(len(self), SHUFFLE_BUFFER, max(fits, 256))
 
     def _decoded(self, examples: tf.data.Dataset) -> tf.data.Dataset:
-        import tensorflow as tf
 
         return examples.map(
             lambda row, encoded: (row, self._stream.decode(encoded)),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=cores(),
             deterministic=True,
         )

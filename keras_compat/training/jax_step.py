@@ -51,6 +51,11 @@ class BackendStep:
             variable.assign(value)
         return loss, extra, gradients
 
+    @staticmethod
+    def as_input(batches: Any) -> Any:
+        """Returns minibatches as Keras shall read them."""
+        return batches
+
     def state_scope(self) -> Any:
         """Returns the scope in which variables are made: on JAX, none is needed."""
         return nullcontext()

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_compat import replicas
+from keras_compat.training.tensorflow_input import as_dataset
 
 
 class BackendStep:
@@ -34,6 +35,11 @@ class BackendStep:
         there = replicas.means([g for g in gradients if g is not None])
         found = iter(there)
         return loss, extra, [None if g is None else next(found) for g in gradients]
+
+    @staticmethod
+    def as_input(batches: Any) -> Any:
+        """Returns minibatches as Keras shall read them."""
+        return as_dataset(batches) if isinstance(batches, keras.utils.PyDataset) else batches
 
     def state_scope(self) -> Any:
         """Returns the scope in which variables are made that every replica updates."""

@@ -463,12 +463,14 @@ class Trainer(BackendStep, keras.Model):
             start=self.rounds,
         )
         if validation_data is not None:
-            validation_data = JointEvaluationBatches(validation_data, batch_size)
+            validation_data = self.as_input(JointEvaluationBatches(validation_data, batch_size))
         distribution = current_distribution()
-        fit = super().fit if distribution is None else partial(distribution.fit, self)
+        if distribution is None:
+            fit = partial(super().fit, self.as_input(batches))
+        else:
+            fit = partial(distribution.fit, self, batches)
         try:
             return fit(
-                batches,
                 epochs=epochs,
                 verbose=verbose,
                 # Last, so that it sees the round that one such as BackupAndRestore went back to.
@@ -496,7 +498,7 @@ class Trainer(BackendStep, keras.Model):
         if isinstance(x, Mapping):
             self._check_data(x)
             x = JointEvaluationBatches(x, batch_size)
-        return super().evaluate(x, **kwargs)
+        return super().evaluate(self.as_input(x), **kwargs)
 
     def predict(
         self, x: Any, batch_size: int | None = None, **kwargs: Any
@@ -522,7 +524,8 @@ class Trainer(BackendStep, keras.Model):
         outputs: dict[str, np.ndarray] = {}
         # One task at a time: their sets may differ in length.
         for name, images in x.items():
-            outputs |= super().predict(PredictionBatches(name, images, batch_size), **kwargs)
+            batches = self.as_input(PredictionBatches(name, images, batch_size))
+            outputs |= super().predict(batches, **kwargs)
         return outputs
 
     def _check_data(self, data: Any) -> None:

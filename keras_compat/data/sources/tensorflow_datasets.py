@@ -22,7 +22,11 @@ from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.images import conform
 from keras_compat.data.options import LoadOptions, sources
-from keras_compat.data.side_tensorflow import import_tensorflow, silent_loading
+from keras_compat.data.side_tensorflow import (
+    import_tensorflow,
+    silent_loading,
+    without_autotuning,
+)
 from keras_compat.data.splits import stratified_split
 from keras_compat.data.streaming import StreamedExamples
 from keras_compat.errors import InputError, missing_package, unknown_name
@@ -138,12 +142,13 @@ class TfdsStream:
         import tensorflow_datasets as tfds
 
         with _quiet():
-            return self.builder.as_dataset(
+            dataset = self.builder.as_dataset(
                 split=self.split,
                 shuffle_files=False,
                 decoders=tfds.decode.PartialDecoding(features, decoders=decoders),
                 read_config=tfds.ReadConfig(try_autocache=False),
             )
+        return without_autotuning(dataset)
 
 
 # A stream, the places in it that are meant, and their labels.

@@ -34,5 +34,5 @@ def learn(
         loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=BackendStep().default_jit_compile(),
     )
-    batches = examples.batches(TRAINING_BATCH, seed)
+    batches = BackendStep.as_input(examples.batches(TRAINING_BATCH, seed))
     network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
