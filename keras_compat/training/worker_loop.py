@@ -7,7 +7,7 @@ that one device would get, of which every worker reads the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -84,7 +84,7 @@ def train(
     return trainer.history
 
 
-def _one_ahead(batches: Any, count: int) -> Iterator[Any]:
+def _one_ahead(batches: Any, count: int) -> Generator[Any, None, None]:
     """Yields minibatches in order; a thread draws the next one while one is trained on."""
     with ThreadPoolExecutor(1) as thread:
         ahead = thread.submit(batches.__getitem__, 0)

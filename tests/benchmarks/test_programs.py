@@ -35,6 +35,14 @@ PROGRAMS = {
         ["--image_size=16", "--batch_size=4", "--rounds=2"],
         {"busy", "input_ms", "round_ms", "share"},
     ),
+    "joint_overhead": (
+        ["--image_size=16", "--batch_size=4", "--rounds=1", "--repeats=1"],
+        {"overhead", "round_ms"},
+    ),
+    "end_of_fit": (
+        ["--image_size=16", "--batch_size=4", "--rounds=1", "--calls=1"],
+        {"mean_s", "shortest_s", "longest_s", "ratio"},
+    ),
     "many_seeds": (
         ["--image_size=16", "--batch_size=4", "--seeds=2", "--repeats=1"],
         {"round_ms", "first_round_s", "ratio"},
@@ -45,7 +53,11 @@ PROGRAMS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_runs_to_its_end(name, tmp_path):
-    only = {"many_seeds": "jax", "round_profile": "tensorflow"}.get(name)
+    only = {
+        "many_seeds": "jax",
+        "round_profile": "tensorflow",
+        "end_of_fit": "tensorflow",
+    }.get(name)
     if only not in (None, keras.backend.backend()):
         pytest.skip(f"runs on {only}")
     flags, metrics = PROGRAMS[name]
