@@ -30,7 +30,7 @@ from keras_compat.training import ProfileRounds
 FIRST = 5
 # Names of threads, of what holds all operations of a thread, and of a round.
 COMPUTE, INPUT, HOLDS_ALL, ROUND = "tf_Compute/", "tf_data", "Process", "multi_step_on_iterator"
-# By kind: what is in the names of its operations, the first that fits counts.
+# By kind: what is in the names of its operations, the last that fits counts.
 KINDS = {
     "convolutions, forward": ("Conv2D",),
     "convolutions, gradients": ("Conv2DBackprop",),

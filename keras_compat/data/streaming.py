@@ -151,6 +151,7 @@ class StreamedExamples:
             .batch(batch_size, drop_remainder=True)
             .prefetch(_AHEAD)
         )
+        # Once more: what the stream says of itself does not come out of `flat_map`.
         return without_autotuning(batches)
 
     def evaluation_batches(
@@ -213,7 +214,6 @@ class StreamedExamples:
         return min(len(self), SHUFFLE_BUFFER, max(fits, 256))
 
     def _decoded(self, examples: tf.data.Dataset) -> tf.data.Dataset:
-
         return examples.map(
             lambda row, encoded: (row, self._stream.decode(encoded)),
             num_parallel_calls=cores(),

@@ -13,6 +13,9 @@ import keras
 class BackendStep:
     """Turns a trainer's round into Keras' stateless `train_step` and `test_step` for JAX."""
 
+    # What reading raises comes through as it is.
+    errors_of_reading = ()
+
     def train_step(self, state: Any, data: Any, number: int = 0) -> tuple[Any, Any]:
         variables = (
             self.trainable_variables,

@@ -15,6 +15,9 @@ from keras_compat.training.tensorflow_input import as_dataset
 class BackendStep:
     """Turns a trainer's round into Keras' `train_step` and `test_step` for TensorFlow."""
 
+    # TensorFlow reads in a place of its own, and tells of any error there by one of these.
+    errors_of_reading = (tf.errors.OpError,)
+
     def train_step(self, data: Any, number: int = 0) -> dict[str, Any]:
         return self.train_round(data, number)
 

@@ -481,8 +481,7 @@ class Trainer(BackendStep, keras.Model):
                 steps_per_epoch=steps_per_epoch,
                 validation_freq=validation_freq,
             )
-        except Exception:
-            # TensorFlow reads in a place of its own, and tells of an error there in its own words.
+        except self.errors_of_reading:
             if batches.error is not None:
                 raise batches.error from None
             raise

@@ -133,7 +133,7 @@ class OfDevices(Distribution):
     """A distribution of which only the checks are asked."""
 
     def fit(self, trainer, batches, **how):
-        raise NotImplementedError
+        pytest.fail("only its checks are asked")
 
     def share(self, text=""):
         return text
