@@ -70,3 +70,25 @@ def test_whatever_a_trainer_reads_is_not_tuned(monkeypatch):
     trainer.predict(sets["a"][0], batch_size=8, verbose=0)
     # Fitted, evaluated after the epoch and by itself, and predicted.
     assert [dataset.options().autotune.enabled for dataset in read] == [False] * 4
+
+
+def test_what_a_callback_raises_is_told_though_what_is_read_ahead_fails_too():
+    class Broken(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            if index == 2:
+                raise OSError("the disk is gone")
+            return data(8)
+
+    def stop(batch, logs):
+        raise ArithmeticError("a loss is not finite")
+
+    trainer = joint_trainer(("a",), common=False)
+    trainer.compile("sgd")
+    how = {"steps_per_epoch": 4, "verbose": 0}
+    with pytest.raises(OSError, match="the disk is gone"):
+        trainer.fit({"a": Broken()}, **how)
+    with pytest.raises(ArithmeticError, match="not finite"):
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+        trainer.fit({"a": Broken()}, callbacks=[callback], **how)
