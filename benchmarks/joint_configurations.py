@@ -7,7 +7,8 @@ turns. Of each: round_ms, round_cpu_ms (of all threads together), first_round_s,
 to that of the same backend's default.
 
 - TensorFlow: as it is by default (a thread a core in each operation, as many operations at once),
-  one operation at a time, a thread for each operation, without oneDNN, with XLA, in bfloat16;
+  one operation at a time, a thread for each operation, without oneDNN, with XLA, in bfloat16,
+  in bfloat16 with a thread for each operation;
 - JAX: as it is by default, on one thread, with YNNPACK's convolutions, in bfloat16.
 """
 
@@ -27,19 +28,17 @@ from keras_compat.reporting.hardware import cores
 
 DEFAULT = "default"
 YNNPACK = "LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION,LIBRARY_FUSION_TYPE_DOT"
+A_THREAD_AN_OPERATION = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": str(cores())}
 # Name: environment, whether XLA compiles, precision.
 CONFIGURATIONS: dict[str, dict[str, tuple[dict[str, str], str, str]]] = {
     "tensorflow": {
         DEFAULT: ({}, "auto", "float32"),
         "one_operation_at_a_time": ({"TF_NUM_INTEROP_THREADS": "1"}, "auto", "float32"),
-        "a_thread_an_operation": (
-            {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": str(cores())},
-            "auto",
-            "float32",
-        ),
+        "a_thread_an_operation": (A_THREAD_AN_OPERATION, "auto", "float32"),
         "without_onednn": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "auto", "float32"),
         "xla": ({}, "on", "float32"),
         "bfloat16": ({}, "auto", "bfloat16"),
+        "bfloat16_a_thread_an_operation": (A_THREAD_AN_OPERATION, "auto", "bfloat16"),
     },
     "jax": {
         DEFAULT: ({}, "auto", "float32"),
