@@ -1,20 +1,23 @@
 """What compatibility costs, and what it is worth, when its auxiliary tasks are made cheaper.
 
-    python -m benchmarks.cheaper_compatibility [--output FILE] [--figure FILE]
+    python -m benchmarks.cheaper_compatibility [--preset=demo|cpu] [--datasets=SPEC,SPEC]
+        [--output FILE] [--figure FILE]
 
-Trains the two networks of the compatibility analysis' demo (digits and MNIST, ResNet-8, 16 x 16,
-batch 128) by methods with rotation prediction, in variants of how rotated images are shown, and
-prints recombination accuracy and the time of a round relative to plain training as JSON:
+Trains the two networks of a preset of the compatibility analysis (the demo's: digits and MNIST,
+ResNet-8, 16 x 16, batch 128) by methods with rotation prediction, in variants of how rotated images
+are shown, and prints recombination accuracy and the time of a round relative to plain training as
+JSON:
 
 - full: all images, every round, in a pass of their own;
 - half, quarter: of each batch;
 - every_2, every_4: in every second or fourth round, with as many times the weight;
 - joint: in one pass with the upright images, which shares batch statistics;
 - transformed: in place of the upright images, which the classifier sees as well: no second pass;
-- none: without rotation prediction.
+- none: without rotation prediction;
+- bfloat16, float16: as full, and the step computes in 16 bits.
 
-Times are of rounds within `fit`: all variants are in one process and take turns, and the fastest
-turn counts. What the output file has already is not measured again.
+Times are of rounds within `fit` by RP+DCC: all variants are in one process and take turns, and the
+medians count. What the output file has already is not measured again.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ import argparse
 import os
 import pathlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
+from statistics import median
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,28 +51,41 @@ from keras_compat.reporting.records import select
 from keras_compat.training import Trainer
 
 FULL, NONE = "full", "none"
-# By name: the changed settings, and the passes of each task.
-VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
-    FULL: ({}, "separate"),
-    "half": ({"auxiliary_fraction": 0.5}, "separate"),
-    "quarter": ({"auxiliary_fraction": 0.25}, "separate"),
-    "every_2": ({"auxiliary_every": 2}, "separate"),
-    "every_4": ({"auxiliary_every": 4}, "separate"),
-    "joint": ({}, "joint"),
-    "transformed": ({}, "transformed"),
-    NONE: ({}, "separate"),
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from a preset: settings, the passes of each task, the step's precision."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    passes: str = "separate"
+    precision: str = "float32"
+
+
+VARIANTS: dict[str, Variant] = {
+    FULL: Variant(),
+    "half": Variant({"auxiliary_fraction": 0.5}),
+    "quarter": Variant({"auxiliary_fraction": 0.25}),
+    "every_2": Variant({"auxiliary_every": 2}),
+    "every_4": Variant({"auxiliary_every": 4}),
+    "joint": Variant(passes="joint"),
+    "transformed": Variant(passes="transformed"),
+    NONE: Variant(),
+    "bfloat16": Variant(precision="mixed_bfloat16"),
+    "float16": Variant(precision="mixed_float16"),
 }
 
 
 def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Setup, Trained]:
-    """Returns what a variant of a method trains, and how it is measured then."""
-    changes, passes = VARIANTS[variant]
+    """Returns what a variant of a method trains, and how; the training is in the measured's."""
+    changes = VARIANTS[variant]
     if variant == NONE:
         method = "+".join(part for part in method.split("+") if part != "rp") or PLAIN
-    config = replace(config, **changes)
+    training = replace(config.training, precision=changes.precision)
+    config = replace(config, training=training, **changes.settings)
     cell, group = Cell(method, seed), load_group(config)
     made = make_setup(config, cell, group)
-    tasks = {name: replace(task, passes=passes) for name, task in made.tasks.items()}
+    tasks = {name: replace(task, passes=changes.passes) for name, task in made.tasks.items()}
     return replace(made, tasks=tasks), Trained(config, cell, group, made.networks)
 
 
@@ -77,7 +94,7 @@ def accuracies(config: Config, method: str, variant: str, seed: int) -> Mapping[
     keras.utils.set_random_seed(seed)
     made, trained = setup(config, method, variant, seed)
     trainer = Trainer(list(made.tasks.values()), seed=1000 * seed + 700)
-    train(trainer, made.data, config.training, [], pathlib.Path("last_good.keras"))
+    train(trainer, made.data, trained.config.training, [], pathlib.Path("last_good.keras"))
     found = MEASURES["matrix"](trained)
     keras.backend.clear_session()
     return {
@@ -88,30 +105,30 @@ def accuracies(config: Config, method: str, variant: str, seed: int) -> Mapping[
 
 def times(config: Config, rounds: int, turns: int) -> Seconds:
     """Returns the seconds of a round in each turn, of plain training and of each variant."""
-    made = {name: setup(config, "rp+dcc", name, 0)[0] for name in VARIANTS}
-    made[PLAIN] = setup(config, PLAIN, FULL, 0)[0]
-    return timed_rounds(
-        {name: (config.training, each) for name, each in made.items()}, rounds, turns
-    )
+    made = {name: setup(config, "rp+dcc", name, 0) for name in VARIANTS}
+    made[PLAIN] = setup(config, PLAIN, FULL, 0)
+    by_name = {name: (trained.config.training, each) for name, (each, trained) in made.items()}
+    return timed_rounds(by_name, rounds, turns)
 
 
-def draw(results: list[dict[str, Any]], path: pathlib.Path) -> None:
+def draw(results: list[dict[str, Any]], datasets: str, path: pathlib.Path) -> None:
     """Draws accuracies over the time of a round, recombined and with own heads, by method."""
     panels: dict[str, list[Points]] = {}
-    methods = dict.fromkeys(r["method"] for r in select(results, metric="own_accuracy"))
-    for method in methods:
+    measured = select(results, metric="own_accuracy")
+    variants = [v for v in VARIANTS if select(measured, variant=v)]
+    for method in dict.fromkeys(record["method"] for record in measured):
         for metric, what in (
             ("recombination_accuracy", "recombined"),
             ("own_accuracy", "own heads"),
         ):
             panels[f"{what}, {method}:\ntime of a round"] = [
-                Points(variant, places(results, metric, method, variant)) for variant in VARIANTS
+                Points(variant, places(results, metric, method, variant)) for variant in variants
             ]
     draw_points(
         path,
         panels,
         "Cheaper rotation prediction",
-        "digits and MNIST; a point is a seed; time 1 is plain training",
+        f"{datasets}; a point is a seed; time 1 is plain training",
         "accuracy (%)",
     )
 
@@ -129,6 +146,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--preset", default="demo", choices=list(PRESETS), help="demo")
+    parser.add_argument("--datasets", help="other than the preset's, with commas between")
     parser.add_argument("--methods", default="iiw+rp+dcc,rp+dcc", help="with commas between")
     parser.add_argument("--variants", default=",".join(VARIANTS), help="with commas between")
     parser.add_argument("--seeds", type=int, default=1, help="of each (1)")
@@ -137,7 +156,9 @@ def main() -> None:
     output.add_flag(parser)
     parser.add_argument("--figure", type=pathlib.Path, help="write the plot here, a PNG")
     args = parser.parse_args()
-    config = PRESETS["demo"]
+    config = PRESETS[args.preset]
+    if args.datasets:
+        config = replace(config, datasets=tuple(args.datasets.split(",")))
     run = Run(
         "cheaper_compatibility", {**asdict(config), "rounds": args.rounds, "turns": args.turns}
     )
@@ -159,12 +180,14 @@ def main() -> None:
     if args.turns and not select(run.results, metric="round_time_s"):
         seconds = times(config, args.rounds, args.turns)
         for variant, turns in seconds.items():
-            run.add("round_time_s", min(turns), variant=variant)
-            run.add("round_time_ratio", min(turns) / min(seconds[PLAIN]), variant=variant)
+            run.add("round_time_s", median(turns), variant=variant)
+            ratio = median(turns) / median(seconds[PLAIN])
+            run.add("round_time_ratio", ratio, variant=variant)
         keep()
     output.report(run, args.output)
     if args.figure:
-        draw(run.results, args.figure)
+        names = list(load_group(config).datasets)
+        draw(run.results, " and ".join(names), args.figure)
 
 
 if __name__ == "__main__":

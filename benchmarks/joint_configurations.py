@@ -21,14 +21,12 @@ from functools import partial
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import joint_setting, output
-from benchmarks.joint_round import keras_program
+from benchmarks.joint_round import A_THREAD_AN_OPERATION, keras_program
 from benchmarks.turns import take_turns
 from keras_compat.reporting import Run
-from keras_compat.reporting.hardware import cores
 
 DEFAULT = "default"
 YNNPACK = "LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION,LIBRARY_FUSION_TYPE_DOT"
-A_THREAD_AN_OPERATION = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": str(cores())}
 # Name: environment, whether XLA compiles, precision.
 CONFIGURATIONS: dict[str, dict[str, tuple[dict[str, str], str, str]]] = {
     "tensorflow": {

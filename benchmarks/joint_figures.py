@@ -9,8 +9,10 @@ from benchmarks.joint_setting import PRECISIONS, Setting
 from keras_compat.reporting import Run
 
 BACKENDS = ("tensorflow", "jax")
+# Our trainer, as TensorFlow sets itself up and with a thread an operation.
+OURS = ("trainer", "threads")
 # The programs that train jointly.
-JOINT = ("trainer", "guarded", "bare", "pytorch")
+JOINT = (*OURS, "guarded", "bare", "pytorch")
 # Adam divides by the gradient's size, so that rounding grows fast: only the first rounds agree.
 SAME_LOSS = (5e-4, 1e-2, 5e-2)
 
@@ -76,13 +78,15 @@ def gflops(value: dict[str, Any], chosen: Setting) -> float:
 def add_ratios(run: Run, found: Found, chosen: Setting) -> None:
     """Adds what is compared: of the same run, so that a busy machine was busy for all."""
     for backend in BACKENDS:
-        ours = {p: found[key] for p in PRECISIONS if (key := ("trainer", backend, p)) in found}
         rivals = {p: key for p in PRECISIONS if (key := fastest(found, "pytorch", p))}
-        for precision, value in ours.items():
+        ours = {key: found[key] for key in found if key[0] in OURS and key[1] == backend}
+        for (program, _, precision), value in ours.items():
             keys = {"backend": backend, "precision": precision}
             if precision in rivals:
                 speed = found[rivals[precision]]["wall_s"] / value["wall_s"]
-                run.add("speed_to_pytorch", round(speed, 3), **keys)
+                run.add("speed_to_pytorch", round(speed, 3), **keys, program=program)
+            if program != "trainer":
+                continue
             _add_beside_keras(run, found, keys)
             ceiling = found.get(("ceiling", backend, precision))
             for work, limit in _ceilings(ceiling or {}).items():

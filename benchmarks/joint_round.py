@@ -8,6 +8,8 @@ Python of an environment with PyTorch and NumPy (`pip install torch==2.13.0 nump
 PyTorch is left out.
 
 - trainer: ours, on TensorFlow and on JAX, in float32 and bfloat16;
+- threads: ours on TensorFlow with a thread an operation, as many operations at once as there are
+  cores (`TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=...`), in float32 and bfloat16;
 - pytorch: a direct loop with the same weights and minibatches (`benchmarks/joint_pytorch.py`),
   eager and by `torch.compile`, channels first and last, and under autocast; a first run chooses
   the fastest for each precision, which then takes its turns with the others;
@@ -23,7 +25,8 @@ have to do the same: as many weights and multiply-adds, and the same loss in the
 Of each: round_ms, round_cpu_ms (of all threads together: tells most on a busy machine),
 images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 
-- speed_to_pytorch: the time of PyTorch's fastest in the same precision over ours;
+- speed_to_pytorch: the time of PyTorch's fastest in the same precision over ours, of `trainer` and
+  of `threads`;
 - best_speed_to_pytorch: of each side in its own best precision;
 - overhead: the trainer's time, plain and guarded, over the bare step's, less one (each turn begins
   a `fit`, which takes as long as a tenth of a round);
@@ -47,13 +50,23 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import joint_networks, joint_setting, output
-from benchmarks.joint_figures import BACKENDS, Found, add_figures, add_ratios, check_same, fastest
+from benchmarks.joint_figures import (
+    BACKENDS,
+    OURS,
+    Found,
+    add_figures,
+    add_ratios,
+    check_same,
+    fastest,
+)
 from benchmarks.joint_setting import PRECISIONS, Setting
 from benchmarks.turns import Program, take_turns
 from keras_compat.reporting import Run
+from keras_compat.reporting.hardware import cores
 
-PROGRAMS = ("trainer", "guarded", "bare", "fit", "ceiling")
-IN_ALL_PRECISIONS = ("trainer",)
+PROGRAMS = ("trainer", "threads", "guarded", "bare", "fit", "ceiling")
+IN_ALL_PRECISIONS = OURS
+A_THREAD_AN_OPERATION = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": str(cores())}
 MODES, LAYOUTS = ("eager", "compile"), ("first", "last")
 INSTALL = "make one with `python -m venv DIR && DIR/bin/pip install torch==2.13.0 numpy`"
 
@@ -71,6 +84,13 @@ def keras_program(
     return Program(
         f"{program} on {backend}", command, {**(environment or {}), "KERAS_BACKEND": backend}
     )
+
+
+def named_program(chosen: Setting, name: str, backend: str) -> Program:
+    """Starts one of ours by its name in the results."""
+    if name == "threads":
+        return keras_program(chosen, "trainer", backend, environment=A_THREAD_AN_OPERATION)
+    return keras_program(chosen, name, backend)
 
 
 def ceiling_program(chosen: Setting, backend: str) -> Program:
@@ -110,11 +130,12 @@ def main() -> None:
     found: Found = {}
     with tempfile.TemporaryDirectory() as folder:
         programs = {
-            (name, backend, precision): partial(keras_program, setting, name, backend)
+            (name, backend, precision): partial(named_program, setting, name, backend)
             for precision, setting in settings.items()
             for backend in args.backends.split(",")
             for name in args.programs.split(",")
             if name != "ceiling" and (name in IN_ALL_PRECISIONS or setting is chosen)
+            if name != "threads" or backend == "tensorflow"
         }
         if args.pytorch_python:
             weights = Path(folder, "weights.npz")

@@ -91,6 +91,7 @@ def test_speed_is_the_time_of_the_fastest_rival_over_ours():
         {
             OURS: measured(wall_s=2.0),
             ("trainer", "tensorflow", "bfloat16"): measured(wall_s=1.0),
+            ("threads", "tensorflow", "bfloat16"): measured(wall_s=0.5),
             ("bare", "tensorflow", "float32"): measured(wall_s=1.6),
             ("guarded", "tensorflow", "float32"): measured(wall_s=2.4),
             ("ceiling", "tensorflow", "float32"): {
@@ -109,11 +110,12 @@ def test_speed_is_the_time_of_the_fastest_rival_over_ours():
         for r in run.results
     }
     assert found == {
-        ("speed_to_pytorch", "float32", None): 1.5,
+        ("speed_to_pytorch", "float32", "trainer"): 1.5,
         ("overhead", "float32", "trainer"): 0.25,
         ("overhead", "float32", "guarded"): 0.5,
         ("of_ceiling", "float32", "product"): 0.5,
         ("of_ceiling", "float32", "convolutions"): 1.0,
-        ("speed_to_pytorch", "bfloat16", None): 4.0,
-        ("best_speed_to_pytorch", None, None): 3.0,
+        ("speed_to_pytorch", "bfloat16", "trainer"): 4.0,
+        ("speed_to_pytorch", "bfloat16", "threads"): 8.0,
+        ("best_speed_to_pytorch", None, None): 6.0,
     }
