@@ -16,6 +16,10 @@ PROGRAMS = {
         ["--images=20", "--batch_size=10", "--repeats=1"],
         {"images_per_s", "first_s", "ratio"},
     ),
+    "cheaper_compatibility": (
+        ["--methods=rp+dcc", "--variants=half", "--rounds=1", "--turns=1"],
+        {"own_accuracy", "recombination_accuracy", "round_time_ratio", "round_time_s"},
+    ),
     "joint_round": (
         ["--image_size=16", "--batch_size=4", "--rounds=1", "--repeats=1", "--backends=tensorflow"],
         {
@@ -54,6 +58,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_runs_to_its_end(name, tmp_path):
     only = {
+        "cheaper_compatibility": "tensorflow",
         "many_seeds": "jax",
         "round_profile": "tensorflow",
         "end_of_fit": "tensorflow",
