@@ -12,8 +12,7 @@ TensorFlow `fit` makes the next ones meanwhile):
 - folder: PNG files of a `folder:`, which are read into memory when they are loaded;
 - streamed: a TensorFlow Datasets set that is read as it is needed (on TensorFlow).
 
-One trainer, and so one compiled program, takes turns on all sources; the fastest turn of each
-counts.
+One trainer, and so one compiled program, takes turns on all sources; medians count.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ import pathlib
 import tempfile
 import time
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -150,7 +150,7 @@ def making_time(source: Any, rounds: int) -> float:
 
 
 def measure(found: Mapping[str, Any], rounds: int, turns: int) -> dict[str, tuple[float, float]]:
-    """Returns, by source, the fastest time of a round and of making its minibatches."""
+    """Returns, by source, the median time of a round and of making its minibatches."""
     trainer = make_trainer()
     round_time(trainer, found["held"], 1)  # traces and compiles the step
     taken: dict[str, list[float]] = {name: [] for name in found}
@@ -159,7 +159,7 @@ def measure(found: Mapping[str, Any], rounds: int, turns: int) -> dict[str, tupl
         for name, source in found.items():
             taken[name].append(round_time(trainer, source, rounds))
             made[name].append(making_time(source, rounds))
-    return {name: (min(taken[name]), min(made[name])) for name in found}
+    return {name: (median(taken[name]), median(made[name])) for name in found}
 
 
 def main() -> None:
