@@ -83,9 +83,9 @@ OTHERS = {
 
 
 def figures(run):
-    """Returns what was measured, without times."""
+    """Returns what was measured, without what two runs of the same weights differ in."""
     found = load_metrics(run / "metrics.json")["results"]
-    return [r for r in found if not r["metric"].endswith("_seconds")]
+    return [r for r in found if not r["metric"].endswith(("_seconds", "_memory_gib"))]
 
 
 def leaves_the_same(place, kills, name, flags):
