@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from keras_compat.reporting.figures.style import (
     COLOURS,
@@ -16,7 +17,8 @@ from keras_compat.reporting.figures.style import (
 
 _PANEL_INCHES = 2.3
 _ACROSS = 4
-_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+# One more than there are colours: together they tell 72 kinds apart.
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "p")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def draw_points(
                 linewidths=0,
                 label=kind.label,
             )
-            for kind, marker, colour in zip(kinds, _MARKERS, COLOURS, strict=False)
+            for kind, marker, colour in zip(kinds, cycle(_MARKERS), cycle(COLOURS), strict=False)
         ]
         axes.set_xlabel(name, fontsize=9)
         ticks = range(0, 101, 20)
