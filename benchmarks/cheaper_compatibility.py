@@ -77,7 +77,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Setup, Trained]:
-    """Returns what a variant of a method trains, and how; the training is in the measured's."""
+    """Returns what a variant of a method trains; and, with its settings, what is measured then."""
     changes = VARIANTS[variant]
     if variant == NONE:
         method = "+".join(part for part in method.split("+") if part != "rp") or PLAIN

@@ -27,7 +27,7 @@ images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 
 - speed_to_pytorch: the time of PyTorch's fastest in the same precision over ours, of `trainer` and
   of `threads`;
-- best_speed_to_pytorch: of each side in its own best precision;
+- best_speed_to_pytorch: of each side at its best, in any precision and with either threads;
 - overhead: the trainer's time, plain and guarded, over the bare step's, less one (each turn begins
   a `fit`, which takes as long as a tenth of a round);
 - time_to_fit: over Keras' own `fit` of the networks, with the multiply-adds' ratio beside it;

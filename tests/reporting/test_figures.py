@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_compat.errors import InputError
 from keras_compat.reporting import Summary, figures
+from keras_compat.reporting.figures import points
 from keras_compat.reporting.figures.levels import draw_levels
 from keras_compat.reporting.figures.style import new_figure
 from tests.reporting.legibility import collecting, faults, texts
@@ -176,3 +177,13 @@ def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(InputError, match="pip install 'keras_compat"):
         draw(tmp_path / "a.png", [ONE] * 2)
+
+
+def test_every_kind_of_points_is_drawn_and_looks_different(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(points, "add_legend", lambda figure, kinds: drawn.extend(kinds))
+    kinds = [figures.Points(str(number), [(number, 0.5)]) for number in range(20)]
+    figures.draw_points(tmp_path / "points.png", {"panel": kinds})
+    looks = {(*kind.get_facecolor()[0], kind.get_paths()[0].vertices.tobytes()) for kind in drawn}
+    assert [kind.get_label() for kind in drawn] == [kind.label for kind in kinds]
+    assert len(looks) == len(kinds)
