@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
+from keras_compat.data.pixels import gather_pixels
 from keras_compat.errors import InputError
 
 # Tiles along each side of an image.
@@ -117,13 +118,10 @@ def rearrange(images: Any, orders: Any) -> Any:
     >>> np.array(rearrange(image, np.array([[3, 0, 1, 2]]))).reshape(2, 2).astype(int).tolist()
     [[4, 1], [2, 3]]
     """
-    height, width, channels = images.shape[1] // GRID, images.shape[2] // GRID, images.shape[3]
-    batch = ops.shape(images)[0]
-    grid = (-1, GRID, height, GRID, width, channels)
-    tiles = ops.reshape(images[:, : GRID * height, : GRID * width], grid)
-    tiles = ops.reshape(ops.transpose(tiles, (0, 1, 3, 2, 4, 5)), (-1, height, width, channels))
-    first = ops.arange(batch, dtype="int32")[:, None] * (GRID * GRID)
-    tiles = ops.take(tiles, ops.reshape(orders + first, (-1,)), axis=0)
-    tiles = ops.reshape(tiles, (-1, GRID, GRID, height, width, channels))
-    tiles = ops.transpose(tiles, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(tiles, (-1, GRID * height, GRID * width, channels))
+    height, width = images.shape[1] // GRID, images.shape[2] // GRID
+    places = np.arange(images.shape[1] * images.shape[2], dtype="int32")
+    places = places.reshape(images.shape[1:3])[: GRID * height, : GRID * width]
+    tiles = places.reshape(GRID, height, GRID, width).swapaxes(1, 2).reshape(-1, height, width)
+    chosen = ops.reshape(ops.take(tiles, orders, axis=0), (-1, GRID, GRID, height, width))
+    chosen = ops.transpose(chosen, (0, 1, 3, 2, 4))
+    return gather_pixels(images, ops.reshape(chosen, (-1, GRID * height, GRID * width)))

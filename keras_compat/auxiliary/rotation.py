@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
+from keras_compat.data.pixels import gather_pixels
 from keras_compat.rotation_assignments import ALL, RANDOM, check_rotation_assignment
 
 ROTATIONS = 4
@@ -38,11 +40,11 @@ def rotate(images: Any, quarters: Any) -> Any:
     >>> np.array(rotate(image, np.array([1]))).reshape(2, 2).astype(int).tolist()
     [[2, 4], [1, 3]]
     """
-    quarters = ops.reshape(quarters, (-1, 1, 1, 1))
-    half = ops.where(quarters >= 2, images[:, ::-1, ::-1, :], images)
-    # A quarter turn counter-clockwise is a transposition, then a flip of the rows.
-    quarter = ops.transpose(half, (0, 2, 1, 3))[:, ::-1, :, :]
-    return ops.where(quarters % 2 == 1, quarter, half)
+    # Not by flips: slices of negative steps are slow in TensorFlow's graphs.
+    size = images.shape[1]
+    places = np.arange(size * size, dtype="int32").reshape(size, size)
+    turned = np.stack([np.rot90(places, quarter) for quarter in range(ROTATIONS)])
+    return gather_pixels(images, ops.take(turned, quarters, axis=0))
 
 
 @keras.saving.register_keras_serializable("keras_compat")

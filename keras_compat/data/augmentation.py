@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_compat import replicas
+from keras_compat.data.pixels import gather_pixels
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Augmentation(keras.layers.Layer):
         columns = ops.where(self._flips(batch), width - 1 - columns, columns) + self._shifts(batch)
         index = self._index(rows, height)[:, :, None] * width
         index = index + self._index(columns, width)[:, None, :]
-        return ops.cast(self._gather(images, index), self.compute_dtype)
+        return ops.cast(gather_pixels(images, index), self.compute_dtype)
 
     def _sample_between_pixels(self, images: Any) -> Any:
         """Moves by any transform: each new pixel lies among four old ones."""
@@ -171,20 +172,13 @@ class Augmentation(keras.layers.Layer):
 
         def row(start: Any) -> Any:
             near, far = (
-                ops.cast(self._gather(images, start + column), self.compute_dtype)
+                ops.cast(gather_pixels(images, start + column), self.compute_dtype)
                 for column in columns
             )
             return near + (far - near) * right
 
         above, below = row(rows[0]), row(rows[1])
         return above + (below - above) * down
-
-    def _gather(self, images: Any, index: Any) -> Any:
-        """Returns the pixels at `index` int32 `[B, H, W]`, which counts within each image."""
-        batch, height, width, channels = ops.shape(images)
-        first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
-        pixels = ops.reshape(images, (-1, channels))
-        return ops.take(pixels, index + first, axis=0)
 
     def _index(self, place: Any, size: int) -> Any:
         """Maps places on an axis that may lie beyond its edges to indices within them."""

@@ -5,6 +5,7 @@ Devices are chosen when a backend starts, so each training runs in processes of 
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,10 +21,10 @@ ON_JAX = keras.backend.backend() == "jax"
 ROOT = Path(__file__).parents[2]
 
 
-def several_devices(count):
-    """The environment in which a process has so many devices."""
+def several_devices(count, flags=()):
+    """The environment in which a process has so many devices, with other flags of XLA."""
     return {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}",
+        "XLA_FLAGS": " ".join((f"--xla_force_host_platform_device_count={count}", *flags)),
         "DEVICES": str(count),
         "JAX_ENABLE_X64": "1",
     }
@@ -49,7 +50,7 @@ def free_port():
         return found.getsockname()[1]
 
 
-def spread(*arguments, devices, workers=1):
+def spread(*arguments, devices, workers=1, flags=()):
     """Trains alone and spread, in as many processes; returns what each tells of the difference."""
     port = free_port()
     processes = [
@@ -57,7 +58,7 @@ def spread(*arguments, devices, workers=1):
             [sys.executable, "-W", "ignore", "-m", "tests.training.spread", *arguments],
             env={
                 **os.environ,
-                **several_devices(devices),
+                **several_devices(devices, flags),
                 **(one_of_two(worker, port) if workers > 1 else {}),
             },
             cwd=ROOT,
@@ -80,10 +81,16 @@ def spread(*arguments, devices, workers=1):
 LOCAL, DEVICES = ("data_parallel", 8) if ON_JAX else ("mirrored", 2)
 
 
-def test_several_devices_train_as_one_does_in_float64():
-    (found,) = spread(LOCAL, "global", "float64", "20", devices=DEVICES)
+def test_several_devices_train_as_one_does_in_float64(tmp_path):
+    flags = (f"--xla_dump_to={tmp_path}", "--xla_dump_hlo_as_text") if ON_JAX else ()
+    (found,) = spread(LOCAL, "global", "float64", "20", devices=DEVICES, flags=flags)
     assert found["moved"] > 0.1
     assert found["apart"] < 1e-10 and found["figures_apart"] < 1e-5
+    if ON_JAX:
+        compiled = [f.read_text() for f in tmp_path.glob("*train_step*after_optimizations.txt")]
+        (step,) = (text for text in compiled if "all-reduce" in text)
+        # Sums of gradients and statistics alone: no device sends its images to the others.
+        assert not re.search("all-gather|all-to-all|collective-permute", step)
 
 
 @pytest.mark.slow
