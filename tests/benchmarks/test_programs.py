@@ -47,6 +47,10 @@ PROGRAMS = {
         ["--image_size=16", "--batch_size=4", "--rounds=1", "--calls=1"],
         {"mean_s", "shortest_s", "longest_s", "ratio"},
     ),
+    "rotation": (
+        ["--image_size=8", "--batch_size=4", "--repeats=1"],
+        {"call_ms", "ratio"},
+    ),
     "many_seeds": (
         ["--image_size=16", "--batch_size=4", "--seeds=2", "--repeats=1"],
         {"round_ms", "first_round_s", "ratio"},
