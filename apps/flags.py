@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from keras_compat.errors import InputError
 from keras_compat.jobs.profiling import ask_for_profiles
 from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
-from keras_compat.jobs.start_up import quiet_start
+from keras_compat.jobs.start_up import quiet_start, spread_operations
 
 if TYPE_CHECKING:
     from keras_compat.jobs.training import Training
@@ -98,6 +98,8 @@ def start_distribution(flags: argparse.Namespace, stages: Iterable[Any], jobs: i
                 "several jobs trains on a device of its own"
             )
         name = "none"
+    else:
+        spread_operations()
     with quiet_start():
         from keras_compat.jobs.training import Training
         from keras_compat.jobs.workers import start_workers

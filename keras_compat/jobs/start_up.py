@@ -33,6 +33,20 @@ def one_line_warnings() -> None:
     warnings.formatwarning = one_line
 
 
+def spread_operations() -> None:
+    """Lets TensorFlow work on two operations at a time, each on one core, where there are two.
+
+    To be called before TensorFlow is loaded. A round of joint training has operations enough that
+    wait for nothing, and each is faster alone on its core; `benchmarks/demo_threads.py` compares.
+    What the environment says of TensorFlow's threads is kept; more cores were not measured.
+    """
+    from keras_compat.reporting.hardware import cores
+
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    if cores() == 2 and not any(name in os.environ for name in names):
+        os.environ.update(zip(names, ("1", "2"), strict=True))
+
+
 def share_accelerators() -> None:
     """Lets several processes use one GPU; to be called before a backend is loaded.
 

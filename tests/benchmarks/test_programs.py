@@ -47,6 +47,10 @@ PROGRAMS = {
         ["--image_size=16", "--batch_size=4", "--rounds=1", "--calls=1"],
         {"mean_s", "shortest_s", "longest_s", "ratio"},
     ),
+    "demo_threads": (
+        ["--repeats=1", "--", "--joint_rounds=2", "--update_rounds=2", "--bound_rounds=2"],
+        {"run_s", "ratio"},
+    ),
     "rotation": (
         ["--image_size=8", "--batch_size=4", "--repeats=1"],
         {"call_ms", "ratio"},
@@ -63,6 +67,7 @@ PROGRAMS = {
 def test_it_runs_to_its_end(name, tmp_path):
     only = {
         "cheaper_compatibility": "tensorflow",
+        "demo_threads": "tensorflow",
         "many_seeds": "jax",
         "round_profile": "tensorflow",
         "end_of_fit": "tensorflow",
@@ -72,7 +77,7 @@ def test_it_runs_to_its_end(name, tmp_path):
     flags, metrics = PROGRAMS[name]
     file = tmp_path / "found.json"
     done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{name}", *flags, "--output", str(file)],
+        [sys.executable, "-m", f"benchmarks.{name}", "--output", str(file), *flags],
         cwd=ROOT,
         env=os.environ,
         capture_output=True,
