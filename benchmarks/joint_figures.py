@@ -48,10 +48,10 @@ def check_same(found: Found) -> None:
                 )
 
 
-def fastest(found: Found, program: str, precision: str) -> Key | None:
-    """Returns the key of the fastest of some programs in a precision; `None` if there is none."""
+def by_speed(found: Found, program: str, precision: str) -> list[Key]:
+    """Returns the keys of a program's variants in a precision, the fastest first."""
     keys = [key for key in found if key[0] == program and key[2] == precision]
-    return min(keys, key=lambda key: found[key]["wall_s"], default=None)
+    return sorted(keys, key=lambda key: found[key]["wall_s"])
 
 
 def add_figures(run: Run, found: Found, chosen: Setting) -> None:
@@ -78,7 +78,7 @@ def gflops(value: dict[str, Any], chosen: Setting) -> float:
 def add_ratios(run: Run, found: Found, chosen: Setting) -> None:
     """Adds what is compared: of the same run, so that a busy machine was busy for all."""
     for backend in BACKENDS:
-        rivals = {p: key for p in PRECISIONS if (key := fastest(found, "pytorch", p))}
+        rivals = {p: keys[0] for p in PRECISIONS if (keys := by_speed(found, "pytorch", p))}
         ours = {key: found[key] for key in found if key[0] in OURS and key[1] == backend}
         for (program, _, precision), value in ours.items():
             keys = {"backend": backend, "precision": precision}
