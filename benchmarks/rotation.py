@@ -6,6 +6,7 @@ Times compiled functions on float32 images that take and return the same, and pr
 and their ratio to `rotate`:
 
 - rotate: `keras_compat.auxiliary.rotation.rotate`, which gathers pixels by their places;
+- along_axis: the same by `keras.ops.take_along_axis`, which is what `rotate` does on JAX;
 - flips: a half turn where it is due, then a quarter turn where it is;
 - rot90: all four turns of all images by `keras.ops.rot90`, of which one is chosen.
 """
@@ -29,6 +30,16 @@ from benchmarks import output
 from benchmarks.alternating import alternate
 from keras_compat.auxiliary.rotation import ROTATIONS, rotate
 from keras_compat.reporting import Run
+
+
+def along_axis(images: Any, quarters: Any) -> Any:
+    """Turns by one index for each pixel of an image."""
+    size, channels = images.shape[1], images.shape[3]
+    places = np.arange(size * size, dtype="int32").reshape(size, size)
+    turned = np.stack([np.rot90(places, k).ravel() for k in range(ROTATIONS)])
+    pixels = ops.reshape(images, (-1, size * size, channels))
+    chosen = ops.take(turned, quarters, axis=0)[:, :, None]
+    return ops.reshape(ops.take_along_axis(pixels, chosen, axis=1), images.shape)
 
 
 def flips(images: Any, quarters: Any) -> Any:
@@ -74,7 +85,8 @@ def main() -> None:
     images = ops.convert_to_tensor(np.random.default_rng(0).random(shape, "float32"))
     quarters = ops.convert_to_tensor(np.arange(args.batch_size, dtype="int32") % ROTATIONS)
     run = Run("rotation", {**vars(args), "output": None})
-    works = {f.__name__: partial(compiled(f), images, quarters) for f in (rotate, flips, rot90)}
+    functions = (rotate, along_axis, flips, rot90)
+    works = {f.__name__: partial(compiled(f), images, quarters) for f in functions}
     timed = alternate(works, args.repeats)
     ours = timed[rotate.__name__]
     for name, taken in timed.items():

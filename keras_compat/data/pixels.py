@@ -27,7 +27,7 @@ def gather_pixels(images: Any, places: Any) -> Any:
     """
     batch, height, width, channels = ops.shape(images)
     if keras.backend.backend() == "tensorflow":
-        # Several times as fast as `take_along_axis` there.
+        # Faster than `take_along_axis` there: see `benchmarks/rotation.py`.
         first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
         return ops.take(ops.reshape(images, (-1, channels)), places + first, axis=0)
     # Each device finds all that it needs in its own part of the batch.
