@@ -5,11 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from keras_compat.escaping import escape
+
 
 class InputError(ValueError):
     """Bad input that the user can mend.
 
-    The message is one line and needs no traceback: the apps print it and exit with code 2.
+    The message is one line and needs no traceback: the apps print it and exit with code 2. It
+    often quotes names and files of strangers, so it is escaped here, once for all messages.
+
+    Args:
+        message: Message in plain words; `escaping.escape` is applied to it.
 
     Example:
 
@@ -18,6 +24,9 @@ class InputError(ValueError):
         ...
     keras_compat.errors.InputError: --batch_size is 0; expected a positive whole number
     """
+
+    def __init__(self, message: object = ""):
+        super().__init__(escape(message))
 
 
 class WorkerLost(RuntimeError):

@@ -1,14 +1,17 @@
-"""Files and folders that appear whole or not at all."""
+"""Reading of plain files alone, and files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import stat
 import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from keras_compat.errors import InputError
 
@@ -154,6 +157,111 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     ['report.md']
     """
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Opens a plain file for reading; a pipe or a device is refused, not waited for.
+
+    Args:
+        path: Path of the file; links are followed.
+
+    Yields:
+        The open file, in binary mode.
+
+    Raises:
+        InputError: if there is something other than a plain file.
+        OSError: if it cannot be opened, such as `FileNotFoundError`.
+
+    Example:
+
+    >>> with open_file(os.devnull) as file:
+    ...     pass
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: /dev/null is no plain file; expected one, not a folder, ...
+    """
+    flags = os.O_RDONLY
+    # Not blocking: opening a pipe would wait for someone to write.
+    for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+        flags |= getattr(os, flag, 0)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(
+            f"{os.fspath(path)} is no plain file; expected one, not a folder, a pipe or a device"
+        )
+    with open(handle, "rb") as file:
+        yield file
+
+
+def read_json(path: str | os.PathLike[str], expected: str, largest: int = 1 << 30) -> Any:
+    """Reads a JSON file, from whomever it comes.
+
+    Args:
+        path: Path of the file.
+        expected: Words for what the file should be, such as `"a metrics.json that an app wrote"`.
+        largest: Number of bytes that the file may have.
+
+    Returns:
+        The value that the file holds.
+
+    Raises:
+        InputError: if there is no such file or no plain one, if it is larger, cannot be read, is
+            not UTF-8, is not JSON, or is nested too deep.
+
+    Example:
+
+    >>> read_json("no_such.json", "a manifest")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: no_such.json cannot be read (No such file or directory); ...
+    """
+    where = os.fspath(path)
+    try:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > largest:
+                raise InputError(
+                    f"{where} has {size} bytes, {largest} at most; expected {expected}"
+                )
+            content = file.read(size)
+    except OSError as error:
+        raise InputError(
+            f"{where} cannot be read ({error.strerror}); expected {expected}"
+        ) from None
+    return parse_json(content, where, expected)
+
+
+def parse_json(content: str | bytes, what: str, expected: str) -> Any:
+    """Reads JSON text, from whomever it comes.
+
+    Args:
+        content: Text, or its bytes as UTF-8.
+        what: Name of the text for messages, such as the path of its file.
+        expected: Words for what it should be.
+
+    Returns:
+        The value that the text holds.
+
+    Raises:
+        InputError: if it is not UTF-8, is not JSON, or is nested too deep.
+
+    Example:
+
+    >>> parse_json(b"[" * 100_000, "a.json", "a list")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: a.json is nested too deep; expected a list
+    """
+    try:
+        return json.loads(content.decode("utf-8") if isinstance(content, bytes) else content)
+    except RecursionError:
+        raise InputError(f"{what} is nested too deep; expected {expected}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} is not UTF-8 ({error.reason}); expected {expected}") from None
+    except ValueError as error:
+        raise InputError(f"{what} is not JSON ({error}); expected {expected}") from None
 
 
 def _hidden(path: Path, suffix: str) -> Path:

@@ -8,7 +8,15 @@ import stat
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.files import check_free, remove, replace, write_text, written_atomically
+from keras_compat.files import (
+    check_free,
+    open_file,
+    read_json,
+    remove,
+    replace,
+    write_text,
+    written_atomically,
+)
 
 
 def write_folder(path, text):
@@ -113,3 +121,37 @@ def test_of_a_link_only_the_link_is_removed(tmp_path):
     remove(tmp_path / "link")
     assert os.listdir(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "a").read_text() == "kept"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(os.devnull)
+    with pytest.raises(InputError, match="no plain file"), open_file(path):
+        pass
+    with pytest.raises(InputError, match="no plain file"):
+        read_json(path, "a list")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000, b"\xef\xbb\xbf[]", b"[" + b"1," * 100 + b"]"],
+    ids=["empty", "cut", "not UTF-8", "deep", "long number", "byte-order mark", "larger"],
+)
+def test_a_file_that_is_no_json_is_one_line(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match="a.json .*expected a list") as caught:
+        read_json(tmp_path / "a.json", "a list", largest=150_000)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_larger_than_it_may_be_is_not_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"[" + b" " * 100 + b"]")
+    with pytest.raises(InputError, match="has 102 bytes, 100 at most"):
+        read_json(tmp_path / "a.json", "a list", largest=100)
+    assert read_json(tmp_path / "a.json", "a list") == []
