@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from keras_compat.errors import InputError, unknown_name
+
+# No control characters, no line breaks of any kind, nothing that turns the direction of a text.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
+LONGEST_NAME = 200
+MOST_CLASSES = 100_000
+# A manifest has a megabyte, which is not for names alone.
+_MOST_BYTES = 900_000
 
 # Each line: names of one thing in the data sets used here; the first one stands for all.
 _SAME = (
@@ -22,6 +32,61 @@ _SAME = (
     ("person", "people", "pedestrian"),
 )
 ALIASES: dict[str, str] = {name: line[0] for line in _SAME for name in line[1:]}
+
+
+def check_class_names(names: Sequence[str], where: str) -> None:
+    r"""Raises `InputError` if there are class names that no component can be saved with.
+
+    Args:
+        names: class names, from whomever they come.
+        where: what has them, for the error message.
+
+    Raises:
+        InputError: if there are more than 100,000, if one is empty, has more than 200 characters,
+            control characters or bytes that are not UTF-8, if two look the same, or if all
+            together are too long.
+
+    Example:
+
+    >>> check_class_names(["cat", "two\nlines"], "pets.npz")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: pets.npz has the class name 'two\nlines'; expected 1 to 200
+    characters of valid Unicode without control characters: rename the class
+    """
+    check_class_count(len(names), where)
+    for name in names:
+        # Bytes that are not UTF-8 are surrogates, which no file can be written with.
+        if len(name) > LONGEST_NAME or not re.fullmatch(ONE_LINE, name) or _has_surrogates(name):
+            shown = name if len(name) <= LONGEST_NAME else name[:40] + "..."
+            raise InputError(
+                f"{where} has the class name {shown!r}; expected 1 to {LONGEST_NAME} characters "
+                "of valid Unicode without control characters: rename the class"
+            )
+    seen: set[str] = set()
+    for name in names:
+        if (same := unicodedata.normalize("NFC", name)) in seen:
+            raise InputError(
+                f"{where} has class names that occur twice, such as {name!r}; expected each once"
+            )
+        seen.add(same)
+    size = sum(len(json.dumps(name, ensure_ascii=False).encode()) + 6 for name in names)
+    if size > _MOST_BYTES:
+        raise InputError(
+            f"{where} has class names of {size} bytes in all; expected {_MOST_BYTES} at most: "
+            "give shorter names"
+        )
+
+
+def check_class_count(count: int, where: str) -> None:
+    """Raises `InputError` if there are more classes than a component can be saved with.
+
+    Example:
+
+    >>> check_class_count(10, "pets.npz")
+    """
+    if count > MOST_CLASSES:
+        raise InputError(f"{where} has {count} classes; expected {MOST_CLASSES} at most")
 
 
 def match_classes(
@@ -129,6 +194,7 @@ def _class_index(word: str, class_names: Sequence[str], aliases: Mapping[str, st
 
 
 def _normal(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
@@ -136,3 +202,7 @@ def _canonical(name: str, more: Mapping[str, str]) -> str:
     name = _normal(name)
     name = more.get(name, name)
     return ALIASES.get(name, name)
+
+
+def _has_surrogates(name: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_compat.data.classes import check_class_names
 from keras_compat.data.examples import Examples
 from keras_compat.errors import InputError
 
@@ -27,8 +28,9 @@ class ImageDataset:
         photographs: whether mirroring an image keeps its meaning.
 
     Raises:
-        InputError: if there are fewer than two classes, a label has no name, a split is empty, or
-            train and test differ in image shape or in their classes.
+        InputError: if there are fewer than two classes, a label has no name, a name is none that
+            can be saved (`classes.check_class_names`), a split is empty, or train and test differ
+            in image shape or in their classes.
 
     Example:
 
@@ -50,8 +52,7 @@ class ImageDataset:
                 f"{self.name} has one class ({', '.join(self.class_names) or 'none'}); "
                 "expected at least two"
             )
-        if len(set(self.class_names)) < len(self.class_names):
-            raise InputError(f"{self.name} has class names that occur twice; expected each once")
+        check_class_names(self.class_names, self.name)
         for split, examples in (("train", self.train), ("test", self.test)):
             if len(examples) == 0:
                 raise InputError(f"{self.name} has no {split} images; expected at least one")

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image
 
 from keras_compat.errors import InputError
+
+# Integers in [0, 255] of which the highest is below this one are those of another range.
+_DARKEST = 64
 
 
 def to_uint8(values: np.ndarray, where: str) -> np.ndarray:
     """Converts image values to uint8, refusing what could be meant in two ways.
 
     Args:
-        values: integers in [0, 255] or floats in [0, 1], any shape.
+        values: integers in [0, 255], floats in [0, 1] or booleans, any shape.
         where: what the values are, for the error message.
 
     Returns:
-        uint8 of the same shape; floats are scaled by 255 and rounded.
+        uint8 of the same shape; floats are scaled by 255 and rounded, True is 255.
 
     Raises:
-        InputError: on any other type, NaN, or values out of range.
+        InputError: on any other type, NaN, values out of range, or values that would be nearly
+            black (`check_bright`): they are of another range, such as 0 to 1 or 0 to 16.
 
     Example:
 
     >>> to_uint8(np.array([0.0, 0.5, 1.0]), "x_train").tolist()
     [0, 128, 255]
+    >>> to_uint8(np.array([0, 1]), "x_train")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: x_train has integers of at most 1, which are nearly black in
+    [0, 255]; scale them to that range, or store floats in [0, 1]: divided by 255 if they are dark
     """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind not in "iuf":
+    if values.dtype.kind not in "biuf" or values.dtype == np.int8:  # int8 cannot be white
         raise InputError(
             f"{where} is of type {values.dtype}; expected integers in [0, 255] or floats in [0, 1]"
         )
+    if values.dtype.kind == "b":
+        return np.where(values, np.uint8(255), np.uint8(0))
     if values.size == 0:
         return values.astype(np.uint8)
     low, high = values.min(), values.max()
@@ -43,10 +54,48 @@ def to_uint8(values: np.ndarray, where: str) -> np.ndarray:
                 f"{where} has floats in [{low:g}, {high:g}]; expected floats in [0, 1]: "
                 "scale them, or store uint8"
             )
-        return np.rint(values * 255).astype(np.uint8)
+        if 0 < high <= 1 / 255:
+            raise InputError(
+                f"{where} has floats of at most {high:g}, which are nearly black in [0, 1]; "
+                "scale them to that range once"
+            )
+        scaled = np.multiply(values, 255, dtype=np.result_type(values, np.float32))
+        return np.rint(scaled, out=scaled).astype(np.uint8)
     if low < 0 or high > 255:
-        raise InputError(f"{where} has integers in [{low}, {high}]; expected [0, 255]")
-    return values.astype(np.uint8)
+        raise InputError(
+            f"{where} has integers in [{low}, {high}]; expected [0, 255]: scale them, "
+            "or store floats in [0, 1]"
+        )
+    check_bright([values], where)
+    return values.astype(np.uint8, copy=False)
+
+
+def check_bright(images: Iterable[np.ndarray], where: str) -> None:
+    """Raises `InputError` if integers that should be in [0, 255] are of a smaller range.
+
+    Black images alone are the same in every range, and pass.
+
+    Args:
+        images: arrays of integers that are not negative; no more are drawn than are needed.
+        where: what they are, for the error message.
+
+    Raises:
+        InputError: if the highest of all values is above 0 and below 64.
+
+    Example:
+
+    >>> check_bright([np.array([0, 16]), np.array([200])], "x_train")
+    """
+    high = 0
+    for image in images:
+        high = max(high, int(image.max(initial=0)))
+        if high >= _DARKEST:
+            return
+    if high:
+        raise InputError(
+            f"{where} has integers of at most {high}, which are nearly black in [0, 255]; scale "
+            "them to that range, or store floats in [0, 1]: divided by 255 if they are dark"
+        )
 
 
 def conform_image(image: Image.Image, image_size: int | None, channels: int) -> np.ndarray:
@@ -89,6 +138,7 @@ def conform(images: np.ndarray, image_size: int | None, channels: int | None) ->
     (5, 16, 16, 3)
     """
     count, height, width, source_channels = images.shape
+    channels = channels or source_channels
     channels = channels or source_channels
     size = (image_size, image_size) if image_size else (height, width)
     if size == (height, width) and channels == source_channels:

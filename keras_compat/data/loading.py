@@ -34,7 +34,8 @@ def load(
         data_dir: where TensorFlow Datasets keeps its data; `None` is its own default.
         download: whether TensorFlow Datasets may download and prepare what is absent.
         memory_limit_bytes: a TensorFlow Datasets set whose pixels take more than this is streamed
-            from disk (`StreamedExamples`) instead of held in memory.
+            from disk (`StreamedExamples`) instead of held in memory; of other sources, more is
+            refused before anything is unpacked.
 
     Returns:
         The data set, its images uint8 in [0, 255] and channels last.
@@ -49,13 +50,9 @@ def load(
     >>> dataset.image_shape, len(dataset.train), len(dataset.test), len(dataset.class_names)
     ((16, 16, 1), 1438, 359, 10)
     """
-    if image_size is not None and image_size < 1:
-        raise InputError(f"image_size is {image_size}; expected a positive number of pixels")
-    if channels not in (None, 1, 3):
-        raise InputError(f"channels is {channels}; expected 1 (grey) or 3 (colour)")
-    if memory_limit_bytes < 0:
-        raise InputError(f"memory_limit_bytes is {memory_limit_bytes}; expected 0 or more")
     options = LoadOptions(image_size, channels, data_dir, download, memory_limit_bytes)
+    if "\0" in spec:
+        raise InputError(f"data set {spec!r} has a character of no file's name; expected none")
     name, colon, argument = spec.partition(":")
     key = f"{name}:PATH" if colon else name
     if key not in sources:

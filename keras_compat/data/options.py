@@ -7,10 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.registry import Registry
 
 if TYPE_CHECKING:
     from keras_compat.data.dataset import ImageDataset
+
+LARGEST_IMAGE = 8192
+"""Pixels of a side; no component is saved that takes larger images."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,66 @@ class LoadOptions:
     data_dir: str | os.PathLike[str] | None = None
     download: bool = False
     memory_limit_bytes: int = 4 * 2**30
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not 1 <= self.image_size <= LARGEST_IMAGE:
+            raise InputError(
+                f"image_size is {self.image_size}; expected 1 to {LARGEST_IMAGE} pixels"
+            )
+        if self.channels not in (None, 1, 3):
+            raise InputError(f"channels is {self.channels}; expected 1 (grey) or 3 (colour)")
+        if self.memory_limit_bytes < 0:
+            raise InputError(f"memory_limit_bytes is {self.memory_limit_bytes}; expected 0 or more")
+
+    def conformed_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Returns the shape that images of `shape` are delivered in.
+
+        Example:
+
+        >>> LoadOptions(image_size=8).conformed_shape((30, 40, 3))
+        (8, 8, 3)
+        """
+        height, width, channels = shape
+        return (self.image_size or height, self.image_size or width, self.channels or channels)
+
+    def check_memory(self, needed: int, what: str) -> None:
+        """Raises `InputError` if images would take more memory than they may.
+
+        Args:
+            needed: bytes that are held at once.
+            what: what takes them, in the plural, for the error message.
+
+        Example:
+
+        >>> LoadOptions(memory_limit_bytes=2**30).check_memory(2**31, "images in 'pets'")
+        Traceback (most recent call last):
+            ...
+        keras_compat.errors.InputError: images in 'pets' take 2 GiB; the limit is 1 GiB: give a
+        smaller image_size, fewer images or a higher memory limit
+        """
+        if needed > self.memory_limit_bytes:
+            raise InputError(
+                f"{what} take {needed / 2**30:.4g} GiB; the limit is "
+                f"{self.memory_limit_bytes / 2**30:.4g} GiB: give a smaller image_size, fewer "
+                "images or a higher memory limit"
+            )
+
+
+def short_name(name: str) -> str:
+    r"""Returns the name of a data set after that of its file or folder.
+
+    Args:
+        name: Name of a file or folder, from whomever it comes.
+
+    Returns:
+        One line of 1 to 200 characters, as a component's manifest takes it.
+
+    Example:
+
+    >>> short_name("pets"), short_name("caf\udce9"), short_name("")
+    ('pets', 'caf\\xe9', 'data')
+    """
+    return escape(name)[:200] or "data"
 
 
 # A source gets what follows the colon of its spec ("" if there is none) and the options.

