@@ -119,7 +119,7 @@ def _class_names(
 def _decoded(names: np.ndarray, where: str) -> tuple[str, ...]:
     try:
         return tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
-    except ValueError:
+    except (ValueError, SystemError):  # NumPy has one of each
         raise InputError(
             f"{where} are not UTF-8 or beyond Unicode; store them as an array of strings"
         ) from None

@@ -7,25 +7,36 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_compat.data.classes import look_like_photographs
+from keras_compat.data.classes import (
+    check_class_count,
+    check_class_names,
+    look_like_photographs,
+)
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
-from keras_compat.data.images import conform
-from keras_compat.data.options import LoadOptions, sources
+from keras_compat.data.images import check_bright, conform
+from keras_compat.data.options import LARGEST_IMAGE, LoadOptions, sources
 from keras_compat.data.side_tensorflow import (
     import_tensorflow,
     silent_loading,
     without_autotuning,
+)
+from keras_compat.data.sources.prepared_folder import (
+    check_folder,
+    check_shards,
+    version_folder,
 )
 from keras_compat.data.splits import stratified_split
 from keras_compat.data.streaming import StreamedExamples
@@ -36,6 +47,11 @@ if TYPE_CHECKING:
 
 # In colour, but drawn characters: a mirrored one is another one.
 _CHARACTERS = ("omniglot",)
+# No namespace before the name: TFDS would fetch the code of others.
+_SPEC = re.compile(
+    r"(?P<name>[A-Za-z]\w*)(/(?P<config>[\w+-][\w+.-]*))?"
+    r"(:(?P<version>(\d+|\*)(\.(\d+|\*)){2}))?"
+)
 
 
 def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
@@ -56,13 +72,13 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
             one label each.
     """
     tfds = _import_tfds(spec)
-    import tensorflow as tf
-
     with _quiet():
         builder = _builder(tfds, spec, options)
         _prepare(builder, spec, options)
+        check_shards(builder)
         image_key, label_key = _keys(tfds, builder, spec)
         shape = _image_shape(builder.info.features[image_key], spec, options)
+        names = _class_names(builder.info.features[label_key], spec)
         splits = {
             split: TfdsStream(
                 builder, split, image_key, label_key, shape, options.memory_limit_bytes
@@ -76,19 +92,18 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
                 "expected train and test, or train and validation"
             )
         try:
-            train, test = _train_and_test(splits)
-            held = (len(train[2]) + len(test[2])) * int(
-                np.prod(shape)
-            ) <= options.memory_limit_bytes
-            make = _in_memory if held else _streamed
-            train, test = make(*train), make(*test)
-        # Shards that are gone or cut off.
-        except tf.errors.OpError as error:
+            parts = _train_and_test(splits)
+            held = math.prod(shape) * sum(len(labels) for *_, labels in parts)
+            make = _in_memory if held <= options.memory_limit_bytes else _streamed
+            train, test = (make(*part) for part in parts)
+        except InputError:
+            raise
+        # Shards that are gone or cut off, records and images that are others than is said, ...
+        except Exception as error:
             raise InputError(
                 f"TFDS data set {spec!r} in {os.fspath(builder.data_dir)!r} cannot be read: "
                 f"{_first_line(error)}; delete that folder and prepare it again"
             ) from error
-        names = tuple(builder.info.features[label_key].names)
         photographs = builder.name not in _CHARACTERS and look_like_photographs(
             names, builder.info.features[image_key].shape[-1] == 3
         )
@@ -172,11 +187,15 @@ def _train_and_test(splits: dict[str, TfdsStream]) -> tuple[_Part, _Part]:
 
 
 def _streamed(stream: TfdsStream, places: np.ndarray, labels: np.ndarray) -> StreamedExamples:
+    images = stream.encoded().map(stream.decode).as_numpy_iterator()
+    check_bright(images, f"TFDS data set {stream.name!r}")
     return StreamedExamples(stream, places, labels)
 
 
 def _in_memory(stream: TfdsStream, places: np.ndarray, labels: np.ndarray) -> Examples:
-    return Examples(StreamedExamples(stream, places, labels).images, labels)
+    images = StreamedExamples(stream, places, labels).images
+    check_bright([images], f"TFDS data set {stream.name!r}")
+    return Examples(images, labels)
 
 
 def _import_tfds(spec: str) -> ModuleType:
@@ -211,24 +230,49 @@ def _quiet() -> Iterator[None]:
 
 
 def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
-    known = tfds.list_builders(with_community_datasets=False)
+    """Opens a data set that TFDS has the code of, or one that lies prepared in `data_dir`."""
     name = re.split("[:/]", spec)[0]
-    folder = os.path.join(
-        os.path.expanduser(options.data_dir or tfds.core.constants.DATA_DIR), name
-    )
-    if name not in known and not (name and os.path.isdir(folder)):
+    data_dir = os.path.expanduser(options.data_dir or tfds.core.constants.DATA_DIR)
+    folder = Path(data_dir, name)
+    known = tfds.list_builders(with_community_datasets=False)
+    if name not in known and not (name and folder.is_dir()):
         near = str(unknown_name("data set", spec, (*known, *sources))).split(" Known: ")[0]
         raise InputError(
             f"{near} Known: {', '.join(sources)} and the image classification names of "
             "TensorFlow Datasets"
         )
+    parts = _SPEC.fullmatch(spec)
+    if not parts:
+        raise InputError(
+            f"data set {spec!r} is none of TensorFlow Datasets' names; "
+            "expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION, such as cifar10:3.0.2"
+        )
+    check_folder(folder)
+    config, version = parts["config"], parts["version"]
     try:
-        return tfds.builder(spec, data_dir=options.data_dir)
+        code = tfds.builder_cls(name) if name in known else None
+        # A version or configuration that lies there may be another than the code knows.
+        if code is None or version or (config and config not in code.builder_configs):
+            default = None
+            if code is not None and code.BUILDER_CONFIGS:
+                default = code.default_builder_config.name
+            prepared = version_folder(folder, config or default, version)
+            if prepared is not None:
+                check_folder(prepared)
+                return tfds.builder_from_directory(prepared)
+        if code is not None:
+            return code(data_dir=options.data_dir, config=config, version=version)
+    except InputError:
+        raise
     # An unknown config or version comes as any of ValueError, AssertionError, DatasetNotFoundError.
     except Exception as error:
         raise InputError(
             f"TFDS data set {spec!r} cannot be opened: {_first_line(error)}"
         ) from error
+    raise InputError(
+        f"TFDS data set {spec!r} is not in {str(folder)!r}; expected a folder of that version "
+        "there, with a features.json"
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -269,6 +313,7 @@ def _keys(tfds: ModuleType, builder: Any, spec: str) -> tuple[str, str]:
         and isinstance(features[keys[0]], tfds.features.Image)
         and isinstance(features[keys[1]], tfds.features.ClassLabel)
         and features[keys[0]].np_dtype == np.uint8
+        and len(features[keys[0]].shape) == 3
         and features[keys[0]].shape[-1] in (1, 3)
     ):
         return keys
@@ -279,9 +324,20 @@ def _keys(tfds: ModuleType, builder: Any, spec: str) -> tuple[str, str]:
 
 
 def _image_shape(feature: Any, spec: str, options: LoadOptions) -> tuple[int, int, int]:
-    height, width, channels = feature.shape
-    if options.image_size is not None:
-        height = width = options.image_size
+    height, width, channels = options.conformed_shape(feature.shape)
     if height is None or width is None:
         raise InputError(f"TFDS data set {spec!r} has images of many sizes; give an image_size")
-    return (height, width, options.channels or channels)
+    if not (1 <= height <= LARGEST_IMAGE and 1 <= width <= LARGEST_IMAGE):
+        raise InputError(
+            f"TFDS data set {spec!r} has images of {height} x {width}; "
+            f"expected 1 to {LARGEST_IMAGE} pixels a side"
+        )
+    return (height, width, channels)
+
+
+def _class_names(feature: Any, spec: str) -> tuple[str, ...]:
+    where = f"TFDS data set {spec!r}"
+    check_class_count(feature.num_classes or 0, where)  # before as many names are made
+    names = tuple(feature.names) if feature.num_classes else ()
+    check_class_names(names, where)
+    return names

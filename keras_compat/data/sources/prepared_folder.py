@@ -1,0 +1,129 @@
+"""A prepared data set of TensorFlow Datasets as it lies on disk, from whomever it comes.
+
+TFDS imports whatever module `features.json` names and follows the paths that its files hold.
+So all that it would read is looked at first, and it is given one folder to read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from keras_compat.data.walking import children, files_below
+from keras_compat.errors import InputError
+from keras_compat.files import parse_json, read_json
+
+_EXPECTED = "a data set that TensorFlow Datasets prepared"
+_LARGEST_JSON = 1 << 26
+# The module of TFDS in which all of its own features are.
+_OWN = re.compile(r"tensorflow_datasets\.core\.features(\.[A-Za-z]\w*)+")
+# One name of a class a key, as TFDS wrote them before and since 2022.
+_CLASS_KEYS = ("type", "pythonClassName", "python_class_name")
+# Content that a feature would be made of without a check, such as the path of any file.
+_UNCHECKED_KEYS = ("jsonFeature", "json_feature", "names_file")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `InputError` if a data set is made of more than plain files and TFDS' own features.
+
+    Args:
+        folder: Path of a data set or of one version of it, which need not exist.
+
+    Example:
+
+    >>> check_folder(Path("no/such/folder"))
+    """
+    for path in files_below(folder) if folder.is_dir() else ():
+        if not path.is_file():
+            raise InputError(f"{str(path)!r} is no plain file; expected {_EXPECTED}")
+        if path.name.casefold() == "features.json":
+            _check_features(path, read_json(path, _EXPECTED, _LARGEST_JSON))
+        elif path.name.casefold() == "dataset_info.json":
+            info = read_json(path, _EXPECTED, _LARGEST_JSON)
+            _check_features(path, info.get("features") if isinstance(info, dict) else info)
+
+
+def version_folder(folder: Path, config: str | None, version: str | None) -> Path | None:
+    """Finds the folder of one version of a data set.
+
+    Args:
+        folder: Path of the data set.
+        config: Name of a configuration; without one, the one that the folder names, if it does.
+        version: Three numbers with dots between, of which `*` stands for any; without one, any.
+
+    Returns:
+        The folder of the highest such version, or None if there is none that says what is in it.
+
+    Raises:
+        InputError: if what the folder says of itself cannot be read.
+    """
+    config = config or _default_config(folder)
+    folder = folder / config if config else folder
+    wanted = re.compile(re.escape(version or "*.*.*").replace(r"\*", r"\d+"))
+    found = [
+        path
+        for path in (children(folder) if folder.is_dir() else ())
+        if re.fullmatch(r"\d+\.\d+\.\d+", path.name)
+        and wanted.fullmatch(path.name)
+        and (path / "features.json").exists()
+    ]
+    return max(found, key=lambda path: tuple(map(int, path.name.split("."))), default=None)
+
+
+def check_shards(builder: Any) -> None:
+    """Raises `InputError` if the records of a data set are not in its folder.
+
+    Args:
+        builder: `tfds.core.DatasetBuilder` of a prepared data set.
+    """
+    inside = os.path.abspath(builder.data_dir) + os.sep
+    for path in _shards(builder):
+        if not os.path.abspath(path).startswith(inside):
+            raise InputError(
+                f"data set in {os.fspath(builder.data_dir)!r} names the file {path!r}, which is "
+                f"not in that folder; expected {_EXPECTED}"
+            )
+
+
+def _shards(builder: Any) -> Iterator[str]:
+    for split in builder.info.splits.values():
+        yield from map(os.fspath, split.filepaths)
+
+
+def _default_config(folder: Path) -> str | None:
+    path = folder / ".config" / "metadata.json"
+    if not path.exists():
+        return None
+    said = read_json(path, _EXPECTED, _LARGEST_JSON)
+    name = said.get("default_config_name") if isinstance(said, dict) else None
+    if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w+-][\w+.-]*", name)):
+        raise InputError(
+            f"{str(path)!r} names the configuration {name!r}; expected the name of a folder"
+        )
+    return name
+
+
+def _check_features(path: Path, features: Any) -> None:
+    """Raises `InputError` if TFDS would make anything but its own features of JSON."""
+    expected = "features of TensorFlow Datasets' own"
+    waiting = [features]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        for key, item in value.items() if isinstance(value, dict) else ():
+            if key in _UNCHECKED_KEYS:
+                raise InputError(
+                    f"{str(path)!r} holds {key!r}, which is not read; expected {expected}"
+                )
+            if key in _CLASS_KEYS and isinstance(item, str) and not _OWN.fullmatch(item):
+                raise InputError(
+                    f"{str(path)!r} names the class {item!r}, which is not among {expected}; "
+                    "a data set that brings code along is not read"
+                )
+            # In some versions a text that holds JSON again.
+            in_text = key == "content" and isinstance(item, str)
+            waiting.append(parse_json(item, str(path), expected) if in_text else item)
