@@ -14,10 +14,10 @@ from typing import Any
 
 from keras_compat.data.walking import children, files_below
 from keras_compat.errors import InputError
-from keras_compat.files import parse_json, read_json
+from keras_compat.files import open_file, parse_json, read_json
 
 _EXPECTED = "a data set that TensorFlow Datasets prepared"
-_LARGEST_JSON = 1 << 26
+_LARGEST_FILE = 1 << 26
 # The module of TFDS in which all of its own features are.
 _OWN = re.compile(r"tensorflow_datasets\.core\.features(\.[A-Za-z]\w*)+")
 # One name of a class a key, as TFDS wrote them before and since 2022.
@@ -40,9 +40,9 @@ def check_folder(folder: Path) -> None:
         if not path.is_file():
             raise InputError(f"{str(path)!r} is no plain file; expected {_EXPECTED}")
         if path.name.casefold() == "features.json":
-            _check_features(path, read_json(path, _EXPECTED, _LARGEST_JSON))
+            _check_features(path, read_json(path, _EXPECTED, _LARGEST_FILE))
         elif path.name.casefold() == "dataset_info.json":
-            info = read_json(path, _EXPECTED, _LARGEST_JSON)
+            info = read_json(path, _EXPECTED, _LARGEST_FILE)
             _check_features(path, info.get("features") if isinstance(info, dict) else info)
 
 
@@ -73,6 +73,27 @@ def version_folder(folder: Path, config: str | None, version: str | None) -> Pat
     return max(found, key=lambda path: tuple(map(int, path.name.split("."))), default=None)
 
 
+def written_names(folder: Path, label: str) -> tuple[str, ...] | None:
+    """Returns the class names that are written beside the records, or None if none are.
+
+    Args:
+        folder: Path of one version of a data set.
+        label: Name of the label's feature.
+
+    Raises:
+        InputError: if they cannot be read.
+    """
+    path = folder / f"{label.replace('/', '.')}.labels.txt"
+    if not path.exists():
+        return None
+    try:
+        with open_file(path) as file:
+            lines = file.read(_LARGEST_FILE).decode().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{str(path)!r} cannot be read ({error}); expected {_EXPECTED}") from None
+    return tuple(name.strip() for name in lines if name.strip())
+
+
 def check_shards(builder: Any) -> None:
     """Raises `InputError` if the records of a data set are not in its folder.
 
@@ -97,7 +118,7 @@ def _default_config(folder: Path) -> str | None:
     path = folder / ".config" / "metadata.json"
     if not path.exists():
         return None
-    said = read_json(path, _EXPECTED, _LARGEST_JSON)
+    said = read_json(path, _EXPECTED, _LARGEST_FILE)
     name = said.get("default_config_name") if isinstance(said, dict) else None
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"[\w+-][\w+.-]*", name)):
         raise InputError(

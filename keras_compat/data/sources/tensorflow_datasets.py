@@ -37,6 +37,7 @@ from keras_compat.data.sources.prepared_folder import (
     check_folder,
     check_shards,
     version_folder,
+    written_names,
 )
 from keras_compat.data.splits import stratified_split
 from keras_compat.data.streaming import StreamedExamples
@@ -78,7 +79,7 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
         check_shards(builder)
         image_key, label_key = _keys(tfds, builder, spec)
         shape = _image_shape(builder.info.features[image_key], spec, options)
-        names = _class_names(builder.info.features[label_key], spec)
+        names = _class_names(builder, label_key, spec)
         splits = {
             split: TfdsStream(
                 builder, split, image_key, label_key, shape, options.memory_limit_bytes
@@ -335,9 +336,17 @@ def _image_shape(feature: Any, spec: str, options: LoadOptions) -> tuple[int, in
     return (height, width, channels)
 
 
-def _class_names(feature: Any, spec: str) -> tuple[str, ...]:
+def _class_names(builder: Any, label_key: str, spec: str) -> tuple[str, ...]:
     where = f"TFDS data set {spec!r}"
+    feature = builder.info.features[label_key]
     check_class_count(feature.num_classes or 0, where)  # before as many names are made
     names = tuple(feature.names) if feature.num_classes else ()
+    # TFDS passes over a file of names that it cannot use.
+    written = written_names(Path(builder.data_dir), label_key)
+    if written not in (None, names):
+        raise InputError(
+            f"{where} has {len(written)} class names in {label_key}.labels.txt that are not those "
+            f"of its {len(names)} classes; delete that folder and prepare it again"
+        )
     check_class_names(names, where)
     return names
