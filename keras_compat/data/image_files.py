@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 from keras_compat.data.images import to_uint8
 from keras_compat.errors import InputError
 from keras_compat.files import open_file
+
+# Of a broken TIFF it also logs what it then raises.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 # Pillow knows more formats, of which EPS starts Ghostscript and others are rarely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF") + ("AVIF",) * features.check("avif")

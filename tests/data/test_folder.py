@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,20 +37,148 @@ def test_classes_are_the_folders(pets: Path):
     assert dataset.train.images[:, 5, 5].tolist() == [[255, 0, 0]] * 2 + [[0, 0, 255]] * 2
 
 
-@pytest.mark.parametrize("suffix", [".png", ".JPG", ".jpeg", ".webp", ".bmp", ".gif"])
+@pytest.mark.parametrize("suffix", [".png", ".JPG", ".jfif", ".webp", ".bmp", ".gif", ".TIF"])
 def test_every_format(pets: Path, suffix: str):
-    write(pets / "test" / "cat" / f"z{suffix}", "red")
+    form = "JPEG" if suffix == ".jfif" else None
+    Image.new("RGB", (10, 10), "red").save(pets / "test" / "cat" / f"z{suffix}", form)
     dataset = data.load(f"folder:{pets}", image_size=8)
     assert len(dataset.test) == 3
     assert np.abs(dataset.test.images[1].astype(int) - [255, 0, 0]).max() < 8
 
 
-def test_files_that_are_no_images_are_passed_over(pets: Path):
-    (pets / "train" / "cat" / ".hidden.png").write_bytes(b"x")
+def hidden(pets: Path) -> None:
+    """Copies and thumbnails that programs keep."""
+    for folder in (".ipynb_checkpoints", "@eaDir/a.png", "__MACOSX", "more/.thumbnails"):
+        write(pets / "train" / "cat" / folder / "a.png")
+    (pets / "train" / "cat" / "._a.png").write_bytes(b"no image")
+    for split in ("train", "test"):
+        write(pets / split / "__MACOSX" / "a.png")
+
+
+def other_files(pets: Path) -> None:
     (pets / "train" / "cat" / "notes.txt").write_text("x")
-    (pets / "train" / "readme.txt").write_text("x")
-    (pets / "train" / ".git").mkdir()
+    write(pets / "train" / "dog" / "a.ppm")
+
+
+def outside(pets: Path) -> None:
+    write(pets / "train" / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("add", "message"),
+    [
+        (hidden, r"6 hidden folders \(such as 'train/__MACOSX'\)"),
+        (other_files, r"2 files that are no images \(such as 'train/cat/notes.txt'\)"),
+        (outside, r"1 file outside of class folders \(such as 'train/a.png'\)"),
+    ],
+)
+def test_what_is_left_out_is_said_in_one_line(pets: Path, add, message: str):
+    add(pets)
+    with pytest.warns(UserWarning, match=message) as said:
+        dataset = data.load(f"folder:{pets}")
+    assert len(said) == 1 and "\n" not in str(said[0].message)
+    assert dataset.class_names == ("cat", "dog") and len(dataset.train) == 4
+
+
+def test_hidden_files_are_left_out_without_a_word(pets: Path, recwarn: pytest.WarningsRecorder):
+    (pets / "train" / ".DS_Store").write_text("x")
+    (pets / "train" / "cat" / ".hidden.png").write_bytes(b"x")
     assert len(data.load(f"folder:{pets}").train) == 4
+    assert not recwarn.list
+
+
+def linked_folder(pets: Path) -> None:
+    write(pets / "elsewhere" / "deep" / "z.png")
+    (pets / "train" / "cat" / "2024").symlink_to(pets / "elsewhere")
+
+
+def linked_class(pets: Path) -> None:
+    linked_folder(pets)
+    shutil.move(pets / "train" / "cat", pets / "cats")
+    (pets / "train" / "cat").symlink_to(pets / "cats")
+
+
+def links_that_lead_back(pets: Path) -> None:
+    linked_folder(pets)
+    for name, target in {"a": "..", "b": pets, "c": "/", "d": ".", "e": pets / "elsewhere"}.items():
+        (pets / "train" / "cat" / name).symlink_to(target)
+    (pets / "elsewhere" / "back").symlink_to(pets / "elsewhere")
+
+
+def many_links(pets: Path) -> None:
+    """As many ways as there are atoms in a hand."""
+    linked_folder(pets)
+    for n in range(40):
+        for m in range(4):
+            (pets / "elsewhere" / f"{n}").mkdir(exist_ok=True)
+            (pets / "elsewhere" / f"{n}" / f"{m}").symlink_to(f"../{n + 1}")
+    (pets / "elsewhere" / "40").mkdir()
+
+
+def folder_named_as_an_image(pets: Path) -> None:
+    write(pets / "train" / "cat" / "z.png" / "z.png")
+
+
+def without_suffix(pets: Path) -> None:
+    Image.new("RGB", (10, 10)).save(pets / "train" / "cat" / "z", "WEBP")
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        linked_folder,
+        linked_class,
+        links_that_lead_back,
+        many_links,
+        folder_named_as_an_image,
+        without_suffix,
+    ],
+)
+def test_images_are_found_wherever_they_are_once(pets: Path, add: Callable[[Path], None]):
+    add(pets)
+    dataset = data.load(f"folder:{pets}")
+    assert np.bincount(dataset.train.labels).tolist() == [3, 2]
+
+
+def test_one_name_written_in_two_ways_is_one_class(pets: Path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    (pets / "train" / "cat").rename(pets / "train" / composed)
+    (pets / "test" / "cat").rename(pets / "test" / apart)
+    write(pets / "train" / apart / "z.png")
+    write(pets / "train" / "Dog" / "z.png")
+    write(pets / "test" / "Dog" / "z.png")
+    dataset = data.load(f"folder:{pets}")
+    assert dataset.class_names == ("Dog", composed, "dog")
+    assert np.bincount(dataset.train.labels).tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"two\nlines", b"\x1b[31m", "\u202e".encode(), b"c" * 201]
+)
+def test_class_names_that_cannot_be_saved_are_refused_before_images_are_read(
+    pets: Path, name: bytes
+):
+    for split in ("train", "test"):
+        os.rename(pets / split / "cat", os.fsencode(pets / split) + b"/" + name)
+    (pets / "train" / "dog" / "a.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="^[^\n]*rename the class$"):
+        data.load(f"folder:{pets}")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"$x_{a}", b"two\nlines", b"\xff" * 200])
+def test_folders_of_any_name_are_read(pets: Path, name: bytes):
+    folder = os.fsencode(pets) + b"/" + name
+    os.mkdir(folder)
+    for split in ("train", "test"):
+        shutil.move(pets / split, os.fsdecode(folder))
+    dataset = data.load(f"folder:{os.fsdecode(folder)}")
+    assert dataset.name.isprintable() and 1 <= len(dataset.name) <= 200
+
+
+def test_dark_photographs_are_as_they_are(pets: Path):
+    for path in pets.rglob("*.png"):
+        write(path, (9, 8, 7))
+    assert data.load(f"folder:{pets}").train.images.max() == 9
 
 
 def test_grey_folders_stay_grey_until_one_image_is_in_colour(tmp_path: Path):

@@ -72,6 +72,15 @@ def test_any_shape_comes_out_square():
         (np.array([0, 256]), "integers in [0, 256]"),
         (np.array([-1, 25]), "integers in [-1, 25]"),
         (np.array(["a"]), "type"),
+        (np.array([1j]), "type"),
+        (np.array([0, 100], np.int8), "type"),
+        *(
+            (np.array([0, high], dtype), f"integers of at most {high}, which are nearly black")
+            for dtype in (np.uint8, np.uint16, np.int64)
+            for high in (1, 16, 63)
+        ),
+        (np.array([0, 65535], np.uint16), "integers in [0, 65535]"),
+        (np.array([0, 1 / 255 / 255]), "nearly black in [0, 1]"),
     ],
 )
 def test_values_that_are_no_pixels_are_refused(values: np.ndarray, message: str):
@@ -84,6 +93,10 @@ def test_pixels_of_other_types_are_taken():
     assert images.to_uint8(np.array([0, 255], np.int64), "x").tolist() == [0, 255]
     assert images.to_uint8(np.array([0, 1], np.float16), "x").tolist() == [0, 255]
     assert images.to_uint8(np.empty((0, 2)), "x").shape == (0, 2)
+    assert images.to_uint8(np.array([False, True]), "x").tolist() == [0, 255]
+    assert images.to_uint8(np.array([0, 200], ">u2"), "x").tolist() == [0, 200]
+    assert images.to_uint8(np.zeros(3, np.int32), "x").tolist() == [0, 0, 0]
+    assert images.to_uint8(np.array([0, 20 / 255]), "x").tolist() == [0, 20]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +104,9 @@ def test_pixels_of_other_types_are_taken():
     [
         ("folder:", {}, "names no path; expected folder:PATH"),
         ("digits", {"image_size": 0}, "image_size is 0"),
+        ("digits", {"image_size": 200_000}, "image_size is 200000; expected 1 to 8192"),
+        ("digits", {"image_size": 8192}, "digits take 112.3 GiB; the limit is 4 GiB"),
+        ("folder:a\0b", {}, "no file's name"),
         ("digits", {"channels": 2}, "channels is 2"),
         ("digits", {"memory_limit_bytes": -1}, "memory_limit_bytes is -1"),
     ],

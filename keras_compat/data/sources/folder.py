@@ -6,7 +6,8 @@ import math
 import os
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,8 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
     image; one line says what else there was.
     """
     root = Path(os.path.expanduser(argument))
-    files = _Files(root)
-    classes, splits = files.sorted_into_classes()
-    files.say_what_is_left_out()
+    with _files(root) as files:
+        classes, splits = files.sorted_into_classes()
     every_file = [path for split in splits.values() for paths in split.values() for path in paths]
     colour = _in_colour(every_file)
     shape = _common_shape(root, every_file, options, colour)
@@ -64,11 +64,10 @@ def load_image_files(argument: str, options: LoadOptions) -> tuple[str, Examples
     root = Path(os.path.expanduser(argument))
     if not os.path.isdir(root):
         raise InputError(f"folder {str(root)!r} does not exist; expected a folder of images")
-    files = _Files(root)
-    paths = files.images_below(root)
-    if not paths:
-        raise InputError(f"folder {str(root)!r} has no images; expected {_EXPECTED}")
-    files.say_what_is_left_out()
+    with _files(root) as files:
+        paths = files.images_below(root)
+        if not paths:
+            raise InputError(f"folder {str(root)!r} has no images; expected {_EXPECTED}")
     shape = _common_shape(root, paths, options, _in_colour(paths))
     images = _read_files(paths, shape, options.image_size)
     return short_name(root.resolve().name), Examples(images, np.full(len(paths), -1))
@@ -83,6 +82,7 @@ class _Files:
     def __init__(self, root: Path):
         self._root = root
         self._no_images: list[Path] = []
+        self._outside: list[Path] = []
         self._hidden: list[Path] = []
 
     def sorted_into_classes(self) -> tuple[list[str], dict[str, dict[str, list[Path]]]]:
@@ -110,19 +110,18 @@ class _Files:
         self._no_images += sorted(set(found) - set(images))
         return images
 
-    def say_what_is_left_out(self) -> None:
-        """Warns, in one line, of files that are no images and of hidden folders."""
-        kinds = [
-            f"{len(paths)} {what} (such as {str(paths[0].relative_to(self._root))!r})"
-            for what, paths in (
-                ("files that are no images", self._no_images),
-                ("hidden folders", self._hidden),
+    def left_out(self) -> str:
+        """Returns, in one line, what was found and is not read; nothing if there is none."""
+        return " and ".join(
+            f"{len(paths)} {one if len(paths) == 1 else more} "
+            f"(such as {str(paths[0].relative_to(self._root))!r})"
+            for paths, one, more in (
+                (self._no_images, "file that is no image", "files that are no images"),
+                (self._outside, "file outside of class folders", "files outside of class folders"),
+                (self._hidden, "hidden folder", "hidden folders"),
             )
             if paths
-        ]
-        if kinds:
-            message = f"left out of folder {str(self._root)!r}: {' and '.join(kinds)}"
-            warnings.warn(escape(message), stacklevel=2)
+        )
 
     def _classes(self, folder: Path) -> dict[str, list[Path]]:
         if not os.path.isdir(folder):
@@ -135,7 +134,7 @@ class _Files:
             if self._is_hidden(child):
                 continue
             if not child.is_dir():
-                self._no_images.append(child)
+                self._outside.append(child)
                 continue
             images = self.images_below(child)
             if not images:
@@ -152,6 +151,18 @@ class _Files:
         if path.is_dir():
             self._hidden.append(path)
         return True
+
+
+@contextmanager
+def _files(root: Path) -> Iterator[_Files]:
+    """Yields the files of a folder; at the end one line says what is left out."""
+    files = _Files(root)
+    try:
+        yield files
+    finally:
+        if left_out := files.left_out():
+            message = f"left out of folder {str(root)!r}: {left_out}"
+            warnings.warn(escape(message), stacklevel=3)
 
 
 def _in_colour(paths: Sequence[Path]) -> bool:

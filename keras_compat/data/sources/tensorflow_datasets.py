@@ -236,7 +236,7 @@ def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
     data_dir = os.path.expanduser(options.data_dir or tfds.core.constants.DATA_DIR)
     folder = Path(data_dir, name)
     known = tfds.list_builders(with_community_datasets=False)
-    if name not in known and not (name and folder.is_dir()):
+    if name not in known and not (name and os.path.isdir(folder)):
         near = str(unknown_name("data set", spec, (*known, *sources))).split(" Known: ")[0]
         raise InputError(
             f"{near} Known: {', '.join(sources)} and the image classification names of "
