@@ -223,6 +223,16 @@ def no_test(pets: Path) -> None:
     (pets / "test").rename(pets / "tset")
 
 
+def other_formats(pets: Path) -> None:
+    for split in ("train", "test"):
+        write(pets / split / "emu" / "a.ppm")
+
+
+def hidden_class(pets: Path) -> None:
+    for split in ("train", "test"):
+        (pets / split / "dog").rename(pets / split / "@dog")
+
+
 def empty_class(pets: Path) -> None:
     (pets / "train" / "emu").mkdir()
 
@@ -253,17 +263,22 @@ def other_size(pets: Path) -> None:
         (no_header, "dog/c.png' cannot be read"),
         (no_test, "test' does not exist"),
         (empty_class, "emu' has no images"),
+        (other_formats, "left out: 1 file that is no image (such as 'train/emu/a.ppm')"),
+        (hidden_class, "one class (cat); expected at least two folders; left out: 2 hidden"),
         (other_class, "different class folders: dog, emu"),
         (one_class, "one class (cat)"),
         (no_classes, "no class folders"),
         (other_size, "is 12 x 10 where others are 10 x 10; expected one size: give an image_size"),
     ],
 )
-def test_bad_folders_are_one_line(pets: Path, spoil, message: str):
+def test_bad_folders_are_one_line(
+    pets: Path, spoil, message: str, recwarn: pytest.WarningsRecorder
+):
     spoil(pets)
     with pytest.raises(InputError, match="^[^\n]*$") as caught:
         data.load(f"folder:{pets}")
     assert message in str(caught.value)
+    assert not recwarn.list
 
 
 def test_a_missing_folder(tmp_path: Path):

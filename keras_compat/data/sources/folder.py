@@ -6,8 +6,7 @@ import math
 import os
 import unicodedata
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,15 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
     image; one line says what else there was.
     """
     root = Path(os.path.expanduser(argument))
-    with _files(root) as files:
-        classes, splits = files.sorted_into_classes()
+    files = _Files(root)
+    classes, splits = files.sorted_into_classes()
     every_file = [path for split in splits.values() for paths in split.values() for path in paths]
     colour = _in_colour(every_file)
     shape = _common_shape(root, every_file, options, colour)
     train, test = (
         _read_split(split, classes, shape, options.image_size) for split in splits.values()
     )
+    files.say_what_is_left_out()
     return ImageDataset(
         short_name(root.resolve().name),
         train,
@@ -64,12 +64,13 @@ def load_image_files(argument: str, options: LoadOptions) -> tuple[str, Examples
     root = Path(os.path.expanduser(argument))
     if not os.path.isdir(root):
         raise InputError(f"folder {str(root)!r} does not exist; expected a folder of images")
-    with _files(root) as files:
-        paths = files.images_below(root)
-        if not paths:
-            raise InputError(f"folder {str(root)!r} has no images; expected {_EXPECTED}")
+    files = _Files(root)
+    paths = files.images_below(root)
+    if not paths:
+        raise files.too_few(f"folder {str(root)!r} has no images; expected {_EXPECTED}")
     shape = _common_shape(root, paths, options, _in_colour(paths))
     images = _read_files(paths, shape, options.image_size)
+    files.say_what_is_left_out()
     return short_name(root.resolve().name), Examples(images, np.full(len(paths), -1))
 
 
@@ -97,7 +98,7 @@ class _Files:
                 f"{', '.join(different[:5])} in one of them only; expected the same"
             )
         if len(classes) < 2:
-            raise InputError(
+            raise self.too_few(
                 f"{where[0]} has one class ({classes[0]}); expected at least two folders"
             )
         check_class_names(classes, where[0])
@@ -110,8 +111,18 @@ class _Files:
         self._no_images += sorted(set(found) - set(images))
         return images
 
-    def left_out(self) -> str:
-        """Returns, in one line, what was found and is not read; nothing if there is none."""
+    def say_what_is_left_out(self) -> None:
+        """Warns, in one line, of what was found and is not read."""
+        if left_out := self._left_out():
+            message = f"left out of folder {str(self._root)!r}: {left_out}"
+            warnings.warn(escape(message), stacklevel=3)
+
+    def too_few(self, message: str) -> InputError:
+        """Returns the error for what was not found, with what was found instead."""
+        left_out = self._left_out()
+        return InputError(f"{message}; left out: {left_out}" if left_out else message)
+
+    def _left_out(self) -> str:
         return " and ".join(
             f"{len(paths)} {one if len(paths) == 1 else more} "
             f"(such as {str(paths[0].relative_to(self._root))!r})"
@@ -138,11 +149,13 @@ class _Files:
                 continue
             images = self.images_below(child)
             if not images:
-                raise InputError(f"class folder {str(child)!r} has no images; expected {_EXPECTED}")
+                raise self.too_few(f"class folder {str(child)!r} has no images; expected {_EXPECTED}")
             # Systems write one name in several ways: an accent may be a character of its own.
             files.setdefault(unicodedata.normalize("NFC", child.name), []).extend(images)
         if not files:
-            raise InputError(f"folder {str(folder)!r} has no class folders; expected at least two")
+            raise self.too_few(
+                f"folder {str(folder)!r} has no class folders; expected at least two"
+            )
         return files
 
     def _is_hidden(self, path: Path) -> bool:
@@ -151,18 +164,6 @@ class _Files:
         if path.is_dir():
             self._hidden.append(path)
         return True
-
-
-@contextmanager
-def _files(root: Path) -> Iterator[_Files]:
-    """Yields the files of a folder; at the end one line says what is left out."""
-    files = _Files(root)
-    try:
-        yield files
-    finally:
-        if left_out := files.left_out():
-            message = f"left out of folder {str(root)!r}: {left_out}"
-            warnings.warn(escape(message), stacklevel=3)
 
 
 def _in_colour(paths: Sequence[Path]) -> bool:
