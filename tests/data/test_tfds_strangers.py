@@ -176,6 +176,16 @@ OTHERS = {
         ),
         "which is not in that folder",
     ),
+    "records of no name": (
+        changed("dataset_info.json", lambda i: i["splits"][0].update(filepathTemplate="{BOGUS}")),
+        "",
+    ),
+    "a split of no name": (changed("dataset_info.json", lambda i: i["splits"][0].clear()), ""),
+    "a version of no numbers": (changed("dataset_info.json", lambda i: i.update(version="x")), ""),
+    "a number of records that is not one": (
+        changed("dataset_info.json", lambda i: i["splits"][0].update(shardLengths=["-3"])),
+        "",
+    ),
     "more classes than anything has": (
         changed(
             "features.json",

@@ -149,7 +149,9 @@ class _Files:
                 continue
             images = self.images_below(child)
             if not images:
-                raise self.too_few(f"class folder {str(child)!r} has no images; expected {_EXPECTED}")
+                raise self.too_few(
+                    f"class folder {str(child)!r} has no images; expected {_EXPECTED}"
+                )
             # Systems write one name in several ways: an accent may be a character of its own.
             files.setdefault(unicodedata.normalize("NFC", child.name), []).extend(images)
         if not files:

@@ -76,27 +76,8 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
     with _quiet():
         builder = _builder(tfds, spec, options)
         _prepare(builder, spec, options)
-        check_shards(builder)
-        image_key, label_key = _keys(tfds, builder, spec)
-        shape = _image_shape(builder.info.features[image_key], spec, options)
-        names = _class_names(builder, label_key, spec)
-        splits = {
-            split: TfdsStream(
-                builder, split, image_key, label_key, shape, options.memory_limit_bytes
-            )
-            for split in builder.info.splits
-            if split in ("train", "test", "validation")
-        }
-        if "train" not in splits:
-            raise InputError(
-                f"TFDS data set {spec!r} has the splits {', '.join(builder.info.splits)}; "
-                "expected train and test, or train and validation"
-            )
         try:
-            parts = _train_and_test(splits)
-            held = math.prod(shape) * sum(len(labels) for *_, labels in parts)
-            make = _in_memory if held <= options.memory_limit_bytes else _streamed
-            train, test = (make(*part) for part in parts)
+            return _read(tfds, builder, spec, options)
         except InputError:
             raise
         # Shards that are gone or cut off, records and images that are others than is said, ...
@@ -105,10 +86,31 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
                 f"TFDS data set {spec!r} in {os.fspath(builder.data_dir)!r} cannot be read: "
                 f"{_first_line(error)}; delete that folder and prepare it again"
             ) from error
-        photographs = builder.name not in _CHARACTERS and look_like_photographs(
-            names, builder.info.features[image_key].shape[-1] == 3
+
+
+def _read(tfds: ModuleType, builder: Any, spec: str, options: LoadOptions) -> ImageDataset:
+    check_shards(builder)
+    image_key, label_key = _keys(tfds, builder, spec)
+    shape = _image_shape(builder.info.features[image_key], spec, options)
+    names = _class_names(builder, label_key, spec)
+    splits = {
+        split: TfdsStream(builder, split, image_key, label_key, shape, options.memory_limit_bytes)
+        for split in builder.info.splits
+        if split in ("train", "test", "validation")
+    }
+    if "train" not in splits:
+        raise InputError(
+            f"TFDS data set {spec!r} has the splits {', '.join(builder.info.splits)}; "
+            "expected train and test, or train and validation"
         )
-        return ImageDataset(spec, train, test, names, photographs)
+    parts = _train_and_test(splits)
+    held = math.prod(shape) * sum(len(labels) for *_, labels in parts)
+    make = _in_memory if held <= options.memory_limit_bytes else _streamed
+    train, test = (make(*part) for part in parts)
+    photographs = builder.name not in _CHARACTERS and look_like_photographs(
+        names, builder.info.features[image_key].shape[-1] == 3
+    )
+    return ImageDataset(spec, train, test, names, photographs)
 
 
 @dataclass(frozen=True)
