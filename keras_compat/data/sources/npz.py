@@ -21,8 +21,6 @@ from keras_compat.data.options import LoadOptions, short_name, sources
 from keras_compat.errors import InputError
 
 _NAMES = ("classes", "class_names")
-
-
 _WANTED = ("x_train", "y_train", "x_test", "y_test")
 
 
