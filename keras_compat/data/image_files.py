@@ -19,7 +19,9 @@ from keras_compat.files import open_file
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 # Pillow knows more formats, of which EPS starts Ghostscript and others are rarely tested.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF") + ("AVIF",) * features.check("avif")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+if "avif" in features.get_supported_modules():
+    FORMATS += ("AVIF",)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 
 # What the transparent colour of a PNG is multiplied by to be one of the pixels that Pillow makes.

@@ -26,8 +26,8 @@ def load(
     highest is above 0 and below 64 are refused: they are of another range, such as 0 to 1. Image
     files are PNG, JPEG, WebP, BMP, GIF (its first frame), TIFF (its first page) or AVIF, as their
     suffix or their content says, and are taken as they are. In a folder, links are followed, and
-    names that begin with `.` or `@`, and `__MACOSX`, are left out. A warning says in one line
-    what else is left out.
+    names that begin with `.` or `@`, `__MACOSX`, `#recycle` and `$RECYCLE.BIN` are left out. A
+    warning says in one line what else is left out.
 
     Args:
         spec: `digits` (scikit-learn's 1,797 handwritten digits), `mnist5k` (5,000 MNIST images

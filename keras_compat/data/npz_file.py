@@ -26,7 +26,7 @@ _LONGEST_HEADER = 10_000  # bytes, as NumPy takes them
 # Where NumPy evaluates the header as Python, this takes what NumPy and other programs write.
 _FIELD = re.compile(
     r"""\s*(?P<quote>['"])(?P<key>descr|fortran_order|shape)(?P=quote)\s*:\s*
-    (?:(?P<quote2>['"])(?P<descr>[^'"]*)(?P=quote2)|(?P<order>True|False)
+    (?:(?P<quote2>['"])(?P<descr>[^'"]*)(?P=quote2)|(?P<fortran_order>True|False)
     |\(\s*(?P<shape>(?:\d{1,19}L?\s*,\s*)*(?:\d{1,19}L?)?)\s*\))\s*(?:,|(?=\}))""",
     re.VERBOSE,
 )
@@ -128,19 +128,14 @@ class NpzFile:
                 f"{name} in {self.where} is a table of fields; expected an array of one type"
             )
         text = text.strip()
-        found, end = {}, 1
+        values, end = {}, 1
         while field := _FIELD.match(text, end):
-            values = {k: field[k] for k in ("descr", "order", "shape") if field[k] is not None}
-            found[field["key"]] = values
+            values[field["key"]] = field[field["key"]]
             end = field.end()
-        expected = {"descr": "descr", "fortran_order": "order", "shape": "shape"}
-        if (
-            not text.startswith("{")
-            or text[end:].strip() != "}"
-            or {key: next(iter(values)) for key, values in found.items()} != expected
-        ):
+        whole = text.startswith("{") and text[end:].strip() == "}" and len(values) == 3
+        if not whole or None in values.values():
             raise self._bad_header(name, repr(text[:80]))
-        descr = found["descr"]["descr"]
+        descr = values["descr"]
         if not _TYPE.fullmatch(descr):
             raise self._bad_header(name, f"of type {descr[:40]!r}")
         try:
@@ -154,12 +149,9 @@ class NpzFile:
             )
         if not dtype.itemsize:
             raise self._bad_header(name, f"of type {descr!r}, which takes no bytes")
-        shape = tuple(int(size.strip().rstrip("L")) for size in self._sizes(found["shape"]))
-        return ArrayHeader(dtype, shape, found["fortran_order"]["order"] == "True")
-
-    @staticmethod
-    def _sizes(values: dict[str, str]) -> Iterator[str]:
-        return filter(str.strip, values["shape"].split(","))
+        sizes = [size.strip().rstrip("L") for size in values["shape"].split(",")]
+        shape = tuple(int(size) for size in sizes if size)
+        return ArrayHeader(dtype, shape, values["fortran_order"] == "True")
 
     def _bad_header(self, name: str, what: str) -> InputError:
         return InputError(

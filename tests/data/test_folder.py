@@ -48,7 +48,7 @@ def test_every_format(pets: Path, suffix: str):
 
 def hidden(pets: Path) -> None:
     """Copies and thumbnails that programs keep."""
-    for folder in (".ipynb_checkpoints", "@eaDir/a.png", "__MACOSX", "more/.thumbnails"):
+    for folder in (".ipynb_checkpoints", "@eaDir/a.png", "#recycle", "more/.thumbnails"):
         write(pets / "train" / "cat" / folder / "a.png")
     (pets / "train" / "cat" / "._a.png").write_bytes(b"no image")
     for split in ("train", "test"):

@@ -21,14 +21,16 @@ from keras_compat.data.walking import children, files_below
 from keras_compat.errors import InputError
 from keras_compat.escaping import escape
 
+_HIDDEN = ("__MACOSX", "#recycle", "$RECYCLE.BIN")
+
 
 @sources.register("folder:PATH")
 def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
     """Loads image files; a class is a folder's name, and all that is below it.
 
-    Links are followed. Names that begin with `.` or `@`, and `__MACOSX`, are hidden: copies and
-    thumbnails that programs keep. A file is read if its suffix or its content says that it is an
-    image; one line says what else there was.
+    Links are followed. Names that begin with `.` or `@`, `__MACOSX`, `#recycle` and
+    `$RECYCLE.BIN` are hidden: copies and thumbnails that programs keep. A file is read if its
+    suffix or its content says that it is an image; one line says what else there was.
     """
     root = Path(os.path.expanduser(argument))
     files = _Files(root)
@@ -161,7 +163,7 @@ class _Files:
         return files
 
     def _is_hidden(self, path: Path) -> bool:
-        if not path.name.startswith((".", "@")) and path.name != "__MACOSX":
+        if not path.name.startswith((".", "@")) and path.name not in _HIDDEN:
             return False
         if path.is_dir():
             self._hidden.append(path)
