@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from keras_compat.data import match_classes, parse_classes
-from keras_compat.data.classes import look_like_photographs
+from keras_compat.data.classes import check_class_names, look_like_photographs
 from keras_compat.errors import InputError
+from keras_compat.store.manifest import Line
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
@@ -76,3 +82,46 @@ def test_only_colour_images_of_more_than_characters_may_be_mirrored():
     assert look_like_photographs(CIFAR10, colour=True)
     assert not look_like_photographs(CIFAR10, colour=False)
     assert not look_like_photographs(["a", "b", "10"], colour=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "two\nlines", "\x7f", "a\u2028b", "\u202eabc", "\udce9", "c" * 201]
+)
+def test_names_that_no_component_is_saved_with_are_refused(name: str):
+    with pytest.raises(InputError, match="^pets has the class name [^\n]*rename the class$"):
+        check_class_names(["cat", name], "pets")
+    with pytest.raises(ValidationError):
+        TypeAdapter(Line).validate_python(name)
+
+
+@given(names=st.lists(st.text(), max_size=4))
+def test_names_are_taken_exactly_if_a_manifest_takes_them(names: list[str]):
+    try:
+        TypeAdapter(list[Line]).validate_python(names)
+        saved = len({unicodedata.normalize("NFC", name) for name in names}) == len(names)
+    except ValidationError:
+        saved = False
+    try:
+        check_class_names(names, "pets")
+    except InputError:
+        assert not saved
+    else:
+        assert saved
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat", "e\u0301", "\u00e9"], "occur twice, such as"),
+        ([str(n) for n in range(100_001)], "has 100001 classes; expected 100000 at most"),
+        ([f"{n:0200}" for n in range(6000)], "class names of 1248000 bytes in all"),
+    ],
+)
+def test_names_that_are_too_many_or_the_same_are_refused(names: list[str], message: str):
+    with pytest.raises(InputError) as caught:
+        check_class_names(names, "pets")
+    assert message in str(caught.value)
+
+
+def test_names_match_however_they_are_written():
+    assert match_classes(["caf\u00e9"], ["Cafe\u0301"]) == [(0, 0)]
