@@ -128,7 +128,7 @@ def add_data(parser: argparse.ArgumentParser, aliases: bool = True) -> argparse.
     flags.add_argument(
         "--memory_limit_gib",
         type=float,
-        help="TensorFlow Datasets sets of more pixels are read as they are needed (4)",
+        help="TensorFlow Datasets sets of more pixels are streamed, other data refused (4)",
     )
     flags.add_argument("--augment", action=argparse.BooleanOptionalAction, default=None)
     return flags
