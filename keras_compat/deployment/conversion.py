@@ -31,7 +31,8 @@ from keras_compat.deployment.metadata import (
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
-from keras_compat.networks.graph import is_functional
+from keras_compat.networks.copying import Copies
+from keras_compat.networks.structure import is_functional
 
 
 def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
@@ -164,14 +165,9 @@ def _load(path: str) -> keras.Model:
     if all(layer.compute_dtype == layer.variable_dtype == "float32" for layer in layers):
         return model
 
-    def in_float32(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    inputs = keras.Input(model.input_shape[1:], dtype="float32")
-    single = keras.models.clone_model(
-        model, input_tensors=inputs, clone_function=in_float32, recursive=True
-    )
-    single.set_weights(model.get_weights())
+    copies = Copies(lambda layer, config: (type(layer), {**config, "dtype": "float32"}))
+    single = copies.of(model)
+    copies.copy_state()
     return single
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_compat.layers import BatchStatisticsNormalization
 from keras_compat.networks.graph import Call, replay, trace
+from keras_compat.networks.structure import input_structure, output_structure
 
 _LINEAR = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
@@ -70,15 +71,15 @@ def fold_normalization(model: keras.Model) -> keras.Model:
             replay([call], tensors)
     outputs = [tensors[id(x)] for x in graph.outputs]
     return keras.Model(
-        keras.tree.pack_sequence_as(model.input, graph.inputs),
-        keras.tree.pack_sequence_as(model.output, outputs),
+        keras.tree.pack_sequence_as(input_structure(model), graph.inputs),
+        keras.tree.pack_sequence_as(output_structure(model), outputs),
         name=model.name,
     )
 
 
 def _normalizes_channels(layer: Any) -> bool:
     """Says whether a layer scales and shifts each channel, the last axis, by constants."""
-    if isinstance(layer, BatchStatisticsNormalization):
+    if type(layer) is BatchStatisticsNormalization:
         moving = layer.statistics == "moving"
     else:
         moving = type(layer) is keras.layers.BatchNormalization
@@ -87,7 +88,8 @@ def _normalizes_channels(layer: Any) -> bool:
 
 def _is_linear(layer: Any) -> bool:
     channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
-    return layer.activation is keras.activations.linear and channels_last
+    plain = layer.quantization_mode is None if hasattr(layer, "quantization_mode") else True
+    return layer.activation is keras.activations.linear and channels_last and plain
 
 
 def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_compat.errors import InputError
+from keras_compat.networks.copying import Copies
 from keras_compat.networks.initializers import SeededInitializers
 
 
@@ -46,19 +47,18 @@ def extend_classes(
         )
     if classes < last.units:
         raise InputError(f"classes is {classes}; expected at least the {last.units} of the head")
-    config = head.get_config()
-    config["name"] = name or head.name
-    dense = next(entry for entry in config["layers"] if entry["name"] == last.name)["config"]
-    dense["units"] = classes
-    initializer = SeededInitializers(seed).he_normal("new_classes")
-    dense["kernel_initializer"] = keras.initializers.serialize(initializer)
-    extended = type(head).from_config(config)
-    for layer in head.layers:
-        copy = extended.get_layer(layer.name)
+
+    def change(layer: Any, config: dict[str, Any]) -> tuple[type, dict[str, Any]]:
         if layer is last:
-            _keep_units(layer, copy)
-        else:
-            copy.set_weights(layer.get_weights())
+            initializer = SeededInitializers(seed).he_normal("new_classes")
+            config = {**config, "units": classes, "kernel_initializer": initializer}
+        return type(layer), config
+
+    copies = Copies(change)
+    extended = copies.of(head)
+    copies.copy_state(keep=last)
+    _keep_units(last, copies.of(last))
+    extended.name = name or head.name
     return extended
 
 

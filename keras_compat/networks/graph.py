@@ -11,6 +11,7 @@ import keras
 from keras import tree
 
 from keras_compat.errors import InputError
+from keras_compat.networks.structure import check_functional, input_structure, is_functional
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,19 @@ class Graph:
         calls: in an order in which each can be made.
         points: the path of a layer (`"layer"`, or `"nested_model/layer"`) to its output tensors,
             a list for each time it is called.
+        layers: the path of a layer to the layer of the model itself.
     """
 
     inputs: list[Any] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     points: dict[str, list[list[Any]]] = field(default_factory=dict)
+    layers: dict[str, Any] = field(default_factory=dict)
 
-    def add_point(self, path: str, outputs: Iterable[Any]) -> None:
+    def add_point(self, path: str, layer: Any, outputs: Iterable[Any]) -> None:
         """Notes what the layer at `path` emits."""
         self.points.setdefault(path, []).append(list(outputs))
+        self.layers[path] = layer
 
     def calls_after(self, tensors: Iterable[Any]) -> list[Call]:
         """Returns the calls that depend on any of `tensors`."""
@@ -105,13 +109,6 @@ def replay(
         record(Call(call.operation, tuple(args), kwargs, outputs))
 
 
-def is_functional(layer: Any) -> bool:
-    """Says whether a layer is a functional or a built sequential model."""
-    if not isinstance(layer, keras.Model):
-        return False
-    return hasattr(layer, "operations") or (isinstance(layer, keras.Sequential) and layer.built)
-
-
 def trace(
     model: keras.Model, copy_layer: Callable[[Any], Any] = lambda x: x, path: str = ""
 ) -> Graph:
@@ -128,32 +125,26 @@ def trace(
     Raises:
         InputError: if the model is not functional.
     """
-    if not is_functional(model):
-        raise InputError(
-            f"model {model.name!r} is a {type(model).__name__}; expected a functional Keras model, "
-            "since only its graph says where to cut"
-        )
+    check_functional(model, "only its graph says where to cut")
     graph = Graph()
-    original_names: dict[int, str] = {}
+    originals: dict[int, Any] = {}
 
     def replacement(operation: Any) -> Any:
         keep = is_functional(operation) or not isinstance(operation, keras.layers.Layer)
         new = operation if keep else copy_layer(operation)
-        original_names[id(new)] = operation.name
+        originals[id(new)] = operation
         return new
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        point = path + original_names[id(operation)]
+        original = originals[id(operation)]
+        point = path + original.name
         if is_functional(operation):
             outputs = _inline(operation, args, kwargs, copy_layer, point, graph)
         else:
-            # Keras notes masks as arguments even where there are none; not every layer takes one.
-            if kwargs.get("mask", kwargs) is None:
-                del kwargs["mask"]
+            _check_mask(original, operation, kwargs)
             outputs = operation(*args, **kwargs)
-            flat = tuple(tree.flatten(outputs))
-            graph.calls.append(Call(operation, args, kwargs, flat))
-        graph.add_point(point, tree.flatten(outputs))
+            graph.calls.append(Call(operation, args, kwargs, tuple(tree.flatten(outputs))))
+        graph.add_point(point, original, tree.flatten(outputs))
         return outputs
 
     # A plain model of the same tensors: no subclass and nothing compiled gets in the way.
@@ -161,6 +152,21 @@ def trace(
     new = keras.models.clone_model(plain, clone_function=replacement, call_function=call)
     graph.inputs, graph.outputs = list(new.inputs), list(new.outputs)
     return graph
+
+
+def _check_mask(original: Any, operation: Any, kwargs: dict[str, Any]) -> None:
+    """Takes away a mask that is none, which not every layer takes: Keras notes it as an argument.
+
+    Raises:
+        InputError: if there is one, and what takes the place of the layer does not take it.
+    """
+    if kwargs.get("mask", kwargs) is None:
+        del kwargs["mask"]
+    if "mask" in kwargs and "mask" not in inspect.signature(operation.call).parameters:
+        raise InputError(
+            f"layer {original.name!r} ({type(original).__name__}) is given a mask, which "
+            f"{type(operation).__name__} in its place does not take; replace the layer by one"
+        )
 
 
 def _inline(
@@ -172,10 +178,57 @@ def _inline(
     graph: Graph,
 ) -> list[Any]:
     """Adds the calls inside a nested model to `graph` and returns the model's outputs."""
+    given = inspect.signature(model.call).bind(*args, **kwargs).arguments
     inner = trace(model, copy_layer, f"{point}/")
-    tensors = {id(x): y for x, y in zip(inner.inputs, tree.flatten(args), strict=True)}
-    replay(inner.calls, tensors, kwargs.get("training"), graph.calls.append)
+    tensors = {
+        id(x): _as_input(y, x, graph)
+        for x, y in zip(inner.inputs, _in_order(model, given["inputs"]), strict=True)
+    }
+    if not _are_own_masks(given):
+        raise InputError(f"model {point!r} is called with a mask; mask its inputs by a layer")
+    replay(inner.calls, tensors, given.get("training"), graph.calls.append)
     for inner_point, calls in inner.points.items():
         for outputs in calls:
-            graph.add_point(inner_point, [tensors[id(x)] for x in outputs])
+            graph.add_point(
+                inner_point, inner.layers[inner_point], [tensors[id(x)] for x in outputs]
+            )
     return [tensors[id(x)] for x in inner.outputs]
+
+
+def _in_order(model: keras.Model, given: Any) -> list[Any]:
+    """Returns what a nested model is given in the order of its inputs, as Keras finds it.
+
+    A dict for a model that has none of its own goes by the names of the inputs.
+    """
+    own = input_structure(model)
+    if isinstance(given, dict) and not isinstance(own, dict):
+        return [given[x.name] for x in model.inputs]
+    return tree.flatten(given)
+
+
+def _as_input(tensor: Any, reference: Any, graph: Graph) -> Any:
+    """Returns a tensor as Keras hands it to the layers inside a model: in the dtype and rank of
+    the model's input.
+    """
+    if tensor is None:
+        return None
+    rank, wanted = len(tensor.shape), len(reference.shape)
+    operations = []
+    if keras.backend.standardize_dtype(tensor.dtype) != reference.dtype:
+        operations.append(lambda x: keras.ops.cast(x, reference.dtype))
+    if rank == wanted + 1:
+        operations.append(lambda x: keras.ops.squeeze(x, axis=-1))
+    if rank == wanted - 1:
+        operations.append(lambda x: keras.ops.expand_dims(x, axis=-1))
+    for operation in operations:
+        new = operation(tensor)
+        graph.calls.append(Call(new._keras_history.operation, (tensor,), {}, (new,)))
+        tensor = new
+    return tensor
+
+
+def _are_own_masks(given: dict[str, Any]) -> bool:
+    """Says whether a mask that a nested model is called with is the one its inputs carry."""
+    masks = [mask for mask in tree.flatten(given.get("mask")) if mask is not None]
+    own = [getattr(x, "_keras_mask", None) for x in tree.flatten(given["inputs"])]
+    return all(any(mask is x for x in own) for mask in masks)

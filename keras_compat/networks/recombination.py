@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_compat.errors import InputError
+from keras_compat.networks.structure import input_structure, one_shape
 
 Shape = tuple[int | None, ...]
 
@@ -18,13 +19,16 @@ def feature_interface(extractor: keras.Model) -> Shape:
     Returns:
         Height, width and channels; None where they depend on the image.
 
+    Raises:
+        InputError: if it has no shape yet, or several outputs.
+
     Example:
 
     >>> from keras_compat import networks
     >>> feature_interface(networks.build_extractor("resnet8", (32, 32, 3), seed=0))
     (16, 16, 64)
     """
-    return tuple(extractor.output_shape[1:])
+    return one_shape(extractor, "output")
 
 
 def check_interface(extractor: keras.Model, head: keras.Model) -> None:
@@ -48,7 +52,7 @@ def check_interface(extractor: keras.Model, head: keras.Model) -> None:
     keras_compat.errors.InputError: extractor 'a' emits (8, 8, 16), but head 'b' takes \
 (None, None, 64); build both with the same interface channels
     """
-    emitted, taken = feature_interface(extractor), tuple(head.input_shape[1:])
+    emitted, taken = feature_interface(extractor), one_shape(head, "input")
     fits = len(emitted) == len(taken) and all(
         b is None or a == b for a, b in zip(emitted, taken, strict=True)
     )
@@ -71,8 +75,8 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
         A functional model from images to logits that shares the weights of both parts.
 
     Raises:
-        InputError: if the head does not take what the extractor emits (names both shapes), or
-            both have the same name.
+        InputError: if the head does not take what the extractor emits (names both shapes), one
+            of them has no shape yet, or both have the same name.
 
     Example:
 
@@ -86,7 +90,9 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
     if extractor.name == head.name:
         raise InputError(f"extractor and head are both named {head.name!r}; rename one of them")
     images = keras.tree.map_structure(
-        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), extractor.input
+        # A sequential model that is built by a call has the size of that batch.
+        lambda x: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name),
+        input_structure(extractor),
     )
     return keras.Model(
         images, head(extractor(images)), name=name or f"{extractor.name}_{head.name}"
@@ -116,14 +122,13 @@ def side_by_side(one: keras.Model, other: keras.Model, name: str) -> keras.Model
     >>> one.output_shape, side_by_side(one, other, "both").output_shape
     ((None, 8, 8, 64), (None, 8, 8, 128))
     """
-    for what in ("input_shape", "output_shape"):
-        shapes = [getattr(extractor, what) for extractor in (one, other)]
+    for what, kind in (("input", "images"), ("output", "features")):
+        shapes = [one_shape(extractor, what) for extractor in (one, other)]
         if shapes[0] != shapes[1]:
-            kind = "images" if what == "input_shape" else "features"
             raise InputError(
-                f"extractors {one.name!r} and {other.name!r} have {kind} of {shapes[0][1:]} and "
-                f"{shapes[1][1:]}; expected the same shape"
+                f"extractors {one.name!r} and {other.name!r} have {kind} of {shapes[0]} and "
+                f"{shapes[1]}; expected the same shape"
             )
-    images = keras.Input(one.input_shape[1:], name="images")
+    images = keras.Input(one_shape(one, "input"), name="images")
     features = keras.layers.Concatenate(name="features")([one(images), other(images)])
     return keras.Model(images, features, name=name)

@@ -7,12 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, tree
 
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.layers import BatchStatisticsNormalization
+from keras_compat.networks.copying import Change, Copies
 from keras_compat.networks.graph import Call, Graph, replay, trace
 from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.structure import input_structure, output_structure
+
+_INPUT_NAMES = ("features", *(f"features_{i}" for i in range(2, 1000)))
 
 
 def split(
@@ -53,21 +57,21 @@ def split(
     >>> extractor.output_shape, head.input_shape
     ((None, 16, 16, 32), (None, None, None, 32))
     """
-    copies = _LayerCopies()
-    graph = trace(model, copies)
-    copies.copy_weights()
-    cut = _find_cut(graph, layer if isinstance(layer, str) else layer.name)
+    copies = Copies(_in_split_form())
+    graph = trace(model, copies.of)
+    copies.copy_state()
+    cut = _find_cut(graph, _find_path(graph, model, layer))
     after = graph.calls_after([cut])
     _check_nothing_shared(graph, after)
 
     extractor_output, start = cut, None
     if interface_channels is not None:
         extractor_output, start = _interface(cut, interface_channels, seed)
-    extractor = keras.Model(
-        _unpacked(graph.inputs), extractor_output, name=f"{model.name}_extractor"
-    )
+    inputs = tree.pack_sequence_as(input_structure(model), graph.inputs)
+    extractor = keras.Model(inputs, extractor_output, name=f"{model.name}_extractor")
     features, outputs = _head(graph, after, cut, start, extractor_output)
-    return extractor, keras.Model(features, _unpacked(outputs), name=f"{model.name}_head")
+    outputs = tree.pack_sequence_as(output_structure(model), outputs)
+    return extractor, keras.Model(features, outputs, name=f"{model.name}_head")
 
 
 def cut_points(model: keras.Model) -> tuple[str, ...]:
@@ -92,41 +96,22 @@ def cut_points(model: keras.Model) -> tuple[str, ...]:
     return tuple(path for path in graph.points if _is_cut(graph, path))
 
 
-class _LayerCopies:
-    """Copies layers, each once, under unique names, with our normalization for the stock one."""
+def _in_split_form() -> Change:
+    """Gives layers unique names, and takes our normalization for Keras' own, not its subclasses."""
+    names: dict[str, int] = {}
 
-    def __init__(self) -> None:
-        self._pairs: dict[int, tuple[Any, Any]] = {}
-        self._names: dict[str, int] = {}
-
-    def __call__(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        if id(layer) not in self._pairs:
-            self._pairs[id(layer)] = (layer, self._copy(layer))
-        return self._pairs[id(layer)][1]
-
-    def copy_weights(self) -> None:
-        """Gives the copies the weights of their originals; after the copies were called."""
-        for original, copy in self._pairs.values():
-            copy.set_weights(original.get_weights())
-
-    def _copy(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        try:
-            config = {**layer.get_config(), "name": self._unique(layer.name)}
-            if isinstance(layer, layers.BatchNormalization):
-                return BatchStatisticsNormalization.from_config(_without_renorm(layer, config))
-            return type(layer).from_config(config)
-        # Keras raises the latter for a layer whose arguments it does not know how to save.
-        except (TypeError, NotImplementedError) as error:
-            raise InputError(
-                f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied; give it a "
-                "get_config that returns its arguments"
-            ) from error
-
-    def _unique(self, name: str) -> str:
+    def unique(name: str) -> str:
         """Returns `name`, with a number where layers of nested models have the same name."""
-        self._names[name] = self._names.get(name, 0) + 1
-        count = self._names[name]
-        return name if count == 1 else self._unique(f"{name}_{count}")
+        names[name] = names.get(name, 0) + 1
+        return name if names[name] == 1 else unique(f"{name}_{names[name]}")
+
+    def change(layer: Any, config: dict[str, Any]) -> tuple[type, dict[str, Any]]:
+        config = {**config, "name": unique(layer.name)}
+        if type(layer) is layers.BatchNormalization:
+            return BatchStatisticsNormalization, _without_renorm(layer, config)
+        return type(layer), config
+
+    return change
 
 
 def _without_renorm(
@@ -140,9 +125,8 @@ def _without_renorm(
     return {key: value for key, value in config.items() if not key.startswith("renorm")}
 
 
-def _find_cut(graph: Graph, name: str) -> Any:
+def _find_cut(graph: Graph, path: str) -> Any:
     """Returns the tensor at which to cut."""
-    path = _find_path(graph, name)
     outputs = graph.points[path][0]
     if len(graph.points[path]) > 1:
         raise InputError(f"layer {path!r} is called more than once; cut at another")
@@ -156,10 +140,41 @@ def _find_cut(graph: Graph, name: str) -> Any:
             f"a cut at {path!r} would need more than its output, since {bypass!r} also comes from "
             f"elsewhere; cut at {_nearest_cuts(graph, path)}"
         )
+    if _mask_of(outputs[0]) is not None:
+        raise InputError(
+            f"layer {path!r} emits a mask beside its output, which a head is not given; cut at "
+            f"{_nearest_cuts(graph, path)}"
+        )
     return outputs[0]
 
 
-def _find_path(graph: Graph, name: str) -> str:
+def _mask_of(tensor: Any) -> Any:
+    return getattr(tensor, "_keras_mask", None)
+
+
+def _find_path(graph: Graph, model: keras.Model, layer: str | keras.layers.Layer) -> str:
+    if isinstance(layer, str):
+        return _find_name(graph, layer)
+    if not isinstance(layer, keras.layers.Layer):
+        raise InputError(
+            f"layer is a {type(layer).__name__}; expected the name of a layer, or the layer itself"
+        )
+    paths = [path for path, own in graph.layers.items() if own is layer]
+    if not paths:
+        known = ", ".join(map(repr, list(graph.layers)[:5]))
+        raise InputError(
+            f"layer {layer.name!r} ({type(layer).__name__}) is none that model {model.name!r} "
+            f"calls; expected one of its layers, such as {known}"
+        )
+    if len(paths) > 1:
+        raise InputError(
+            f"layer {layer.name!r} is called more than once, as {' and '.join(map(repr, paths))}; "
+            "cut at another"
+        )
+    return paths[0]
+
+
+def _find_name(graph: Graph, name: str) -> str:
     if name in graph.points:
         return name
     nested = [path for path in graph.points if path.rpartition("/")[2] == name]
@@ -175,7 +190,7 @@ def _is_cut(graph: Graph, path: str) -> bool:
     calls = graph.points[path]
     if len(calls) > 1 or len(calls[0]) > 1 or not graph.calls_after(calls[0]):
         return False
-    return graph.bypass(calls[0][0]) is None
+    return graph.bypass(calls[0][0]) is None and _mask_of(calls[0][0]) is None
 
 
 def _nearest_cuts(graph: Graph, path: str) -> str:
@@ -245,7 +260,9 @@ def _call_again(
     dtype: str,
 ) -> tuple[Any, list[Any], list[Call]]:
     calls: list[Call] = []
-    inputs = keras.Input(shape, dtype=dtype, name="features")
+    taken = {call.operation.name for call in after}
+    name = next(x for x in _INPUT_NAMES if x not in taken)
+    inputs = keras.Input(shape, dtype=dtype, name=name)
     tensors = {id(cut): inputs if start is None else start(inputs)}
     replay(after, tensors, record=calls.append)
     return inputs, [tensors[id(x)] for x in graph.outputs], calls
@@ -254,7 +271,3 @@ def _call_again(
 def _lost_size(tensor: Any) -> bool:
     """Says whether height and width went into an axis of unknown size."""
     return len(tensor.shape) < 4 and None in tensor.shape[1:]
-
-
-def _unpacked(tensors: list[Any]) -> Any:
-    return tensors[0] if len(tensors) == 1 else tensors

@@ -8,6 +8,7 @@ import keras
 
 from keras_compat.errors import InputError
 from keras_compat.layers import BatchStatisticsNormalization
+from keras_compat.networks.copying import Copies, copy_state
 
 
 def count_parameters(model: keras.Model) -> int:
@@ -62,17 +63,22 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
             f"{first}; build both alike"
         )
     target.set_weights(source.get_weights())
+    # Some layers compute with what they derive from their weights.
+    copy_state(target, target)
 
 
 def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
-    """Copies a model: same layers, weights, frozen layers and statistics, nothing shared.
+    """Copies a model: same layers and state, frozen layers and statistics, nothing shared.
 
     Args:
-        model: a functional or sequential model; what it was compiled with is not copied.
+        model: of any kind that has a config; what it was compiled with is not copied.
         name: of the copy; None keeps the name.
 
     Returns:
         The copy.
+
+    Raises:
+        InputError: if a layer cannot be made again, or holds what a copy cannot be given.
 
     Example:
 
@@ -80,7 +86,8 @@ def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
     >>> copy_model(networks.build_head("resnet8", seed=0), name="new").name
     'new'
     """
-    config = model.get_config()
-    copy = type(model).from_config({**config, "name": name or model.name})
-    copy_weights(model, copy)
+    copies = Copies()
+    copy = copies.of(model)
+    copies.copy_state()
+    copy.name = name or model.name
     return copy

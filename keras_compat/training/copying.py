@@ -10,6 +10,8 @@ import numpy as np
 
 from keras_compat.errors import InputError
 from keras_compat.layers import normalization_layers, set_synchronized
+from keras_compat.networks.copying import Copies
+from keras_compat.networks.copying import copy_state as copy_layer_state
 from keras_compat.training.round_optimizer import RoundOptimizer
 from keras_compat.training.task import Task
 
@@ -17,14 +19,15 @@ from keras_compat.training.task import Task
 def copy_trainer(trainer: Any, synchronized: bool) -> Any:
     """Returns a trainer of the same kind, with parts, optimizer and random state of its own.
 
-    What parts share, copies share. The values of variables are not copied, see `copy_state`.
+    What parts share, copies share.
 
     Args:
         trainer: a compiled `Trainer`.
         synchronized: see `BatchStatisticsNormalization`.
 
     Raises:
-        InputError: if the optimizer leaves single variables out of weight decay.
+        InputError: if the optimizer leaves single variables out of weight decay, or a part cannot
+            be copied.
     """
     optimizer = trainer.optimizer
     if optimizer._not_decayed_keys:
@@ -32,7 +35,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
             "the optimizer leaves variables out of weight decay by themselves; name them with "
             "exclude_from_weight_decay(var_names=...) to train on several devices"
         )
-    copies = _Copies()
+    copies = Copies()
     tasks = [
         Task(
             task.name,
@@ -48,7 +51,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
         )
         for task in trainer.tasks.values()
     ]
-    copies.freeze()
+    copies.copy_state()
     made = type(trainer)(tasks, seed=trainer.seed, name=trainer.name)
     for part in made.parts.values():
         set_synchronized(part, synchronized)
@@ -63,7 +66,9 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
 
 def copy_state(source: Any, target: Any) -> None:
     """Gives a trainer the weights, the optimizer's state and the random state of its copy."""
-    for one, other in zip(_state(source), _state(target), strict=True):
+    for one, other in zip(_layers(source), _layers(target), strict=True):
+        copy_layer_state(one, other)
+    for one, other in zip(_own_state(source), _own_state(target), strict=True):
         other.assign(np.array(one.value))
 
 
@@ -74,31 +79,9 @@ def moving_statistics(trainer: Any) -> list[keras.Variable]:
     return list(found.values())
 
 
-def _state(trainer: Any) -> list[keras.Variable]:
-    layers = [*trainer.parts.values(), *trainer.auxiliaries, *trainer.augmentations]
-    found = {id(v): v for layer in layers for v in layer.variables}
-    return [*found.values(), *trainer._first_bad, *trainer.optimizer.variables]
+def _layers(trainer: Any) -> list[keras.layers.Layer]:
+    return [*trainer.parts.values(), *trainer.auxiliaries, *trainer.augmentations]
 
 
-class _Copies:
-    """Copies layers and models, each once."""
-
-    def __init__(self) -> None:
-        self._pairs: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
-
-    def of(self, layer: Any) -> Any:
-        """Returns the copy of a layer or a model, nested ones included; `None` of `None`."""
-        if layer is None:
-            return None
-        if id(layer) not in self._pairs:
-            if isinstance(layer, keras.Model):
-                copy = keras.models.clone_model(layer, clone_function=self.of)
-            else:
-                copy = type(layer).from_config(layer.get_config())
-            self._pairs[id(layer)] = layer, copy
-        return self._pairs[id(layer)][1]
-
-    def freeze(self) -> None:
-        """Freezes what is frozen; a model freezes all that it holds, so models come first."""
-        for layer, copy in reversed(self._pairs.values()):
-            copy.trainable = layer.trainable
+def _own_state(trainer: Any) -> list[keras.Variable]:
+    return [*trainer._first_bad, *trainer.optimizer.variables]

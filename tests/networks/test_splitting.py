@@ -190,7 +190,7 @@ def test_bad_models(residual):
 
     with pytest.raises(InputError, match="is a Subclassed; expected a functional"):
         networks.split(Subclassed(), "x")
-    with pytest.raises(InputError, match="expected a functional"):
+    with pytest.raises(InputError, match="without an input shape; begin it with keras.Input"):
         networks.split(keras.Sequential([conv(1)]), "x")
     with pytest.raises(InputError, match="got \\(4,\\)"):
         networks.split(residual, "pool", interface_channels=3)

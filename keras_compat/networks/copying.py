@@ -1,0 +1,347 @@
+"""Layers and models made again, with all that they hold: the one place that does it."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from collections.abc import Callable
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_compat.errors import InputError
+from keras_compat.networks.structure import input_structure, is_functional, output_structure
+
+Change = Callable[[Any, dict[str, Any]], tuple[type, dict[str, Any]]]
+"""Takes a layer and its config, returns the class and the config of its copy."""
+
+
+class Copies:
+    """Copies layers and models, each once, with all their state.
+
+    What several of them share, their copies share. Functions that a layer holds, Python lambdas
+    among them, are those of the copy: nothing is read from a file.
+
+    Args:
+        change: makes the copy of a layer another layer; models are no layers here. `None` copies
+            all as it is.
+
+    Example:
+
+    >>> layer = keras.layers.Normalization()
+    >>> layer.adapt(np.array([[1.0], [3.0]], "float32"))
+    >>> copies = Copies()
+    >>> other = copies.of(layer)
+    >>> copies.copy_state()
+    >>> keras.ops.convert_to_numpy(other(np.array([[3.0]], "float32"))).tolist()
+    [[1.0]]
+    """
+
+    def __init__(self, change: Change | None = None):
+        self._change = change
+        self._pairs: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, layer: Any) -> Any:
+        """Returns the copy of a layer or a model; of what is neither, such as `None`, itself.
+
+        Its state follows with `copy_state`, once the copy is called or part of a model.
+
+        Raises:
+            InputError: if it cannot be made again.
+        """
+        if not isinstance(layer, keras.layers.Layer):
+            return layer
+        if id(layer) not in self._pairs:
+            self._pairs[id(layer)] = layer, self._copy(layer)
+        return self._pairs[id(layer)][1]
+
+    def copy_state(self, keep: Any = None) -> None:
+        """Gives all copies the state of their originals.
+
+        Args:
+            keep: a layer whose copy keeps its own state.
+
+        Raises:
+            InputError: if a layer holds what its copy cannot be given.
+        """
+        for original, made in self._pairs.values():
+            if original is not keep and not self._is_made_of_copies(original):
+                copy_state(original, made)
+        # A model freezes all that it holds, so models come first.
+        for original, made in reversed(self._pairs.values()):
+            _copy_trainable(original, made)
+
+    def _copy(self, layer: Any) -> Any:
+        if not self._is_made_of_copies(layer):
+            return self._copy_layer(layer)
+        if isinstance(layer, keras.Sequential):
+            inputs = [_input_like(x) for x in layer.inputs] if is_functional(layer) else []
+            layers = [*inputs, *(self.of(held) for held in layer.layers)]
+            kind = type(layer) if _has_constructor_of_keras(layer) else keras.Sequential
+            return kind(layers, name=layer.name)
+        return self._copy_functional(layer)
+
+    def _is_made_of_copies(self, layer: Any) -> bool:
+        """Says whether the copy is a model of the copies of the layers, not of a config."""
+        if type(layer) is keras.Sequential:
+            return True
+        return is_functional(layer) and (
+            self._change is not None or _has_constructor_of_keras(layer)
+        )
+
+    def _copy_functional(self, model: Any) -> Any:
+        # A plain model of the same tensors: what the model is compiled with stays out of it.
+        inputs, outputs = input_structure(model), output_structure(model)
+        plain = keras.Model(model.inputs, model.outputs)
+        new = keras.models.clone_model(
+            plain,
+            input_tensors=[_input_like(x) for x in model.inputs],
+            clone_function=self.of,
+        )
+        kind = type(model) if _has_constructor_of_keras(model) else keras.Model
+        return kind(
+            tree.pack_sequence_as(inputs, new.inputs),
+            tree.pack_sequence_as(outputs, new.outputs),
+            name=model.name,
+        )
+
+    def _copy_layer(self, layer: Any) -> Any:
+        try:
+            return self._made_again(layer)
+        except InputError:
+            raise
+        # A layer's own code runs, which may fail in any way.
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise InputError(
+                f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied; give it a "
+                f"get_config that returns its arguments, and a from_config that takes them: "
+                f"{lines[0][:200]}"
+            ) from error
+
+    def _made_again(self, layer: Any) -> Any:
+        known = {
+            name: type(held)
+            for held in layer._flatten_layers()
+            for name in (type(held).__name__, keras.saving.get_registered_name(type(held)))
+        }
+        if isinstance(layer, keras.layers.Lambda):
+            config = _lambda_config(layer)
+        else:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
+                config = {k: self._own(layer, k, v, known) for k, v in layer.get_config().items()}
+        kind = type(layer)
+        if self._change is not None:
+            kind, config = self._change(layer, config)
+        if isinstance(layer, keras.layers.Lambda):
+            return kind(**config)
+        with keras.saving.custom_object_scope(known):
+            return kind.from_config(config)
+
+    def _own(self, layer: Any, key: str, value: Any, known: dict[str, Any]) -> Any:
+        """Returns what stands in a config for what the layer holds by the name of `key`.
+
+        Layers are copied here, once each. Objects and functions that are not Keras' own are those
+        of the copy: Keras finds them only if they are registered, and lambdas not at all.
+        """
+        held = getattr(layer, key, None)
+        if isinstance(held, keras.layers.Layer):
+            made = self.of(held)
+            return _placeholder(made, known) if isinstance(value, dict) else made
+        if isinstance(held, list | tuple) and isinstance(value, list | tuple):
+            if held and all(isinstance(x, keras.layers.Layer) for x in held):
+                copies = [self.of(x) for x in held]
+                described = isinstance(value[0], dict)
+                return [_placeholder(x, known) if described else x for x in copies]
+            return value
+        if not isinstance(value, dict) or str(value.get("module")).partition(".")[0] == "keras":
+            return value
+        is_it = isinstance(held, FunctionType) or type(held).__name__ == value.get("class_name")
+        return _placeholder(held, known) if is_it else value
+
+
+def copy_state(source: Any, target: Any) -> None:
+    """Gives a layer or a model all that another of the same kind holds.
+
+    Weights, the state of random draws, what layers save in their own ways (vocabularies), and
+    plain values that they learnt outside of weights.
+
+    Args:
+        source: is left as it is.
+        target: made of the same config; is built if it is not.
+
+    Raises:
+        InputError: if it holds what the other cannot be given.
+
+    Example:
+
+    >>> layers = [keras.layers.Normalization() for _ in range(2)]
+    >>> layers[0].adapt(np.array([[1.0], [3.0]], "float32"))
+    >>> copy_state(*layers)
+    >>> keras.ops.convert_to_numpy(layers[1].mean).tolist()
+    [[2.0]]
+    """
+    try:
+        if source.built and not target.built:
+            target.build_from_config(source.get_build_config())
+        pairs = list(zip(source._flatten_layers(), target._flatten_layers(), strict=True))
+        for one, other in pairs:
+            if type(one) is type(other):
+                _copy_what_it_saves(one, other)
+        for one, other in zip(source.variables, target.variables, strict=True):
+            other.assign(keras.ops.convert_to_numpy(one))
+    except InputError:
+        raise
+    # A layer's own code runs, which may fail in any way.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"layer {source.name!r} ({type(source).__name__}) cannot be copied: its copy does not "
+            f"take its state ({lines[0][:200]}); make it in __init__ or build"
+        ) from error
+    for one, other in pairs:
+        if type(one) is type(other):
+            _copy_plain_values(one, other)
+
+
+def _copy_trainable(source: Any, target: Any) -> None:
+    for one, other in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
+        if one.trainable != other.trainable:
+            other.trainable = one.trainable
+    for one, other in zip(source.variables, target.variables, strict=True):
+        # A layer that is adapted to a new task (LoRA) freezes single weights.
+        if one.trainable != other.trainable:
+            other.trainable = one.trainable
+
+
+def _copy_what_it_saves(source: Any, target: Any) -> None:
+    """Uses what a layer saves and loads in ways of its own: Keras' own do so to settle state."""
+    if type(source).load_own_variables is not keras.layers.Layer.load_own_variables:
+        store: dict[str, Any] = {}
+        source.save_own_variables(store)
+        arrays = {k: keras.ops.convert_to_numpy(v) for k, v in store.items()}
+        target.load_own_variables(arrays)
+    if hasattr(source, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            source.save_assets(folder)
+            target.load_assets(folder)
+
+
+def _copy_plain_values(source: Any, target: Any) -> None:
+    """Copies numbers, texts, arrays and variables that are outside of weights and config."""
+    ours, theirs = dict(vars(source)), vars(target)
+    for name, value in ours.items():
+        if name in _PLUMBING or name.startswith("_self_"):
+            continue
+        other = theirs.get(name)
+        if not _is_plain(value):
+            if other is None and not _is_symbolic(value):
+                raise InputError(
+                    f"layer {source.name!r} ({type(source).__name__}) cannot be copied: {name!r} "
+                    "is set neither by its arguments nor in build; make it a weight, or return it "
+                    "in get_config"
+                )
+        elif not _is_plain(other):
+            continue
+        elif _structure(value) != _structure(other):
+            setattr(target, name, copy.deepcopy(value))
+        elif not _are_equal(value, other):
+            _assign(target, name, value, other)
+
+
+def _assign(target: Any, name: str, value: Any, other: Any) -> None:
+    values, others = tree.flatten(value), tree.flatten(other)
+    if all(isinstance(x, keras.Variable) for x in others):
+        for one, variable in zip(values, others, strict=True):
+            variable.assign(_array(one))
+    else:
+        setattr(target, name, copy.deepcopy(value))
+
+
+def _structure(value: Any) -> Any:
+    return tree.map_structure(lambda x: isinstance(x, keras.Variable), value)
+
+
+def _is_plain(value: Any) -> bool:
+    return all(
+        isinstance(x, _PLAIN) or ((_is_tensor(x)) and not _is_symbolic(x))
+        for x in tree.flatten(value)
+    )
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, keras.Variable) or keras.ops.is_tensor(value)
+
+
+def _is_symbolic(value: Any) -> bool:
+    """Says whether tensors hold no value: those of a function that was traced do not."""
+    try:
+        for x in tree.flatten(value):
+            _array(x)
+    # The backends have errors of their own for it, and no common one.
+    except Exception:
+        return True
+    return False
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    """Says whether plain values of the same structure are equal, but for their precision."""
+
+    def equal(a: Any, b: Any) -> bool:
+        are_tensors = _is_tensor(a) and _is_tensor(b)
+        a, b = _array(a), _array(b)
+        if are_tensors and a.shape == b.shape and a.dtype != b.dtype:
+            return np.allclose(a.astype("float64"), b.astype("float64"), rtol=1e-2)
+        return np.array_equal(a, b)
+
+    return all(map(equal, tree.flatten(one), tree.flatten(other)))
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.array(value.value if isinstance(value, keras.Variable) else value)
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.generic)
+
+# What Keras keeps in every layer, but for the switches that it leaves out of the config.
+_PLUMBING = set(vars(keras.layers.Layer())) - {"autocast", "supports_jit", "_supports_masking"}
+
+
+def _has_constructor_of_keras(model: Any) -> bool:
+    return type(model).__init__.__module__.partition(".")[0] == "keras"
+
+
+def _input_like(x: Any) -> Any:
+    operation = x._keras_history.operation
+    return keras.Input(
+        batch_shape=x.shape,
+        dtype=x.dtype,
+        sparse=x.sparse,
+        name=x.name,
+        optional=getattr(operation, "optional", False),
+    )
+
+
+def _lambda_config(layer: keras.layers.Lambda) -> dict[str, Any]:
+    """Returns a config with functions in it: Keras writes and reads them as bytes."""
+    held = {"function": layer.function, "output_shape": layer._output_shape, "mask": layer.mask}
+    base = keras.layers.Layer.get_config(layer)
+    return {**base, **held, "arguments": dict(layer.arguments)}
+
+
+def _placeholder(held: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """Returns a config from which Keras makes `held` itself, as long as `known` is in scope."""
+    name = f"keras_compat>held_{len(known)}"
+    is_function = isinstance(held, FunctionType)
+    known[name] = held if is_function else SimpleNamespace(from_config=lambda config: held)
+    return {
+        "class_name": "function" if is_function else name,
+        "config": name if is_function else {},
+        "module": "builtins",
+        "registered_name": name,
+    }

@@ -1,0 +1,114 @@
+"""Functional models and the structure, such as a dict, of what they take and return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_compat.errors import InputError
+
+
+def is_functional(layer: Any) -> bool:
+    """Says whether a layer is a functional or a built sequential model, and its graph is all of it.
+
+    A subclass with a `call` of its own does what its graph does not say.
+
+    Example:
+
+    >>> is_functional(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
+    True
+    >>> is_functional(keras.Sequential([keras.layers.Dense(3)]))
+    False
+    """
+    if not isinstance(layer, keras.Model):
+        return False
+    is_graph = isinstance(layer, keras.Function) or _has_graph(layer)
+    return is_graph and type(layer).call.__module__.partition(".")[0] == "keras"
+
+
+def _has_graph(layer: keras.Model) -> bool:
+    # It has none, although built, if it was called with several tensors.
+    return isinstance(layer, keras.Sequential) and hasattr(layer, "inputs")
+
+
+def check_functional(model: keras.Model, why: str) -> None:
+    """Raises an error if a model is not functional.
+
+    Args:
+        model: of any kind.
+        why: what needs its graph, for the message.
+
+    Raises:
+        InputError: naming the model and what to do.
+
+    Example:
+
+    >>> check_functional(keras.Sequential(name="head"), "recombine connects its tensors")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: model 'head' is a Sequential without an input shape; begin it \
+with keras.Input(shape), since recombine connects its tensors
+    """
+    if is_functional(model):
+        return
+    if isinstance(model, keras.Sequential) and not _has_graph(model):
+        raise InputError(
+            f"model {model.name!r} is a Sequential without an input shape; begin it with "
+            f"keras.Input(shape), since {why}"
+        )
+    raise InputError(
+        f"model {model.name!r} is a {type(model).__name__}; expected a functional Keras model "
+        f"without a call of its own, since {why}"
+    )
+
+
+def input_structure(model: keras.Model) -> Any:
+    """Returns the symbolic inputs of a functional model as it takes them: one, a list, a dict.
+
+    Example:
+
+    >>> input_structure(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])).shape
+    (None, 2)
+    """
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def output_structure(model: keras.Model) -> Any:
+    """Returns the symbolic outputs of a functional model as it returns them.
+
+    Example:
+
+    >>> output_structure(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])).shape
+    (None, 3)
+    """
+    if not isinstance(model, keras.Sequential):
+        return model.output
+    made = model.compute_output_spec(model.inputs[0])
+    return keras.tree.pack_sequence_as(made, model.outputs)
+
+
+def one_shape(model: keras.Model, what: str) -> tuple[int | None, ...]:
+    """Returns the shape of a model's only input or output, without the batch.
+
+    Args:
+        model: of any kind that knows its shapes.
+        what: `"input"` or `"output"`.
+
+    Raises:
+        InputError: if there are several, or the model is not built.
+
+    Example:
+
+    >>> one_shape(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]), "output")
+    (3,)
+    """
+    tensors = getattr(model, f"{what}s", None)
+    if tensors is None:
+        raise InputError(
+            f"model {model.name!r} ({type(model).__name__}) has no {what} shape; begin it with "
+            "keras.Input(shape)"
+        )
+    if len(tensors) != 1:
+        raise InputError(f"model {model.name!r} has {len(tensors)} {what}s; expected one")
+    return tuple(tensors[0].shape[1:])
