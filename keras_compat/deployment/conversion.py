@@ -167,7 +167,7 @@ def _load(path: str) -> keras.Model:
 
     copies = Copies(lambda layer, config: (type(layer), {**config, "dtype": "float32"}))
     single = copies.of(model)
-    copies.copy_state()
+    copies.finish()
     return single
 
 

@@ -14,7 +14,12 @@ import numpy as np
 from keras import tree
 
 from keras_compat.errors import InputError
-from keras_compat.networks.structure import input_structure, is_functional, output_structure
+from keras_compat.networks.structure import (
+    has_graph,
+    input_structure,
+    is_functional,
+    output_structure,
+)
 
 Change = Callable[[Any, dict[str, Any]], tuple[type, dict[str, Any]]]
 """Takes a layer and its config, returns the class and the config of its copy."""
@@ -29,6 +34,7 @@ class Copies:
     Args:
         change: makes the copy of a layer another layer; models are no layers here. `None` copies
             all as it is.
+        keep: a layer whose copy keeps the weights that it begins with.
 
     Example:
 
@@ -36,41 +42,44 @@ class Copies:
     >>> layer.adapt(np.array([[1.0], [3.0]], "float32"))
     >>> copies = Copies()
     >>> other = copies.of(layer)
-    >>> copies.copy_state()
+    >>> copies.finish()
     >>> keras.ops.convert_to_numpy(other(np.array([[3.0]], "float32"))).tolist()
     [[1.0]]
     """
 
-    def __init__(self, change: Change | None = None):
+    def __init__(self, change: Change | None = None, keep: keras.layers.Layer | None = None):
         self._change = change
+        self._keep = keep
         self._pairs: dict[int, tuple[Any, Any]] = {}
+        self._without_state: list[tuple[Any, Any]] = []
 
     def of(self, layer: Any) -> Any:
         """Returns the copy of a layer or a model; of what is neither, such as `None`, itself.
 
-        Its state follows with `copy_state`, once the copy is called or part of a model.
-
         Raises:
-            InputError: if it cannot be made again.
+            InputError: if it cannot be made again, or holds what a copy cannot be given.
         """
         if not isinstance(layer, keras.layers.Layer):
             return layer
         if id(layer) not in self._pairs:
-            self._pairs[id(layer)] = layer, self._copy(layer)
+            made = self._copy(layer)
+            self._pairs[id(layer)] = layer, made
+            if layer is not self._keep and not self._is_made_of_copies(layer):
+                # Before it is called: what a layer learnt may decide what it emits.
+                if _is_built_like(layer, made):
+                    copy_state(layer, made)
+                else:
+                    self._without_state.append((layer, made))
         return self._pairs[id(layer)][1]
 
-    def copy_state(self, keep: Any = None) -> None:
-        """Gives all copies the state of their originals.
-
-        Args:
-            keep: a layer whose copy keeps its own state.
+    def finish(self) -> None:
+        """Freezes in the copies what is frozen, and gives them the state that a call makes.
 
         Raises:
             InputError: if a layer holds what its copy cannot be given.
         """
-        for original, made in self._pairs.values():
-            if original is not keep and not self._is_made_of_copies(original):
-                copy_state(original, made)
+        for original, made in self._without_state:
+            copy_state(original, made)
         # A model freezes all that it holds, so models come first.
         for original, made in reversed(self._pairs.values()):
             _copy_trainable(original, made)
@@ -79,7 +88,7 @@ class Copies:
         if not self._is_made_of_copies(layer):
             return self._copy_layer(layer)
         if isinstance(layer, keras.Sequential):
-            inputs = [_input_like(x) for x in layer.inputs] if is_functional(layer) else []
+            inputs = [_input_like(x) for x in layer.inputs] if has_graph(layer) else []
             layers = [*inputs, *(self.of(held) for held in layer.layers)]
             kind = type(layer) if _has_constructor_of_keras(layer) else keras.Sequential
             return kind(layers, name=layer.name)
@@ -89,9 +98,8 @@ class Copies:
         """Says whether the copy is a model of the copies of the layers, not of a config."""
         if type(layer) is keras.Sequential:
             return True
-        return is_functional(layer) and (
-            self._change is not None or _has_constructor_of_keras(layer)
-        )
+        changes = self._change is not None and is_functional(layer)
+        return has_graph(layer) and (changes or _has_constructor_of_keras(layer))
 
     def _copy_functional(self, model: Any) -> Any:
         # A plain model of the same tensors: what the model is compiled with stays out of it.
@@ -131,6 +139,8 @@ class Copies:
         }
         if isinstance(layer, keras.layers.Lambda):
             config = _lambda_config(layer)
+        elif isinstance(layer, keras.Model):
+            config = layer.get_config()
         else:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
@@ -187,8 +197,7 @@ def copy_state(source: Any, target: Any) -> None:
     [[2.0]]
     """
     try:
-        if source.built and not target.built:
-            target.build_from_config(source.get_build_config())
+        _is_built_like(source, target)
         pairs = list(zip(source._flatten_layers(), target._flatten_layers(), strict=True))
         for one, other in pairs:
             if type(one) is type(other):
@@ -207,6 +216,13 @@ def copy_state(source: Any, target: Any) -> None:
     for one, other in pairs:
         if type(one) is type(other):
             _copy_plain_values(one, other)
+
+
+def _is_built_like(source: Any, target: Any) -> bool:
+    """Builds a layer as another is built; says whether it is, as some are by a call alone."""
+    if source.built and not target.built:
+        target.build_from_config(source.get_build_config())
+    return target.built or not source.built
 
 
 def _copy_trainable(source: Any, target: Any) -> None:
@@ -247,7 +263,8 @@ def _copy_plain_values(source: Any, target: Any) -> None:
                     "in get_config"
                 )
         elif not _is_plain(other):
-            continue
+            if _is_symbolic(other):  # made while a function was traced
+                setattr(target, name, copy.deepcopy(value))
         elif _structure(value) != _structure(other):
             setattr(target, name, copy.deepcopy(value))
         elif not _are_equal(value, other):

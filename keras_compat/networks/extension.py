@@ -54,9 +54,9 @@ def extend_classes(
             config = {**config, "units": classes, "kernel_initializer": initializer}
         return type(layer), config
 
-    copies = Copies(change)
+    copies = Copies(change, keep=last)
     extended = copies.of(head)
-    copies.copy_state(keep=last)
+    copies.finish()
     _keep_units(last, copies.of(last))
     extended.name = name or head.name
     return extended

@@ -165,7 +165,7 @@ def _check_mask(original: Any, operation: Any, kwargs: dict[str, Any]) -> None:
     if "mask" in kwargs and "mask" not in inspect.signature(operation.call).parameters:
         raise InputError(
             f"layer {original.name!r} ({type(original).__name__}) is given a mask, which "
-            f"{type(operation).__name__} in its place does not take; replace the layer by one"
+            f"{type(operation).__name__}, in its place, does not take; use no mask there"
         )
 
 
@@ -184,8 +184,7 @@ def _inline(
         id(x): _as_input(y, x, graph)
         for x, y in zip(inner.inputs, _in_order(model, given["inputs"]), strict=True)
     }
-    if not _are_own_masks(given):
-        raise InputError(f"model {point!r} is called with a mask; mask its inputs by a layer")
+    _check_masks(point, given)
     replay(inner.calls, tensors, given.get("training"), graph.calls.append)
     for inner_point, calls in inner.points.items():
         for outputs in calls:
@@ -207,28 +206,20 @@ def _in_order(model: keras.Model, given: Any) -> list[Any]:
 
 
 def _as_input(tensor: Any, reference: Any, graph: Graph) -> Any:
-    """Returns a tensor as Keras hands it to the layers inside a model: in the dtype and rank of
-    the model's input.
-    """
-    if tensor is None:
-        return None
-    rank, wanted = len(tensor.shape), len(reference.shape)
-    operations = []
-    if keras.backend.standardize_dtype(tensor.dtype) != reference.dtype:
-        operations.append(lambda x: keras.ops.cast(x, reference.dtype))
-    if rank == wanted + 1:
-        operations.append(lambda x: keras.ops.squeeze(x, axis=-1))
-    if rank == wanted - 1:
-        operations.append(lambda x: keras.ops.expand_dims(x, axis=-1))
-    for operation in operations:
-        new = operation(tensor)
-        graph.calls.append(Call(new._keras_history.operation, (tensor,), {}, (new,)))
-        tensor = new
-    return tensor
+    """Returns a tensor as Keras hands it to the layers inside a model: in its input's dtype."""
+    if tensor is None or keras.backend.standardize_dtype(tensor.dtype) == reference.dtype:
+        return tensor
+    new = keras.ops.cast(tensor, reference.dtype)
+    graph.calls.append(Call(new._keras_history.operation, (tensor,), {}, (new,)))
+    return new
 
 
-def _are_own_masks(given: dict[str, Any]) -> bool:
-    """Says whether a mask that a nested model is called with is the one its inputs carry."""
+def _check_masks(point: str, given: dict[str, Any]) -> None:
+    """Raises `InputError` if a nested model is given a mask that its inputs do not carry."""
     masks = [mask for mask in tree.flatten(given.get("mask")) if mask is not None]
     own = [getattr(x, "_keras_mask", None) for x in tree.flatten(given["inputs"])]
-    return all(any(mask is x for x in own) for mask in masks)
+    if masks and any(mask is None for mask in own):
+        raise InputError(
+            f"model {point!r} is called with a mask, which its layers would not be given where it "
+            "is dissolved; make the mask by a layer, such as Masking"
+        )

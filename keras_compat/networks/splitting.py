@@ -59,7 +59,7 @@ def split(
     """
     copies = Copies(_in_split_form())
     graph = trace(model, copies.of)
-    copies.copy_state()
+    copies.finish()
     cut = _find_cut(graph, _find_path(graph, model, layer))
     after = graph.calls_after([cut])
     _check_nothing_shared(graph, after)

@@ -21,15 +21,22 @@ def is_functional(layer: Any) -> bool:
     >>> is_functional(keras.Sequential([keras.layers.Dense(3)]))
     False
     """
-    if not isinstance(layer, keras.Model):
-        return False
-    is_graph = isinstance(layer, keras.Function) or _has_graph(layer)
-    return is_graph and type(layer).call.__module__.partition(".")[0] == "keras"
+    return has_graph(layer) and type(layer).call.__module__.partition(".")[0] == "keras"
 
 
-def _has_graph(layer: keras.Model) -> bool:
-    # It has none, although built, if it was called with several tensors.
-    return isinstance(layer, keras.Sequential) and hasattr(layer, "inputs")
+def has_graph(layer: Any) -> bool:
+    """Says whether a layer is a model that knows its symbolic inputs and outputs.
+
+    A sequential one does not before it is built, or if it was called with several tensors.
+
+    Example:
+
+    >>> has_graph(keras.Sequential([keras.layers.Dense(3)]))
+    False
+    """
+    if isinstance(layer, keras.Sequential):
+        return hasattr(layer, "inputs")
+    return isinstance(layer, keras.Function) and isinstance(layer, keras.Model)
 
 
 def check_functional(model: keras.Model, why: str) -> None:
@@ -52,7 +59,7 @@ with keras.Input(shape), since recombine connects its tensors
     """
     if is_functional(model):
         return
-    if isinstance(model, keras.Sequential) and not _has_graph(model):
+    if isinstance(model, keras.Sequential) and not has_graph(model):
         raise InputError(
             f"model {model.name!r} is a Sequential without an input shape; begin it with "
             f"keras.Input(shape), since {why}"

@@ -88,6 +88,6 @@ def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
     """
     copies = Copies()
     copy = copies.of(model)
-    copies.copy_state()
+    copies.finish()
     copy.name = name or model.name
     return copy

@@ -51,7 +51,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
         )
         for task in trainer.tasks.values()
     ]
-    copies.copy_state()
+    copies.finish()
     made = type(trainer)(tasks, seed=trainer.seed, name=trainer.name)
     for part in made.parts.values():
         set_synchronized(part, synchronized)
