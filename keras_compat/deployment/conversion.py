@@ -165,7 +165,11 @@ def _load(path: str) -> keras.Model:
     if all(layer.compute_dtype == layer.variable_dtype == "float32" for layer in layers):
         return model
 
-    copies = Copies(lambda layer, config: (type(layer), {**config, "dtype": "float32"}))
+    def in_float32(layer: keras.layers.Layer, config: dict[str, Any]) -> tuple[type, dict]:
+        is_float = keras.backend.is_float_dtype(layer.dtype)
+        return type(layer), {**config, "dtype": "float32"} if is_float else config
+
+    copies = Copies(in_float32)
     single = copies.of(model)
     copies.finish()
     return single

@@ -88,7 +88,7 @@ class Copies:
         if not self._is_made_of_copies(layer):
             return self._copy_layer(layer)
         if isinstance(layer, keras.Sequential):
-            inputs = [_input_like(x) for x in layer.inputs] if has_graph(layer) else []
+            inputs = self._inputs(layer) if has_graph(layer) else []
             layers = [*inputs, *(self.of(held) for held in layer.layers)]
             kind = type(layer) if _has_constructor_of_keras(layer) else keras.Sequential
             return kind(layers, name=layer.name)
@@ -101,13 +101,16 @@ class Copies:
         changes = self._change is not None and is_functional(layer)
         return has_graph(layer) and (changes or _has_constructor_of_keras(layer))
 
+    def _inputs(self, model: Any) -> list[Any]:
+        return [self._copy_layer(x._keras_history.operation).output for x in model.inputs]
+
     def _copy_functional(self, model: Any) -> Any:
         # A plain model of the same tensors: what the model is compiled with stays out of it.
         inputs, outputs = input_structure(model), output_structure(model)
         plain = keras.Model(model.inputs, model.outputs)
         new = keras.models.clone_model(
             plain,
-            input_tensors=[_input_like(x) for x in model.inputs],
+            input_tensors=self._inputs(model),
             clone_function=self.of,
         )
         kind = type(model) if _has_constructor_of_keras(model) else keras.Model
@@ -331,17 +334,6 @@ _PLUMBING = set(vars(keras.layers.Layer())) - {"autocast", "supports_jit", "_sup
 
 def _has_constructor_of_keras(model: Any) -> bool:
     return type(model).__init__.__module__.partition(".")[0] == "keras"
-
-
-def _input_like(x: Any) -> Any:
-    operation = x._keras_history.operation
-    return keras.Input(
-        batch_shape=x.shape,
-        dtype=x.dtype,
-        sparse=x.sparse,
-        name=x.name,
-        optional=getattr(operation, "optional", False),
-    )
 
 
 def _lambda_config(layer: keras.layers.Lambda) -> dict[str, Any]:

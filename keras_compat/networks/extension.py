@@ -9,6 +9,7 @@ import keras
 from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
 from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.structure import check_functional
 
 
 def extend_classes(
@@ -30,7 +31,8 @@ def extend_classes(
         A new head, with copies of all other weights, frozen layers and statistics.
 
     Raises:
-        InputError: if the last layer is not a `Dense`, or has more units than `classes`.
+        InputError: if the head is not functional, its last layer is not a `Dense` or has more units
+            than `classes`, or a layer cannot be copied.
 
     Example:
 
@@ -39,6 +41,7 @@ def extend_classes(
     >>> extend_classes(head, 10, seed=1).output_shape
     (None, 10)
     """
+    check_functional(head, "new classes are added to what it has learnt")
     last = head.layers[-1]
     if not isinstance(last, keras.layers.Dense):
         raise InputError(

@@ -125,7 +125,7 @@ def trace(
     Raises:
         InputError: if the model is not functional.
     """
-    check_functional(model, "only its graph says where to cut")
+    check_functional(model, "only its graph says what it computes")
     graph = Graph()
     originals: dict[int, Any] = {}
 

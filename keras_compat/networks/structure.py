@@ -113,8 +113,8 @@ def one_shape(model: keras.Model, what: str) -> tuple[int | None, ...]:
     tensors = getattr(model, f"{what}s", None)
     if tensors is None:
         raise InputError(
-            f"model {model.name!r} ({type(model).__name__}) has no {what} shape; begin it with "
-            "keras.Input(shape)"
+            f"model {model.name!r} ({type(model).__name__}) has no {what} shape; expected a "
+            "functional model, or a Sequential that begins with keras.Input(shape)"
         )
     if len(tensors) != 1:
         raise InputError(f"model {model.name!r} has {len(tensors)} {what}s; expected one")
