@@ -6,6 +6,7 @@ import copy
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -206,7 +207,7 @@ def copy_state(source: Any, target: Any) -> None:
             if type(one) is type(other):
                 _copy_what_it_saves(one, other)
         for one, other in zip(source.variables, target.variables, strict=True):
-            other.assign(keras.ops.convert_to_numpy(one))
+            other.assign(_array(one))
     except InputError:
         raise
     # A layer's own code runs, which may fail in any way.
@@ -217,7 +218,8 @@ def copy_state(source: Any, target: Any) -> None:
             f"take its state ({lines[0][:200]}); make it in __init__ or build"
         ) from error
     for one, other in pairs:
-        if type(one) is type(other):
+        # What a model holds beside its layers is of compilation and training.
+        if type(one) is type(other) and not isinstance(one, keras.Model):
             _copy_plain_values(one, other)
 
 
@@ -253,83 +255,72 @@ def _copy_what_it_saves(source: Any, target: Any) -> None:
 
 def _copy_plain_values(source: Any, target: Any) -> None:
     """Copies numbers, texts, arrays and variables that are outside of weights and config."""
-    ours, theirs = dict(vars(source)), vars(target)
-    for name, value in ours.items():
-        if name in _PLUMBING or name.startswith("_self_"):
+    theirs = vars(target)
+    tracked = {id(v) for v in target.variables}
+    for name, value in dict(vars(source)).items():
+        if name in _plumbing() or name.startswith("_self_"):
             continue
         other = theirs.get(name)
-        if not _is_plain(value):
-            if other is None and not _is_symbolic(value):
-                raise InputError(
-                    f"layer {source.name!r} ({type(source).__name__}) cannot be copied: {name!r} "
-                    "is set neither by its arguments nor in build; make it a weight, or return it "
-                    "in get_config"
-                )
-        elif not _is_plain(other):
-            if _is_symbolic(other):  # made while a function was traced
+        ours, others = tree.flatten(value), tree.flatten(other)
+        pairs = list(zip(ours, others, strict=False))
+        if ours and all(isinstance(x, keras.Variable) for pair in pairs for x in pair):
+            for one, variable in pairs:
+                if id(variable) not in tracked:
+                    variable.assign(_array(one))
+        elif all(map(_is_plain, ours)):
+            if not all(map(_is_plain, others)) and not _is_traced(others):
+                continue
+            if not _are_equal(ours, others):
                 setattr(target, name, copy.deepcopy(value))
-        elif _structure(value) != _structure(other):
-            setattr(target, name, copy.deepcopy(value))
-        elif not _are_equal(value, other):
-            _assign(target, name, value, other)
-
-
-def _assign(target: Any, name: str, value: Any, other: Any) -> None:
-    values, others = tree.flatten(value), tree.flatten(other)
-    if all(isinstance(x, keras.Variable) for x in others):
-        for one, variable in zip(values, others, strict=True):
-            variable.assign(_array(one))
-    else:
-        setattr(target, name, copy.deepcopy(value))
-
-
-def _structure(value: Any) -> Any:
-    return tree.map_structure(lambda x: isinstance(x, keras.Variable), value)
+        elif other is None and not _is_traced(ours):
+            raise InputError(
+                f"layer {source.name!r} ({type(source).__name__}) cannot be copied: {name!r} is "
+                "set neither by its arguments nor in build; make it a weight, or return it in "
+                "get_config"
+            )
 
 
 def _is_plain(value: Any) -> bool:
-    return all(
-        isinstance(x, _PLAIN) or ((_is_tensor(x)) and not _is_symbolic(x))
-        for x in tree.flatten(value)
-    )
+    return isinstance(value, _PLAIN) or (keras.ops.is_tensor(value) and not _is_traced([value]))
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, keras.Variable) or keras.ops.is_tensor(value)
-
-
-def _is_symbolic(value: Any) -> bool:
-    """Says whether tensors hold no value: those of a function that was traced do not."""
+def _is_traced(values: list[Any]) -> bool:
+    """Says whether values are tensors of a function that was traced, which hold no numbers."""
     try:
-        for x in tree.flatten(value):
-            _array(x)
+        for x in values:
+            np.array(x)
     # The backends have errors of their own for it, and no common one.
     except Exception:
         return True
     return False
 
 
-def _are_equal(one: Any, other: Any) -> bool:
-    """Says whether plain values of the same structure are equal, but for their precision."""
+def _are_equal(ours: list[Any], others: list[Any]) -> bool:
+    """Says whether plain values are equal, but for the precision of tensors."""
 
     def equal(a: Any, b: Any) -> bool:
-        are_tensors = _is_tensor(a) and _is_tensor(b)
-        a, b = _array(a), _array(b)
+        are_tensors = keras.ops.is_tensor(a) and keras.ops.is_tensor(b)
+        a, b = np.array(a), np.array(b)
         if are_tensors and a.shape == b.shape and a.dtype != b.dtype:
             return np.allclose(a.astype("float64"), b.astype("float64"), rtol=1e-2)
         return np.array_equal(a, b)
 
-    return all(map(equal, tree.flatten(one), tree.flatten(other)))
+    is_traced = _is_traced(others)
+    return not is_traced and len(ours) == len(others) and all(map(equal, ours, others))
 
 
-def _array(value: Any) -> np.ndarray:
-    return np.array(value.value if isinstance(value, keras.Variable) else value)
+def _array(variable: keras.Variable) -> np.ndarray:
+    return np.array(variable.value)
 
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.generic)
 
-# What Keras keeps in every layer, but for the switches that it leaves out of the config.
-_PLUMBING = set(vars(keras.layers.Layer())) - {"autocast", "supports_jit", "_supports_masking"}
+
+@cache
+def _plumbing() -> set[str]:
+    """The attributes that Keras has in every layer, but for switches that are in no config."""
+    names = vars(keras.layers.Layer(name="layer", dtype="float32"))
+    return set(names) - {"autocast", "supports_jit", "_supports_masking"}
 
 
 def _has_constructor_of_keras(model: Any) -> bool:

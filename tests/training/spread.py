@@ -4,8 +4,9 @@ python -m tests.training.spread DISTRIBUTION STATISTICS FLOATX ROUNDS [OPTIMIZER
 far the weights have moved on one device, how far apart those of the two trainings are at the end,
 and the same of the figures that they report; and how often the round was traced where it is spread.
 The optimizer clips, decays and has moments; images
-are augmented and turned at random; a task matches the features of two others; a head is frozen. On
-TensorFlow the process has as many logical devices as DEVICES says, on JAX as XLA_FLAGS says.
+are augmented, turned at random and normalized by a layer that was adapted; a task matches the
+features of two others; a head is frozen. On TensorFlow the process has as many logical devices as
+DEVICES says, on JAX as XLA_FLAGS says.
 """
 
 import json
@@ -24,6 +25,14 @@ from tests.training.small import CLASSES, data, extractor, head
 BATCH = 16
 
 
+def normalized(extractor, name):
+    """Returns an extractor of images that are normalized by what a layer was adapted to."""
+    layer = keras.layers.Normalization(axis=None)
+    layer.adapt(data(40, seed=0)[0].astype(keras.config.floatx()))
+    images = keras.Input(extractor.input_shape[1:])
+    return keras.Model(images, extractor(layer(images)), name=name)
+
+
 def make_trainer():
     shared, frozen = head("rotation_head", 4, seed=5), head("common_head", 2, seed=7)
     frozen.trainable = False
@@ -33,7 +42,8 @@ def make_trainer():
             AuxiliaryHead(RotationPrediction(seed=number), shared),
             AuxiliaryHead(CommonClasses([0, 1], CLASSES), frozen, 0.5),
         ]
-        own = extractor(f"{name}_extractor", seed=10 + number), head(f"{name}_head", seed=number)
+        own = normalized(extractor(f"{name}_inner", seed=10 + number), f"{name}_extractor")
+        own = own, head(f"{name}_head", seed=number)
         augmentation = Augmentation.for_photographs(seed=30 + number, image_size=8)
         tasks.append(Task(name, *own, held, augmentation=augmentation))
     both = networks.side_by_side(*(task.extractor for task in tasks), name="both")
