@@ -88,8 +88,8 @@ def _normalizes_channels(layer: Any) -> bool:
 
 def _is_linear(layer: Any) -> bool:
     channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
-    plain = layer.quantization_mode is None if hasattr(layer, "quantization_mode") else True
-    return layer.activation is keras.activations.linear and channels_last and plain
+    is_quantized = getattr(layer, "quantization_mode", None) is not None
+    return layer.activation is keras.activations.linear and channels_last and not is_quantized
 
 
 def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
@@ -104,9 +104,14 @@ def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
         )
     )
     scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + normalization.epsilon)
-    kernel, *bias = (w.astype("float64") for w in layer.get_weights())
-    offset = ((bias[0] if bias else 0.0) - mean) * scale + (0.0 if beta is None else beta)
+    # Not what `get_weights` lists: with LoRA the kernel is a sum.
+    kernel, bias = (
+        0.0 if w is None else keras.ops.convert_to_numpy(w).astype("float64")
+        for w in (layer.kernel, layer.bias)
+    )
+    offset = (bias - mean) * scale + (0.0 if beta is None else beta)
     config = {**layer.get_config(), "use_bias": True}
+    config.pop("lora_rank", None)
     folded = type(layer).from_config(config)
     folded.build(layer.input.shape)
     # A depthwise kernel ends in channels and multiplier, whose product are the outputs.

@@ -128,11 +128,10 @@ class Copies:
             raise
         # A layer's own code runs, which may fail in any way.
         except Exception as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(
                 f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied; give it a "
                 f"get_config that returns its arguments, and a from_config that takes them: "
-                f"{lines[0][:200]}"
+                f"{_told(error)}"
             ) from error
 
     def _made_again(self, layer: Any) -> Any:
@@ -212,15 +211,18 @@ def copy_state(source: Any, target: Any) -> None:
         raise
     # A layer's own code runs, which may fail in any way.
     except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"layer {source.name!r} ({type(source).__name__}) cannot be copied: its copy does not "
-            f"take its state ({lines[0][:200]}); make it in __init__ or build"
+            f"take its state ({_told(error)}); make it in __init__ or build"
         ) from error
     for one, other in pairs:
         # What a model holds beside its layers is of compilation and training.
         if type(one) is type(other) and not isinstance(one, keras.Model):
             _copy_plain_values(one, other)
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _is_built_like(source: Any, target: Any) -> bool:

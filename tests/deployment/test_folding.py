@@ -111,3 +111,37 @@ def test_statistics_of_the_batch_stay():
     model = small(lambda x: BatchStatisticsNormalization()(layers.Conv2D(4, 3)(x)))
     set_statistics(model, "batch")
     assert kept(model) == 1
+
+
+def test_sequential_models_and_structures_are_kept():
+    sequential = keras.Sequential(
+        [keras.Input((6, 6, 3)), layers.Conv2D(4, 3), BatchStatisticsNormalization()]
+    )
+    assert kept(train(sequential)) == 0
+    inputs = keras.Input((6, 6, 3))
+    x = BatchStatisticsNormalization()(layers.Conv2D(4, 3)(inputs))
+    model = train(keras.Model({"images": inputs}, {"logits": [x], "more": layers.ReLU()(x)}))
+    images = {"images": np.ones((2, 6, 6, 3), "float32")}
+    keras.tree.assert_same_structure(fold_normalization(model)(images), model(images))
+
+
+def test_weights_in_other_forms_compute_the_same():
+    adapted, quantized = layers.Dense(4), layers.Dense(4)
+    model = small(
+        lambda x: BatchStatisticsNormalization()(
+            quantized(BatchStatisticsNormalization()(adapted(x)))
+        )
+    )
+    adapted.enable_lora(2)
+    adapted.lora_kernel_b.assign(np.ones((2, 4)))
+    quantized.quantize("int8")
+    assert kept(model) == 1
+
+
+class Doubled(BatchStatisticsNormalization):
+    def call(self, inputs, training=None):
+        return 2 * super().call(inputs, training=training)
+
+
+def test_a_normalization_of_another_class_is_left():
+    assert kept(small(lambda x: Doubled()(layers.Conv2D(4, 3)(x)))) == 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import random
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from keras_compat import networks
+from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
 
 RANDOM = np.random.default_rng(0)
@@ -183,3 +186,240 @@ def test_every_layer_of_keras(name):
     for _ in range(2):
         for ours, theirs in zip(outputs(copy, inputs), outputs(layer, inputs), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def adapted():
+    layer = layers.Normalization()
+    layer.adapt(IMAGES)
+    return layer
+
+
+def network(*held, name="network"):
+    """A network with layers before its convolution; the last layer is dense."""
+    x = images = keras.Input((8, 8, 3))
+    for layer in held:
+        x = layer(x)
+    x = layers.Conv2D(4, 3, name="conv")(x)
+    return keras.Model(images, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)), name=name)
+
+
+class Centred(layers.Layer):
+    """Holds what it learnt neither in weights nor in its config."""
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.mean = None
+
+    def adapt(self, images):
+        self.mean = images.mean((0, 1, 2))
+
+    def call(self, inputs):
+        return self.scale * (inputs - keras.ops.convert_to_tensor(self.mean))
+
+
+class Mean:
+    value = 0.5
+
+
+class CentredByObject(Centred):
+    def adapt(self, images):
+        self.by = Mean()
+
+    def call(self, inputs):
+        return inputs - self.by.value
+
+
+class Holding(layers.Layer):
+    """Returns the layer itself in its config, and not a config of it."""
+
+    def __init__(self, held, **kwargs):
+        super().__init__(**kwargs)
+        self.held = held
+
+    def call(self, inputs):
+        return self.held(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "held": self.held}
+
+
+class Broken(layers.ReLU):
+    @classmethod
+    def from_config(cls, config):
+        raise KeyError("max_value")
+
+
+def centred(kind):
+    layer = kind(2.0)
+    layer.adapt(IMAGES)
+    return layer
+
+
+def activation_of_ours(x):
+    return 3 * x
+
+
+FACTOR = keras.ops.convert_to_tensor(3.0)
+HELD = {
+    "adapted": adapted,
+    "adapted and nested": lambda: keras.Sequential([keras.Input((8, 8, 3)), adapted()]),
+    "adapted and wrapped": lambda: layers.TimeDistributed(layers.Normalization(name="inner")),
+    "wrapped model with a lambda": lambda: layers.TimeDistributed(
+        keras.Sequential([keras.Input((8, 3)), layers.Lambda(lambda x: FACTOR * x)])
+    ),
+    "lambda": lambda: layers.Lambda(lambda x: FACTOR * x, output_shape=lambda s: s),
+    "lambda of a partial function": lambda: layers.Lambda(partial(keras.ops.multiply, 3.0)),
+    "lambda with arguments": lambda: layers.Lambda(lambda x, by: by * x, arguments={"by": 2.0}),
+    "functions as activations": lambda: layers.Dense(3, activation=lambda x: 2 * x),
+    "own function": lambda: layers.Activation(activation_of_ours),
+    "plain values": lambda: centred(Centred),
+    "a layer in a config": lambda: Holding(layers.Dense(3)),
+}
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_whole_models(held):
+    layer = HELD[held]()
+    model = network(layer)
+    for variable in layer.weights:
+        if keras.backend.is_float_dtype(variable.dtype):
+            variable.assign(np.random.default_rng(2).uniform(0.5, 2.0, variable.shape))
+    model.layers[-1].trainable = False
+    expected = model.predict_on_batch(IMAGES)
+    extractor, head = networks.split(model, "conv")
+    made = {
+        "split": networks.recombine(extractor, head),
+        "copy": networks.copy_model(model, "new"),
+        "extended": networks.extend_classes(model, 5, seed=0),
+    }
+    for name, new in made.items():
+        found = new.predict_on_batch(IMAGES)[:, :3]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+        assert not {id(v) for v in new.variables} & {id(v) for v in model.variables}
+        assert [v.trainable for v in new.weights] == [v.trainable for v in model.weights]
+    assert made["copy"].name == "new" and type(made["copy"]) is type(model)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda: centred(CentredByObject), "'by' is set neither by its arguments nor in build"),
+        (lambda: Broken(name="broken"), "'broken' .Broken. cannot be copied.*max_value"),
+    ],
+)
+def test_what_cannot_be_copied_is_refused_in_one_line(layer, message):
+    model = network(layer())
+    for make in (
+        networks.copy_model,
+        lambda model: networks.split(model, "conv"),
+        lambda model: networks.extend_classes(model, 5),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            make(model)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", ["lora", "int8"])
+def test_dense_layers_that_were_changed_after_they_were_made(change):
+    head = keras.Sequential([keras.Input((3,)), layers.Dense(8), layers.Dense(3)])
+    if change == "lora":
+        head.layers[1].enable_lora(2)
+        head.layers[1].lora_kernel_b.assign(np.ones((2, 3)))
+    else:
+        head.quantize("int8")
+    expected = head.predict_on_batch(VECTORS)
+    for new in (networks.copy_model(head), networks.extend_classes(head, 5, seed=0)):
+        np.testing.assert_allclose(new.predict_on_batch(VECTORS)[:, :3], expected, rtol=1e-5)
+        assert [v.trainable for v in new.weights] == [v.trainable for v in head.weights]
+
+
+class Built(keras.Model):
+    """Has a constructor of its own."""
+
+    def __init__(self, filters, **kwargs):
+        images = keras.Input((8, 8, 3))
+        super().__init__(images, layers.Conv2D(filters, 3)(adapted()(images)), **kwargs)
+        self.filters = filters
+
+    def get_config(self):
+        return {"filters": self.filters, "name": self.name}
+
+
+class Subclassed(keras.Model):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.normalization, self.dense = layers.Normalization(), layers.Dense(units)
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+    def call(self, inputs):
+        return self.dense(self.normalization(inputs))
+
+
+def subclassed():
+    model = Subclassed(2)
+    model.normalization.adapt(IMAGES)
+    model(IMAGES)
+    return model
+
+
+def by_a_call():
+    model = keras.Sequential([adapted(), layers.Conv2D(4, 3)])
+    model(IMAGES)
+    return model
+
+
+def compiled():
+    model = network(adapted())
+    model.compile("sgd", loss=lambda labels, logits: logits)
+    return model
+
+
+@pytest.mark.parametrize("make", [lambda: Built(5), subclassed, by_a_call, compiled])
+def test_models_of_every_kind(make):
+    model = make()
+    copy = networks.copy_model(model)
+    assert type(copy) is type(model) and copy.name == model.name
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(copy(IMAGES)), keras.ops.convert_to_numpy(model(IMAGES))
+    )
+
+
+def test_copied_weights_are_the_ones_that_count():
+    source, target = network(adapted()), network(layers.Normalization())
+    networks.copy_weights(source, target)
+    np.testing.assert_allclose(
+        target.predict_on_batch(IMAGES), source.predict_on_batch(IMAGES), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: networks.recombine(model, model),
+        lambda model: networks.side_by_side(model, model, "both"),
+        lambda model: networks.split(model, "conv"),
+        lambda model: networks.extend_classes(model, 5),
+        lambda model: networks.count_flops(model),
+    ],
+)
+def test_sequential_models_without_a_shape_are_refused(use):
+    with pytest.raises(InputError, match=r"begin.* with keras.Input\(shape\)"):
+        use(keras.Sequential([layers.Dense(3)]))
+
+
+def test_sequential_parts():
+    extractor = keras.Sequential([layers.Conv2D(4, 3)], name="extractor")
+    head = keras.Sequential([keras.Input((6, 6, 4)), layers.Flatten(), layers.Dense(3)])
+    extractor(IMAGES[:2])
+    whole = networks.recombine(extractor, head)
+    assert whole.output_shape == (None, 3)
+    np.testing.assert_allclose(
+        whole.predict_on_batch(IMAGES),
+        keras.ops.convert_to_numpy(head(extractor(IMAGES))),
+        rtol=1e-4,
+        atol=1e-5,
+    )

@@ -150,6 +150,140 @@ def test_operations_and_several_outputs():
         np.testing.assert_allclose(to_numpy(a), to_numpy(b), atol=1e-6)
 
 
+def pair(first="visible", second="infrared"):
+    return keras.Input((8, 8, 3), name=first), keras.Input((8, 8, 3), name=second)
+
+
+def difference(inputs):
+    """A nested model that has not the same result for its inputs the other way round."""
+    visible, infrared = keras.tree.flatten(inputs)
+    return keras.Model(inputs, keras.layers.Subtract()([visible, infrared]), name="difference")
+
+
+NESTED_CALLS = {
+    "a list": lambda p, q: difference(list(pair()))([p, q]),
+    "a tuple": lambda p, q: difference(pair())((p, q)),
+    "a dict for a list": lambda p, q: difference(list(pair()))({"infrared": q, "visible": p}),
+    "a dict": lambda p, q: difference({"visible": pair()[0], "infrared": pair()[1]})(
+        {"visible": p, "infrared": q}
+    ),
+    "by keyword": lambda p, q: difference(list(pair()))(inputs={"infrared": q, "visible": p}),
+    "a dict of lists": lambda p, q: difference({"images": list(pair())})({"images": [p, q]}),
+}
+
+
+@pytest.mark.parametrize("how", NESTED_CALLS)
+@pytest.mark.parametrize("outer", [list, lambda x: dict(zip("pq", x, strict=True))])
+def test_nested_models_get_their_inputs_in_order(how, outer):
+    p, q = pair("p", "q")
+    x = conv(4, "conv")(NESTED_CALLS[how](p, q))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(outer([p, q]), keras.layers.Dense(3)(x))
+    assert_split_equals(model, "conv", outer([IMAGES, IMAGES[::-1]]))
+
+
+def test_a_nested_model_gets_its_inputs_in_its_dtype():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), conv(4)], name="inner")
+    images = keras.Input((8, 8, 3), dtype="uint8")
+    x = keras.layers.GlobalAveragePooling2D()(conv(4, "conv")(inner(images)))
+    model = keras.Model(images, keras.layers.Dense(3)(x))
+    assert_split_equals(model, "conv", np.arange(192, dtype="uint8").reshape(1, 8, 8, 3))
+
+
+def test_outputs_keep_their_structure():
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(conv(4, "conv")(images))
+    outputs = {name: keras.layers.Dense(n)(x) for n, name in enumerate(["z", "a", "k"], 1)}
+    structure = {"logits": outputs["z"], "more": [outputs["a"], {"deep": outputs["k"]}]}
+    model = keras.Model(images, structure)
+    extractor, head = networks.split(model, "conv")
+    whole = networks.recombine(extractor, head)
+    for found in (head(extractor(IMAGES)), whole(IMAGES), networks.copy_model(model)(IMAGES)):
+        keras.tree.assert_same_structure(found, structure)
+        keras.tree.map_structure(
+            lambda a, b: np.testing.assert_allclose(to_numpy(a), to_numpy(b), atol=1e-6),
+            found,
+            model(IMAGES),
+        )
+
+
+def test_a_layer_itself_is_found_whatever_others_are_named():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), conv(7, "conv"), conv(3)], name="inner")
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inner(conv(3, "conv")(conv(3, "first")(images))))
+    model = keras.Model(images, keras.layers.Dense(2)(x))
+    extractor, _ = assert_split_equals(model, inner.get_layer("conv"))
+    assert extractor.output_shape[-1] == 7
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [conv(9, "first"), keras.layers.ReLU(), 3, None],
+    ids=["namesake", "other", "3", "none"],
+)
+def test_what_is_no_layer_of_the_model_is_refused(residual, layer):
+    with pytest.raises(InputError, match="expected one of its layers|expected the name of a layer"):
+        networks.split(residual, layer)
+    with pytest.raises(InputError, match="InputLayer. is none that model"):
+        networks.split(residual, residual.layers[0])
+
+
+def test_a_layer_of_two_places_is_refused():
+    shared = conv(3, "shared")
+    inner = keras.Sequential([keras.Input((8, 8, 3)), shared], name="inner")
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(inner(conv(3)(shared(images))))
+    model = keras.Model(images, keras.layers.Dense(2)(x))
+    with pytest.raises(InputError, match="more than once, as 'shared' and 'inner/shared'"):
+        networks.split(model, shared)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubled(keras.layers.BatchNormalization):
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=False)
+
+
+class DoubledModel(keras.Model):
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training)
+
+
+def test_subclasses_stay_what_they_are():
+    features = keras.Input((8, 8, 4))
+    inner = DoubledModel(features, conv(4)(features), name="inner")
+    images = keras.Input((8, 8, 3))
+    x = inner(Doubled(name="norm")(conv(4, "conv")(images)))
+    model = keras.Model(images, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    randomize_normalization(model)
+    for cut in ("conv", "norm", "inner"):
+        assert_split_equals(model, cut)
+    with pytest.raises(InputError, match="is a DoubledModel; expected a functional Keras model"):
+        networks.split(inner, "conv2d")
+
+
+def test_a_mask_is_not_lost():
+    tokens = keras.Input((6,), dtype="int32")
+    x = keras.layers.Embedding(9, 4, mask_zero=True, name="embedding")(tokens)
+    x = keras.layers.LSTM(3, name="lstm")(x)
+    model = keras.Model(tokens, keras.layers.Dense(2, name="dense")(keras.layers.Dense(3)(x)))
+    with pytest.raises(InputError, match="'embedding'.*cut at 'lstm'"):
+        networks.split(model, "embedding")
+    assert_split_equals(model, "lstm", np.array([[1, 2, 3, 0, 0, 0]]))
+    normalized = keras.layers.BatchNormalization(name="norm")
+    inputs = [tokens, normalized(model.get_layer("embedding").output)]
+    masked = keras.Model(tokens, keras.layers.LSTM(2)(inputs[1]))
+    with pytest.raises(InputError, match="'norm' .BatchNormalization. is given a mask"):
+        networks.split(masked, "norm")
+
+
+def test_a_layer_may_have_the_name_of_the_heads_input():
+    images = keras.Input((8, 8, 3))
+    x = keras.layers.ReLU(name="features")(conv(4, "conv")(images))
+    model = keras.Model(images, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    assert_split_equals(model, "conv")
+
+
 def test_an_output_beside_the_cut_is_refused():
     images = keras.Input((8, 8, 3))
     x = conv(4, "trunk")(images)
