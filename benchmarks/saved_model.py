@@ -26,6 +26,7 @@ import tensorflow as tf
 from benchmarks import output
 from benchmarks.alternating import alternate
 from keras_compat import networks
+from keras_compat.deployment import SavedModelExport
 from keras_compat.deployment.conversion import write_as_it_is, write_saved_model
 from keras_compat.layers import set_statistics
 from keras_compat.reporting import Run
@@ -42,7 +43,7 @@ def write(architecture: str, folder: str, folded: bool) -> Path:
     network = networks.recombine(extractor, head)
     set_statistics(network, "moving")
     path = Path(folder, f"{architecture}-{folded}")
-    job = {"path": str(path), "class_names": [], "input_name": "images", "output_name": "logits"}
+    job = {"path": str(path), **SavedModelExport(network, path).request()}
     (write_saved_model if folded else write_as_it_is)(network, job)
     return path
 

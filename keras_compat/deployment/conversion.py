@@ -10,10 +10,14 @@ Nothing folds those, so normalization is folded here (benchmarks/saved_model.py)
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,8 @@ import keras
 import numpy as np
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
+from keras_compat.deployment.checking import check_file, sample_inputs
+from keras_compat.deployment.fitting import LOGITS, PROBABILITIES
 from keras_compat.deployment.folding import fold_normalization
 from keras_compat.deployment.metadata import (
     Description,
@@ -33,6 +39,9 @@ from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
 from keras_compat.networks.structure import is_functional
+
+_LONGEST = 300
+"""Characters of what is told of another library's error."""
 
 
 def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
@@ -53,8 +62,9 @@ def write_as_it_is(model: keras.Model, job: dict[str, Any]) -> None:
     shape = (None, *model.input_shape[1:])
     module.serve = _function(model, module.trained, module.others, shape, job)
     signatures = {"serving_default": module.serve}
-    if job["class_names"]:
-        signatures |= serving_signatures(module.serve, shape, job["class_names"])
+    classes = model.output_shape[-1]
+    if job["values"] == PROBABILITIES or (classes or 0) > 1:
+        signatures |= serving_signatures(module.serve, shape, job["values"], job["class_names"])
     tf.saved_model.save(module, job["path"], signatures=signatures)
 
 
@@ -80,15 +90,24 @@ def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
         check_operators({f"CUSTOM:Flex{name}": 1 for name in names}, job["name"])
     operators = litert_operators(content)
     check_operators(operators, job["name"])
-    channels = job["input_shape"][-1] if job["takes_images"] else None
-    names = job["class_names"]
-    about = Description(job["input_name"], job["output_name"], channels, names)
+    about, names = _description(job), job["class_names"]
     content = add_metadata(content, about)
     Path(job["path"]).write_bytes(content)
     Path(job["json"]).write_text(description_text(content, about), encoding="utf-8")
     if names:
         Path(job["labels"]).write_text(labels_text(names), encoding="utf-8")
     return operators
+
+
+def _description(job: dict[str, Any]) -> Description:
+    names = (job["input_name"], job["output_name"])
+    about = Description(*names, class_names=job["class_names"], values=job["values"])
+    if job["image_range"] is None or len(job["input_shape"]) != 3:
+        return about
+    ends, takes_pixels = job["image_range"]
+    return replace(
+        about, channels=job["input_shape"][-1], image_range=tuple(ends), takes_pixels=takes_pixels
+    )
 
 
 def _quantize(converter: Any, job: dict[str, Any]) -> None:
@@ -102,9 +121,9 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
         inputs = np.load(job["representative"], allow_pickle=False)
-        if job["takes_images"]:
-            # With both ends of the range a pixel's value is its code: scale 1, nothing is rounded.
-            inputs[0].flat[0], inputs[0].flat[-1] = 0, 255
+        if job["image_range"] is not None and job["image_range"][1]:
+            # With both ends of the range a pixel's value is its code: nothing is rounded.
+            inputs[0].flat[0], inputs[0].flat[-1] = job["image_range"][0]
         converter.representative_dataset = lambda: ([x[None]] for x in inputs)
         # Nothing is left in float32 for want of an operator of 8 bits: that ends in an error.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -117,8 +136,14 @@ def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     import onnx
     import tf2onnx
 
-    serve = _with_constants(model, (None, *job["input_shape"]), job)
-    found, _ = tf2onnx.convert.from_function(serve, input_signature=serve.input_signature)
+    serve = _without_captures(_with_constants(model, (None, *job["input_shape"]), job))
+    with _errors_of("tf2onnx") as errors:
+        found, _ = tf2onnx.convert.from_function(
+            serve, serve.input_signature, custom_op_handlers={"Erfc": (_convert_erfc, [])}
+        )
+    # It goes on after an error, and the file that it ends with is not a whole one.
+    if errors:
+        raise RuntimeError(errors[0])
     for value in (*found.graph.input, *found.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     if job["class_names"]:
@@ -127,6 +152,29 @@ def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     onnx.checker.check_model(found, full_check=True)
     onnx.save(found, job["path"])
     return dict(sorted(Counter(node.op_type for node in found.graph.node).items()))
+
+
+def _convert_erfc(context: Any, node: Any, name: str, args: list[Any]) -> None:
+    """Writes erfc, which exact GELU has and ONNX has not, as 1 - erf."""
+    kind, shape = context.get_dtype(node.output[0]), context.get_shape(node.output[0])
+    value, outputs = node.input[0], node.output
+    context.remove_node(node.name)
+    one = context.make_const(f"{name}/one", np.array(1, "float32")).output[0]
+    erf = context.make_node("Erf", [value], dtypes=[kind], shapes=[shape]).output[0]
+    context.make_node("Sub", [one, erf], outputs=outputs, dtypes=[kind], shapes=[shape])
+
+
+@contextmanager
+def _errors_of(logger: str) -> Iterator[list[str]]:
+    """Collects what a package says of its errors."""
+    found: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: found.append(record.getMessage())
+    logging.getLogger(logger).addHandler(handler)
+    try:
+        yield found
+    finally:
+        logging.getLogger(logger).removeHandler(handler)
 
 
 WRITERS = {"saved_model": write_saved_model, "litert": write_litert, "onnx": write_onnx}
@@ -152,10 +200,34 @@ def _function(
 
     def serve(inputs: Any) -> dict[str, Any]:
         outputs, _ = model.stateless_call(trained, others, inputs, training=False)
-        return {job["output_name"]: outputs}
+        (outputs,) = keras.tree.flatten(outputs)
+        return {job["output_name"]: keras.ops.softmax(outputs) if job["softmax"] else outputs}
 
     spec = tf.TensorSpec(shape, tf.float32, name=job["input_name"])
     return tf.function(serve, input_signature=[spec], autograph=False)
+
+
+def _without_captures(function: Any) -> Any:
+    """Returns a function that holds as constants the tensors that layers hold beside weights."""
+    import tensorflow as tf
+
+    concrete = function.get_concrete_function()
+    held = {inside.name: outside.numpy() for outside, inside in concrete.graph.captures}
+    if not held:
+        return function
+    graph = concrete.graph.as_graph_def()
+    (taken,) = (x.name for x in concrete.inputs if x.name not in held)
+    names = list(concrete.structured_outputs)
+
+    def serve(inputs: Any) -> dict[str, Any]:
+        known = {name: tf.constant(value) for name, value in held.items()}
+        outputs = [x.name for x in concrete.outputs]
+        found = tf.graph_util.import_graph_def(graph, {taken: inputs} | known, outputs, name="")
+        for tensor, known_shape in zip(found, concrete.outputs, strict=True):
+            tensor.set_shape(known_shape.shape)
+        return dict(zip(names, found, strict=True))
+
+    return tf.function(serve, input_signature=function.input_signature, autograph=False)
 
 
 def _load(path: str) -> keras.Model:
@@ -175,16 +247,60 @@ def _load(path: str) -> keras.Model:
     return single
 
 
+def write(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
+    """Writes a model as a job says and runs the file once; returns its operators.
+
+    Raises:
+        InputError: if the model cannot be written, or the file does not give what Keras does.
+    """
+    inputs = sample_inputs(model, job)
+    (expected,) = keras.tree.flatten(model(inputs, training=False))
+    job |= _what_it_is(keras.ops.convert_to_numpy(expected), job)
+    if job["softmax"]:
+        expected = keras.ops.softmax(expected)
+    operators = WRITERS[job["format"]](model, job)
+    check_file(inputs, keras.ops.convert_to_numpy(expected), job)
+    return operators
+
+
+def _what_it_is(outputs: np.ndarray, job: dict[str, Any]) -> dict[str, Any]:
+    """Says of outputs that they are probabilities already, also of a layer that nobody knows."""
+    if job["values"] == LOGITS or job["softmax"]:
+        sums = outputs.sum(axis=-1)
+        if outputs.shape[-1] > 1 and outputs.min() >= 0 and np.allclose(sums, 1, atol=1e-4):
+            name = PROBABILITIES if job["output_name"] == LOGITS else job["output_name"]
+            return {"values": PROBABILITIES, "softmax": False, "output_name": name}
+    return {}
+
+
+def _told(error: object) -> str:
+    """Returns what an error of a library says, as one line of a length that is read."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    line = " ".join(text.split()) or type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
 def main(request_file: str, reply_file: str) -> None:
     """Does the jobs of a request and writes the reply, both JSON."""
     results = []
     loaded: dict[str, keras.Model] = {}
     try:
         for job in json.loads(Path(request_file).read_text())["jobs"]:
-            if job["model"] not in loaded:
-                loaded[job["model"]] = _load(job["model"])
+            what = f"{job['name']} ({job['format']})"
+            # It is what is read if this process ends here.
+            Path(reply_file).write_text(json.dumps({"at_work_on": what}))
             start = time.perf_counter()
-            operators = WRITERS[job["format"]](loaded[job["model"]], job)
+            try:
+                if job["model"] not in loaded:
+                    loaded[job["model"]] = _load(job["model"])
+                    start = time.perf_counter()
+                operators = write(loaded[job["model"]], job)
+            except InputError:
+                raise
+            except Exception as error:  # of Keras, TensorFlow, tf2onnx, onnx or a runtime
+                raise InputError(f"{what} cannot be written: {_told(error)}") from error
             seconds = time.perf_counter() - start
             results.append({"operators": operators, "seconds": round(seconds, 3)})
         reply: dict[str, Any] = {"results": results}

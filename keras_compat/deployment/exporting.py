@@ -48,7 +48,8 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     All in one process of its own: TensorFlow's converter leaks memory, and a run on JAX keeps
     TensorFlow out of its own process this way. Starting that process takes seconds, a file less
     than one, so pass all jobs at once. Weights of reduced or double precision are written as
-    float32. Nothing appears at a path before it is whole.
+    float32. Each file is run once and its numbers are compared with Keras'; nothing appears at a
+    path before all files are whole and right.
 
     Args:
         jobs: what to write. LiteRT and ONNX need models with moving statistics, see `recalibrate`;
@@ -60,9 +61,12 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
 
     Raises:
         InputError: if a package is not installed, a path exists or is named twice, a shape or
-            class names do not fit, a model for LiteRT or ONNX uses batch statistics, or one for
-            LiteRT needs Flex (SELECT_TF_OPS) or other custom operators.
-        RuntimeError: if the process fails, for instance on a layer that Keras cannot load.
+            class names do not fit, a model has several inputs or outputs or takes text, one for
+            LiteRT or ONNX uses batch statistics, or one for LiteRT needs Flex (SELECT_TF_OPS) or
+            other custom operators; if the model cannot be saved and loaded by Keras, or be
+            converted, or the file gives other numbers than Keras; if the process runs out of memory
+            or is ended, or a folder is full or cannot be written to. What was at the paths is
+            still there.
 
     Source: https://keras.io/api/models/model_saving_apis/export,
     https://ai.google.dev/edge/litert and https://onnx.ai.
@@ -85,26 +89,48 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     requests = [{"format": job.format, "name": str(job.path), **job.request()} for job in jobs]
     if not jobs:
         return []
+    try:
+        results = _write(jobs, requests)
+    except OSError as error:
+        where = error.filename or ", ".join(map(str, paths))
+        raise InputError(
+            f"{where} cannot be written ({error.strerror or error}); expected a folder that may be "
+            "written to, with room"
+        ) from None
+    return [
+        Exported(path, job.format, _size(path), result["seconds"], result["operators"])
+        for job, path, result in zip(jobs, paths, results, strict=True)
+    ]
+
+
+def _write(jobs: Sequence[Export], requests: list[dict]) -> list[dict]:
+    """Lets a process write all files, and puts them in their places."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as renames:
         models: dict[int, str] = {}
-        for job, path, request in zip(jobs, paths, requests, strict=True):
+        for job, request in zip(jobs, requests, strict=True):
             if id(job.model) not in models:
                 models[id(job.model)] = str(Path(folder, f"{len(models)}.keras"))
-                job.model.save(models[id(job.model)])
-            if isinstance(job, LiteRTExport) and job.quantization == "int8":
+                _save(job.model, models[id(job.model)], job.path)
+            if isinstance(job, LiteRTExport) and job.representative is not None:
                 request["representative"] = str(Path(folder, f"{requests.index(request)}.npy"))
                 np.save(request["representative"], np.asarray(job.representative, "float32"))
             request["model"] = models[id(job.model)]
             # The last one entered is renamed first: what lies beside a file is there before it is.
-            places = {"path": path, **job.beside}
-            for name, place in places.items():
+            for name, place in {"path": Path(job.path), **job.beside}.items():
                 request[name] = str(renames.enter_context(written_atomically(place)).absolute())
         arguments = ["-m", "keras_compat.deployment.conversion"]
-        reply = run_python(arguments, {"jobs": requests}, with_package=True)
-    return [
-        Exported(path, job.format, _size(path), result["seconds"], result["operators"])
-        for job, path, result in zip(jobs, paths, reply["results"], strict=True)
-    ]
+        return run_python(arguments, {"jobs": requests}, with_package=True)["results"]
+
+
+def _save(model: keras.Model, file: str, path: str | Path) -> None:
+    """Saves a model for the process that writes files of it."""
+    try:
+        model.save(file)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a layer without a whole get_config ends in
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the model for {path} cannot be saved by Keras: {first}") from error
 
 
 def export_saved_model(

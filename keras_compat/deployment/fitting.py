@@ -8,7 +8,109 @@ from pathlib import Path
 import keras
 
 from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.layers import normalization_layers
+from keras_compat.networks.probabilities import emits_probabilities
+
+FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
+"""Names of outputs, and what an output can be."""
+
+
+def check_ends(model: keras.Model, path: str | Path) -> None:
+    """Raises `InputError` unless a model has one input of numbers and one output.
+
+    Args:
+        model: Network, extractor or head.
+        path: Path of the file to write, for the message.
+
+    Raises:
+        InputError: if the model has another number of inputs or outputs, takes text, or has no
+            shape yet.
+
+    Example:
+
+    >>> one, other = keras.Input((3,)), keras.Input((3,))
+    >>> check_ends(keras.Model([one, other], one + other), "server")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: the model for server has 2 inputs; expected one: ...
+    """
+    try:
+        ends = {"input": model.inputs, "output": model.outputs}
+    except AttributeError:
+        ends = {"input": None, "output": None}
+    for end, tensors in ends.items():
+        if tensors is None:
+            raise InputError(
+                f"the model for {path} is a {type(model).__name__} of unknown shapes; expected a "
+                "functional model, or a sequential one with an Input"
+            )
+        tensors = keras.tree.flatten(tensors)
+        if len(tensors) != 1:
+            raise InputError(
+                f"the model for {path} has {len(tensors)} {end}s; expected one: make a model of "
+                f"one {end} of them, keras.Model(inputs, outputs)"
+            )
+    if ends["input"][0].dtype == "string":
+        raise InputError(f"the model for {path} takes text; expected one that takes numbers")
+    if len(ends["output"][0].shape) < 2:
+        raise InputError(
+            f"the model for {path} emits {ends['output'][0].shape}; expected an axis beside that "
+            "of the batch"
+        )
+
+
+def output_request(
+    model: keras.Model, output_name: str | None, probabilities: bool, path: str | Path
+) -> dict:
+    """Returns what a file emits: its name, what its numbers are, and whether softmax is missing.
+
+    Args:
+        model: Network, extractor or head.
+        output_name: Name of the output, or None for `"logits"` or `"probabilities"`, as it is.
+        probabilities: Whether the file shall emit probabilities.
+        path: Path of the file to write, for the message.
+
+    Returns:
+        `output_name`; `values`, which is `"features"`, `"logits"` or `"probabilities"`; and
+        `softmax`, whether it is to be added.
+
+    Raises:
+        InputError: if the name says another thing than what the file emits, or what it emits
+            cannot be made probabilities.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=3, seed=0)
+    >>> output_request(head, None, True, "head.tflite")
+    {'output_name': 'probabilities', 'values': 'probabilities', 'softmax': True}
+    """
+    ends = emits_probabilities(model)
+    if output_name == FEATURES:
+        values = FEATURES
+    else:
+        values = PROBABILITIES if probabilities or ends else LOGITS
+    if probabilities and values == FEATURES:
+        raise InputError(
+            f"probabilities=True for {path} with output 'features'; expected it for a network or a "
+            "head"
+        )
+    classes = model.output_shape[-1]
+    if probabilities and not ends and (classes is None or classes < 2):
+        raise InputError(
+            f"probabilities=True for {path}, which has {classes} output; expected one a class"
+        )
+    if output_name in (LOGITS, PROBABILITIES) and output_name != values:
+        raise InputError(
+            f"output_name={output_name!r} for {path}, which emits {values}; expected {values!r}, "
+            "None, or a name of your own"
+        )
+    return {
+        "output_name": output_name or values,
+        "values": values,
+        "softmax": probabilities and not ends,
+    }
 
 
 def check_moving_statistics(model: keras.Model, path: str | Path, kind: str) -> None:
@@ -75,7 +177,7 @@ def fitting_shape(
 
 
 def check_class_names(model: keras.Model, class_names: Sequence[str], path: str | Path) -> None:
-    """Raises `InputError` if there are class names, but not one for each output.
+    """Raises `InputError` if there are class names, but not one line for each output.
 
     Args:
         model: a network or a head.
@@ -83,7 +185,9 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
         path: the file to write, for the message.
 
     Raises:
-        InputError: if their number is not that of the outputs.
+        InputError: if their number is not that of the outputs, or one is not a line of text in
+            which every character can be seen: as in `labels.txt`, where a line break would give all
+            that follow the name of their neighbour.
 
     Example:
 
@@ -92,8 +196,31 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
     >>> check_class_names(head, ("cat", "dog", "horse"), "head.tflite")
     """
     outputs = model.output_shape[-1]
-    if class_names and len(class_names) != outputs:
+    if len(class_names) not in (0, outputs):
         raise InputError(
             f"{len(class_names)} class names for {path}; expected the {outputs} of the network's "
             "outputs"
         )
+    if not are_labels(class_names):
+        wrong = next(name for name in class_names if not are_labels([name]))
+        raise InputError(
+            f"class name {wrong!r} for {path}; expected each to be one line of text without "
+            "control characters, as in labels.txt"
+        )
+
+
+def are_labels(class_names: Sequence[str]) -> bool:
+    """Says whether `labels.txt` can hold class names: each is a line that can be seen.
+
+    Args:
+        class_names: Names of any origin.
+
+    Returns:
+        Whether each is text of at least one character, all of them visible.
+
+    Example:
+
+    >>> are_labels(["cat", "dog"]), are_labels(["cat\\ndog"]), are_labels([""]), are_labels([3])
+    (True, False, False, False)
+    """
+    return all(isinstance(x, str) and x.strip() and escape(x) == x for x in class_names)

@@ -10,15 +10,18 @@ import keras
 import numpy as np
 
 from keras_compat.deployment.fitting import (
+    FEATURES,
     check_class_names,
+    check_ends,
     check_moving_statistics,
     fitting_shape,
+    output_request,
 )
+from keras_compat.deployment.representative import check_representative, image_range
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.networks import check_interface
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
-FEATURES = "features"
 _BATCH = 32
 
 
@@ -34,10 +37,17 @@ class LiteRTExport:
     scale recorded for all extractors and heads, are as accurate and 5 % faster
     (`results/benchmarks/litert.json`): too little for files that no longer fit those of float32.
 
-    The file says itself how images go in (pixels as they are: mean 0, standard deviation 1) and,
-    with class names, holds `labels.txt`, as Android Studio and MediaPipe read them. For those who
-    call the interpreter themselves the same lies beside it: `head.json`, with the file's SHA-256,
-    and `head.labels.txt` for `head.tflite`.
+    The file says itself how images go in and whether logits or probabilities come out and, with
+    class names, holds `labels.txt`, as Android Studio and MediaPipe read them; MediaPipe shows what
+    comes out as it is. For those who call the interpreter themselves the same lies beside it:
+    `head.json`, with the file's SHA-256, and `head.labels.txt` for `head.tflite`.
+
+    Images go in as pixels, 0 to 255, unless `representative` shows that the model takes them
+    otherwise. If all values lie in [0, 1] or [-1, 1] and use more than half of it, that is their
+    range, and uint8 pixels are brought to it. Of other values from 0 to 255, the range is 0 to 255
+    if they use more than half of it or are uint8. Else it is from the least to the greatest value;
+    what lies outside is cut off by a file of 8 bits, and what MediaPipe would have to do to its
+    images is not known, so that it refuses the file.
 
     Attributes:
         model: a network, an extractor or a head.
@@ -45,23 +55,27 @@ class LiteRTExport:
         input_shape: shape without the batch, for a model that leaves its height and width open,
             such as a head.
         input_name: name of the input in the file's signature; what is not `features` are images.
-        output_name: name of the output in the file's signature.
+        output_name: name of the output in the file's signature; none for `logits` or
+            `probabilities`, whichever it gives.
         quantization: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
-        representative: for `"int8"`, what the model will be given: `[N, *input_shape]`, some
+        representative: what the model will be given: `[N, *input_shape]`, numbers of any type,
+            finite and not all alike; for `"int8"`, which needs it, 10 or more, better some
             hundreds.
-        uint8_input: whether the file takes uint8, with `"int8"` and images only.
+        uint8_input: whether the file takes pixels as uint8, with `"int8"` and images only.
         class_names: of the outputs of a network or a head, or none.
+        probabilities: whether the file ends in softmax, also where the model does not.
     """
 
     model: keras.Model
     path: str | Path
     input_shape: tuple[int, ...] | None = None
     input_name: str = "images"
-    output_name: str = "logits"
+    output_name: str | None = None
     quantization: str = "float32"
     representative: np.ndarray | None = None
     uint8_input: bool = False
     class_names: Sequence[str] = ()
+    probabilities: bool = False
 
     format = "litert"
     packages = ("tensorflow", "ai_edge_litert")
@@ -71,7 +85,9 @@ class LiteRTExport:
         """What is written beside the file: `json`, and `labels` if there are class names."""
         path = Path(self.path)
         files = {"json": path.with_suffix(".json")}
-        return files | ({"labels": path.with_suffix(".labels.txt")} if self.class_names else {})
+        return files | (
+            {"labels": path.with_suffix(".labels.txt")} if len(self.class_names) else {}
+        )
 
     @property
     def takes_images(self) -> bool:
@@ -80,47 +96,32 @@ class LiteRTExport:
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
+        check_ends(self.model, self.path)
         check_moving_statistics(self.model, self.path, "a LiteRT file")
         shape = fitting_shape(self.model, self.input_shape, self.path)
         if self.quantization not in QUANTIZATIONS:
             raise unknown_name("quantization", self.quantization, QUANTIZATIONS)
-        found = None if self.representative is None else self.representative.shape
-        if self.quantization == "int8" and (found is None or found[1:] != shape or not found[0]):
-            raise InputError(
-                f"representative for {self.path} is of shape {found}; expected some hundred inputs "
-                f"of {shape}, from which the ranges of 8 bits are taken"
-            )
         if self.uint8_input and (self.quantization != "int8" or not self.takes_images):
             raise InputError(
                 f"uint8_input=True for {self.path} with quantization {self.quantization!r} and "
                 f"input {self.input_name!r}; expected it with 'int8' alone, and images"
             )
+        if self.quantization == "int8" or self.representative is not None:
+            check_representative(self.representative, shape, self.path)
         check_class_names(self.model, self.class_names, self.path)
-        if not are_labels(self.class_names):
-            raise InputError(
-                f"class names {list(self.class_names)} for {self.path}; expected each to be one "
-                "line, as in labels.txt"
-            )
         return {
             "input_shape": shape,
             "input_name": self.input_name,
-            "output_name": self.output_name,
             "quantization": self.quantization,
             "uint8_input": self.uint8_input,
-            "takes_images": self.takes_images,
+            "image_range": (
+                image_range(self.representative, self.uint8_input, self.path)
+                if self.takes_images
+                else None
+            ),
             "class_names": list(self.class_names),
+            **output_request(self.model, self.output_name, self.probabilities, self.path),
         }
-
-
-def are_labels(class_names: Sequence[str]) -> bool:
-    """Says whether `labels.txt` can hold class names: each is one line.
-
-    Example:
-
-    >>> are_labels(["cat", "dog"]), are_labels(["cat\\ndog"])
-    (True, False)
-    """
-    return all(len(name.splitlines()) == 1 for name in class_names)
 
 
 def litert_pair(
@@ -132,6 +133,7 @@ def litert_pair(
     quantization: str = "float32",
     representative: np.ndarray | None = None,
     uint8_input: bool = False,
+    probabilities: bool = False,
 ) -> list[LiteRTExport]:
     """Returns the jobs that write an extractor and a head to separate LiteRT files.
 
@@ -147,6 +149,7 @@ def litert_pair(
         representative: for `"int8"`, images as the extractor will be given: `[N, height, width,
             channels]`; the head's inputs are what the extractor makes of them.
         uint8_input: whether the extractor's file takes uint8.
+        probabilities: whether the head's file ends in softmax, also where the head does not.
 
     Returns:
         Two jobs for `export`.
@@ -160,8 +163,8 @@ def litert_pair(
     >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
     >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
     >>> jobs = litert_pair(extractor, head, "extractor.tflite", "head.tflite")
-    >>> [(job.input_name, job.output_name) for job in jobs]
-    [('images', 'features'), ('features', 'logits')]
+    >>> [(job.input_name, job.path) for job in jobs]
+    [('images', 'extractor.tflite'), ('features', 'head.tflite')]
     """
     check_interface(extractor, head)
     first = LiteRTExport(
@@ -185,5 +188,6 @@ def litert_pair(
         quantization=quantization,
         representative=features,
         class_names=class_names,
+        probabilities=probabilities,
     )
     return [first, second]

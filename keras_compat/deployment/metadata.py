@@ -1,4 +1,4 @@
-"""What a LiteRT file says of itself: how images go in, and the names of the classes.
+"""What a LiteRT file says of itself: how images go in, what comes out, and the classes' names.
 
 The format is TensorFlow Lite's metadata, which Android Studio, MediaPipe and the Task Library read:
 a flatbuffer in the file, and `labels.txt` in a zip archive at its end. It is built field by field:
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-MEAN, STD = 0.0, 1.0
-"""Of the normalization of images: pixels go in as they are, 0 to 255."""
+from keras_compat.deployment.fitting import LOGITS, PROBABILITIES
+from keras_compat.deployment.representative import PIXELS
 
 LABELS = "labels.txt"
 _FIELD, _IDENTIFIER, _MODEL_IDENTIFIER = "TFLITE_METADATA", b"M001", b"TFL3"
@@ -29,6 +29,11 @@ _PARSER = "1.0.0"
 # Members of the schema's unions and enumerations.
 _FEATURES, _IMAGE, _NORMALIZATION, _AXIS_LABELS = 1, 2, 1, 2
 _COLOURS = {3: 1, 1: 2}
+# The format has no field for this: its score calibration is a sigmoid for each class.
+_MEANINGS = {
+    LOGITS: "Logits of the classes, any number; softmax makes probabilities of them.",
+    PROBABILITIES: "Probabilities of the classes, 0 to 1.",
+}
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,25 @@ class Description:
         output_name: of its only output.
         channels: of the images that go in; none for features.
         class_names: of the outputs, or none.
+        values: what comes out: `"features"`, `"logits"` or `"probabilities"`.
+        image_range: the least and the greatest value of the images that go in.
+        takes_pixels: whether these two are a black and a white pixel.
     """
 
     input_name: str
     output_name: str
     channels: int | None = None
     class_names: Sequence[str] = ()
+    values: str = LOGITS
+    image_range: tuple[float, float] = PIXELS
+    takes_pixels: bool = True
+
+    @property
+    def normalization(self) -> tuple[float, float]:
+        """Mean and standard deviation: what to subtract from a pixel, then what to divide by."""
+        low, high = self.image_range
+        std = 255 / (high - low)
+        return 0.0 - low * std, std
 
 
 def add_metadata(content: bytes, description: Description) -> bytes:
@@ -89,8 +107,9 @@ def description_text(content: bytes, description: Description) -> str:
 
     Returns:
         JSON: `input` and `output` with name, shape and type (and what a value of 8 bits stands
-        for: `(value - zero_point) * scale`), of images the `range` of pixels with their `mean` and
-        `std`, the `classes` of the outputs, and the `sha256` of the file.
+        for: `(value - zero_point) * scale`), of images their `range` and, if it is known, what
+        makes it of pixels, `(pixel - mean) / std`; of what comes out `values`, which are
+        `"features"`, `"logits"` or `"probabilities"`, and the `classes`; the `sha256` of the file.
 
     Example:
 
@@ -113,8 +132,12 @@ def description_text(content: bytes, description: Description) -> str:
     taken = tensor(description.input_name, graph.inputs[0])
     given = tensor(description.output_name, graph.outputs[0])
     if description.channels is not None:
-        taken |= {"range": [0, 255], "mean": [MEAN], "std": [STD]}
+        taken |= {"range": list(description.image_range)}
+        if description.takes_pixels:
+            mean, std = description.normalization
+            taken |= {"mean": [mean], "std": [std]}
         taken["colour"] = {1: "grey", 3: "RGB"}.get(description.channels, "other")
+    given["values"] = description.values
     if description.class_names:
         given["classes"] = list(description.class_names)
     about = {"input": taken, "output": given, "sha256": hashlib.sha256(content).hexdigest()}
@@ -206,26 +229,29 @@ def _input(build: _Tables, description: Description) -> int:
         return _tensor(build, description.input_name, "What an extractor emits.", _features(build))
     colour = _COLOURS.get(description.channels, 0)
     properties = build.table(2, {}, {0: colour})
-    options = build.table(2, {0: build.floats([MEAN]), 1: build.floats([STD])})
-    unit = build.table(2, {1: options}, {0: _NORMALIZATION})
-    stats = build.table(2, {0: build.floats([255.0]), 1: build.floats([0.0])})
-    return _tensor(
-        build,
-        description.input_name,
-        "Pixels from 0 to 255.",
-        build.table(3, {1: properties}, {0: _IMAGE}),
-        {4: build.list_of([unit]), 5: stats},
-    )
+    low, high = description.image_range
+    further = {5: build.table(2, {0: build.floats([high]), 1: build.floats([low])})}
+    text = f"Images with values from {low:g} to {high:g}."
+    if description.takes_pixels:
+        mean, std = description.normalization
+        options = build.table(2, {0: build.floats([mean]), 1: build.floats([std])})
+        further[4] = build.list_of([build.table(2, {1: options}, {0: _NORMALIZATION})])
+        text = f"Pixels from {low:g} to {high:g}."
+    content = build.table(3, {1: properties}, {0: _IMAGE})
+    return _tensor(build, description.input_name, text, content, further)
 
 
 def _output(build: _Tables, description: Description) -> int:
     further = {}
+    if description.values == PROBABILITIES:
+        further[5] = build.table(2, {0: build.floats([1.0]), 1: build.floats([0.0])})
     if description.class_names:
         file = build.table(
             5, {0: build.text(LABELS), 1: build.text("Names of the classes.")}, {2: _AXIS_LABELS}
         )
-        further = {6: build.list_of([file])}
-    return _tensor(build, description.output_name, "", _features(build), further)
+        further[6] = build.list_of([file])
+    text = _MEANINGS.get(description.values, "What an extractor emits.")
+    return _tensor(build, description.output_name, text, _features(build), further)
 
 
 def _features(build: _Tables) -> int:

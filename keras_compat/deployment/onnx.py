@@ -10,9 +10,12 @@ from typing import ClassVar
 import keras
 
 from keras_compat.deployment.fitting import (
+    FEATURES,
     check_class_names,
+    check_ends,
     check_moving_statistics,
     fitting_shape,
+    output_request,
 )
 from keras_compat.networks import check_interface
 
@@ -21,9 +24,9 @@ from keras_compat.networks import check_interface
 class ONNXExport:
     """An ONNX file to be written, float32, for batches of any size.
 
-    A network takes `images`, float32 `[batch, height, width, channels]` in [0, 255], and returns
-    `logits`, float32 `[batch, classes]`. Its class names lie in the file's metadata under
-    `class_names`, as JSON.
+    A network takes `images`, float32 `[batch, height, width, channels]` in the range that it was
+    trained on, and returns `logits` or `probabilities`, float32 `[batch, classes]`. Its class names
+    lie in the file's metadata under `class_names`, as JSON.
 
     Attributes:
         model: a network, an extractor or a head.
@@ -31,30 +34,33 @@ class ONNXExport:
         input_shape: shape without the batch, for a model that leaves its height and width open,
             such as a head.
         input_name: name of the input.
-        output_name: name of the output.
+        output_name: name of the output; none for `logits` or `probabilities`, whichever it gives.
         class_names: of the outputs of a network or a head, or none.
+        probabilities: whether the file ends in softmax, also where the model does not.
     """
 
     model: keras.Model
     path: str | Path
     input_shape: tuple[int, ...] | None = None
     input_name: str = "images"
-    output_name: str = "logits"
+    output_name: str | None = None
     class_names: Sequence[str] = ()
+    probabilities: bool = False
 
     format = "onnx"
     beside: ClassVar[dict[str, Path]] = {}
-    packages = ("tensorflow", "tf2onnx")
+    packages = ("tensorflow", "tf2onnx", "onnxruntime")
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
+        check_ends(self.model, self.path)
         check_moving_statistics(self.model, self.path, "an ONNX file on a desktop")
         check_class_names(self.model, self.class_names, self.path)
         return {
             "input_shape": fitting_shape(self.model, self.input_shape, self.path),
             "input_name": self.input_name,
-            "output_name": self.output_name,
             "class_names": list(self.class_names),
+            **output_request(self.model, self.output_name, self.probabilities, self.path),
         }
 
 
@@ -64,6 +70,7 @@ def onnx_pair(
     extractor_path: str | Path,
     head_path: str | Path,
     class_names: Sequence[str] = (),
+    probabilities: bool = False,
 ) -> list[ONNXExport]:
     """Returns the jobs that write an extractor and a head to separate ONNX files.
 
@@ -73,6 +80,7 @@ def onnx_pair(
         extractor_path: the extractor's file.
         head_path: the head's file.
         class_names: of the head's outputs, or none.
+        probabilities: whether the head's file ends in softmax, also where the head does not.
 
     Returns:
         Two jobs for `export`.
@@ -86,12 +94,13 @@ def onnx_pair(
     >>> extractor = networks.build_extractor("resnet8", (8, 8, 1), seed=0)
     >>> head = networks.build_head("resnet8", classes=3, seed=0)
     >>> jobs = onnx_pair(extractor, head, "extractor.onnx", "head.onnx")
-    >>> [(job.input_name, job.output_name) for job in jobs]
-    [('images', 'features'), ('features', 'logits')]
+    >>> [(job.input_name, job.path) for job in jobs]
+    [('images', 'extractor.onnx'), ('features', 'head.onnx')]
     """
     check_interface(extractor, head)
-    features = tuple(extractor.output_shape[1:])
+    shape = tuple(extractor.output_shape[1:])
+    how = {"class_names": class_names, "probabilities": probabilities}
     return [
-        ONNXExport(extractor, extractor_path, output_name="features"),
-        ONNXExport(head, head_path, features, "features", class_names=class_names),
+        ONNXExport(extractor, extractor_path, output_name=FEATURES),
+        ONNXExport(head, head_path, shape, FEATURES, **how),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from typing import Any
 from keras_compat.errors import InputError
 
 _PACKAGE_ROOT = Path(__file__).parents[2]
+_LONGEST = 300
+"""Characters of what is told of a process's last words."""
 
 
 def run_python(
@@ -32,8 +35,9 @@ def run_python(
         The reply.
 
     Raises:
-        InputError: if the reply is `{"input_error": message}`.
-        RuntimeError: if the process fails; the message ends with what it printed last.
+        InputError: if the reply is `{"input_error": message}`, or the process cannot be started
+            or ends before it; the message says what it printed last, and begins with `name` if
+            what there is of a reply is `{"at_work_on": name}`.
 
     Example:
 
@@ -54,13 +58,36 @@ def run_python(
         request_file, reply_file = Path(folder, "request.json"), Path(folder, "reply.json")
         request_file.write_text(json.dumps(request))
         command = [sys.executable, *arguments, str(request_file), str(reply_file)]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, errors="replace", check=False
-        )
-        if done.returncode != 0 or not reply_file.exists():
-            last = "\n".join(done.stderr.splitlines()[-20:])
-            raise RuntimeError(f"a process failed with exit code {done.returncode}:\n{last}")
-        reply = json.loads(reply_file.read_text())
+        try:
+            done = subprocess.run(
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except OSError as error:  # no memory for it, or too many processes
+            raise InputError(f"no further process can be started: {error.strerror}") from None
+        reply = json.loads(reply_file.read_text()) if _filled(reply_file) else None
+    if done.returncode != 0 or reply is None or "at_work_on" in reply:
+        name = (reply or {}).get("at_work_on", "the files")
+        raise InputError(f"{name}: their process {_end(done.returncode, done.stderr)}")
     if "input_error" in reply:
         raise InputError(reply["input_error"])
     return reply
+
+
+def _filled(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def _end(code: int, printed: str) -> str:
+    """Says how a process ended."""
+    if code == -signal.SIGKILL:
+        return "was killed by SIGKILL, as the system does where memory runs out"
+    last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "")
+    said = f"; it said last: {last[:_LONGEST]}" if last else ""
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}{said}"
+    return f"ended with exit code {code}{said}"

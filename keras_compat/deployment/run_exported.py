@@ -28,8 +28,12 @@ def run_saved_model(paths, images, batch_size):
 
     serve = tf.saved_model.load(paths[0]).signatures["serving_default"]
     starts = range(0, len(images), batch_size)
-    batches = (images[i : i + batch_size].astype("float32") for i in starts)
-    return np.concatenate([serve(images=tf.constant(x))["logits"].numpy() for x in batches])
+    outputs = []
+    for start in starts:
+        batch = tf.constant(images[start : start + batch_size].astype("float32"))
+        (values,) = serve(images=batch).values()
+        outputs.append(values.numpy())
+    return np.concatenate(outputs)
 
 
 def run_onnx(paths, images, batch_size):

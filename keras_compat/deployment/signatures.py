@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_compat.deployment.fitting import PROBABILITIES
+
 PIXELS, ENCODED = "pixels", "encoded"
+_FILE_CHANNELS = (1, 3)
 # ITU-R 601, as Pillow makes grey of colour.
 _GREY = (0.299, 0.587, 0.114)
 
@@ -13,14 +16,16 @@ _GREY = (0.299, 0.587, 0.114)
 def serving_signatures(
     serve: Callable[[Any], dict[str, Any]],
     shape: tuple[int | None, ...],
-    class_names: Sequence[str],
+    values: str,
+    class_names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Returns signatures for uint8 images and for encoded ones, with scores and class names.
+    """Returns signatures for probabilities, and with class names for uint8 and encoded images.
 
     Args:
-        serve: images, float32 in [0, 255], to `{"logits": [batch, classes]}`.
-        shape: of the images, `(None, height, width, channels)`.
-        class_names: of the outputs.
+        serve: Function of images, float32, to a dict of one tensor `[batch, classes]`.
+        shape: Shape of the images, `(None, height, width, channels)`.
+        values: Word for what `serve` returns, `"logits"` or `"probabilities"`.
+        class_names: Names of the outputs.
 
     Returns:
         TensorFlow functions by the names of their signatures, see `SavedModelExport`. An input
@@ -29,13 +34,25 @@ def serving_signatures(
     """
     import tensorflow as tf
 
+    def scores(images: Any) -> Any:
+        (emitted,) = serve(images).values()
+        return emitted if values == PROBABILITIES else tf.nn.softmax(emitted)
+
+    def probabilities(images: Any) -> dict[str, Any]:
+        return {PROBABILITIES: scores(images)}
+
+    def takes(function: Callable[[Any], Any], name: str, of: tuple, dtype: Any) -> Any:
+        return tf.function(function, input_signature=[tf.TensorSpec(of, dtype, name=name)])
+
+    found = {PROBABILITIES: takes(probabilities, "images", shape, tf.float32)}
+    if not class_names:
+        return found
     names = tf.constant(list(class_names))
     _, height, width, channels = shape
 
     def answer(images: Any) -> dict[str, Any]:
-        scores = tf.nn.softmax(serve(images)["logits"])
-        classes = tf.broadcast_to(names, tf.shape(scores))
-        return {"scores": scores, "classes": classes}
+        found = scores(images)
+        return {"scores": found, "classes": tf.broadcast_to(names, tf.shape(found))}
 
     def decode(content: Any) -> Any:
         # Grey by Pillow's weights and antialiased where it shrinks, as images are for training.
@@ -53,11 +70,7 @@ def serving_signatures(
         images = tf.map_fn(decode, image_bytes, fn_output_signature="float32")
         return answer(images)
 
-    return {
-        PIXELS: tf.function(
-            pixels, input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")]
-        ),
-        ENCODED: tf.function(
-            encoded, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-        ),
-    }
+    found[PIXELS] = takes(pixels, "images", shape, tf.uint8)
+    if channels in _FILE_CHANNELS:
+        found[ENCODED] = takes(encoded, "image_bytes", (None,), tf.string)
+    return found

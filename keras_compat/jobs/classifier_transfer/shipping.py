@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_compat import deployment, networks
 from keras_compat.data import Examples, StreamedExamples, stratified_split
-from keras_compat.deployment.litert import are_labels
+from keras_compat.deployment.fitting import are_labels
 from keras_compat.deployment.packages import installed
 
 # A phone must answer as Keras does: larger differences are a fault of the export.
