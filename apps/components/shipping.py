@@ -43,6 +43,11 @@ def add(command: Command) -> None:
         help=f"of litert: {', '.join(_QUANTIZATIONS)}; int8 needs --images",
     )
     flags.add_argument("--uint8_input", action="store_true", help="int8 takes images as uint8")
+    flags.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="litert and onnx end in softmax; a saved_model has a signature for it in any case",
+    )
     add_images(flags, required=False)
     flags.add_argument("--overwrite", action="store_true", help="replace what is in FOLDER")
 
@@ -99,10 +104,23 @@ def export(flags: Any) -> None:
             "--uint8_input is given without int8 in --quantization or a part that takes images; "
             "expected it with --quantization=int8 and an extractor or a network"
         )
+    if flags.probabilities and (formats == ["saved_model"] or parts == ["extractor"]):
+        raise InputError(
+            "--probabilities is given without litert or onnx in --formats, or without a head or a "
+            "network in --parts; expected both: a saved_model has the signature 'probabilities'"
+        )
     start()
     from keras_compat.jobs.components import using
 
-    shipment = using.Shipment(formats, parts, quantizations, flags.uint8_input, flags.images, count)
+    shipment = using.Shipment(
+        formats,
+        parts,
+        quantizations,
+        uint8_input=flags.uint8_input,
+        probabilities=flags.probabilities,
+        images=flags.images,
+        count=count,
+    )
     folder = Path(flags.folder)
     files = using.export(store, reference, folder, shipment, reading(flags), flags.overwrite)
     for file in files:

@@ -10,7 +10,6 @@ Nothing folds those, so normalization is folded here (benchmarks/saved_model.py)
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
 import time
@@ -34,6 +33,7 @@ from keras_compat.deployment.metadata import (
     description_text,
     labels_text,
 )
+from keras_compat.deployment.onnx_graph import onnx_model
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
@@ -62,8 +62,9 @@ def write_as_it_is(model: keras.Model, job: dict[str, Any]) -> None:
     shape = (None, *model.input_shape[1:])
     module.serve = _function(model, module.trained, module.others, shape, job)
     signatures = {"serving_default": module.serve}
-    classes = model.output_shape[-1]
-    if job["values"] == PROBABILITIES or (classes or 0) > 1:
+    (emitted,) = keras.tree.flatten(model.outputs)
+    numbers = keras.backend.is_float_dtype(emitted.dtype)
+    if numbers and (job["values"] == PROBABILITIES or (emitted.shape[-1] or 0) > 1):
         signatures |= serving_signatures(module.serve, shape, job["values"], job["class_names"])
     tf.saved_model.save(module, job["path"], signatures=signatures)
 
@@ -134,16 +135,8 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
 def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     """Writes a model to the file `job["path"]`, batch size free; returns its operators."""
     import onnx
-    import tf2onnx
 
-    serve = _without_captures(_with_constants(model, (None, *job["input_shape"]), job))
-    with _errors_of("tf2onnx") as errors:
-        found, _ = tf2onnx.convert.from_function(
-            serve, serve.input_signature, custom_op_handlers={"Erfc": (_convert_erfc, [])}
-        )
-    # It goes on after an error, and the file that it ends with is not a whole one.
-    if errors:
-        raise RuntimeError(errors[0])
+    found = onnx_model(_with_constants(model, (None, *job["input_shape"]), job))
     for value in (*found.graph.input, *found.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     if job["class_names"]:
@@ -152,29 +145,6 @@ def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     onnx.checker.check_model(found, full_check=True)
     onnx.save(found, job["path"])
     return dict(sorted(Counter(node.op_type for node in found.graph.node).items()))
-
-
-def _convert_erfc(context: Any, node: Any, name: str, args: list[Any]) -> None:
-    """Writes erfc, which exact GELU has and ONNX has not, as 1 - erf."""
-    kind, shape = context.get_dtype(node.output[0]), context.get_shape(node.output[0])
-    value, outputs = node.input[0], node.output
-    context.remove_node(node.name)
-    one = context.make_const(f"{name}/one", np.array(1, "float32")).output[0]
-    erf = context.make_node("Erf", [value], dtypes=[kind], shapes=[shape]).output[0]
-    context.make_node("Sub", [one, erf], outputs=outputs, dtypes=[kind], shapes=[shape])
-
-
-@contextmanager
-def _errors_of(logger: str) -> Iterator[list[str]]:
-    """Collects what a package says of its errors."""
-    found: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: found.append(record.getMessage())
-    logging.getLogger(logger).addHandler(handler)
-    try:
-        yield found
-    finally:
-        logging.getLogger(logger).removeHandler(handler)
 
 
 WRITERS = {"saved_model": write_saved_model, "litert": write_litert, "onnx": write_onnx}
@@ -207,29 +177,6 @@ def _function(
     return tf.function(serve, input_signature=[spec], autograph=False)
 
 
-def _without_captures(function: Any) -> Any:
-    """Returns a function that holds as constants the tensors that layers hold beside weights."""
-    import tensorflow as tf
-
-    concrete = function.get_concrete_function()
-    held = {inside.name: outside.numpy() for outside, inside in concrete.graph.captures}
-    if not held:
-        return function
-    graph = concrete.graph.as_graph_def()
-    (taken,) = (x.name for x in concrete.inputs if x.name not in held)
-    names = list(concrete.structured_outputs)
-
-    def serve(inputs: Any) -> dict[str, Any]:
-        known = {name: tf.constant(value) for name, value in held.items()}
-        outputs = [x.name for x in concrete.outputs]
-        found = tf.graph_util.import_graph_def(graph, {taken: inputs} | known, outputs, name="")
-        for tensor, known_shape in zip(found, concrete.outputs, strict=True):
-            tensor.set_shape(known_shape.shape)
-        return dict(zip(names, found, strict=True))
-
-    return tf.function(serve, input_signature=function.input_signature, autograph=False)
-
-
 def _load(path: str) -> keras.Model:
     """Loads a model; one of another precision than float32 is rebuilt in float32."""
     model = keras.saving.load_model(path, compile=False)
@@ -253,14 +200,27 @@ def write(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     Raises:
         InputError: if the model cannot be written, or the file does not give what Keras does.
     """
-    inputs = sample_inputs(model, job)
-    (expected,) = keras.tree.flatten(model(inputs, training=False))
-    job |= _what_it_is(keras.ops.convert_to_numpy(expected), job)
-    if job["softmax"]:
-        expected = keras.ops.softmax(expected)
-    operators = WRITERS[job["format"]](model, job)
-    check_file(inputs, keras.ops.convert_to_numpy(expected), job)
+    with _in_one_line(job):
+        inputs = sample_inputs(model, job)
+        (expected,) = keras.tree.flatten(model(inputs, training=False))
+        job |= _what_it_is(keras.ops.convert_to_numpy(expected), job)
+        if job["softmax"]:
+            expected = keras.ops.softmax(expected)
+        operators = WRITERS[job["format"]](model, job)
+        check_file(inputs, keras.ops.convert_to_numpy(expected), job)
     return operators
+
+
+@contextmanager
+def _in_one_line(job: dict[str, Any]) -> Iterator[None]:
+    """Makes an `InputError` of any error of Keras, TensorFlow, tf2onnx, onnx or a runtime."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        what = f"{job['name']} ({job['format']})"
+        raise InputError(f"{what} cannot be written: {_told(error)}") from error
 
 
 def _what_it_is(outputs: np.ndarray, job: dict[str, Any]) -> dict[str, Any]:
@@ -288,19 +248,14 @@ def main(request_file: str, reply_file: str) -> None:
     loaded: dict[str, keras.Model] = {}
     try:
         for job in json.loads(Path(request_file).read_text())["jobs"]:
-            what = f"{job['name']} ({job['format']})"
             # It is what is read if this process ends here.
-            Path(reply_file).write_text(json.dumps({"at_work_on": what}))
-            start = time.perf_counter()
-            try:
-                if job["model"] not in loaded:
+            name = f"{job['name']} ({job['format']})"
+            Path(reply_file).write_text(json.dumps({"at_work_on": name}))
+            if job["model"] not in loaded:
+                with _in_one_line(job):
                     loaded[job["model"]] = _load(job["model"])
-                    start = time.perf_counter()
-                operators = write(loaded[job["model"]], job)
-            except InputError:
-                raise
-            except Exception as error:  # of Keras, TensorFlow, tf2onnx, onnx or a runtime
-                raise InputError(f"{what} cannot be written: {_told(error)}") from error
+            start = time.perf_counter()
+            operators = write(loaded[job["model"]], job)
             seconds = time.perf_counter() - start
             results.append({"operators": operators, "seconds": round(seconds, 3)})
         reply: dict[str, Any] = {"results": results}

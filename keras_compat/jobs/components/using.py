@@ -152,6 +152,7 @@ class Shipment:
         parts: of `"extractor"`, `"head"` and `"network"`: those with LiteRT and ONNX files.
         quantizations: of LiteRT files, see `deployment.LiteRTExport`.
         uint8_input: whether LiteRT files of 8 bits take images as uint8.
+        probabilities: whether heads and networks in LiteRT and ONNX files end in softmax.
         images: spec of images as the network will meet them, for `"int8"`; labels are not used.
         count: of images, at most.
     """
@@ -160,6 +161,7 @@ class Shipment:
     parts: Sequence[str] = ("extractor", "head")
     quantizations: Sequence[str] = ("float32",)
     uint8_input: bool = False
+    probabilities: bool = False
     images: str | None = None
     count: int = 500
 
@@ -200,8 +202,9 @@ def export(
         jobs.append(deployment.SavedModelExport(whole, folder / "saved_model", names))
     if "onnx" in shipment.formats:
         parts = {part: folder / f"{part}.onnx" for part in _PARTS}
-        made = deployment.onnx_pair(*pair, parts["extractor"], parts["head"], names)
-        made.append(deployment.ONNXExport(whole, parts["network"], class_names=names))
+        ends = {"class_names": names, "probabilities": shipment.probabilities}
+        made = deployment.onnx_pair(*pair, parts["extractor"], parts["head"], **ends)
+        made.append(deployment.ONNXExport(whole, parts["network"], **ends))
         jobs += [job for job in made if job.path.stem in shipment.parts]
     if "litert" in shipment.formats:
         images = None
@@ -230,6 +233,7 @@ def _litert(
         "quantization": quantization,
         "representative": images if eight else None,
         "uint8_input": eight and shipment.uint8_input,
+        "probabilities": shipment.probabilities,
     }
     pair = (network.extractor, network.head)
     made = deployment.litert_pair(*pair, files["extractor"], files["head"], **how)

@@ -1,0 +1,219 @@
+"""Files say whether they give logits or probabilities, and give softmax once where it is asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from scipy.special import softmax
+
+from keras_compat.deployment import (
+    LiteRTExport,
+    ONNXExport,
+    SavedModelExport,
+    evaluate_exported,
+    export,
+    litert_pair,
+    onnx_pair,
+)
+from keras_compat.errors import InputError
+from keras_compat.networks.probabilities import emits_probabilities
+
+pytestmark = pytest.mark.once
+SHAPE = (8, 8, 3)
+NAMES = ("cat", "dog", "horse", "frog")
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), "uint8")
+_CLIENT = """
+import sys
+for name in ("keras", "keras_compat"):
+    sys.modules[name] = None
+import numpy as np, tensorflow as tf
+images = np.load(sys.argv[2])
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+found = {}
+for name in ("serving_default", "probabilities", "pixels"):
+    taken = tf.constant(images, "uint8" if name == "pixels" else "float32")
+    found |= {f"{name}_{key}": value for key, value in signatures[name](images=taken).items()}
+np.savez(sys.argv[3], **{key: value.numpy() for key, value in found.items()})
+"""
+
+
+def network(end=lambda x: x):
+    inputs = keras.Input(SHAPE)
+    logits = layers.Dense(4, kernel_initializer="glorot_normal")(layers.Flatten()(inputs / 64))
+    return keras.Model(inputs, end(logits))
+
+
+def inner(x):
+    taken = keras.Input(x.shape[1:])
+    return keras.Model(taken, layers.Softmax()(taken))(x)
+
+
+ENDS = {
+    "activation": layers.Activation("softmax"),
+    "layer": layers.Softmax(),
+    "operation": ops.softmax,
+    "function": keras.activations.softmax,
+    "dense": layers.Dense(4, activation="softmax"),
+    "nested": inner,
+    "nested twice": lambda x: keras.Sequential([layers.Identity(), layers.Softmax()])(inner(x)),
+    "moved": lambda x: layers.Reshape((1, 4))(layers.Dropout(0.5)(layers.Softmax()(x))),
+    "in float32": lambda x: layers.Activation("linear", dtype="float32")(ops.softmax(x)),
+    "sigmoid": layers.Activation("sigmoid"),
+}
+OTHERS = {
+    "logits": lambda x: x,
+    "relu": layers.ReLU(),
+    "another axis": lambda x: layers.Softmax(axis=1)(layers.Reshape((2, 2))(x)),
+    "softmax before": lambda x: layers.Dense(4)(layers.Softmax()(x)),
+    "two": lambda x: [ops.softmax(x), x],
+    "log": lambda x: ops.log_softmax(x),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_softmax_at_the_end_is_known(end):
+    assert emits_probabilities(network(end))
+
+
+@pytest.mark.parametrize("end", OTHERS.values(), ids=OTHERS)
+def test_what_is_no_probability_is_not_taken_for_one(end):
+    assert not emits_probabilities(network(end))
+
+
+def test_models_without_a_graph_say_no():
+    assert not emits_probabilities(keras.Sequential([layers.Dense(3)]))
+
+
+def as_parts(model):
+    """A network as an extractor and a head."""
+    taken = keras.Input(SHAPE)
+    features = keras.Input((192,))
+    head = keras.Model(features, model.layers[-1](features))
+    return keras.Model(taken, layers.Flatten()(taken / 64)), head
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Files of a network of logits, of one of probabilities and of one that hides them."""
+    pytest.importorskip("tf2onnx")
+    folder = tmp_path_factory.mktemp("probabilities")
+    logits = network()
+    ending = keras.Model(logits.inputs, layers.Softmax()(logits.outputs[0]))
+    taken = logits.inputs[0]
+    powers = ops.exp(logits.outputs[0])
+    hidden = keras.Model(taken, powers / ops.sum(powers, axis=-1, keepdims=True))
+    parts = as_parts(logits)
+    asked = {"class_names": NAMES, "probabilities": True}
+    jobs = [
+        SavedModelExport(logits, folder / "logits", NAMES),
+        SavedModelExport(ending, folder / "ending", NAMES),
+        SavedModelExport(hidden, folder / "hidden", NAMES),
+        *litert_pair(*parts, folder / "extractor.tflite", folder / "head.tflite", **asked),
+        *onnx_pair(*parts, folder / "extractor.onnx", folder / "head.onnx", **asked),
+    ]
+    for kind, suffix in ((LiteRTExport, ".tflite"), (ONNXExport, ".onnx")):
+        jobs += [
+            kind(logits, folder / f"logits{suffix}", class_names=NAMES),
+            kind(logits, folder / f"asked{suffix}", **asked),
+            kind(ending, folder / f"ending{suffix}", class_names=NAMES),
+            kind(ending, folder / f"twice{suffix}", **asked),
+            kind(hidden, folder / f"hidden{suffix}", **asked),
+        ]
+    export(jobs)
+    expected = logits.predict_on_batch(IMAGES.astype("float32"))
+    return SimpleNamespace(folder=folder, logits=expected, scores=softmax(expected, axis=1))
+
+
+FILES = ("logits", "asked", "ending", "twice", "hidden")
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_softmax_is_there_once(written, suffix):
+    files = [(written.folder / f"{name}{suffix}",) for name in FILES]
+    files.append((written.folder / f"extractor{suffix}", written.folder / f"head{suffix}"))
+    first, *others = evaluate_exported(files, IMAGES)
+    np.testing.assert_allclose(first, written.logits, atol=1e-4)
+    assert np.ptp(written.scores) > 0.1
+    for found in others:
+        np.testing.assert_allclose(found, written.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*FILES, "head"])
+def test_names_say_what_comes_out(written, name):
+    import onnxruntime
+    from ai_edge_litert.interpreter import Interpreter
+
+    expected = "logits" if name == "logits" else "probabilities"
+    session = onnxruntime.InferenceSession(written.folder / f"{name}.onnx")
+    assert [value.name for value in session.get_outputs()] == [expected]
+    signature = Interpreter(str(written.folder / f"{name}.tflite")).get_signature_list()
+    assert signature["serving_default"]["outputs"] == [expected]
+    about = json.loads((written.folder / f"{name}.json").read_text())["output"]
+    assert (about["name"], about["values"]) == (expected, expected)
+
+
+def test_metadata_say_what_comes_out(written):
+    schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
+    from ai_edge_litert import schema_py_generated as litert
+
+    for name in (*FILES, "head"):
+        content = (written.folder / f"{name}.tflite").read_bytes()
+        model = litert.ModelT.InitFromObj(litert.Model.GetRootAs(content, 0))
+        (place,) = [m.buffer for m in model.metadata if m.name == b"TFLITE_METADATA"]
+        found = schema.ModelMetadata.GetRootAs(bytes(model.buffers[place].data), 0)
+        (given,) = schema.ModelMetadataT.InitFromObj(found).subgraphMetadata[0].outputTensorMetadata
+        if name == "logits":
+            assert given.name == b"logits" and b"softmax makes probabilities" in given.description
+            assert given.stats is None
+        else:
+            assert given.name == b"probabilities" and b"0 to 1" in given.description
+            assert (list(given.stats.min), list(given.stats.max)) == ([0], [1])
+
+
+@pytest.mark.parametrize("name", ["logits", "ending", "hidden"])
+def test_a_server_has_a_signature_for_them(written, tmp_path, name):
+    np.save(tmp_path / "images.npy", IMAGES)
+    arguments = [written.folder / name, tmp_path / "images.npy", tmp_path / "out.npz"]
+    command = [sys.executable, "-I", "-c", _CLIENT, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = dict(np.load(tmp_path / "out.npz"))
+    default = "logits" if name == "logits" else "probabilities"
+    expected = written.logits if name == "logits" else written.scores
+    np.testing.assert_allclose(found[f"serving_default_{default}"], expected, atol=1e-4)
+    np.testing.assert_allclose(found["probabilities_probabilities"], written.scores, atol=1e-5)
+    np.testing.assert_allclose(found["pixels_scores"], written.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [LiteRTExport, ONNXExport])
+@pytest.mark.parametrize(
+    ("end", "how", "message"),
+    [
+        (OTHERS["logits"], {"output_name": "probabilities"}, "which emits logits"),
+        (OTHERS["logits"], {"output_name": "logits", "probabilities": True}, "which emits prob"),
+        (ENDS["layer"], {"output_name": "logits"}, "which emits probabilities"),
+        (OTHERS["logits"], {"output_name": "features", "probabilities": True}, "output 'features'"),
+        (layers.Dense(1), {"probabilities": True}, "which has 1 output; expected one a class"),
+    ],
+)
+def test_what_cannot_be_meant(tmp_path, kind, end, how, message):
+    with pytest.raises(InputError, match=message):
+        export([kind(network(end), tmp_path / "m", **how)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb", "a\rb", "a\x85b", "a\u2028b", "", " ", "\x1b[31m", "a\udce9", "a\u202eb", "\x00", 3],
+)
+@pytest.mark.parametrize("kind", [SavedModelExport, LiteRTExport, ONNXExport])
+def test_class_names_that_would_shift_the_labels(tmp_path, kind, name):
+    with pytest.raises(InputError, match="expected each to be one line of text"):
+        export([kind(network(), tmp_path / "m", class_names=("cat", "dog", name, "frog"))])
+    assert list(tmp_path.iterdir()) == []
