@@ -144,6 +144,26 @@ def test_all_formats_in_all_parts(store, adapted, images, tmp_path, capsys):
         assert 0 < np.abs(found - one).mean() < 0.3 * one.std()
 
 
+def test_probabilities_are_written_where_they_are_asked_for(store, adapted, tmp_path, capsys):
+    flags = ("--formats=litert,onnx", "--parts=head,network", "--probabilities")
+    told(capsys, "export", store, adapted, tmp_path, *flags)
+    for part in ("head", "network"):
+        about = json.loads((tmp_path / f"{part}.json").read_text())["output"]
+        assert about["name"] == about["values"] == "probabilities"
+    from keras_compat.deployment import evaluate_exported
+
+    shown = np.zeros((2, 8, 8, 1), "uint8") + np.array([0, 200], "uint8")[:, None, None, None]
+    files = [(tmp_path / f"network{ending}",) for ending in (".tflite", ".onnx")]
+    for found in evaluate_exported(files, shown):
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(store, adapted, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot be written \(Not a directory\)"):
+        components.run(["export", store, adapted, str(tmp_path / "file" / "out")])
+
+
 def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, capsys):
     images = write_set(tmp_path / "more.npz", ("frog", "dog", "cat"), images=(96, 60))
     arguments = [store if word == "STORE" else word for word in RETRAIN]
@@ -413,6 +433,8 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
         ([*EXPORT, "--images=digits"], "expected images with int8"),
         ([*EXPORT, "--formats=onnx", "--quantization=dynamic"], "without litert in --formats"),
         ([*EXPORT, "--uint8_input"], "--uint8_input is given without int8"),
+        ([*EXPORT, "--probabilities", "--formats=saved_model"], "--probabilities is given without"),
+        ([*EXPORT, "--probabilities", "--parts=extractor"], "--probabilities is given without"),
         (
             [*EXPORT, "--uint8_input", "--parts=head", "--quantization=int8", "--images=digits"],
             "or a part that takes images",
