@@ -238,6 +238,8 @@ def _told(error: object) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
+    # Keras puts the configuration of the whole model before the layer that is at fault.
+    text = text.rsplit("Exception encountered: ", 1)[-1]
     line = " ".join(text.split()) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
