@@ -12,22 +12,30 @@ which head is in use.
 
 What is refused ends with exit code 2 and one line; the head that was in use stays in use. So it
 does when the device loses power at any moment: one renaming, of `state.json`, is what swaps heads.
+A head always runs in a process of its own, under limits of memory and time. Where it breaks them,
+or a file is damaged or missing, the newest other head that works is put into use, and a warning
+says so in one line. `--seconds=N` allows a head more than 8 seconds for an image.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import itertools
 import json
+import logging
 import math
 import os
 import re
-import shutil
+import signal
 import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
+import weakref
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -50,16 +58,31 @@ LARGEST_UPDATE = 2**20
 LARGEST_FILE = 2**28
 LARGEST_ARCHIVE = 2**30
 MOST_EXTRACTORS = 64
+# A number to which any device goes at once. Times as 20261129130559 are below it. Higher ones are
+# taken in small steps, so that no single update can have a number that none can follow.
+FARTHEST_NUMBER = 10**14
+HIGHEST_NUMBER = FARTHEST_NUMBER * 11 // 10  # that updates are made with
 
 _EXTRACTOR, _DEVICE, _STATE, _HEAD = "extractor.tflite", "device.json", "state.json", "head.tflite"
-_INCOMING = "incoming"
+_HEADS, _INCOMING, _INSTALLED = "heads", "incoming", "installed.json"
+_OF_A_HEAD = {UPDATE, _HEAD, _INSTALLED}
 _CHUNK = 2**16
-_TRIAL_MEMORY = 2**29
-_TRIAL_SECONDS = 120
+_HEAD_MEMORY = 2**29
+# Of processor time for one image, if the extractor does not take long: then as many times what it
+# takes. The clock's limit is some times that, since other programs may be busy.
+_SECONDS, _TIMES_EXTRACTOR, _TIMES_PROCESSOR = 8.0, 50, 15
+_START_SECONDS = 600
+_LONGEST_TOLD = 1000
+
+_log = logging.getLogger("device_client")
 
 
 class UpdateError(ValueError):
     """What is wrong, in one line."""
+
+
+class _HeadError(UpdateError):
+    """What is wrong with a head, where another may work."""
 
 
 # The archive. It is a zip file that any program reads, but of the many forms that a zip file can
@@ -110,11 +133,8 @@ def read_archive(
     keras_compat.updates.device_client.UpdateError: 'no/such.zip' cannot be read: No such file ...
     """
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            raise UpdateError(f"{_shown(str(path))} is no file; expected an update's archive")
-        with open(path, "rb") as file:
-            return _Archive(file, found.st_size).read(choose)
+        with _opened(path, "an update's archive") as file:
+            return _Archive(file, os.fstat(file.fileno()).st_size).read(choose)
     except (OSError, ValueError) as error:
         if isinstance(error, UpdateError):
             raise
@@ -309,12 +329,23 @@ _CHECK_DEVICE = _object(
     interface=_shape,
     families=_FAMILIES,
 )
-_CHECK_STATE = _object(
+_STATE_FIELDS = _object(
     schema_version=_whole(SCHEMA, SCHEMA),
     current=_whole(*_NUMBERS),
     previous=_whole(0, _NUMBERS[1]),
     highest=_whole(*_NUMBERS),
 )
+# Beside a head: what update.json and device.json were when it came; the last is of the rest.
+_CHECK_INSTALLED = _object(
+    schema_version=_whole(SCHEMA, SCHEMA), update=_sha256, device=_CHECK_DEVICE, sha256=_sha256
+)
+
+
+def _check_state(value, where):
+    _STATE_FIELDS(value, where)
+    current, previous = value["current"], value["previous"]
+    if current == previous or value["highest"] != max(current, previous):
+        raise UpdateError(f"{where} contradicts itself")
 
 
 def read_update(content: bytes) -> dict[str, Any]:
@@ -341,17 +372,32 @@ def read_update(content: bytes) -> dict[str, Any]:
 
 
 def read_device(folder: str | Path) -> dict[str, Any]:
-    """Returns what a device's `device.json` says.
+    """Returns what a device's `device.json` says, or where that is damaged, what it said.
 
     Raises:
-        UpdateError: if there is none, or it is not one.
+        UpdateError: if there is none, or it is not one, and no head keeps a copy.
 
     Example:
 
     >>> read_device("phone")["component"]  # doctest: +SKIP
     'phone@1'
     """
-    return _parsed(_content(Path(folder) / _DEVICE), _DEVICE, _CHECK_DEVICE)
+    return _device(Path(folder))[0]
+
+
+def _device(folder):
+    """Returns what `device.json` said when it was installed; and what is wrong with it, or ""."""
+    try:
+        device, wrong = _parsed(_content(folder / _DEVICE), _DEVICE, _CHECK_DEVICE), ""
+    except UpdateError as error:
+        device, wrong = None, str(error)
+    for number in _numbers(folder):
+        copy = _kept(folder / _HEADS / str(number)).get("device", device)
+        if copy != device and _is_extractor(folder, copy):
+            return copy, f"{wrong or f'{_DEVICE} is not what was installed'}; head {number} has it"
+    if device is None:
+        raise UpdateError(wrong)
+    return device, wrong
 
 
 def check_extractor(folder: str | Path, device: dict[str, Any]) -> None:
@@ -362,11 +408,23 @@ def check_extractor(folder: str | Path, device: dict[str, Any]) -> None:
     >>> check_extractor("phone", read_device("phone"))  # doctest: +SKIP
     """
     digest = hashlib.sha256()
-    with _failures(f"{_EXTRACTOR} cannot be read"), open(Path(folder) / _EXTRACTOR, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(chunk)
+    with (
+        _failures(f"{_EXTRACTOR} cannot be read"),
+        _opened(Path(folder) / _EXTRACTOR, "a plain file", links=False) as file,
+    ):
+        if os.fstat(file.fileno()).st_size == device["size"]:
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                digest.update(chunk)
     if digest.hexdigest() != device["sha256"]:
         raise UpdateError(f"{_EXTRACTOR} is not what {_DEVICE} says; install it again")
+
+
+def _is_extractor(folder, device):
+    try:
+        check_extractor(folder, device)
+    except UpdateError:
+        return False
+    return True
 
 
 def _parsed(content, what, check):
@@ -385,7 +443,7 @@ def _parsed(content, what, check):
         value = json.loads(
             content.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number
         )
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise UpdateError(f"{what} is no JSON of ours: {_told(error)}") from None
     version = value.get("schema_version") if type(value) is dict else None
     if type(version) is int and version > SCHEMA:
@@ -407,15 +465,24 @@ def _told(error):
     return ascii(" ".join(text.split())[:200])[1:-1]
 
 
+def _visible(text):
+    """A text of which every character can be seen on a terminal."""
+    return "".join(
+        sign if sign.isprintable() or sign in "\u200c\u200d" else ascii(sign)[1:-1] for sign in text
+    )
+
+
 # What is done on a device.
 
 
-def apply(folder: str | Path, archive: str | Path) -> dict[str, Any]:
+def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) -> dict[str, Any]:
     """Checks an update and puts its head in the place of the one in use.
 
     Args:
         folder: of the device.
         archive: the update's file.
+        seconds: of processor time that a head may take for one image, see `Classifier`; while it
+            is tried, half of them.
 
     Returns:
         What `update.json` says.
@@ -431,33 +498,46 @@ def apply(folder: str | Path, archive: str | Path) -> dict[str, Any]:
     7
     """
     folder = Path(folder)
-    read_device(folder)
-    _interpreter()
     with _failures(f"{_shown(str(archive))} cannot be applied"), _locked(folder):
-        device, state = read_device(folder), _state(folder)
+        device, wrong = _device(folder)
         check_extractor(folder, device)
-        _clean(folder, state)
-        incoming = folder / "heads" / _INCOMING
-        incoming.mkdir(parents=True)
+        state, lost = _state(folder, device)
+        heads = folder / _HEADS
+        incoming, place = heads / _INCOMING, None
+        for path in (heads, incoming):
+            if path == incoming or not _is_folder(path):
+                _make_room(path)
+                path.mkdir()
         try:
-            update = read_archive(archive, lambda found: _wanted(found, device, state, incoming))
-            # As it will be read when it is in use.
-            _read_head(incoming, device, "what was written of the update cannot be read")
-            _try_apart(folder / _EXTRACTOR, incoming / _HEAD, device, len(update["class_names"]))
-            _sync_folder(incoming)
+            update = _received(incoming, folder, archive, device, state)
             number = update["number"]
-            os.rename(incoming, folder / "heads" / str(number))
-            _sync_folder(folder / "heads")
-            new = {"current": number, "previous": state["current"], "highest": number}
+            _try(folder, device, incoming, seconds)
+            _sync_folder(incoming)
+            _make_room(heads / str(number))
+            place = heads / str(number)
+            os.rename(incoming, place)
+            _sync_folder(heads)
+            earlier = state["current"] if state["current"] != number else state["previous"]
+            new = {"current": number, "previous": earlier, "highest": number}
             _set_state(folder, new)
         finally:
-            with contextlib.suppress(OSError, UpdateError):
-                _clean(folder, _state(folder))
+            _remove_head(incoming)
+            if place is not None and not _is_current(folder, number):
+                _remove_head(place)
+        if wrong:
+            _replace(folder / _DEVICE, device)
+        for text in filter(None, (wrong, lost)):
+            _log.warning(f"{text}: it is written anew")
+        for other in set(_numbers(folder)) - set(new.values()):
+            _remove_head(heads / str(other))
     return update
 
 
 def rollback(folder: str | Path) -> int:
     """Puts the head that was in use before back into use; again, and it is undone.
+
+    The number of the one that was in use stays the highest that the device has had, unless it is
+    beyond what updates are made with: then any that is higher than the earlier head's is taken.
 
     Returns:
         The number of the update that is in use now.
@@ -471,59 +551,82 @@ def rollback(folder: str | Path) -> int:
     6
     """
     folder = Path(folder)
-    read_device(folder)
     with _failures("nothing was rolled back"), _locked(folder):
-        state = _state(folder)
-        if not state["previous"]:
+        device = read_device(folder)
+        state, _ = _state(folder, device)
+        current, previous = state["current"], state["previous"]
+        if not previous:
             raise UpdateError("there is no earlier head to go back to")
-        _installed_head(folder, read_device(folder), state["previous"])
-        new = {**state, "current": state["previous"], "previous": state["current"]}
+        _installed_head(folder, device, previous)
+        new = {**state, "current": previous, "previous": current}
+        if current > HIGHEST_NUMBER:
+            new |= {"previous": 0, "highest": previous}
         _set_state(folder, new)
-    return new["current"]
+    return previous
 
 
 def status(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Returns what is installed: the device, and what is said of the head in use, or None.
 
+    A head is not run for it. Where the one in use is damaged, the one that would take its place is
+    meant, and a warning says so.
+
     Raises:
-        UpdateError: if something that is installed is damaged.
+        UpdateError: if the extractor is damaged, or all heads are.
 
     Example:
 
     >>> device, update = status("phone")  # doctest: +SKIP
     """
     folder = Path(folder)
-    device = read_device(folder)
+    device, wrong = _device(folder)
     check_extractor(folder, device)
-    return device, _in_use(folder, device)[0]
+    found = _first_that_works(folder, device, [wrong], lambda update, head: None)
+    return device, found and found[0]
 
 
 class Classifier:
     """The head in use on the installed extractor, as it was when this was made.
 
+    Both run in a process of their own, one for all images, under limits of memory and time. A head
+    that breaks them, ends its process or gives numbers that are not finite is rolled back: the
+    newest other one that works answers, is in use from then on, and a warning of the logger
+    `device_client` says so. So it is where a head is damaged. Several threads may share this.
+
     Args:
         folder: of the device.
+        seconds: of processor time that a head may take for one image, or 50 times what the
+            extractor takes for it, if that is more.
 
     Raises:
-        UpdateError: if no head is in use yet, a package is missing, or something is damaged: the
-            extractor too is compared with what `device.json` says.
+        UpdateError: if no head is in use yet or none works, a package is missing, or something
+            else is damaged: the extractor too is compared with what `device.json` says.
 
     Example:
 
-    >>> Classifier("phone").classify(image)  # doctest: +SKIP
+    >>> with Classifier("phone") as classifier:  # doctest: +SKIP
+    ...     classifier.classify(image)
     ('cat', 0.98)
     """
 
-    def __init__(self, folder: str | Path):
-        folder = Path(folder)
-        self.device = read_device(folder)
-        _interpreter()
-        check_extractor(folder, self.device)
-        self.update, head = _in_use(folder, self.device)
-        if head is None:
-            raise UpdateError("the device has no head yet; apply an update")
-        with _running("what is installed does not run"):
-            self._run = _network(folder / _EXTRACTOR, head)
+    def __init__(self, folder: str | Path, seconds: float = _SECONDS):
+        self._folder, self._seconds = Path(folder), seconds
+        self._lock, self._process_id = threading.Lock(), os.getpid()
+        self.device, wrong = _device(self._folder)
+        check_extractor(self._folder, self.device)
+        if wrong:
+            _recorded(self._folder, lambda: _replace(self._folder / _DEVICE, self.device))
+        self._settle([wrong])
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process; so does what frees this object."""
+        self._worker.close()
 
     def scores(self, image: np.ndarray) -> np.ndarray:
         """Returns the probability of each class: float32 `[classes]`.
@@ -533,33 +636,75 @@ class Classifier:
         """
         import numpy as np
 
-        shape = tuple(self.device["image_shape"])
-        if image.shape != shape or image.dtype != np.uint8:
-            raise UpdateError(
-                f"an image is {image.dtype} {image.shape}; expected uint8 {shape} as the extractor"
-            )
-        logits = self._run(image)
-        powers = np.exp(logits - logits.max())
-        return powers / powers.sum()
+        return np.frombuffer(self._answer(self._checked(image))[1], "float32").copy()
 
     def classify(self, image: np.ndarray) -> tuple[str, float]:
         """Returns the name of the likeliest class, and its probability."""
-        scores = self.scores(image)
-        best = int(scores.argmax())
-        return self.update["class_names"][best], float(scores[best])
+        return self._likeliest(self._checked(image))
+
+    def _checked(self, image):
+        shape = tuple(self.device["image_shape"])
+        if image.shape != shape or image.dtype != "uint8":
+            raise UpdateError(
+                f"an image is {image.dtype} {image.shape}; expected uint8 {shape} as the extractor"
+            )
+        return image.tobytes()
+
+    def _likeliest(self, image):
+        names, answer = self._answer(image)
+        scores = memoryview(answer).cast("f")
+        best = max(range(len(names)), key=scores.__getitem__)
+        return names[best], scores[best]
+
+    def _answer(self, image):
+        """Returns the names of the classes, and their probabilities as bytes."""
+        if self._process_id != os.getpid():  # after a fork; the process is the parent's
+            self._lock, self._process_id = threading.Lock(), os.getpid()
+            self._settle([])
+        with self._lock:
+            if self._worker.has_ended():  # while it had nothing to do: not by its head
+                self._settle([])
+            try:
+                answer = self._worker.run(image)
+            except _HeadError as error:
+                number = self.update["number"]
+                # The system ends what has most memory when it has none; so once more.
+                known = None if isinstance(error, _Killed) else number
+                wrong = f"head {number} is given up: {error}" if known else ""
+                answer = self._settle([wrong], image, known)
+            return self.update["class_names"], answer
+
+    def _settle(self, wrong, image=None, broken=None):
+        """Puts the first head to use that works; returns what it says of the image, if one."""
+
+        def use(update, head):
+            classes = len(update["class_names"])
+            worker = _Worker(self._folder, self.device, head, classes, self._seconds)
+            return worker, image and worker.run(image)
+
+        found = _first_that_works(self._folder, self.device, wrong, use, broken, record=True)
+        if found is None:
+            raise UpdateError("the device has no head yet; apply an update")
+        self.update, (self._worker, answer) = found
+        return answer
 
 
-def _wanted(update, device, state, incoming):
+def _received(incoming, folder, archive, device, state):
+    """Writes what a device keeps of an update; returns what is said of it."""
+    highest = state["highest"]
+    repairs = highest if highest and _is_damaged(folder, device, highest) else None
+    update = read_archive(archive, lambda said: _wanted(said, device, state, repairs, incoming))
+    _write(incoming / _INSTALLED, _installed(incoming, device))
+    return update
+
+
+def _wanted(update, device, state, repairs, incoming):
     """Raises `UpdateError` if an update is not for this device; returns the file that is."""
     if update["name"] != device["updates"]:
         raise UpdateError(
             f"the update is of {update['name']}; this device takes those of {device['updates']}"
         )
-    if update["number"] <= state["highest"]:
-        raise UpdateError(
-            f"the update has number {update['number']}; this device has had {state['highest']}: "
-            "expected a higher one"
-        )
+    _check_number(update["number"], state, repairs)
     families = set(device["families"])
     if families and not families & set(update["families"]):
         raise UpdateError(
@@ -574,6 +719,23 @@ def _wanted(update, device, state, incoming):
     return {UPDATE: incoming / UPDATE, head_file(device["sha256"]): incoming / _HEAD}
 
 
+def _check_number(number, state, repairs):
+    """`repairs` is the number of a head to be replaced by itself, since it is damaged."""
+    highest = state["highest"]
+    farthest = max(FARTHEST_NUMBER, highest * 11 // 10)
+    if number <= highest and number != repairs:
+        hint = "; roll back to take lower ones" if highest > HIGHEST_NUMBER else ""
+        raise UpdateError(
+            f"the update has number {number}; this device has had {highest}: "
+            f"expected a higher one{hint}"
+        )
+    if number > farthest:
+        raise UpdateError(
+            f"the update has number {number}; expected {farthest} at most, so that others can "
+            "follow it"
+        )
+
+
 def _entry(update, device):
     for entry in update["extractors"]:
         if entry["sha256"] == device["sha256"]:
@@ -586,79 +748,213 @@ def _entry(update, device):
     )
 
 
-def _in_use(folder, device):
-    """Returns what is said of the head in use, and its bytes; or None twice."""
+def _first_that_works(folder, device, wrong, use, broken=None, record=False):
+    """Uses the head in use, or where that does not work the newest that does, and says why.
+
+    Args:
+        folder: of the device.
+        device: what `device.json` says.
+        wrong: texts of what is known to be wrong, or "".
+        use: is called with what is said of a head and its bytes; raises `_HeadError`.
+        broken: the number of a head that does not work, or None.
+        record: whether another head stays in use.
+
+    Returns:
+        What is said of the head, and what `use` returned; or None if there is no head yet.
+    """
     # What is in use may be replaced, and removed, between two lines of this.
     for _ in range(10):
-        number = _state(folder)["current"]
-        if not number:
-            return None, None
-        try:
-            return _installed_head(folder, device, number)
-        except UpdateError:
-            if _state(folder)["current"] == number:
-                raise
+        state, lost = _state(folder, device)
+        told = [text for text in (*wrong, lost, _wrong_with_heads(folder)) if text]
+        for number in dict.fromkeys([state["current"], state["previous"], *_numbers(folder)]):
+            if number in (0, broken):
+                continue
+            try:
+                update, head = _installed_head(folder, device, number)
+                used = use(update, head)
+            except _HeadError as error:
+                if _state(folder, device)[0] != state:
+                    break
+                told.append(str(error))
+            else:
+                new = _with_current(state, number)
+                if record and (lost or new != state):
+                    told.append(
+                        _recorded(folder, functools.partial(_set_state, folder, new, state))
+                    )
+                if told:
+                    _log.warning("; ".join([*filter(None, told), f"head {number} is used"]))
+                return update, used
+        else:
+            if told:
+                raise UpdateError("; ".join(told))
+            return None
     raise UpdateError("the head in use changes all the time; try again")
 
 
+def _with_current(state, number):
+    """Returns the state with another head in use; the highest number there was stays."""
+    highest = max(state["highest"], number)
+    others = (highest, state["previous"], state["current"])
+    previous = next((other for other in others if other != number), 0)
+    return {**state, "current": number, "previous": previous, "highest": highest}
+
+
 def _installed_head(folder, device, number):
-    damaged = f"head {number} is damaged; roll back, or apply a newer one"
-    return _read_head(folder / "heads" / str(number), device, damaged)
+    place = folder / _HEADS / str(number)
+    if os.path.islink(folder / _HEADS) or os.path.islink(place):
+        raise _HeadError(f"head {number} is behind a link; expected a folder of the device's own")
+    return _read_head(place, device, f"head {number} is damaged")
 
 
 def _read_head(place, device, damaged):
     """Returns what is said of a head, and its bytes, which are checked."""
     try:
-        with _failures(_HEAD):
-            update, head = read_update(_content(place / UPDATE)), (place / _HEAD).read_bytes()
+        content = _content(place / UPDATE)
+        update, digest = read_update(content), hashlib.sha256(content).hexdigest()
+        if _kept(place).get("update", digest) != digest:
+            raise UpdateError(f"{UPDATE} is not what it was")
+        _entry(update, device)
+        record = update["files"][head_file(device["sha256"])]
+        head = _content(place / _HEAD, record["size"])
+        if hashlib.sha256(head).hexdigest() != record["sha256"]:
+            raise UpdateError(f"{_HEAD} is not what {UPDATE} says")
     except UpdateError as error:
-        raise UpdateError(f"{damaged}: {error}") from None
-    _entry(update, device)
-    record = update["files"][head_file(device["sha256"])]
-    if hashlib.sha256(head).hexdigest() != record["sha256"]:
-        raise UpdateError(f"{damaged}: {_HEAD} is not what {UPDATE} says")
+        raise _HeadError(f"{damaged}: {error}") from None
     return update, head
 
 
-def _state(folder):
-    if not (folder / _STATE).exists():
-        return {"schema_version": SCHEMA, "current": 0, "previous": 0, "highest": 0}
+def _installed(place, device):
+    """Returns what tells later whether `update.json`, or `device.json`, is damaged."""
+    about = {
+        "schema_version": SCHEMA,
+        "update": hashlib.sha256(_content(place / UPDATE)).hexdigest(),
+        "device": device,
+    }
+    return {**about, "sha256": _digest(about)}
+
+
+def _kept(place):
+    """Returns what `_installed` said when a head came; nothing if that is not there or damaged."""
     try:
-        return _parsed(_content(folder / _STATE), _STATE, _CHECK_STATE)
+        found = _parsed(_content(place / _INSTALLED), _INSTALLED, _CHECK_INSTALLED)
+    except UpdateError:
+        return {}
+    digest = found.pop("sha256")
+    return found if _digest(found) == digest else {}
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _numbers(folder):
+    """Returns the numbers of the heads that are there, whole or not; the newest first."""
+    heads, found = folder / _HEADS, []
+    with contextlib.suppress(OSError):  # then there are none that could be read
+        found = os.listdir(heads) if _is_folder(heads) else []
+    named = (name for name in found if re.fullmatch("[1-9][0-9]{0,15}", name))
+    return sorted((int(name) for name in named if _is_folder(heads / name)), reverse=True)
+
+
+def _is_folder(path):
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _wrong_with_heads(folder):
+    heads = folder / _HEADS
+    if os.path.islink(heads):
+        return f"{_HEADS} is a link; remove it: expected a folder of the device's own"
+    return f"{_HEADS} is no folder" if os.path.lexists(heads) and not _is_folder(heads) else ""
+
+
+def _state(folder, device):
+    """Returns the state, or where that is lost what the heads tell of it; and why it is, or ""."""
+    lost = ""
+    try:
+        state = _read_state(folder)
     except UpdateError as error:
-        raise UpdateError(
-            f"{error}; to start anew, remove {_STATE} and apply the newest update"
-        ) from None
+        state, lost = None, str(error)
+    if state is None:
+        whole = [number for number in _numbers(folder) if not _is_damaged(folder, device, number)]
+        current, previous = [*whole, 0, 0][:2]
+        state = {"schema_version": SCHEMA, "current": current, "previous": previous}
+        state["highest"] = current
+        lost = lost or (f"{_STATE} is missing" if current else "")
+    return state, lost
 
 
-def _set_state(folder, state):
+def _read_state(folder):
+    """Returns what `state.json` says, or None if there is none."""
+    if not os.path.lexists(folder / _STATE):
+        return None
+    return _parsed(_content(folder / _STATE), _STATE, _check_state)
+
+
+def _is_current(folder, number):
+    try:
+        return (_read_state(folder) or {}).get("current") == number
+    except UpdateError:
+        return False
+
+
+def _is_damaged(folder, device, number):
+    try:
+        _installed_head(folder, device, number)
+    except _HeadError:
+        return True
+    return False
+
+
+def _set_state(folder, state, instead_of=None):
     """From here on another head is in use."""
-    temporary = folder / f"{_STATE}.new"
-    temporary.unlink(missing_ok=True)
-    _write(temporary, {**state, "schema_version": SCHEMA})
-    os.replace(temporary, folder / _STATE)
-    _sync_folder(folder)
+    if instead_of is None or _state(folder, read_device(folder))[0] == instead_of:
+        _replace(folder / _STATE, {"schema_version": SCHEMA, **state})
 
 
-def _clean(folder, state):
-    """Removes what an apply left that ended early, and heads before the last two; nothing else."""
-    kept = {str(state["current"]), str(state["previous"])}
-    for place in (folder / "heads").iterdir() if (folder / "heads").exists() else ():
-        if place.name in kept or not re.fullmatch(f"[0-9]+|{_INCOMING}", place.name):
-            continue
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink()
+def _recorded(folder, record):
+    """Returns what hinders a repair, which does not wait for another process, or ""."""
+    try:
+        with _locked(folder, wait=False):
+            record()
+    except (OSError, UpdateError) as error:
+        return f"this could not be recorded ({_told(error)})"
+    return ""
+
+
+def _remove_head(place):
+    """Removes a folder in which there is nothing but what an apply writes; else nothing."""
+    with contextlib.suppress(OSError):  # it is removed another time
+        if _is_folder(place) and set(os.listdir(place)) <= _OF_A_HEAD:
+            for name in os.listdir(place):
+                os.unlink(place / name)
+            os.rmdir(place)
+
+
+def _make_room(place):
+    """Frees a path within the device's folder; only what an apply left there is removed."""
+    _remove_head(place)
+    if os.path.islink(place):
+        raise UpdateError(f"{_shown(place.name)} is a link; remove it: it is in the way")
+    if os.path.lexists(place):
+        names = (f"{place.name}.aside-{count}" for count in itertools.count(1))
+        aside = next(path for path in map(place.with_name, names) if not os.path.lexists(path))
+        os.rename(place, aside)
+        _log.warning(f"{place.name} was in the way; it is {aside.name} now")
 
 
 @contextlib.contextmanager
-def _locked(folder):
+def _locked(folder, wait=True):
     """One at a time; the system takes the lock from a process that dies."""
-    with open(folder / ".lock", "ab") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    if fcntl is None:
         yield
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -666,15 +962,34 @@ def _failures(what):
     """What the file system refuses is told in one line."""
     try:
         yield
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         raise UpdateError(f"{what}: {_told(error)}") from None
 
 
-def _content(path):
-    with _failures(f"{path.name} cannot be read"), open(path, "rb") as file:
-        content = file.read(LARGEST_UPDATE + 1)
-    if len(content) > LARGEST_UPDATE:
-        raise UpdateError(f"{path.name} has more than {LARGEST_UPDATE} bytes")
+@contextlib.contextmanager
+def _opened(path, expected, links=True):
+    """Opens a plain file to read; a pipe or a device is refused, and not waited for."""
+    flags = os.O_RDONLY
+    for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC", "" if links else "O_NOFOLLOW"):
+        flags |= getattr(os, flag, 0)
+    if not links and os.path.islink(path):
+        raise UpdateError(f"{_shown(path.name)} is a link; expected {expected}")
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UpdateError(f"{_shown(str(path))} is no file; expected {expected}")
+    with open(handle, "rb") as file:
+        yield file
+
+
+def _content(path, most=LARGEST_UPDATE):
+    with (
+        _failures(f"{path.name} cannot be read"),
+        _opened(path, "a plain file", links=False) as file,
+    ):
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UpdateError(f"{path.name} has more than {most} bytes")
     return content
 
 
@@ -682,6 +997,18 @@ def _write(path, value):
     with open(path, "xb") as file:
         file.write(json.dumps(value, indent=2).encode() + b"\n")
         _sync_file(file)
+
+
+def _replace(path, value):
+    """Writes a JSON file, whole or not at all."""
+    temporary = path.with_name(f"{path.name}.new")
+    for place in (temporary, path):
+        if _is_folder(place):
+            _make_room(place)
+    temporary.unlink(missing_ok=True)
+    _write(temporary, value)
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
 
 
 def _sync_file(file):
@@ -698,25 +1025,215 @@ def _sync_folder(folder):
             os.close(opened)
 
 
-# Running the two files.
+# Running the two files: in a process of their own, for as many images as are wanted. It reads the
+# head, then images, from its standard input; its answers are a sign, a length and so many bytes.
+
+_ANSWER = struct.Struct("<cL")
 
 
-def _network(extractor, head):
-    """Returns a function from an image, uint8 `[height, width, channels]`, to its logits."""
-    parts = [_loaded(extractor), _loaded(head)]
-    emitted, taken = parts[0][2]["shape"].tolist(), parts[1][1]["shape"].tolist()
-    if emitted != taken:
-        raise UpdateError(f"the head takes {taken}, but the extractor emits {emitted}")
+class _Killed(_HeadError):
+    """The system ended the process."""
 
-    def run(image):
-        values = image[None]
-        for interpreter, inputs, outputs in parts:
-            interpreter.set_tensor(inputs["index"], _quantized(values, inputs))
-            interpreter.invoke()
-            values = interpreter.get_tensor(outputs["index"])
-        return values[0]
 
-    return run
+class _Worker:
+    """The extractor and a head, under limits; what goes wrong with them is a `_HeadError`."""
+
+    def __init__(self, folder, device, head, classes, seconds):
+        self._seconds, self._size = seconds, 4 * classes
+        # Apart it finds packages where this process does, and no more is taken from elsewhere.
+        places = [os.path.abspath(place) for place in sys.path]
+        extractor = os.path.abspath(folder / _EXTRACTOR)
+        given = (extractor, device["image_shape"], classes, len(head), seconds, places)
+        program = os.path.abspath(__file__)
+        command = [sys.executable, "-I", "-B", program, "work", json.dumps(given)]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is not for it
+            )
+        except OSError as error:
+            raise UpdateError(f"no process starts: {_told(error)}{_memory_hint()}") from None
+        self.close = weakref.finalize(self, _end, self._process)
+        self._said, self._allowed = [b""], _START_SECONDS
+        self._listener = threading.Thread(
+            target=_listen, args=(self._process.stderr, self._said), daemon=True
+        )
+        try:
+            self._listener.start()
+            self._ask(b"", _START_SECONDS, UpdateError)
+            self._ask(head, _START_SECONDS, _HeadError)
+        except BaseException:
+            self.close()
+            raise
+
+    def has_ended(self):
+        return self._process.poll() is not None
+
+    def run(self, image):
+        """Returns the probability of each class, as the bytes of so many float32."""
+        took = float(self._ask(image, _START_SECONDS, _HeadError))
+        self._allowed = _allowed(self._seconds, took)
+        answer = self._ask(b"", self._allowed * _TIMES_PROCESSOR, _HeadError)
+        if len(answer) != self._size:
+            raise _HeadError(f"its process answers {len(answer)} bytes; expected {self._size}")
+        return answer
+
+    def _ask(self, content, seconds, kind):
+        """Sends something to the process; returns its answer, or raises an error of a kind."""
+        late = threading.Event()
+
+        def end():
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            with contextlib.suppress(OSError):  # it has ended; its answer says why
+                self._process.stdin.write(content)
+                self._process.stdin.flush()
+            start = self._process.stdout.read(_ANSWER.size)
+            sign, size = _ANSWER.unpack(start) if len(start) == _ANSWER.size else (b"", 0)
+            if size <= max(self._size, _LONGEST_TOLD):
+                answer = self._process.stdout.read(size)
+                if sign == b"=" and len(answer) == size:
+                    return answer
+                if sign == b"!":
+                    raise kind(_told(RuntimeError(answer.decode("utf-8", "replace"))))
+        finally:
+            timer.cancel()
+        self._process.kill()
+        raise self._why_it_ended(late.is_set(), seconds, kind)
+
+    def _why_it_ended(self, late, seconds, kind):
+        code = self._process.wait()
+        self._listener.join(1)
+        if late and kind is _HeadError:
+            return kind(f"the head took more than {seconds:g} s for one image")
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return kind(f"the head took more than {self._allowed:g} s of work for one image")
+        lines = self._said[0].decode("utf-8", "replace").strip().splitlines()
+        last = f": {_told(RuntimeError(lines[-1]))}" if lines else ""
+        what = "the head does not run" if kind is _HeadError else "the interpreter does not run"
+        told = f"{what}: its process ended with {code}{last}{_memory_hint()}"
+        return _Killed(told) if kind is _HeadError and code == -9 else kind(told)
+
+
+def _end(process):
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what is not sent yet cannot be
+            stream.close()
+
+
+def _listen(stream, said):
+    """Keeps the end of what a process says, however much that is."""
+    with stream:
+        for part in iter(lambda: stream.read1(_CHUNK), b""):
+            said[0] = (said[0] + part)[-_LONGEST_TOLD:]
+
+
+def _memory_hint():
+    if resource is None:
+        return ""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY or limit > 2**32:
+        return ""
+    return f" (a process may have {limit >> 20} MiB of address space here: allow more)"
+
+
+def _allowed(seconds, extractor_took):
+    """Returns how long a head may take for an image, in seconds of processor time."""
+    return max(seconds, _TIMES_EXTRACTOR * extractor_took)
+
+
+def _try(folder, device, place, seconds):
+    """Runs a new head on images that nobody can know before."""
+    # As it will be read when it is in use.
+    update, head = _read_head(place, device, "what was written of the update cannot be read")
+    worker = _Worker(folder, device, head, len(update["class_names"]), seconds / 2)
+    try:
+        for image in _trial_images(math.prod(device["image_shape"])):
+            worker.run(image)
+    finally:
+        worker.close()
+
+
+def _trial_images(size):
+    """Yields the darkest image and the lightest; others of any brightness, contrast and form."""
+    yield bytes(size)
+    yield b"\xff" * size
+    yield os.urandom(size)
+    for _ in range(4):
+        dark, light, edge = sorted(os.urandom(2)) + [int.from_bytes(os.urandom(8), "big") % size]
+        grey = bytes(dark + value * (light - dark) // 255 for value in range(256))
+        yield os.urandom(size).translate(grey)
+        yield bytes([dark]) * edge + bytes([light]) * (size - edge)
+
+
+def _work(extractor, shape, classes, head_size, seconds, places):
+    """Runs an extractor and a head on images, in a process of its own."""
+    sys.path[:] = places
+    taken, given = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what is printed is no answer
+
+    def answer(content, sign=b"="):
+        given.write(_ANSWER.pack(sign, len(content)) + content)
+        given.flush()
+
+    try:
+        with _running("the extractor does not run"):
+            first = _loaded(extractor)
+        _limit_all_but_time(head_size)
+        answer(b"")
+        head = taken.read(head_size)
+        _limit_time(_START_SECONDS)
+        with _running("the head does not run"):
+            second = _loaded(head)
+        _check_fit(first, second)
+        answer(b"")
+        while image := taken.read(math.prod(shape)):
+            _limit_time(_START_SECONDS)
+            start = time.process_time()
+            with _running("the extractor does not run"):
+                features = _run(first, _as_array(image, shape))
+            took = time.process_time() - start
+            answer(str(took).encode())
+            _limit_time(_allowed(seconds, took))
+            with _running("the head does not run on the extractor"):
+                logits = _run(second, features)
+            answer(_probabilities(logits, classes))
+    except UpdateError as error:
+        answer(str(error).encode()[:_LONGEST_TOLD], b"!")
+
+
+def _limit_all_but_time(head_size):
+    if resource is None:
+        return
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(limit, (0, 0))
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        used = int(pages.read_text().split()[0]) * resource.getpagesize()
+        _limit(resource.RLIMIT_AS, used + _HEAD_MEMORY + 2 * head_size)
+
+
+def _limit_time(seconds):
+    """From now on; the process ends beyond it, even if there is nobody any more to end it."""
+    if resource is not None:
+        _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
+
+
+def _limit(what, wanted):
+    """Never more than the system allows."""
+    hard = resource.getrlimit(what)[1]
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(what, (allowed, hard))
 
 
 def _interpreter():
@@ -756,6 +1273,25 @@ def _loaded(file):
     return interpreter, ends[0][0], ends[1][0]
 
 
+def _check_fit(extractor, head):
+    emitted, taken = extractor[2]["shape"].tolist(), head[1]["shape"].tolist()
+    if emitted != taken:
+        raise UpdateError(f"the head takes {taken}, but the extractor emits {emitted}")
+
+
+def _as_array(image, shape):
+    import numpy as np
+
+    return np.frombuffer(image, "uint8").reshape(1, *shape)
+
+
+def _run(part, values):
+    interpreter, inputs, outputs = part
+    interpreter.set_tensor(inputs["index"], _quantized(values, inputs))
+    interpreter.invoke()
+    return interpreter.get_tensor(outputs["index"])
+
+
 def _quantized(values, inputs):
     """Returns values in the type that an input takes."""
     import numpy as np
@@ -767,79 +1303,99 @@ def _quantized(values, inputs):
     return np.clip(np.rint(values / scale + zero), kind.min, kind.max).astype(inputs["dtype"])
 
 
-def _try_apart(extractor, head, device, classes):
-    """Runs a new head once, where it can take neither this process nor its memory with it."""
-    arguments = [str(extractor), str(head), json.dumps(device["image_shape"]), str(classes)]
-    # Apart it finds packages where this process does, and no more is taken from the environment.
-    places = json.dumps([os.path.abspath(place) for place in sys.path])
-    command = [sys.executable, "-I", str(Path(__file__).absolute()), "try", *arguments, places]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=_TRIAL_SECONDS, errors="replace"
-        )
-    except subprocess.TimeoutExpired:
-        raise UpdateError(f"the head took more than {_TRIAL_SECONDS} s for one image") from None
-    if not done.returncode:
-        return
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("error: ")]
-    if done.returncode == 2 and told:
-        raise UpdateError(told[-1].removeprefix("error: "))
-    last = f": {_told(RuntimeError(lines[-1]))}" if lines else ""
-    raise UpdateError(f"the head does not run: its process ended with {done.returncode}{last}")
-
-
-def _try(extractor, head, shape, classes):
-    """Runs a head on the features of one image, in a process of its own."""
+def _probabilities(logits, classes):
+    """Returns the bytes of a float32 for each class."""
     import numpy as np
 
-    _loaded(extractor)  # what it takes is there before the limit is set
-    _limit_memory()
-    image = np.arange(math.prod(shape)).reshape(shape) % 256
-    with _running("the head does not run on the extractor"):
-        logits = _network(extractor, head)(image.astype("uint8"))
+    logits = logits[0]
     if logits.shape != (classes,):
         raise UpdateError(f"the head answers {logits.shape}; expected {(classes,)}, one a class")
     if not np.isfinite(logits).all():
         raise UpdateError("the head answers numbers that are not finite")
+    with np.errstate(over="ignore"):  # what is as far below the largest has a probability of 0
+        powers = np.exp(logits.astype("float32") - np.float32(logits.max()))
+    return (powers / powers.sum()).astype("float32").tobytes()
 
 
-def _limit_memory():
-    pages = Path("/proc/self/statm")
-    if resource is None or not pages.exists():
-        return
-    used = int(pages.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _TRIAL_MEMORY, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+# The form in which NumPy writes the header of an array of numbers.
+_NPY = re.compile(
+    rb"\{'descr': '([^']{1,40})', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:[0-9]{1,18}, ?)*(?:[0-9]{1,18})?)\),? *\} *\n?"
+)
 
 
-def _images(path):
-    """Returns the images of a .npy file, of which no more than one is held."""
+def _images(path, shape):
+    """Yields the bytes of each image of a .npy file, of which no more than one is held."""
+    named = _shown(str(path))
+    with _failures(f"{named} cannot be read"), _opened(path, "a .npy file of images") as file:
+        start = file.read(8)
+        form = {b"\1\0": "<H", b"\2\0": "<L", b"\3\0": "<L"}.get(start.removeprefix(b"\x93NUMPY"))
+        length = file.read(struct.calcsize(form)) if form else b""
+        most = struct.unpack(form, length)[0] if form and len(length) >= 2 else 0
+        header = _NPY.fullmatch(file.read(min(most, _CHUNK)))
+        if header is None:
+            raise UpdateError(f"{named} holds no images; expected what numpy.save writes of them")
+        found = tuple(int(number) for number in header[3].split(b",") if number.strip())
+        if len(found) not in (3, 4):
+            raise UpdateError(
+                f"{named} holds an array of shape {found}; expected one image, "
+                "(height, width, channels), or several"
+            )
+        if header[1] != b"|u1" or found[-3:] != shape:
+            kind = _shown(header[1].decode("ascii", "replace"))
+            raise UpdateError(
+                f"{named} holds {kind} {found}; expected '|u1' (uint8) of {shape} each"
+            )
+        count, size, first = math.prod(found[:-3]), math.prod(shape), file.tell()
+        if os.fstat(file.fileno()).st_size < first + count * size:
+            raise UpdateError(f"{named} is cut off; expected {count} images of {size} bytes")
+        if header[2] == b"True":
+            yield from _in_columns(path, first, found)
+            return
+        for _ in range(count):
+            image = file.read(size)
+            if len(image) < size:
+                raise UpdateError(f"{named} was cut off while it was read")
+            yield image
+
+
+def _in_columns(path, first, shape):
+    """Yields the images of a file in the order of Fortran, which NumPy writes of some arrays."""
     import numpy as np
 
-    try:
-        found = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise UpdateError(f"{_shown(str(path))} holds no images: {_told(error)}") from None
-    if found.ndim not in (3, 4):
-        raise UpdateError(
-            f"{_shown(str(path))} holds an array of shape {found.shape}; expected one image, "
-            "(height, width, channels), or several"
-        )
-    return found[None] if found.ndim == 3 else found
+    found = np.memmap(path, "uint8", "r", first, shape, "F")
+    yield from (image.tobytes() for image in (found if found.ndim == 4 else found[None]))
+
+
+def _options(arguments):
+    """Returns the arguments without options, and the options by name."""
+    plain, options = [], {}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name == "--seconds":
+            try:
+                options["seconds"] = float(value)
+            except ValueError:
+                options["seconds"] = math.nan
+            if not 0 < options["seconds"] <= 86_400:
+                raise UpdateError(f"--seconds is {_shown(value)}; expected a number up to 86400")
+        else:
+            plain.append(argument)
+    return plain, options
 
 
 def main(arguments: Sequence[str]) -> int:
     """Does one command; returns the exit code."""
-    commands = {"apply": 2, "status": 1, "rollback": 1, "classify": 2, "try": 5}
-    if not arguments or len(arguments) != 1 + commands.get(arguments[0], -1):
-        print(__doc__, file=sys.stderr)
-        return 2
-    command, *rest = arguments
+    commands = {"apply": 2, "status": 1, "rollback": 1, "classify": 2, "work": 1}
     try:
+        arguments, options = _options(arguments)
+        if not arguments or len(arguments) != 1 + commands.get(arguments[0], -1):
+            print(__doc__, file=sys.stderr)
+            return 2
+        command, *rest = arguments
         if command == "apply":
             start = time.perf_counter()
-            update = apply(*rest)
+            update = apply(*rest, **options)
             entry = _entry(update, read_device(rest[0]))
             print(
                 f"{update['name']} {update['number']} is in use: {len(update['class_names'])} "
@@ -853,18 +1409,27 @@ def main(arguments: Sequence[str]) -> int:
             head = f"{update['name']} {update['number']}" if update else "no head yet"
             print(f"{device['component']} in {device['quantization']}: {head}")
         elif command == "classify":
-            classifier = Classifier(rest[0])
-            for image in _images(rest[1]):
-                name, score = classifier.classify(image)
-                print(f"{name} {score:.3f}")
+            _classify(*rest, **options)
         else:
-            sys.path[:] = json.loads(rest[4])
-            _try(rest[0], rest[1], json.loads(rest[2]), int(rest[3]))
+            _work(*json.loads(rest[0]))
+        sys.stdout.flush()
     except UpdateError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (OSError, MemoryError, RuntimeError) as error:  # the system gives no more of something
+        print(f"error: {_told(error)}{_memory_hint()}", file=sys.stderr)
         return 2
     return 0
 
 
+def _classify(folder, path, **options):
+    classifier = None
+    for image in _images(path, tuple(read_device(folder)["image_shape"])):
+        classifier = classifier or Classifier(folder, **options)
+        name, score = classifier._likeliest(image)
+        print(f"{_visible(name)} {score:.3f}")
+
+
 if __name__ == "__main__":
+    logging.basicConfig(format="warning: %(message)s")
     sys.exit(main(sys.argv[1:]))

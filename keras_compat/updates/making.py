@@ -28,6 +28,7 @@ from keras_compat.store import Package, unpack
 from keras_compat.store.package import file_record
 from keras_compat.updates.archive import Archive, write_archives
 from keras_compat.updates.device_client import (
+    HIGHEST_NUMBER,
     UpdateError,
     check_extractor,
     head_file,
@@ -37,7 +38,6 @@ from keras_compat.updates.devices import EXTRACTOR, passing_on
 from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest, check_kind
 from keras_compat.updates.places import check_archive
 
-_LARGEST_NUMBER = 2**53
 _MOST_NAMED = 5
 
 
@@ -143,8 +143,11 @@ def check_update(
 
     >>> check_update("7.zip", package, ["phone"], name="digits", number=7)  # doctest: +SKIP
     """
-    if type(number) is not int or not 1 <= number <= _LARGEST_NUMBER:
-        raise InputError(f"number is {number}; expected a whole number from 1 to 2**53")
+    if type(number) is not int or not 1 <= number <= HIGHEST_NUMBER:
+        raise InputError(
+            f"number is {number}; expected a whole number from 1 to {HIGHEST_NUMBER}, such as 7, "
+            "20261129 or 202611291305"
+        )
     if not 0 <= least_accuracy <= 1:
         raise InputError(f"least_accuracy is {least_accuracy}; expected a part of one, 0 to 1")
     archives = [device_archive(path, folder) for folder in folders]
@@ -188,7 +191,8 @@ def make_update(
         head: of a head, as `Store.package` returns it.
         devices: that are to have it; each extractor once.
         name: of the updates; each device has to take those.
-        number: higher than that of any update before.
+        number: higher than that of any update before; counted, or a date and time in digits. A
+            device takes none above 10**14 unless it has had one not far below.
         component: whether the component is in the archive too, for servers.
         least_accuracy: below it on any device nothing is written, a part of one.
         overwrite: whether archives that are there may be replaced.

@@ -11,8 +11,8 @@ from keras_compat.updates.device_client import UpdateError, read_device
 
 # What `install` and the client write into the folder of a device.
 _INSTALLED = re.compile(
-    r"device\.json|extractor\.(tflite|json)|state\.json(\.new)?|\.lock"
-    r"|heads(/([0-9]+|incoming)(/(head\.tflite|update\.json))?)?"
+    r"(device|state)\.json(\.new)?|extractor\.(tflite|json)|\.lock"
+    r"|heads(/([0-9]+|incoming)(/(head\.tflite|(update|installed)\.json))?)?"
 )
 
 
