@@ -70,7 +70,7 @@ _CHUNK = 2**16
 _HEAD_MEMORY = 2**29
 # Of processor time for one image, if the extractor does not take long: then as many times what it
 # takes. The clock's limit is some times that, since other programs may be busy.
-_SECONDS, _TIMES_EXTRACTOR, _TIMES_PROCESSOR = 8.0, 50, 15
+_SECONDS, _TIMES_EXTRACTOR, _TIMES_PROCESSOR, _LEAST_CLOCK = 8.0, 50, 15, 10
 _START_SECONDS = 600
 _LONGEST_TOLD = 1000
 
@@ -935,7 +935,7 @@ def _make_room(place):
     """Frees a path within the device's folder; only what an apply left there is removed."""
     _remove_head(place)
     if os.path.islink(place):
-        raise UpdateError(f"{_shown(place.name)} is a link; remove it: it is in the way")
+        raise UpdateError(f"{place.name} is a link; remove it: it is in the way")
     if os.path.lexists(place):
         names = (f"{place.name}.aside-{count}" for count in itertools.count(1))
         aside = next(path for path in map(place.with_name, names) if not os.path.lexists(path))
@@ -972,12 +972,13 @@ def _opened(path, expected, links=True):
     flags = os.O_RDONLY
     for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC", "" if links else "O_NOFOLLOW"):
         flags |= getattr(os, flag, 0)
+    named = _shown(str(path)) if links else path.name
     if not links and os.path.islink(path):
-        raise UpdateError(f"{_shown(path.name)} is a link; expected {expected}")
+        raise UpdateError(f"{named} is a link; expected {expected}")
     handle = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise UpdateError(f"{_shown(str(path))} is no file; expected {expected}")
+        raise UpdateError(f"{named} is no file; expected {expected}")
     with open(handle, "rb") as file:
         yield file
 
@@ -1076,7 +1077,8 @@ class _Worker:
         """Returns the probability of each class, as the bytes of so many float32."""
         took = float(self._ask(image, _START_SECONDS, _HeadError))
         self._allowed = _allowed(self._seconds, took)
-        answer = self._ask(b"", self._allowed * _TIMES_PROCESSOR, _HeadError)
+        clock = _LEAST_CLOCK + self._allowed * _TIMES_PROCESSOR
+        answer = self._ask(b"", clock, _HeadError)
         if len(answer) != self._size:
             raise _HeadError(f"its process answers {len(answer)} bytes; expected {self._size}")
         return answer
@@ -1103,7 +1105,9 @@ class _Worker:
                 if sign == b"=" and len(answer) == size:
                     return answer
                 if sign == b"!":
-                    raise kind(_told(RuntimeError(answer.decode("utf-8", "replace"))))
+                    told = _told(RuntimeError(answer.decode("utf-8", "replace")))
+                    short = kind is UpdateError or re.search("memory|alloc", told, re.IGNORECASE)
+                    raise kind(told + (_memory_hint() if short else ""))
         finally:
             timer.cancel()
         self._process.kill()
@@ -1432,4 +1436,5 @@ def _classify(folder, path, **options):
 
 if __name__ == "__main__":
     logging.basicConfig(format="warning: %(message)s")
+    sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

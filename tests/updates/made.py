@@ -18,24 +18,32 @@ from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest
 IMAGE, FEATURES = (4, 4, 1), (4, 4, 2)
 NAMES = ("cat", "dog", "frog")
 FAMILY = "f" * 64
-TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
+TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "int32": schema.TensorType.INT32,
+    "bool": schema.TensorType.BOOL,
+}
 
 
 class Network:
     """A LiteRT file in the making: tensors and operators in the order that they run in."""
 
-    def __init__(self, input_shape: Sequence[int]):
-        self._model = schema.ModelT(version=3, operatorCodes=[], buffers=[schema.BufferT()])
+    def __init__(self, input_shape: Sequence[int], within: Network | None = None):
+        new = schema.ModelT(version=3, operatorCodes=[], buffers=[schema.BufferT()])
+        self._model = within._model if within else new
+        self._further: list[Network] = []
         self._graph = schema.SubGraphT(tensors=[], operators=[])
         self.last = self._tensor(input_shape)
         self._graph.inputs = [self.last]
 
-    def _tensor(self, shape: Sequence[int], values: np.ndarray | None = None) -> int:
+    def _tensor(
+        self, shape: Sequence[int], values: np.ndarray | None = None, kind: str = "float32"
+    ) -> int:
         buffer = 0
         if values is not None:
             buffer = len(self._model.buffers)
             self._model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), "u1")))
-        kind = "float32" if values is None else str(values.dtype)
+        kind = kind if values is None else str(values.dtype)
         tensor = schema.TensorT(shape=list(shape), type=TYPES[kind], buffer=buffer, name="t")
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
@@ -46,13 +54,14 @@ class Network:
         shape: Sequence[int],
         *constants: np.ndarray,
         takes: Sequence[int] | None = None,
+        kind: str = "float32",
         **options: int,
     ) -> Network:
         """Adds an operator on what came last, whose output is of a shape."""
         code = getattr(schema.BuiltinOperator, operator)
         inputs = [self.last] if takes is None else list(takes)
         inputs += [self._tensor(values.shape, values) for values in constants]
-        self.last = self._tensor(shape)
+        self.last = self._tensor(shape, kind=kind)
         kind = OPTIONS.get(operator)
         self._graph.operators.append(
             schema.OperatorT(
@@ -68,10 +77,21 @@ class Network:
         )
         return self
 
+    def endless_while_equal(self, shape: Sequence[int], value: float) -> Network:
+        """Adds a loop that never ends if what came last is a value, and else is passed by."""
+        condition, body = (Network(shape, self) for _ in range(2))
+        condition.add("EQUAL", shape, np.full(shape, value, "float32"), kind="bool")
+        loops = {"condSubgraphIndex": 1, "bodySubgraphIndex": 2}
+        body.add("ADD", shape, np.zeros(shape, "float32"))
+        self._further = [condition, body]
+        return self.add("WHILE", shape, **loops)
+
     def content(self) -> bytes:
         """Returns the file's bytes; what came last is the output."""
-        self._graph.outputs = [self.last]
-        self._model.subgraphs = [self._graph]
+        self._model.subgraphs = []
+        for network in (self, *self._further):
+            network._graph.outputs = [network.last]
+            self._model.subgraphs.append(network._graph)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self._model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -82,6 +102,9 @@ OPTIONS = {
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "ADD": "AddOptions",
+    "SUB": "SubOptions",
+    "DIV": "DivOptions",
+    "WHILE": "WhileOptions",
 }
 
 
@@ -101,6 +124,22 @@ def head(favourite: int = 0, classes: int = len(NAMES), weight: float = 1.0) -> 
     pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
     network = Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
     return network.add("FULLY_CONNECTED", (1, classes), kernel, bias).content()
+
+
+def head_that_fails_at(grey: int, how: str) -> bytes:
+    """A head that says class 2, but of images of one grey: there it never ends, or is no number."""
+    pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
+    network = Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
+    light, bias = np.array([[1, 0]], "float32"), np.zeros(1, "float32")
+    network.add("FULLY_CONNECTED", (1, 1), light, bias)
+    network.add("REDUCE_MAX", (1,), np.array([1], "int32"))
+    if how == "endless":
+        network.endless_while_equal((1,), grey)
+        network.add("DIV", (1,), np.full(1, 1000, "float32"))
+    else:
+        network.add("SUB", (1,), np.full(1, grey, "float32"))
+        network.add("DIV", (1,), takes=(network.last, network.last))
+    return network.add("ADD", (1, len(NAMES)), np.array([[0, 0, 5]], "float32")).content()
 
 
 EXTRACTOR = extractor()

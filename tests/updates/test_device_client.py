@@ -20,6 +20,8 @@ from tests.updates import interrupted, made
 
 pytestmark = pytest.mark.once
 CLIENT = Path(device_client.__file__)
+KEPT = ("head.tflite", "installed.json", "update.json")
+STATE = ("current", "previous", "highest")
 BLOCKED = ("keras", "tensorflow", "keras_compat", "pydantic", "safetensors")
 ALONE = f"""
 import runpy, sys
@@ -138,10 +140,9 @@ def goes_on(record):
     assert record["again"] == {1: 0, 2: 2}[record["number"]], record
     assert record["after"] == "frog"
     assert record["files"] == [
-        ".lock",
         "device.json",
         "extractor.tflite",
-        *(f"heads/{number}/{name}" for number in (1, 2) for name in ("head.tflite", "update.json")),
+        *(f"heads/{number}/{name}" for number in (1, 2) for name in KEPT),
         "state.json",
     ]
 
@@ -167,30 +168,58 @@ def test_several_at_once_end_with_the_newest(place, tmp_path):
     [
         (lambda d: (d / "extractor.tflite").write_bytes(b"x"), "extractor.tflite is not what"),
         (lambda d: (d / "extractor.tflite").unlink(), "extractor.tflite cannot be read"),
-        (lambda d: (d / "device.json").unlink(), "device.json cannot be read: No such file"),
-        (lambda d: (d / "device.json").write_text("{}"), "device.json has other fields than"),
-        (
-            lambda d: (d / "state.json").write_text("{"),
-            "state.json is no JSON of ours.*; to start anew, remove state.json and apply",
-        ),
         (lambda d: shutil.rmtree(d), "device.json cannot be read"),
     ],
 )
-def test_a_damaged_device_says_so(place, damage, message):
+def test_without_an_extractor_the_device_says_so(place, damage, message):
     device, archive = place
     damage(device)
     for work in (device_client.status, Classifier, lambda device: device_client.apply(*place)):
-        with pytest.raises(UpdateError, match=message):
+        with pytest.raises(UpdateError, match=message if device.exists() else "No such file"):
             work(device)
 
 
-def test_without_a_damaged_state_the_device_starts_anew(place):
+def test_without_a_head_a_damaged_description_is_not_replaced(tmp_path):
+    device = made.device(tmp_path / "new")
+    for content, message in (("{}", "has other fields than"), ("[" * 10_000, "is no JSON of ours")):
+        (device / "device.json").write_text(content)
+        with pytest.raises(UpdateError, match=f"device.json {message}"):
+            device_client.status(device)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"null", b"[" * 100_000, b"\xff\xfe{}", b'{"a": 1, "a": 1}', b"9" * 5000),
+        b'{"schema_version": 1, "current": 1, "previous": 0, "highest": NaN}',
+        *(
+            json.dumps(dict(zip(("schema_version", *STATE), (1, *numbers), strict=True))).encode()
+            for numbers in (
+                *((5, 4, 5), (1, 1, 1), (1, 0, 9), (0, 1, 1), (-1, 0, -1), (True, 0, True)),
+                *((1.0, 0, 1.0), (2**60, 0, 2**60), ("1", "0", "1"), (None, 0, None)),
+            )
+        ),
+    ],
+)
+def test_a_state_that_is_lost_is_found_again(place, content):
     device, archive = place
-    (device / "state.json").unlink()
+    (device / "state.json").write_bytes(content)
+    assert device_client.status(device)[1]["number"] == 1
+    with pytest.raises(UpdateError, match="cannot be read"):
+        device_client.apply(device, device / "no.zip")
+    with pytest.raises(UpdateError, match="this device has had"):
+        device_client.apply(device, made.update(archive.with_name("0.zip"), 1))
+    assert Classifier(device).classify(made.LIGHT)[0] == "dog"
+
+
+def test_a_lost_state_lets_no_older_update_in(place, tmp_path):
+    device, archive = place
     device_client.apply(device, archive)
-    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
-    with pytest.raises(UpdateError, match="no earlier head"):
-        device_client.rollback(device)
+    (device / "state.json").unlink()
+    with pytest.raises(UpdateError, match="this device has had 2"):
+        device_client.apply(device, made.update(tmp_path / "1.zip", 1))
+    device_client.apply(device, made.update(tmp_path / "3.zip", 3))
+    assert device_client.rollback(device) == 2
 
 
 def chinese(count):
@@ -241,12 +270,41 @@ def test_what_cannot_be_read_back_is_not_put_into_use(place, monkeypatch):
 def test_what_is_not_the_clients_is_left_alone(place):
     device, archive = place
     heads = device / "heads"
-    for name in (".DS_Store", "incoming", "7"):
-        (heads / name).write_bytes(b"x")
-    (heads / "notes").mkdir()
+    for name in (".DS_Store", "incoming", "2", "7"):
+        (heads / name).write_bytes(name.encode())
+    for name in ("notes", "8"):
+        (heads / name).mkdir()
+        (heads / name / "1.jpg").write_bytes(b"photo")
     device_client.apply(device, archive)
-    assert {path.name for path in heads.iterdir()} == {".DS_Store", "notes", "1", "2"}
+    assert {path.name for path in heads.iterdir()} == {
+        *(".DS_Store", "notes", "1", "2", "7", "8", "incoming.aside-1", "2.aside-1")
+    }
+    assert (heads / "incoming.aside-1").read_bytes() == b"incoming"
+    assert (heads / "8" / "1.jpg").read_bytes() == b"photo"
     assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+
+
+@pytest.mark.parametrize(
+    "name", ["heads", "heads/incoming", "heads/2", "state.json.new", "heads/9"]
+)
+def test_links_lead_nowhere(place, tmp_path, name):
+    device, archive = place
+    photos = tmp_path / "photos"
+    for number in ("1", "2", "2023", "incoming"):
+        (photos / number).mkdir(parents=True)
+        (photos / number / "update.json").write_bytes(b"x")
+    if name == "heads":
+        shutil.rmtree(device / "heads")
+    (device / name).symlink_to(photos)
+    before = sorted(photos.rglob("*"))
+    for update in (device / "no.zip", archive):
+        if update == archive and name in ("state.json.new", "heads/9"):
+            device_client.apply(device, update)
+            assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+        else:
+            with pytest.raises(UpdateError, match="is a link; remove it|cannot be read"):
+                device_client.apply(device, update)
+    assert sorted(photos.rglob("*")) == before
 
 
 def python_that(tmp_path, monkeypatch, does):
@@ -270,12 +328,13 @@ def test_a_trial_that_ends_says_why(place, tmp_path, monkeypatch):
         device_client.apply(*place)
 
 
-@pytest.mark.parametrize("missing", ["ai_edge_litert.interpreter", "numpy"])
-def test_a_package_that_is_missing_is_named(place, monkeypatch, missing):
+@pytest.mark.parametrize("missing", ["ai_edge_litert", "numpy"])
+def test_a_package_that_is_missing_is_named(place, tmp_path, monkeypatch, missing):
     device, _ = place
-    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
-    monkeypatch.setitem(sys.modules, missing, None)
-    message = rf"a package is missing \(.*{missing}.*\); pip install numpy ai-edge-litert"
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / f"{missing}.py").write_text(f"raise ImportError('no {missing}')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "packages"), *sys.path])
+    message = r"a package is missing \(.*\); pip install numpy ai-edge-litert"
     for work in (lambda: device_client.apply(*place), lambda: Classifier(device)):
         with pytest.raises(UpdateError, match=message):
             work()
@@ -290,14 +349,18 @@ def test_an_extractor_with_another_weight_is_not_run(place):
 
 def test_an_installed_file_that_does_not_run_says_so(place):
     device, junk = place[0], b"TFL3" * 10
-    about = json.loads((device / "device.json").read_text()) | {"sha256": sha256(junk)}
+    about = json.loads((device / "device.json").read_text()) | {
+        "sha256": sha256(junk),
+        "size": len(junk),
+    }
     (device / "device.json").write_text(json.dumps(about))
     (device / "extractor.tflite").write_bytes(junk)
+    (device / "heads" / "1" / "installed.json").unlink()
     update = device / "heads" / "1" / "update.json"
     name, other = (device_client.head_file(sha256(c)) for c in (junk, made.EXTRACTOR))
     text = update.read_text().replace(sha256(made.EXTRACTOR), sha256(junk))
     update.write_text(text.replace(other, name))
-    with pytest.raises(UpdateError, match="what is installed does not run"):
+    with pytest.raises(UpdateError, match="the extractor does not run"):
         Classifier(device)
 
 
@@ -306,12 +369,23 @@ def test_a_head_that_is_damaged_on_the_device_is_not_run(place):
     device_client.apply(device, archive)
     file = device / "heads" / "2" / "head.tflite"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(UpdateError, match="head 2 is damaged; roll back"):
-        Classifier(device)
-    device_client.rollback(device)
     assert Classifier(device).classify(made.LIGHT)[0] == "dog"
     with pytest.raises(UpdateError, match="head 2 is damaged"):
         device_client.rollback(device)
+    device_client.apply(device, archive)  # of the same number, since there it is damaged
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+    assert device_client.rollback(device) == 1
+
+
+def test_without_a_whole_head_the_device_says_so_and_takes_the_update_again(place):
+    device, archive = place
+    device_client.apply(device, archive)
+    for head in (device / "heads").iterdir():
+        (head / "head.tflite").unlink()
+    with pytest.raises(UpdateError, match="head 2 is damaged: .*; head 1 is damaged: "):
+        Classifier(device)
+    device_client.apply(device, archive)
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
 
 
 @pytest.mark.parametrize(
