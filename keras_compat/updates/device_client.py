@@ -95,6 +95,7 @@ _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _VERSION, _UNIX, _DATE, _MODE = 20, 3, 33, 0o100644 << 16
 _SIZE_AT, _CRC_AT = 22, 14
+_NOT_KEPT = "what is in the archive cannot be written"
 
 
 def head_file(extractor_sha256: str) -> str:
@@ -168,13 +169,14 @@ class _Archive:
         self._check_size(size, update["files"])
         targets = choose(update)
         if UPDATE in targets:
-            with open(targets[UPDATE], "xb") as target:
+            with _failures(_NOT_KEPT), open(targets[UPDATE], "xb") as target:
                 target.write(content)
                 _sync_file(target)
         for name, record in sorted(update["files"].items()):
             with contextlib.ExitStack() as opened:
                 keep = None
                 if name in targets:
+                    opened.enter_context(_failures(_NOT_KEPT))
                     target = opened.enter_context(open(targets[name], "xb"))
                     keep = target.write
                 found = self._member(name, record["size"], keep)
@@ -1007,8 +1009,12 @@ def _replace(path, value):
         if _is_folder(place):
             _make_room(place)
     temporary.unlink(missing_ok=True)
-    _write(temporary, value)
-    os.replace(temporary, path)
+    try:
+        _write(temporary, value)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 
@@ -1057,7 +1063,7 @@ class _Worker:
             )
         except OSError as error:
             raise UpdateError(f"no process starts: {_told(error)}{_memory_hint()}") from None
-        self.close = weakref.finalize(self, _end, self._process)
+        self.close = weakref.finalize(self, _end, self._process, os.getpid())
         self._said, self._allowed = [b""], _START_SECONDS
         self._listener = threading.Thread(
             target=_listen, args=(self._process.stderr, self._said), daemon=True
@@ -1065,7 +1071,7 @@ class _Worker:
         try:
             self._listener.start()
             self._ask(b"", _START_SECONDS, UpdateError)
-            self._ask(head, _START_SECONDS, _HeadError)
+            self._ask(head, _clock(seconds), _HeadError)
         except BaseException:
             self.close()
             raise
@@ -1077,8 +1083,7 @@ class _Worker:
         """Returns the probability of each class, as the bytes of so many float32."""
         took = float(self._ask(image, _START_SECONDS, _HeadError))
         self._allowed = _allowed(self._seconds, took)
-        clock = _LEAST_CLOCK + self._allowed * _TIMES_PROCESSOR
-        answer = self._ask(b"", clock, _HeadError)
+        answer = self._ask(b"", _clock(self._allowed), _HeadError)
         if len(answer) != self._size:
             raise _HeadError(f"its process answers {len(answer)} bytes; expected {self._size}")
         return answer
@@ -1117,7 +1122,7 @@ class _Worker:
         code = self._process.wait()
         self._listener.join(1)
         if late and kind is _HeadError:
-            return kind(f"the head took more than {seconds:g} s for one image")
+            return kind(f"the head took more than {seconds:g} s")
         if code == -getattr(signal, "SIGXCPU", 0):
             return kind(f"the head took more than {self._allowed:g} s of work for one image")
         lines = self._said[0].decode("utf-8", "replace").strip().splitlines()
@@ -1127,7 +1132,9 @@ class _Worker:
         return _Killed(told) if kind is _HeadError and code == -9 else kind(told)
 
 
-def _end(process):
+def _end(process, owner):
+    if os.getpid() != owner:  # after a fork: it works on for the parent
+        return
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):
@@ -1154,6 +1161,11 @@ def _memory_hint():
 def _allowed(seconds, extractor_took):
     """Returns how long a head may take for an image, in seconds of processor time."""
     return max(seconds, _TIMES_EXTRACTOR * extractor_took)
+
+
+def _clock(processor_seconds):
+    """Returns how long to wait for so much work, where other programs may be busy too."""
+    return _LEAST_CLOCK + _TIMES_PROCESSOR * processor_seconds
 
 
 def _try(folder, device, place, seconds):

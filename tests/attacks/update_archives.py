@@ -89,6 +89,28 @@ def claims(size: int, at: int = 22):
     return bytes_changed(lambda data: struct.pack_into("<L", data, at, size))
 
 
+def field(form: str, at: int, value: int):
+    """The first header says something else of its member."""
+    return bytes_changed(lambda data: struct.pack_into(form, data, at, value))
+
+
+def broken_stream(archive: Path) -> None:
+    """A member that is compressed, whose stream is damaged."""
+    compressed(archive)
+    data = bytearray(archive.read_bytes())
+    start = 30 + len(UPDATE)
+    data[start + 20 : start + 40] = bytes(20)
+    archive.write_bytes(data)
+
+
+def zip64_claims(archive: Path) -> None:
+    """An end of the directory that says there are so many bytes and members."""
+    data = archive.read_bytes()
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, *[2**62] * 4)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, len(data) - 22, 1)
+    archive.write_bytes(data[:-22] + end + locator + data[-22:])
+
+
 def zip64(archive: Path) -> None:
     found = contents(archive)
     with zipfile.ZipFile(archive, "w") as opened:
@@ -177,6 +199,13 @@ ATTACKS = {
     "update.json of four gigabytes": (claims(2**32 - 1), "claims 4294967295 bytes"),
     "update.json of no bytes": (claims(0), FORM),
     "another size of what is packed": (claims(1, at=18), FORM),
+    "update.json encrypted": (field("<H", 6, 1), FORM),
+    "a compression that nobody has": (field("<H", 8, 99), FORM),
+    "deflated, it says": (field("<H", 8, 8), FORM),
+    "sizes that come after": (field("<H", 6, 8), FORM),
+    "names in another code": (field("<H", 6, 1 << 11), FORM),
+    "a stream that breaks off": (broken_stream, FORM),
+    "zip64 that claims exabytes": (zip64_claims, SIZE),
     # Releases of Python write it in different ways: its first sizes, or what stands before them.
     "zip64": (zip64, "update.json"),
     "a directory of thousands": (many_members, SIZE),

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from keras_compat.updates import device_client
@@ -28,6 +29,7 @@ from tests.updates import made
 
 pytestmark = pytest.mark.once
 COUNT = 10_000
+IN_A_HEAD = ("heads/2/update.json", "heads/2/head.tflite", "heads/2/installed.json")
 NAMES = (UPDATE, HEAD, "README.md", "manifest.json", "../x", "/tmp/x", "a/b", "con", "x" * 300, "é")
 
 
@@ -164,6 +166,42 @@ def test_ten_thousand_archives(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"good.zip", "changed.zip", "inside"}
     # Some mutations change nothing, or a letter of a class.
     assert refused > 0.9 * COUNT and taken > 0.005 * COUNT, (refused, taken)
+
+
+@pytest.mark.parametrize("name", ["device.json", "state.json", *IN_A_HEAD])
+def test_a_device_with_a_changed_file_has_a_whole_head(tmp_path, name):
+    """Its own description, and what is in use, is found again, or was changed in form alone."""
+    device, archive = make_device(tmp_path)
+    device_client.apply(device, archive)
+    said = device_client.read_device(device)
+    content, chance = (device / name).read_bytes(), random.Random(0)
+    found = Counter()
+    for _ in range(300):
+        (device / name).write_bytes(mutated(content, chance))
+        about, update = device_client.status(device)
+        assert about == said and tuple(update["class_names"]) == made.NAMES
+        found[update["number"]] += 1
+    assert (found[1] > 200) == (name in IN_A_HEAD[:2]) and found[2], found
+
+
+def test_changed_images_are_refused_or_of_the_right_size(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), "uint8")
+    np.save(tmp_path / "good.npy", images)
+    content, chance, ended = (tmp_path / "good.npy").read_bytes(), random.Random(0), Counter()
+    for i in range(3000):
+        # As many bytes of the header as of images, and now and then of Fortran's order.
+        data = content.replace(b"False", b"True ") if i % 4 == 0 else content
+        (tmp_path / "x.npy").unlink(missing_ok=True)
+        (tmp_path / "x.npy").write_bytes(mutated(data, chance))
+        try:
+            found = list(device_client._images(tmp_path / "x.npy", made.IMAGE))
+        except device_client.UpdateError as error:
+            assert str(error).isprintable() and len(str(error)) < 500
+            ended["refused"] += 1
+        else:
+            assert {len(image) for image in found} <= {16}
+            ended["read"] += 1
+    assert min(ended.values()) > 300, ended
 
 
 @pytest.mark.slow

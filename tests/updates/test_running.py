@@ -126,10 +126,11 @@ def test_threads_share_one_process_and_a_fork_has_its_own(place):
         for thread in threads:
             thread.join()
         assert not wrong
-        child = os.fork()
+        worker, child = classifier._worker, os.fork()
         if child == 0:
             os._exit(0 if (classifier.scores(made.DARK) == expected[1]).all() else 1)
         assert os.waitpid(child, 0)[1] == 0
+        assert classifier._worker is worker and not worker.has_ended()
         assert (classifier.scores(made.LIGHT) == expected[0]).all()
 
 

@@ -37,6 +37,10 @@ def update(store, folder, **changes):
     ("changes", "message"),
     [
         ({"number": 0}, "number is 0"),
+        (
+            {"number": 2**53},
+            "number is 9007199254740992; expected a whole number from 1 to 1100000",
+        ),
         ({"least_accuracy": float("nan")}, "least_accuracy is nan"),
         ({"least_accuracy": 90.0}, "least_accuracy is 90.0"),
     ],
