@@ -170,6 +170,8 @@ def outputs(layer, inputs):
     return [keras.ops.convert_to_numpy(x) for x in keras.tree.flatten(results)]
 
 
+# On JAX every operation of every layer is compiled; whole models are tested there too.
+@pytest.mark.once
 @pytest.mark.parametrize("name", layer_classes())
 def test_every_layer_of_keras(name):
     layer = made(name)
