@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import keras
 
 from keras_compat.auxiliary import Auxiliary
+from keras_compat.errors import InputError
+from keras_compat.networks.structure import one_shape
 
 PASSES = ("separate", "joint", "transformed")
 
@@ -97,6 +99,7 @@ class Task:
     Raises:
         ValueError: on a name that is no identifier, a task without a loss in some round, or
             passes that do not suit the auxiliaries.
+        InputError: if a part is not built, or the head has no shape or several outputs.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Task:
             )
         self._check_passes()
         self.parts = self._parts_with(self.auxiliaries)
+        self._check_built()
 
     def _check_passes(self) -> None:
         if self.passes not in PASSES:
@@ -132,6 +136,16 @@ class Task:
                     f"{[auxiliary.name for auxiliary in changing]}; expected one, which shows each "
                     "image once"
                 )
+
+    def _check_built(self) -> None:
+        for part in self.parts:
+            if not part.built:
+                raise InputError(
+                    f"part {part.name!r} of task {self.name!r} has no weights yet, which could not "
+                    "be trained; begin it with keras.Input(shape), or call it once"
+                )
+        if self.head is not None:
+            one_shape(self.head, "output")
 
     def _parts_with(self, auxiliaries: Sequence[AuxiliaryHead]) -> list[keras.Model]:
         heads = [self.head, *(held.head for held in auxiliaries)]

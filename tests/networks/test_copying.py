@@ -14,6 +14,7 @@ from keras import layers
 from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
+from keras_compat.training import Task
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.uniform(size=(4, 8, 8, 3)).astype("float32")
@@ -406,6 +407,8 @@ def test_copied_weights_are_the_ones_that_count():
         lambda model: networks.split(model, "conv"),
         lambda model: networks.extend_classes(model, 5),
         lambda model: networks.count_flops(model),
+        lambda model: Task("task", model, network()),
+        lambda model: Task("task", network(), model),
     ],
 )
 def test_sequential_models_without_a_shape_are_refused(use):
