@@ -84,10 +84,11 @@ def _filled(file: Path) -> bool:
 
 def _end(code: int, printed: str) -> str:
     """Says how a process ended."""
-    if code == -signal.SIGKILL:
-        return "was killed by SIGKILL, as the system does where memory runs out"
     last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "")
     said = f"; it said last: {last[:_LONGEST]}" if last else ""
-    if code < 0:
-        return f"was ended by {signal.Signals(-code).name}{said}"
-    return f"ended with exit code {code}{said}"
+    if code >= 0:
+        return f"ended with exit code {code}{said}"
+    name = {s.value: s.name for s in signal.Signals}.get(-code, f"signal {-code}")
+    if name == "SIGKILL":
+        return "was killed by SIGKILL, as the system does where memory runs out"
+    return f"was ended by {name}{said}"
