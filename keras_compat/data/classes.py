@@ -56,8 +56,7 @@ def check_class_names(names: Sequence[str], where: str) -> None:
     """
     check_class_count(len(names), where)
     for name in names:
-        # Bytes that are not UTF-8 are surrogates, which no file can be written with.
-        if len(name) > LONGEST_NAME or not re.fullmatch(ONE_LINE, name) or _has_surrogates(name):
+        if not is_class_name(name):
             shown = name if len(name) <= LONGEST_NAME else name[:40] + "..."
             raise InputError(
                 f"{where} has the class name {shown!r}; expected 1 to {LONGEST_NAME} characters "
@@ -76,6 +75,30 @@ def check_class_names(names: Sequence[str], where: str) -> None:
             f"{where} has class names of {size} bytes in all; expected {_MOST_BYTES} at most: "
             "give shorter names"
         )
+
+
+def is_class_name(name: object) -> bool:
+    r"""Says whether a component, and every file exported from it, can hold a class name.
+
+    Args:
+        name: Name from any origin.
+
+    Returns:
+        Whether it is a text of 1 to 200 characters of valid Unicode, without control characters,
+        line breaks, and characters that turn the direction of writing.
+
+    Example:
+
+    >>> is_class_name("cat"), is_class_name("cat\ndog"), is_class_name(""), is_class_name(3)
+    (True, False, False, False)
+    """
+    # Bytes that are not UTF-8 are surrogates, which no file can be written with.
+    return (
+        isinstance(name, str)
+        and len(name) <= LONGEST_NAME
+        and re.fullmatch(ONE_LINE, name) is not None
+        and not _has_surrogates(name)
+    )
 
 
 def check_class_count(count: int, where: str) -> None:

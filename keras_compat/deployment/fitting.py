@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 
+from keras_compat.data.classes import is_class_name
 from keras_compat.errors import InputError
-from keras_compat.escaping import escape
 from keras_compat.layers import normalization_layers
 from keras_compat.networks.probabilities import emits_probabilities
 
@@ -185,9 +185,9 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
         path: the file to write, for the message.
 
     Raises:
-        InputError: if their number is not that of the outputs, or one is not a line of text in
-            which every character can be seen: as in `labels.txt`, where a line break would give all
-            that follow the name of their neighbour.
+        InputError: if their number is not that of the outputs, or one is no name that a data
+            set could have: a line break in `labels.txt` would give all that follow the name of
+            their neighbour.
 
     Example:
 
@@ -201,26 +201,9 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
             f"{len(class_names)} class names for {path}; expected the {outputs} of the network's "
             "outputs"
         )
-    if not are_labels(class_names):
-        wrong = next(name for name in class_names if not are_labels([name]))
-        raise InputError(
-            f"class name {wrong!r} for {path}; expected each to be one line of text without "
-            "control characters, as in labels.txt"
-        )
-
-
-def are_labels(class_names: Sequence[str]) -> bool:
-    """Says whether `labels.txt` can hold class names: each is a line that can be seen.
-
-    Args:
-        class_names: Names of any origin.
-
-    Returns:
-        Whether each is text of at least one character, all of them visible.
-
-    Example:
-
-    >>> are_labels(["cat", "dog"]), are_labels(["cat\\ndog"]), are_labels([""]), are_labels([3])
-    (True, False, False, False)
-    """
-    return all(isinstance(x, str) and x.strip() and escape(x) == x for x in class_names)
+    for name in class_names:
+        if not is_class_name(name):
+            raise InputError(
+                f"class name {name!r} for {path}; expected each to be one line of text without "
+                "control characters, as in labels.txt"
+            )
