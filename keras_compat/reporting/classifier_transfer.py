@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.files import write_text
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, select, summarise, unique
+from keras_compat.reporting.report_files import write_report_files
+from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal
 from keras_compat.reporting.table import MISSING, Table, percent
 
 VARIANTS = {"frozen_extractor": "extractor frozen", "frozen_rotation": "rotation head frozen"}
@@ -134,6 +135,7 @@ def deployment_table(records: Sequence[Record], variant: str = "frozen_extractor
     return Table(["extractor", *texts], rows)
 
 
+@for_terminal
 def terminal_text(records: Sequence[Record]) -> str:
     """Returns what an app prints last: the tables of each variant, and the bounds.
 
@@ -166,15 +168,15 @@ def terminal_text(records: Sequence[Record]) -> str:
     return "\n\n".join([*parts, "\n".join(notes)])
 
 
-def report_text(metrics: Mapping[str, Any], figure_paths: Sequence[str] = ()) -> str:
+@for_markdown
+def report_text(metrics: Mapping[str, Any]) -> str:
     """Returns the report in Markdown, made from a `metrics.json` alone.
 
     Args:
         metrics: as `load_metrics` returns it.
-        figure_paths: pictures to show, relative to the report.
 
     Returns:
-        The content of `report.md`.
+        The content of `report.md`; its pictures are in the folder `figures`.
 
     Raises:
         InputError: if there is nothing to show.
@@ -206,11 +208,12 @@ def report_text(metrics: Mapping[str, Any], figure_paths: Sequence[str] = ()) ->
             parts.append(f"### From training to deployed files, {VARIANTS[variant]}")
             parts.append(deployed.markdown())
     parts.append("\n".join(f"- {line}" for line in _notes(records)))
-    parts += [f"![{Path(p).stem.replace('_', ' ')}]({p})" for p in figure_paths]
+    parts += [f"![{name}](figures/{name}.png)" for name in _pictures(records)]
     parts += provenance(metrics)
     return "\n\n".join(parts) + "\n"
 
 
+@for_pictures
 def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> list[Path]:
     """Draws what the records allow of the bar charts of Fig. 4 and Fig. 11.
 
@@ -232,13 +235,10 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
     >>> [path.name for path in draw_figures(records, tempfile.mkdtemp())]
     ['figure4.png']
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     variants = _variants(records)
-    drawn = [folder / "figure4.png"]
+    drawn = [Path(folder) / f"{name}.png" for name in _pictures(records)]
     _draw_transfer(records, variants[0], drawn[0])
     if len(variants) > 1:
-        drawn.append(folder / "figure11.png")
         _draw_variants(records, variants, drawn[1])
     return drawn
 
@@ -266,11 +266,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md', 'figure4.png']
     """
-    folder = Path(folder)
-    drawn = draw_figures(metrics["results"], folder / "figures")
-    report = folder / "report.md"
-    write_text(report, report_text(metrics, [p.relative_to(folder).as_posix() for p in drawn]))
-    return [report, *drawn]
+    return write_report_files(metrics, folder, report_text, draw_figures)
 
 
 def display_name(architecture: str) -> str:
@@ -294,6 +290,11 @@ def display_name(architecture: str) -> str:
     rest = architecture[len(family) :]
     rest = re.sub(r"^(\d)", r"-\1", re.sub(r"[_:,]+", " ", rest))
     return names.get(family, family) + rest
+
+
+def _pictures(records: Sequence[Record]) -> list[str]:
+    """The names of the pictures: the second one is of both variants."""
+    return ["figure4", "figure11"][: len(_variants(records))]
 
 
 def _draw_transfer(records: Sequence[Record], variant: str, path: Path) -> None:

@@ -12,6 +12,7 @@ from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
 from keras_compat.reporting.report_files import over_seeds, write_report_files
+from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal, picture_names
 from keras_compat.reporting.table import Table, percent
 
 # Rows of Table 2: what the records of each say.
@@ -144,6 +145,7 @@ def choice_table(records: Sequence[Record]) -> Table | None:
     return Table(header, rows) if rows else None
 
 
+@for_terminal
 def terminal_text(records: Sequence[Record]) -> str:
     """Returns what the app prints last: what was chosen, and the accuracies.
 
@@ -168,6 +170,7 @@ def terminal_text(records: Sequence[Record]) -> str:
     return "\n\n".join(parts) or "Nothing was measured."
 
 
+@for_markdown
 def report_text(metrics: Mapping[str, Any]) -> str:
     """Returns the report in Markdown, made from a `metrics.json` alone.
 
@@ -232,6 +235,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
+@for_pictures
 def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> list[Path]:
     """Draws accuracy, loss and mutual information over the rounds of adaptation.
 
@@ -299,12 +303,12 @@ def _pictures(
 ) -> list[tuple[str, list[Record], figures.Scale, str, Direction]]:
     """Returns each figure's name, records, scale, title and direction."""
     found = []
-    for direction in _directions(records):
+    directions = _directions(records)
+    for direction, name in zip(directions, picture_names(directions), strict=True):
         for metric, (what, scale, title) in _CURVES.items():
             of_curve = _of(select(records, metric=metric), direction)
             if of_curve:
-                name = f"{'_to_'.join(direction)}_{what}"
-                found.append((name, of_curve, scale, title, direction))
+                found.append((f"{name}_{what}", of_curve, scale, title, direction))
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_compat.errors import InputError
+
 Record = dict[str, Any]
 
 
@@ -132,7 +134,7 @@ def summarise(records: Sequence[Record]) -> Summary | None:
         The summary; `None` if there are no records.
 
     Raises:
-        ValueError: if a seed comes twice, as the records then are of several figures.
+        InputError: if a seed comes twice, as the records then are of several figures.
 
     Example:
 
@@ -145,9 +147,9 @@ def summarise(records: Sequence[Record]) -> Summary | None:
         return None
     seeds = [r.get("seed") for r in records]
     if len(set(seeds)) < len(seeds):
-        raise ValueError(
+        raise InputError(
             f"records of one figure differ in their seeds. Received: {records[0]} and "
-            f"{len(records) - 1} more with seeds {seeds}"
+            f"{len(records) - 1} more with seeds {', '.join(map(str, seeds[:20]))}"
         )
     values = np.array([r["value"] for r in records], "float64")
     std = float(values.std(ddof=1)) if len(values) > 1 else 0.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_compat.files import write_text
+from keras_compat.files import write_bytes, write_text
 from keras_compat.reporting.records import Record, unique
 
 
@@ -17,7 +18,7 @@ def write_report_files(
     report_text: Callable[[Mapping[str, Any]], str],
     draw_figures: Callable[[Sequence[Record], Path], list[Path]],
 ) -> list[Path]:
-    """Writes `report.md` and `figures/*.png`.
+    """Writes `report.md` and `figures/*.png`, once all of them could be made.
 
     Args:
         metrics: as `load_metrics` returns it.
@@ -28,6 +29,9 @@ def write_report_files(
     Returns:
         The files written, the report first.
 
+    Raises:
+        InputError: if the records make no report; the folder is what it was.
+
     Example:
 
     >>> import tempfile
@@ -35,10 +39,14 @@ def write_report_files(
     >>> [path.name for path in found]
     ['report.md']
     """
-    drawn = draw_figures(metrics["results"], Path(folder) / "figures")
-    report = Path(folder) / "report.md"
-    write_text(report, report_text(metrics))
-    return [report, *drawn]
+    text = report_text(metrics)
+    report, pictures = Path(folder) / "report.md", Path(folder) / "figures"
+    with tempfile.TemporaryDirectory() as made:
+        drawn = draw_figures(metrics["results"], Path(made))
+        for path in drawn:
+            write_bytes(pictures / path.name, path.read_bytes())
+    write_text(report, text)
+    return [report, *(pictures / path.name for path in drawn)]
 
 
 def over_seeds(

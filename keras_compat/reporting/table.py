@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keras_compat.escaping import escape
 from keras_compat.reporting.records import Summary
 
 MISSING = "-"
@@ -46,10 +48,10 @@ class Table:
                 raise ValueError(f"expected {len(self.header)} cells in a row. Received: {row}")
 
     def markdown(self) -> str:
-        """Returns the table in GitHub's Markdown.
+        """Returns the table in GitHub's Markdown; see `shown.for_markdown` for strange text.
 
         Returns:
-            Lines without a newline at the end; `|` in a cell is escaped.
+            Lines without a newline at the end; `|` in a cell is escaped, if it is not yet.
 
         Example:
 
@@ -63,7 +65,7 @@ class Table:
         return "\n".join(lines)
 
     def text(self, header_width: int = 8) -> str:
-        """Returns the table for a terminal, with long column names wrapped.
+        """Returns the table for a terminal, all text escaped, with long column names wrapped.
 
         Args:
             header_width: characters after which a column's name goes on in the next line.
@@ -80,12 +82,12 @@ class Table:
         resnet8   99.0
         """
         wrapped = [
-            textwrap.wrap(name, header_width, break_long_words=False) or [""]
+            textwrap.wrap(escape(name), header_width, break_long_words=False) or [""]
             for name in self.header
         ]
         height = max(map(len, wrapped))
         wrapped = [[""] * (height - len(lines)) + lines for lines in wrapped]
-        body = [*zip(*wrapped, strict=True), *self.rows]
+        body = [*zip(*wrapped, strict=True), *(list(map(escape, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*body, strict=True)]
         lines = [_text_row(row, widths) for row in body]
         lines.insert(height, "  ".join("-" * width for width in widths))
@@ -134,7 +136,7 @@ def number(summary: Summary | None, digits: int = 2) -> str:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in cells) + " |"
 
 
 def _text_row(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
 from keras_compat.reporting.report_files import over_seeds, write_report_files
+from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal, picture_names
 from keras_compat.reporting.table import MISSING, Table, number, percent
 
 _METHODS = {
@@ -169,6 +170,7 @@ after it is 1.00. The first choice is 0.0 points below the best.
     )
 
 
+@for_terminal
 def ranking_report(records: Sequence[Record]) -> str:
     """Returns the rankings of all targets that have several sources, for the terminal.
 
@@ -192,6 +194,7 @@ def ranking_report(records: Sequence[Record]) -> str:
     return "\n\n".join(parts)
 
 
+@for_terminal
 def terminal_text(records: Sequence[Record]) -> str:
     """Returns what the app prints last: rankings, and the accuracies of every pair.
 
@@ -213,6 +216,7 @@ def terminal_text(records: Sequence[Record]) -> str:
     return "\n\n".join(parts)
 
 
+@for_markdown
 def report_text(metrics: Mapping[str, Any]) -> str:
     """Returns the report in Markdown, made from a `metrics.json` alone.
 
@@ -251,8 +255,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "from ILSVRC-12 with a ResNet-56; its baselines are at chance there.",
         *failed_steps(records),
     ]
-    for pair in pairs:
-        name = "_to_".join(pair)
+    for pair, name in zip(pairs, picture_names(pairs), strict=True):
         chance = _of(select(records, metric="chance"), pair)[0]["value"]
         parts += [
             f"## {' to '.join(pair)}",
@@ -274,6 +277,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
+@for_pictures
 def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> list[Path]:
     """Draws accuracy over the steps of fine-tuning, for each source and target (Fig. 5).
 
@@ -297,12 +301,12 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
     >>> [path.name for path in draw_figures(records, tempfile.mkdtemp())]
     ['a_to_b.png']
     """
-    drawn = []
-    for pair in _pairs(records):
+    drawn, pairs = [], _pairs(records)
+    for pair, name in zip(pairs, picture_names(pairs), strict=True):
         found = _of(select(records, metric="accuracy"), pair)
         epoch = _epoch(records, pair)
         chance = _of(select(records, metric="chance"), pair)[0]["value"]
-        path = Path(folder) / f"{'_to_'.join(pair)}.png"
+        path = Path(folder) / f"{name}.png"
         figures.draw_lines(
             path,
             [_curve(found, method, epoch) for method in _methods(found)],

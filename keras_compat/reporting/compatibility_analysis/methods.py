@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from keras_compat.reporting import paper
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
 from keras_compat.reporting.compatibility_analysis.charts import bar_chart
@@ -21,6 +19,7 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
 )
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Summary
+from keras_compat.reporting.shown import picture_names
 from keras_compat.reporting.table import Table, number, percent
 
 TITLE = "Recombination accuracy by method (Sec. 4, Fig. 2; B.5, Fig. 10)"
@@ -102,8 +101,8 @@ def _pictures(analysis: Analysis) -> list[Picture]:
             both_bounds=True,
         )
     ]
-    for network in analysis.networks(METHODS):
-        name = re.sub(r"\W", "_", network)
+    networks = analysis.networks(METHODS)
+    for network, name in zip(networks, picture_names([(n,) for n in networks]), strict=True):
         pictures.append(
             bar_chart(
                 analysis,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_compat.files import write_text
 from keras_compat.reporting.compatibility_analysis import (
     auxiliaries,
     baselines,
@@ -31,6 +31,8 @@ from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Anal
 from keras_compat.reporting.compatibility_analysis.section import Section
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record
+from keras_compat.reporting.report_files import write_report_files
+from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal
 
 # A study more is one file and one line here.
 _SECTIONS = (
@@ -52,6 +54,7 @@ _SECTIONS = (
 )
 
 
+@for_terminal
 def terminal_text(records: Sequence[Record], config: Mapping[str, Any] | None = None) -> str:
     """Returns what the app prints last: the tables of all studies, the main one at the end.
 
@@ -87,6 +90,7 @@ def terminal_text(records: Sequence[Record], config: Mapping[str, Any] | None = 
     return "\n\n".join(parts)
 
 
+@for_markdown
 def report_text(metrics: Mapping[str, Any]) -> str:
     """Returns the report in Markdown, made from a `metrics.json` alone.
 
@@ -124,6 +128,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
+@for_pictures
 def draw_figures(
     records: Sequence[Record],
     folder: str | os.PathLike[str],
@@ -182,10 +187,8 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md', 'cost.png']
     """
-    report = Path(folder) / "report.md"
-    drawn = draw_figures(metrics["results"], Path(folder) / "figures", metrics["config"])
-    write_text(report, report_text(metrics))
-    return [report, *drawn]
+    draw = partial(draw_figures, config=metrics["config"])
+    return write_report_files(metrics, folder, report_text, draw)
 
 
 def _sections(analysis: Analysis) -> list[Section]:

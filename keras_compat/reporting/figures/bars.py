@@ -19,6 +19,7 @@ from keras_compat.reporting.figures.style import (
     new_figure,
     save,
     style_values,
+    styled,
     wrapped,
     write_value,
 )
@@ -48,6 +49,7 @@ class Bars:
     published: bool = False
 
 
+@styled
 def draw_bars(
     path: str | os.PathLike[str],
     groups: Sequence[str],

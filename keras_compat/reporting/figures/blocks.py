@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save
+from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save, styled
 
 _ROW_INCHES = 0.34
 
@@ -26,6 +26,7 @@ class Blocks:
     texts: Sequence[str] = ()
 
 
+@styled
 def draw_blocks(
     path: str | os.PathLike[str],
     rows: Sequence[Blocks],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save
+from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save, styled
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class HeatMap:
     values: Sequence[Sequence[Summary | None]]
 
 
+@styled
 def draw_heat_maps(
     path: str | os.PathLike[str],
     rows: Sequence[str],

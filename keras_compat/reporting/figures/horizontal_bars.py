@@ -16,6 +16,7 @@ from keras_compat.reporting.figures.style import (
     add_titles,
     new_figure,
     save,
+    styled,
     write_value,
 )
 
@@ -28,6 +29,7 @@ _GAP_INCHES = 0.11
 _WIDTH_INCHES = 6.6
 
 
+@styled
 def draw_horizontal_bars(
     path: str | os.PathLike[str],
     groups: Sequence[str],

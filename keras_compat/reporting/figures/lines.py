@@ -20,6 +20,7 @@ from keras_compat.reporting.figures.style import (
     new_figure,
     save,
     style_values,
+    styled,
     write_value,
 )
 from keras_compat.reporting.records import Summary
@@ -48,6 +49,7 @@ class Series:
     points: Mapping[float | str, Summary]
 
 
+@styled
 def draw_lines(
     path: str | os.PathLike[str],
     series: Sequence[Series],

@@ -13,6 +13,7 @@ from keras_compat.reporting.figures.style import (
     add_titles,
     new_figure,
     save,
+    styled,
 )
 
 _PANEL_INCHES = 2.3
@@ -34,6 +35,7 @@ class Points:
     places: Sequence[tuple[float, float]]
 
 
+@styled
 def draw_points(
     path: str | os.PathLike[str],
     panels: Mapping[str, Sequence[Points]],

@@ -1,0 +1,134 @@
+"""The one gate between data and what is shown of them: text made safe for its place.
+
+Names come from the file of a stranger, or from data of one's own. Both reach a reader through a
+function that carries one of these decorators, in which every text of its records and settings is
+safe already.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from keras_compat.escaping import escape, escape_markdown, file_name
+
+Made = TypeVar("Made")
+
+
+def for_terminal(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Lets a function see its records and settings with text that is safe on a terminal.
+
+    Args:
+        make: Function that makes text from records, metrics or settings.
+
+    Returns:
+        The function, for records as they are.
+
+    Example:
+
+    >>> for_terminal(lambda records: records[0]["dataset"])([{"dataset": "\\x1b[31m"}])
+    '\\\\x1b[31m'
+    """
+    return _gate(make, escape)
+
+
+def for_markdown(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Lets a function see its records and settings with text that is safe in Markdown.
+
+    Args:
+        make: Function that makes Markdown from records, metrics or settings.
+
+    Returns:
+        The function, for records as they are.
+
+    Example:
+
+    >>> for_markdown(lambda records: records[0]["dataset"])([{"dataset": "<b>"}])
+    '&lt;b&gt;'
+    """
+    return _gate(make, escape_markdown)
+
+
+def for_pictures(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Lets a function see its records and settings with text that can be drawn.
+
+    Args:
+        make: Function that draws records, metrics or settings.
+
+    Returns:
+        The function, for records as they are.
+
+    Example:
+
+    >>> for_pictures(lambda records: records[0]["dataset"])([{"dataset": "猫"}])
+    '\\\\u732b'
+    """
+    from keras_compat.reporting.figures.style import drawable
+
+    return _gate(make, drawable)
+
+
+def picture_names(names: Sequence[Sequence[str]], between: str = "_to_") -> list[str]:
+    """Returns names of files for what has several names, each another and none a path.
+
+    Args:
+        names: Names of each picture, such as of its source and its target, as they are or as a
+            decorator of this file made them.
+        between: Text to join them with.
+
+    Returns:
+        A name for each, without a suffix; the joined names where they are plain.
+
+    Example:
+
+    >>> picture_names([("digits", "mnist5k"), ("a_to_b", "c"), ("a", "b_to_c")])
+    ['digits_to_mnist5k', 'a_to_b_to__c-2b76b186', 'a_to__b_to_c-451eff32']
+    """
+    origins = [[getattr(name, "origin", name) for name in those] for those in names]
+    joined = [between.join(those) for those in origins]
+    # Some file systems take A for a.
+    counts = Counter(map(str.casefold, joined))
+    # A line break is in no plain name: where names are apart then counts.
+    return [
+        file_name(name if counts[name.casefold()] == 1 else f"{between}\n".join(those))
+        for name, those in zip(joined, origins, strict=True)
+    ]
+
+
+class _Shown(str):
+    """Text as it is shown, which knows what it was: files are named after that."""
+
+    origin: str
+
+
+def _gate(make: Callable[..., Made], safe: Callable[[str], str]) -> Callable[..., Made]:
+    @functools.wraps(make)
+    def made(*arguments: Any, **named: Any) -> Made:
+        known: dict[str, str] = {}
+        return make(
+            *(_mapped(value, safe, known) for value in arguments),
+            **{name: _mapped(value, safe, known) for name, value in named.items()},
+        )
+
+    return made
+
+
+def _mapped(value: Any, safe: Callable[[str], str], known: dict[str, str]) -> Any:
+    """An argument that holds others, with safe text; paths and the like as they are."""
+    if isinstance(value, Mapping):
+        return {_inner(k, safe, known): _inner(v, safe, known) for k, v in value.items()}
+    return [_inner(v, safe, known) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _inner(value: Any, safe: Callable[[str], str], known: dict[str, str]) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        return _mapped(value, safe, known)
+    text = str(value)
+    if text not in known:
+        known[text] = _Shown(safe(text))
+        known[text].origin = getattr(value, "origin", text)
+    return known[text]
