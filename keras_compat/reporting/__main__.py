@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.reporting.merging import merge_files
 from keras_compat.reporting.metrics import write_metrics
 from keras_compat.reporting.reports import REPORTS
@@ -39,16 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser.parse_args(arguments)
     try:
         metrics = merge_files(flags.metrics)
+        written = REPORTS[metrics["experiment"]](metrics, flags.output_dir)
         if flags.merged is not None:
             write_metrics(flags.merged, **metrics)
-        for path in REPORTS[metrics["experiment"]](metrics, flags.output_dir):
-            print(path)
+        for path in written:
+            print(escape(path))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         place = error.filename or flags.output_dir
-        print(f"error: {place}: {error.strerror}; choose another", file=sys.stderr)
+        print(escape(f"error: {place}: {error.strerror}; choose another"), file=sys.stderr)
         return 2
     return 0
 

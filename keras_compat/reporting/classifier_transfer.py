@@ -13,7 +13,7 @@ from keras_compat.errors import InputError
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, select, summarise, unique
-from keras_compat.reporting.report_files import write_report_files
+from keras_compat.reporting.report_files import not_shown, write_report_files
 from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal
 from keras_compat.reporting.table import MISSING, Table, percent
 
@@ -28,6 +28,19 @@ _DEFAULTS = {
     "runtime": "keras",
 }
 _HEADLINES = ("recombination_accuracy", "reference_accuracy")
+_OF_EXTRACTORS = (
+    "recombination_accuracy",
+    "reference_accuracy",
+    "accuracy",
+    "accuracy_difference",
+    "max_logit_difference",
+    "upper_bound",
+)
+# Keys of the records that are shown, by metric.
+_NEEDS = {
+    **dict.fromkeys(_OF_EXTRACTORS, ("extractor",)),
+    **dict.fromkeys(("lower_bound", "chance", "peak_memory_gib"), ()),
+}
 
 
 def result_table(records: Sequence[Record], variant: str = "frozen_extractor") -> Table:
@@ -209,6 +222,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
             parts.append(deployed.markdown())
     parts.append("\n".join(f"- {line}" for line in _notes(records)))
     parts += [f"![{name}](figures/{name}.png)" for name in _pictures(records)]
+    parts += not_shown(records, _NEEDS, variant=VARIANTS)
     parts += provenance(metrics)
     return "\n\n".join(parts) + "\n"
 
@@ -266,7 +280,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md', 'figure4.png']
     """
-    return write_report_files(metrics, folder, report_text, draw_figures)
+    return write_report_files(metrics, folder, report_text, draw_figures, _NEEDS)
 
 
 def display_name(architecture: str) -> str:

@@ -11,7 +11,7 @@ from keras_compat.reporting import figures, paper
 from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
-from keras_compat.reporting.report_files import over_seeds, write_report_files
+from keras_compat.reporting.report_files import not_shown, over_seeds, write_report_files
 from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal, picture_names
 from keras_compat.reporting.table import Table, percent
 
@@ -46,6 +46,15 @@ _CURVES = {
         _INFORMATION,
         "Mutual information of the classifier's answers",
     ),
+}
+_DIRECTION = ("source", "target", "seed")
+# Keys of the records that are shown, by metric.
+_NEEDS = {
+    "accuracy": (*_DIRECTION, "network"),
+    "chosen_rounds": (*_DIRECTION, "chosen_by", "layers", "learning_rate"),
+    **dict.fromkeys(_CURVES, (*_DIRECTION, "layers", "learning_rate", "rounds")),
+    "source_accuracy": ("source",),
+    "failure": ("step", "message"),
 }
 Direction = tuple[str, str]
 
@@ -125,6 +134,7 @@ def choice_table(records: Sequence[Record]) -> Table | None:
     ['a to b', 'held-out loss', '40 rounds at 0.0001']
     """
     chosen = select(records, metric="chosen_rounds")
+    labelled = bool(select(records, metric="accuracy"))
     rows = []
     for direction in _directions(chosen):
         best = _of(
@@ -138,9 +148,9 @@ def choice_table(records: Sequence[Record]) -> Table | None:
             accuracy = _of(select(records, **keys), direction)
             choices = ", ".join(_choice(record) for record in of_name)
             measured = [percent(summarise(accuracy)), percent(_regret(best, accuracy))]
-            rows.append([" to ".join(direction), label, choices, *(measured if best else [])])
+            rows.append([" to ".join(direction), label, choices, *(measured if labelled else [])])
     header = ["direction", "chosen by", "choice, by seed"]
-    if select(records, metric="accuracy"):
+    if labelled:
         header += ["accuracy", "points below the best"]
     return Table(header, rows) if rows else None
 
@@ -232,6 +242,8 @@ def report_text(metrics: Mapping[str, Any]) -> str:
     pictures = [name for name, *_ in _pictures(records)]
     if pictures:
         parts += ["## On the way", *(f"![{name}](figures/{name}.png)" for name in pictures)]
+    networks = {keys["network"] for keys in _ROWS.values()}
+    parts += not_shown(records, _NEEDS, network=networks, chosen_by=_CHOSEN)
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
@@ -295,7 +307,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md']
     """
-    return write_report_files(metrics, folder, report_text, draw_figures)
+    return write_report_files(metrics, folder, report_text, draw_figures, _NEEDS)
 
 
 def _pictures(
@@ -334,7 +346,7 @@ def _words(layers: str) -> str:
 
 
 def _directions(records: Sequence[Record]) -> list[Direction]:
-    found = [(r["source"], r["target"]) for r in records if "target" in r]
+    found = [(r["source"], r["target"]) for r in records if "source" in r and "target" in r]
     return list(dict.fromkeys(found))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_compat.errors import InputError
-from keras_compat.files import write_text
+from keras_compat.files import read_json, write_text
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
 from keras_compat.reporting.versions import collect_versions
@@ -106,29 +105,19 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
         ...
     keras_compat.errors.InputError: no_such.json cannot be read (No such file or directory); ...
     """
-    try:
-        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); expected a metrics.json that an app wrote"
-        ) from None
-    except ValueError as error:
-        raise InputError(
-            f"{path} is not JSON ({error}); expected a metrics.json that an app wrote"
-        ) from None
+    from keras_compat.reporting.forms import check_form
+
+    found = read_json(path, "a metrics.json that an app wrote")
+    metrics = {}
     for section, kind in SECTIONS.items():
-        found = metrics.get(section) if isinstance(metrics, dict) else None
-        if not isinstance(found, kind):
+        metrics[section] = found.get(section) if isinstance(found, dict) else None
+        if not isinstance(metrics[section], kind):
             raise InputError(
                 f"{path} has no {section!r} section; expected a metrics.json that an app wrote"
             )
     # Files of runs whose parts were all made in one go may lack it.
-    metrics.setdefault("made_by", [])
-    try:
-        for record in metrics["results"]:
-            check_record(record)
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path}: {error}; write the file again with its app") from None
+    metrics["made_by"] = found.get("made_by", [])
+    check_form(metrics, os.fspath(path))
     return metrics
 
 

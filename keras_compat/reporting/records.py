@@ -7,7 +7,7 @@ fractions. Tables and plots are made from a flat list of them, whatever app wrot
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ import numpy as np
 from keras_compat.errors import InputError
 
 Record = dict[str, Any]
+_LARGEST = sys.float_info.max
+# Of what a message tells of a record.
+_LONGEST = 300
 
 
 class Summary(NamedTuple):
@@ -71,13 +74,17 @@ def check_record(record: Mapping[str, Any]) -> None:
 
     >>> check_record({"metric": "accuracy", "value": 1})
     """
-    value = record.get("value")
+    if not isinstance(record, Mapping):
+        raise ValueError(f"a record is a mapping, not a {type(record).__name__!r} object")
+    value, received = record.get("value"), f"Received: {str(record)[:_LONGEST]}"
     if not isinstance(record.get("metric"), str):
-        raise ValueError(f"a record needs a metric. Received: {record}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"a record needs a finite number as its value. Received: {record}")
+        raise ValueError(f"a record needs a metric. {received}")
+    # A whole number may be too large for a float.
+    finite = isinstance(value, int | float) and -_LARGEST <= value <= _LARGEST
+    if isinstance(value, bool) or not finite:
+        raise ValueError(f"a record needs a finite number as its value. {received}")
     if not all(isinstance(v, str | int | float | bool) for v in record.values()):
-        raise ValueError(f"a record is flat: each key holds one thing. Received: {record}")
+        raise ValueError(f"a record is flat: each key holds one thing. {received}")
 
 
 def select(

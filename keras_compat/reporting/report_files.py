@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_compat.errors import InputError
 from keras_compat.files import write_bytes, write_text
 from keras_compat.reporting.records import Record, unique
 
@@ -17,6 +18,7 @@ def write_report_files(
     folder: str | os.PathLike[str],
     report_text: Callable[[Mapping[str, Any]], str],
     draw_figures: Callable[[Sequence[Record], Path], list[Path]],
+    needs: Mapping[str, Sequence[str]],
 ) -> list[Path]:
     """Writes `report.md` and `figures/*.png`, once all of them could be made.
 
@@ -25,6 +27,7 @@ def write_report_files(
         folder: where they go; it is made if it is not there.
         report_text: makes the report.
         draw_figures: draws the records into a folder, and returns the files.
+        needs: the keys that the records of each metric have; all metrics that are shown.
 
     Returns:
         The files written, the report first.
@@ -35,10 +38,11 @@ def write_report_files(
     Example:
 
     >>> import tempfile
-    >>> found = write_report_files({"results": []}, tempfile.mkdtemp(), str, lambda *_: [])
+    >>> found = write_report_files({"results": []}, tempfile.mkdtemp(), str, lambda *_: [], {})
     >>> [path.name for path in found]
     ['report.md']
     """
+    _check_needs(metrics["results"], needs)
     text = report_text(metrics)
     report, pictures = Path(folder) / "report.md", Path(folder) / "figures"
     with tempfile.TemporaryDirectory() as made:
@@ -47,6 +51,44 @@ def write_report_files(
             write_bytes(pictures / path.name, path.read_bytes())
     write_text(report, text)
     return [report, *(pictures / path.name for path in drawn)]
+
+
+def _check_needs(records: Sequence[Record], needs: Mapping[str, Sequence[str]]) -> None:
+    for record in records:
+        for key in needs.get(record["metric"], ()):
+            if key not in record:
+                told = ", ".join(f"{k} {v}" for k, v in record.items())[:300]
+                raise InputError(
+                    f"a record has no {key!r} ({told}); expected the results of an app, so write "
+                    "them again with it"
+                )
+
+
+def not_shown(
+    records: Sequence[Record], needs: Mapping[str, Any], **known: Container[str]
+) -> list[str]:
+    """Returns what of a run is not in its report, such as a metric of a later release.
+
+    Args:
+        records: the records of a run.
+        needs: all metrics that are shown.
+        **known: by key of records, the names that are shown.
+
+    Returns:
+        A paragraph in Markdown, or none.
+
+    Example:
+
+    >>> not_shown([{"metric": "accuracy", "study": "new"}], {"accuracy": ()}, study={"methods"})
+    ['**Not shown**, as this release does not know them: study new.']
+    """
+    found = {
+        f"{key} {record[key]}": None
+        for record in records
+        for key, names in {"metric": needs, **known}.items()
+        if key in record and record[key] not in names
+    }
+    return [f"**Not shown**, as this release does not know them: {', '.join(found)}."] * bool(found)
 
 
 def over_seeds(

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from keras_compat.errors import InputError
 from keras_compat.reporting import figures, paper
 from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, select, summarise, unique
-from keras_compat.reporting.report_files import over_seeds, write_report_files
+from keras_compat.reporting.report_files import not_shown, over_seeds, write_report_files
 from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal, picture_names
 from keras_compat.reporting.table import MISSING, Table, number, percent
 
@@ -34,6 +35,17 @@ _ARROW = "\N{RIGHTWARDS ARROW}"
 _X_LABEL = f"steps of fine-tuning (below: accuracy at once {_ARROW} after 1 epoch)"
 _AFTER = ("1 epoch", "at the end")
 _SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning"}
+_FINE_TUNED = ("source", "target", "method", "seed")
+# Keys of the records that are shown, by metric.
+_NEEDS = {
+    "accuracy": (*_FINE_TUNED, "steps"),
+    "own_accuracy": ("network", "method", "seed"),
+    "chance": ("source", "target"),
+    "steps_an_epoch": ("source", "target", "method"),
+    **dict.fromkeys(("ranking_accuracy", "ranking_images", "fine_tuning_images"), _FINE_TUNED),
+    **dict.fromkeys(_SPENT, _FINE_TUNED),
+    "failure": ("step", "message"),
+}
 Pair = tuple[str, str]
 
 
@@ -106,9 +118,10 @@ def ranking_table(records: Sequence[Record], target: str) -> Table | None:
     for source, _ in ranked:
         of_pair = _of(select(records, method=method), (source, target))
         found = select(of_pair, metric="accuracy")
-        epoch = select(of_pair, metric="steps_an_epoch")
         # A source that failed, or was not fine-tuned, has no figures.
-        places = (epoch[0]["value"], max(unique(found, "steps"))) if found else (-1, -1)
+        places = (
+            (_figure(of_pair, "steps_an_epoch"), max(unique(found, "steps"))) if found else (-1, -1)
+        )
         for name, steps in zip(_AFTER, places, strict=True):
             columns[name].append(percent(summarise(select(found, steps=steps))))
         for metric, name in _SPENT.items():
@@ -143,7 +156,7 @@ after it is 1.00. The first choice is 0.0 points below the best.
     """
     method = _ranking_method(records, target)
     keys = {"target": target, "method": method}
-    images = select(records, metric="ranking_images", **keys)[0]["value"]
+    images = _figure(select(records, **keys), "ranking_images")
     text = f"By {images:,} images for each source."
     correlations, regrets = [], []
     for seed in unique(select(records, metric="ranking_accuracy", **keys), "seed"):
@@ -162,7 +175,7 @@ after it is 1.00. The first choice is 0.0 points below the best.
         regrets.append({"seed": seed, "value": regret})
     if not regrets:
         return text
-    seen = select(records, metric="fine_tuning_images", **keys)[0]["value"]
+    seen = _figure(select(records, **keys), "fine_tuning_images")
     return (
         f"{text} Fine-tuning saw {seen:,}. Spearman's correlation with the accuracy after it is "
         f"{number(summarise(correlations))}. The first choice is {percent(summarise(regrets))} "
@@ -256,7 +269,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         *failed_steps(records),
     ]
     for pair, name in zip(pairs, picture_names(pairs), strict=True):
-        chance = _of(select(records, metric="chance"), pair)[0]["value"]
+        chance = _figure(_of(records, pair), "chance")
         parts += [
             f"## {' to '.join(pair)}",
             result_table(records, pair).markdown(),
@@ -274,6 +287,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
                 ranking.markdown(),
                 ranking_text(records, target),
             ]
+    parts += not_shown(records, _NEEDS, method=_METHODS)
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
@@ -305,7 +319,7 @@ def draw_figures(records: Sequence[Record], folder: str | os.PathLike[str]) -> l
     for pair, name in zip(pairs, picture_names(pairs), strict=True):
         found = _of(select(records, metric="accuracy"), pair)
         epoch = _epoch(records, pair)
-        chance = _of(select(records, metric="chance"), pair)[0]["value"]
+        chance = _figure(_of(records, pair), "chance")
         path = Path(folder) / f"{name}.png"
         figures.draw_lines(
             path,
@@ -340,7 +354,7 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     >>> [path.name for path in write_report(metrics, tempfile.mkdtemp())]
     ['report.md']
     """
-    return write_report_files(metrics, folder, report_text, draw_figures)
+    return write_report_files(metrics, folder, report_text, draw_figures, _NEEDS)
 
 
 def _curve(found: Sequence[Record], method: str, epoch: int) -> figures.Series:
@@ -351,8 +365,10 @@ def _curve(found: Sequence[Record], method: str, epoch: int) -> figures.Series:
         _place(steps, epoch, places[-1]): summarise(select(of_method, steps=steps))
         for steps in places
     }
-    at_once, after = points["0"], points.get("1 epoch")
-    label = f"{_METHODS[method]}: {100 * at_once.mean:.1f}"
+    at_once, after = points.get("0"), points.get("1 epoch")
+    label = _METHODS[method]
+    if at_once is not None:
+        label += f": {100 * at_once.mean:.1f}"
     if after is not None:
         label += f" {_ARROW} {100 * after.mean:.1f}"
     return figures.Series(label, points)
@@ -386,7 +402,18 @@ def _seed(
 
 
 def _epoch(records: Sequence[Record], pair: Pair) -> int:
-    return _of(select(records, metric="steps_an_epoch"), pair)[0]["value"]
+    return _figure(_of(records, pair), "steps_an_epoch")
+
+
+def _figure(records: Sequence[Record], metric: str) -> Any:
+    """A figure that is the same for every seed and method."""
+    found = select(records, metric=metric)
+    if not found:
+        raise InputError(
+            f"no record tells {metric} of what was fine-tuned; expected the results of "
+            "transfer_learning"
+        )
+    return found[0]["value"]
 
 
 def _methods(records: Sequence[Record]) -> list[str]:

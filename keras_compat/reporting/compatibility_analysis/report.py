@@ -31,27 +31,44 @@ from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Anal
 from keras_compat.reporting.compatibility_analysis.section import Section
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record
-from keras_compat.reporting.report_files import write_report_files
+from keras_compat.reporting.report_files import not_shown, write_report_files
 from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal
 
 # A study more is one file and one line here.
 _SECTIONS = (
-    methods.section,
-    matrix.section,
-    incremental.section,
-    pretrained.section,
-    correlation.section,
-    normalization.section,
-    calibration.section,
-    same_data.section,
-    splits.section,
-    common_classes.section,
-    baselines.section,
-    auxiliaries.section,
-    rotation.section,
-    signals.section,
-    cost.section,
+    methods,
+    matrix,
+    incremental,
+    pretrained,
+    correlation,
+    normalization,
+    calibration,
+    same_data,
+    splits,
+    common_classes,
+    baselines,
+    auxiliaries,
+    rotation,
+    signals,
+    cost,
 )
+_STUDIES = {METHODS, *(part.STUDY for part in _SECTIONS if hasattr(part, "STUDY"))}
+_CELL = ("study", "method", "seed")
+_COST = ("study", "method", "networks")
+# Keys of the records that are shown, by metric.
+_NEEDS = {
+    "recombination_accuracy": (*_CELL, "dataset"),
+    "recombination_accuracy_by_calibration_images": (*_CELL, "extractor", "head", "images"),
+    "recombination_accuracy_by_batch_size": (*_CELL, "dataset", "batch_size"),
+    "own_accuracy": (*_CELL, "dataset"),
+    "cross_correlation": _CELL,
+    "channel_correlation": (*_CELL, "channel"),
+    "compatibility_signal": (*_CELL, "extractor", "head", "signal"),
+    **dict.fromkeys(("step_time_s", "step_time_ratio", "flops_per_step", "flops_ratio"), _COST),
+    "chance": ("study",),
+    "peak_memory_gib": (),
+    "failure": ("method", "seed", "message"),
+}
 
 
 @for_terminal
@@ -125,6 +142,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         parts += [f"## {section.title}", *section.text]
         parts += [table.markdown() for table in section.tables]
         parts += [f"![{p.caption}](figures/{p.name})" for p in section.pictures]
+    parts += not_shown(metrics["results"], _NEEDS, study=_STUDIES)
     return "\n\n".join([*parts, *provenance(metrics)]) + "\n"
 
 
@@ -188,8 +206,8 @@ def write_report(metrics: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     ['report.md', 'cost.png']
     """
     draw = partial(draw_figures, config=metrics["config"])
-    return write_report_files(metrics, folder, report_text, draw)
+    return write_report_files(metrics, folder, report_text, draw, _NEEDS)
 
 
 def _sections(analysis: Analysis) -> list[Section]:
-    return [section for make in _SECTIONS if (section := make(analysis)) is not None]
+    return [section for part in _SECTIONS if (section := part.section(analysis)) is not None]

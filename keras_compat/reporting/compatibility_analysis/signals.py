@@ -9,6 +9,7 @@ from statistics import fmean
 
 from scipy.stats import spearmanr
 
+from keras_compat.errors import InputError
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.section import Picture, Section
@@ -102,7 +103,9 @@ def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, floa
     for record in analysis.all(STUDY, _METRIC):
         key = (record["method"], record["seed"], record["extractor"], record["head"])
         found.setdefault(key, {})[record["signal"]] = record["value"]
-    for measured in found.values():
+    for (_, _, e, h), measured in found.items():
+        if "accuracy" not in measured:
+            raise InputError(f"no record tells the accuracy of {e} with the head of {h}")
         counted = [max(v, 0.0) for name, v in measured.items() if name not in _LEFT_OUT]
         measured[_COMBINED] = math.prod(counted) ** (1 / max(1, len(counted)))
     return found
