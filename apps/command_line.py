@@ -12,23 +12,35 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import absl.flags
 from absl.flags import argparse_flags
 
 from keras_compat.errors import InputError, WorkerLost, missing_package, unknown_name
 from keras_compat.jobs.interruption import EXIT_CODE, Terminated, ends_on_signals
 from keras_compat.jobs.start_up import one_line_warnings
+from keras_compat.printing import Parser, tell
 
 BACKENDS = ("tensorflow", "jax")
 
 
 def parser(description: str, epilog: str = "") -> argparse.ArgumentParser:
     """Returns a parser whose help keeps the line breaks of its texts."""
-    return argparse_flags.ArgumentParser(
+    return _Parser(
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+class _Parser(argparse_flags.ArgumentParser, Parser):
+    """Parser that knows absl's flags, too."""
+
+    def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().parse_known_args(*arguments, **named)
+        except absl.flags.Error as error:
+            self.error(str(error))
 
 
 def main(run: Callable[[Sequence[str]], None]) -> None:
@@ -43,16 +55,16 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
             run(sys.argv[1:])
         _workers("wait")
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}", to=sys.stderr)
         _exit(2)
     except (ArithmeticError, WorkerLost) as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}", to=sys.stderr)
         _exit(1)
     except KeyboardInterrupt as interruption:
         said = str(interruption) or "nothing that was there before has been changed"
         terminated = isinstance(interruption, Terminated)
         what = "terminated" if terminated else "interrupted"
-        print(f"\n{what}; {said}", file=sys.stderr)
+        tell("", f"{what}; {said}", to=sys.stderr)
         _exit(EXIT_CODE if terminated else 130)
     except Exception:
         _workers("leave", 1, traceback.format_exc())
@@ -92,7 +104,7 @@ def choose_backend() -> None:
     if not others:
         raise missing_package(backend, "Keras (with no backend installed)", backend)
     os.environ["KERAS_BACKEND"] = others[0]
-    print(f"{backend} is not installed: Keras runs on {others[0]}", flush=True)
+    tell(f"{backend} is not installed: Keras runs on {others[0]}")
 
 
 def _configured_backend() -> str:

@@ -147,7 +147,7 @@ def run(arguments: Sequence[str]) -> None:
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.domain_adaptation import job
-    source = Path(config.network).name if config.network else common.file_name(config.source)
+    source = common.file_name(Path(config.network).name if config.network else config.source)
     name = f"{config.preset}-{source}-{common.file_name(config.target)}"
     place = flags.output_dir or f"runs/domain_adaptation/{name}"
     job.run(config, place, flags.overwrite, flags.jobs, resuming)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from keras_compat import escaping
 from keras_compat.errors import InputError
 from keras_compat.jobs.profiling import ask_for_profiles
 from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
@@ -242,11 +243,11 @@ def pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
 
 
 def file_name(spec: str) -> str:
-    """Returns a data set's spec as part of a file name.
+    """Returns a data set's spec as part of a file name, in which plain ones can be read.
 
     Example:
 
     >>> file_name("imagenet_resized/32x32"), file_name("npz:data/stl10.npz")
     ('imagenet_resized_32x32', 'npz_data_stl10.npz')
     """
-    return spec.replace("/", "_").replace(":", "_")
+    return escaping.file_name(spec.replace("/", "_").replace(":", "_"))

@@ -20,6 +20,7 @@ from apps.components.shared import (
     start,
 )
 from keras_compat.errors import InputError
+from keras_compat.printing import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,7 @@ def publish(flags: Any) -> None:
         parts = find(flags.network or flags.job)
         look = _look(flags) if flags.images else None
         for name in publishing.publish_parts(store, reference, parts, flags.licence, look):
-            print(f"published {name}")
+            tell(f"published {name}")
         return
     if not (flags.architecture or (set(given) == {"head"} and flags.head_architecture)):
         raise InputError("--architecture is missing; expected what the file was built by")
@@ -108,7 +109,7 @@ def publish(flags: Any) -> None:
     publishing.publish_files(
         store, reference, given, architectures, component, list(auxiliaries.items())
     )
-    print(f"published {reference}")
+    tell(f"published {reference}")
 
 
 def _look(flags: Any) -> Callable[[Component], np.ndarray]:
@@ -148,7 +149,7 @@ def list_(flags: Any) -> None:
             }
             for entry in found
         ]
-        print(json.dumps(described, indent=2))
+        tell(*json.dumps(described, indent=2).splitlines())
         return
     rows = [("component", "kind", "interface", "classes", "family", "aliases")]
     for entry in found:
@@ -173,12 +174,12 @@ def show(flags: Any) -> None:
     manifest = store.manifest(reference)
     # Made again from what was looked at: the files of a stranger may hold anything.
     if flags.json:
-        print(manifest.to_json().decode(), end="")
+        tell(*json.dumps(manifest.model_dump(mode="json"), indent=2).splitlines())
         return
     from keras_compat.store.card import write_card
 
     _, _, text = write_card(manifest, str(reference)).removeprefix("---\n").partition("---\n")
-    print(text.strip())
+    tell(*text.strip().split("\n"))
 
 
 def alias(flags: Any) -> None:
@@ -187,11 +188,11 @@ def alias(flags: Any) -> None:
     if flags.remove:
         name = reference_of(flags.reference).name
         store.remove_alias(name, flags.alias)
-        print(f"removed {name}@{flags.alias}")
+        tell(f"removed {name}@{flags.alias}")
         return
     reference = published(store, flags.reference)
     store.set_alias(reference.name, flags.alias, reference.tag)
-    print(f"{reference.name}@{flags.alias} is {reference}")
+    tell(f"{reference.name}@{flags.alias} is {reference}")
 
 
 def verify(flags: Any) -> None:
@@ -202,11 +203,11 @@ def verify(flags: Any) -> None:
     from keras_compat.store.packing import check_sizes
 
     for path in store.clean() if flags.clean else ():
-        print(f"removed {path}")
+        tell(f"removed {path}")
     faults = store.verify(before=check_sizes, also=unpack)
     for fault in faults:
-        print(f"{fault.path}: {fault.error}")
-    print(f"{len(faults)} fault(s), {len(store.names())} component name(s)")
+        tell(f"{fault.path}: {fault.error}")
+    tell(f"{len(faults)} fault(s), {len(store.names())} component name(s)")
     if faults:
         raise SystemExit(1)
 
@@ -215,11 +216,11 @@ def remove(flags: Any) -> None:
     """Removes a version."""
     store, reference = open_store(flags), reference_of(flags.reference)
     store.remove(reference)
-    print(f"removed {reference}")
+    tell(f"removed {reference}")
 
 
 def _warn(fault: Fault) -> None:
-    print(f"warning: {fault.path}: {fault.error}", file=sys.stderr)
+    tell(f"warning: {fault.path}: {fault.error}", to=sys.stderr)
 
 
 def _metrics(text: str) -> dict[str, float]:

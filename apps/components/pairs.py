@@ -19,6 +19,7 @@ from apps.components.shared import (
     reading,
     start,
 )
+from keras_compat.printing import tell
 
 
 def add(command: Command) -> None:
@@ -60,14 +61,14 @@ def check(flags: Any) -> None:
     found = using.check(store, extractor, head, flags.images, count, reading(flags))
     if flags.json:
         described = {"verdict": found.verdict, **vars(found), "signals": dict(found.signals)}
-        print(json.dumps(described, indent=2))
+        tell(*json.dumps(described, indent=2).splitlines())
         return
     family = f"{found.family} auxiliary head(s) in common" if found.family else "no family"
-    print(f"{head} on {extractor}: {family}; measured on {found.images} images without labels")
+    tell(f"{head} on {extractor}: {family}; measured on {found.images} images without labels")
     print_table([("signal", "value"), *((n, f"{v:.3f}") for n, v in found.signals.items())])
-    print(f"as far as can be told without labels, it {found.verdict}")
+    tell(f"as far as can be told without labels, it {found.verdict}")
     if found.own_information is None:
-        print("what the head tells on its own extractor is not known: it may do better than that")
+        tell("what the head tells on its own extractor is not known: it may do better than that")
 
 
 def recombine(flags: Any) -> None:
@@ -82,11 +83,11 @@ def recombine(flags: Any) -> None:
     pair = put_together(store, extractor, head)
     store.publish(new, pack(pair.network, str(new)))
     if not pair.family:
-        print(
+        tell(
             f"warning: {extractor} and {head} share no auxiliary head: nothing says that they work "
             "together; check them"
         )
-    print(f"published {new}; it needs batches of images until you adapt it")
+    tell(f"published {new}; it needs batches of images until you adapt it")
 
 
 def retrain(flags: Any) -> None:
@@ -108,7 +109,7 @@ def retrain(flags: Any) -> None:
     from keras_compat.jobs.components.retraining import retrain as teach
 
     done = teach(store, extractor, head, new, flags.data, how, flags.seed, reading(flags))
-    print(
+    tell(
         f"published {new}; it knows {len(done.class_names)} classes and is right on "
         f"{done.accuracy:.1%} of test images on {extractor}"
     )
@@ -121,7 +122,7 @@ def evaluate(flags: Any) -> None:
     start()
     from keras_compat.jobs.components import using
 
-    print(f"{reference}: {using.evaluate(store, reference, flags.data, reading(flags)):.1%}")
+    tell(f"{reference}: {using.evaluate(store, reference, flags.data, reading(flags)):.1%}")
 
 
 def adapt(flags: Any) -> None:
@@ -132,4 +133,4 @@ def adapt(flags: Any) -> None:
     from keras_compat.jobs.components import using
 
     using.adapt(store, reference, new, flags.images, count, reading(flags))
-    print(f"published {new}; it takes single images")
+    tell(f"published {new}; it takes single images")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from apps import command_line
 from apps import flags as common
 from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.jobs.start_up import quiet_start
+from keras_compat.printing import tell
 
 if TYPE_CHECKING:
     from keras_compat.data.options import LoadOptions
@@ -93,7 +95,8 @@ def some_of(flag: str, text: str, known: Sequence[str]) -> list[str]:
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Prints rows with their cells below one another."""
+    rows = [list(map(escape, row)) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        tell("  ".join(cells).rstrip())

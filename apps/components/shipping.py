@@ -20,6 +20,7 @@ from apps.components.shared import (
     start,
 )
 from keras_compat.errors import InputError
+from keras_compat.printing import tell
 
 _FORMATS = ("saved_model", "litert", "onnx")
 _PARTS = ("extractor", "head", "network")
@@ -124,7 +125,7 @@ def export(flags: Any) -> None:
     folder = Path(flags.folder)
     files = using.export(store, reference, folder, shipment, reading(flags), flags.overwrite)
     for file in files:
-        print(f"{file.path}: {file.size_bytes:,} bytes")
+        tell(f"{file.path}: {file.size_bytes:,} bytes")
 
 
 def install(flags: Any) -> None:
@@ -145,7 +146,7 @@ def install(flags: Any) -> None:
         options=reading(flags),
         overwrite=flags.overwrite,
     )
-    print(f"{flags.folder}: {reference} in {flags.quantization}, takes updates of {flags.updates}")
+    tell(f"{flags.folder}: {reference} in {flags.quantization}, takes updates of {flags.updates}")
 
 
 def update(flags: Any) -> None:
@@ -170,7 +171,7 @@ def update(flags: Any) -> None:
         overwrite=flags.overwrite,
     )
     if flags.json:
-        print(json.dumps([vars(measured) for measured in found], indent=2))
+        tell(*json.dumps([vars(measured) for measured in found], indent=2).splitlines())
         return
     rows = [("device", "quantization", "accuracy", "update", "whole model", "part", "archive")]
     for measured in found:
@@ -186,7 +187,7 @@ def update(flags: Any) -> None:
             )
         )
     print_table(rows)
-    print(f"{flags.archive}: {Path(flags.archive).stat().st_size:,} bytes for all")
+    tell(f"{flags.archive}: {Path(flags.archive).stat().st_size:,} bytes for all")
 
 
 def receive(flags: Any) -> None:
@@ -197,4 +198,4 @@ def receive(flags: Any) -> None:
     from keras_compat.updates import receive as take
 
     take(store, flags.archive, reference)
-    print(f"published {reference}")
+    tell(f"published {reference}")

@@ -8,6 +8,8 @@ from typing import Any, TextIO
 
 import keras
 
+from keras_compat.printing import tell
+
 
 class Terminal:
     """Prints each phase with its place among the phases, and how long it took.
@@ -33,11 +35,11 @@ class Terminal:
     def phase(self, name: str) -> None:
         """Announces the next phase."""
         self._number += 1
-        print(f"[{self._number}/{self._phases}] {name}", file=self._stream, flush=True)
+        tell(f"[{self._number}/{self._phases}] {name}", to=self._stream)
 
     def line(self, text: str) -> None:
         """Prints something about the phase."""
-        print(f"      {text}", file=self._stream, flush=True)
+        tell(f"      {text}", to=self._stream)
 
 
 class RoundsBar(keras.callbacks.Callback):

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from keras_compat.escaping import escape
+
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
@@ -28,7 +30,7 @@ def one_line_warnings() -> None:
     """Lets a warning be one line, as errors are, without the line of code that gave it."""
 
     def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
-        return f"warning: {message}\n"
+        return f"warning: {escape(message)}\n"
 
     warnings.formatwarning = one_line
 

@@ -19,6 +19,7 @@ from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
 from keras_compat.jobs.steps import Step, do_all, failures, gather, keep_valid, without_result
+from keras_compat.printing import tell
 from keras_compat.reporting import Run
 from keras_compat.reporting.records import Record
 from keras_compat.training import NonFiniteLoss
@@ -132,7 +133,7 @@ def run_stepwise(
             do_all(stage, place, jobs, terminal, work)
             said = job.after_stage(_gathered(job, config, stage, place).results)
             if said and stage[-1] is not steps[-1]:
-                print(f"\n{said}\n", flush=True)
+                tell("", *said.split("\n"), "")
         failed = failures(steps, place)
         if all(step.name in failed for step in steps if job.measures(step)):
             raise NonFiniteLoss(f"{without_result(failed)}; see {folder.partial}")
@@ -146,7 +147,8 @@ def run_stepwise(
             # Those of a step that failed are of no more use.
             remove(StepFolder(place / step.name).checkpoints)
         finished = folder.finish()
-    print(f"\n{job.terminal_text(metrics['results'])}\n\nEverything is in {finished}/")
+    text = job.terminal_text(metrics["results"])
+    tell("", *text.split("\n"), "", f"Everything is in {finished}/")
     if failed:
         raise NonFiniteLoss(f"{without_result(failed)}; paths are those in {finished}")
     return metrics

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from keras_compat.errors import InputError
-from keras_compat.escaping import escape
+from keras_compat.printing import Parser, tell
 from keras_compat.reporting.merging import merge_files
 from keras_compat.reporting.metrics import write_metrics
 from keras_compat.reporting.reports import REPORTS
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["no_such.json", "--output_dir=out"])
     2
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m keras_compat.reporting",
         description="Writes report.md and figures/ from the metrics.json of a run, or from a file "
         "of results/. Files of these names in the output folder are replaced. From several files, "
@@ -44,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if flags.merged is not None:
             write_metrics(flags.merged, **metrics)
         for path in written:
-            print(escape(path))
+            tell(path)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}", to=sys.stderr)
         return 2
     except OSError as error:
         place = error.filename or flags.output_dir
-        print(escape(f"error: {place}: {error.strerror}; choose another"), file=sys.stderr)
+        tell(f"error: {place}: {error.strerror}; choose another", to=sys.stderr)
         return 2
     return 0
 

@@ -32,6 +32,7 @@ from keras_compat.jobs.resumable import resumable_folder
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.resumption import Resumption
 from keras_compat.jobs.step_folder import CHECKPOINTS
+from keras_compat.printing import tell
 from keras_compat.reporting import Run
 from keras_compat.reporting.classifier_transfer import terminal_text, write_report
 from keras_compat.reporting.hardware import peak_memory_gib
@@ -144,7 +145,8 @@ class _Job:
         write_report(metrics, self.folder.partial)
         place = self.folder.finish()
         remove(place / CHECKPOINTS)
-        print(f"\n{terminal_text(metrics['results'])}\n\nEverything is in {place}/")
+        text = terminal_text(metrics["results"])
+        tell("", *text.split("\n"), "", f"Everything is in {place}/")
         return metrics
 
     # One seed --------------------------------------------------------------------------------

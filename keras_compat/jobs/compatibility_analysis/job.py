@@ -41,6 +41,7 @@ from keras_compat.jobs.resumable import resumable_folder, take_over
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.networks.architectures import find_architecture
+from keras_compat.printing import tell
 from keras_compat.reporting import Run
 from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
 from keras_compat.reporting.hardware import collect_hardware
@@ -112,7 +113,8 @@ def run(
             # Those of a cell that failed are of no more use.
             remove(CellFolder(cells, plan.cell).checkpoints)
         place = folder.finish()
-    print(f"\n{terminal_text(metrics['results'], metrics['config'])}\n\nEverything is in {place}/")
+    text = terminal_text(metrics["results"], metrics["config"])
+    tell("", *text.split("\n"), "", f"Everything is in {place}/")
     if failures:
         raise NonFiniteLoss(f"{_without_result(failures)}; paths are those in {place}")
     return metrics
