@@ -13,6 +13,8 @@ from keras_compat.reporting.records import check_record
 
 _MOST_NAMES = 100
 """Of data sets, networks, methods and the like: a table or a picture shows no more."""
+_LONGEST = 1000
+"""Letters of such a name."""
 _DEEPEST = 20
 # Of a fraction that is not nothing: its inverse is a number.
 _LEAST = 1e-9
@@ -240,5 +242,8 @@ def _check_range(metric: str, value: float, place: str) -> None:
 def _check_names(records: list[Mapping[str, Any]]) -> None:
     for key in _NAMES:
         names = {record[key] for record in records if key in record}
+        longest = max(names, key=len, default="")
+        if len(longest) > _LONGEST:
+            raise ValueError(f"{key} {longest[:80]!r}... is longer than {_LONGEST} letters")
         if len(names) > _MOST_NAMES:
             raise ValueError(f"results are of {len(names)} names of {key}; at most {_MOST_NAMES}")

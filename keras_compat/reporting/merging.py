@@ -19,6 +19,8 @@ _PLACES = ("data_dir", "download", "memory_limit_gib")
 _OPTIONAL = ("pretraining_dataset",)
 # Of a process as a whole: the highest counts.
 _OF_A_PROCESS = ("peak_memory_gib",)
+# Of what a message tells of a setting.
+_LONGEST = 300
 
 
 def merge_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
@@ -85,8 +87,9 @@ def _check_alike(
         if key in may_differ or (key in _OPTIONAL and None in values):
             continue
         if values[0] != values[1]:
+            told = [str(value)[:_LONGEST] for value in values]
             raise InputError(
-                f"{both} differ in {key!r} ({values[0]} and {values[1]}); expected runs that "
+                f"{both} differ in {key!r} ({told[0]} and {told[1]}); expected runs that "
                 "differ in seeds, methods or studies only"
             )
     for name in run["data"].keys() & other["data"].keys():

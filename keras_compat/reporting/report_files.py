@@ -47,6 +47,9 @@ def write_report_files(
     report, pictures = Path(folder) / "report.md", Path(folder) / "figures"
     with tempfile.TemporaryDirectory() as made:
         drawn = draw_figures(metrics["results"], Path(made))
+        for path in (report, *(pictures / path.name for path in drawn)):
+            if path.is_dir():
+                raise InputError(f"{path} is a folder; expected a file to replace, or none")
         for path in drawn:
             write_bytes(pictures / path.name, path.read_bytes())
     write_text(report, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import cycle
 
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
@@ -69,7 +70,7 @@ def _picture(analysis: Analysis, names: tuple[str, ...]) -> Picture:
             [analysis.recombination(STUDY, method=m, baseline=n) for n in ("", *names)],
             colour,
         )
-        for m, colour in zip(analysis.methods(STUDY), figures.COLOURS, strict=False)
+        for m, colour in zip(analysis.methods(STUDY), cycle(figures.COLOURS), strict=False)
     ]
     title, subtitle = "Baselines on networks of several methods", about(analysis, STUDY)
     draw = partial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import cycle
 
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
@@ -63,7 +64,7 @@ def _row(method: str, variant: str) -> Row:
 def _picture(analysis: Analysis) -> Picture:
     variants = _variants(analysis)
     bars = []
-    for method, colour in zip(analysis.methods(STUDY), figures.COLOURS, strict=False):
+    for method, colour in zip(analysis.methods(STUDY), cycle(figures.COLOURS), strict=False):
         rows = [_row(method, variant) for variant in variants]
         values = [analysis.recombination(row.study, **row.keys) for row in rows]
         bars.append(Bars(method_name(method), values, colour))
