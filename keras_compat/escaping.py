@@ -10,6 +10,7 @@ import unicodedata
 _JOINERS = "\u200c\u200d"
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_PLAIN = re.compile(r"\w([\w.-]*[\w-])?", re.ASCII)
 _LONGEST_FILE_NAME = 80
 
 
@@ -67,9 +68,9 @@ def file_name(text: object) -> str:
     ('digits_to_mnist5k', 'victim-e2c35920')
     """
     text = str(text)
+    if len(text) <= _LONGEST_FILE_NAME and _PLAIN.fullmatch(text):
+        return text
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:_LONGEST_FILE_NAME].rstrip(".")
-    if plain and plain == text:
-        return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,17 +10,26 @@ from itertools import count, product
 
 from keras_compat.errors import InputError
 
+LONGEST_NAME = 48
+"""Letters of the name of a network, after which files and folders are named."""
+
 
 def identifier(name: str) -> str:
     """Returns a name as a Python identifier, which a task's name must be.
 
+    A long one is cut, and ends in letters that tell it apart: folders of steps have several names.
+
     Example:
 
-    >>> identifier("stl10"), identifier("2 cats")
-    ('stl10', 'data_2_cats')
+    >>> identifier("stl10"), identifier("2 cats"), len(identifier(255 * "x"))
+    ('stl10', 'data_2_cats', 48)
     """
-    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
-    return name if name[:1].isalpha() else f"data_{name}"
+    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    plain = plain if plain[:1].isalpha() else f"data_{plain}"
+    if len(plain) <= LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: LONGEST_NAME - 9]}_{digest}"
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -187,3 +189,25 @@ def test_every_kind_of_points_is_drawn_and_looks_different(tmp_path, monkeypatch
     looks = {(*kind.get_facecolor()[0], kind.get_paths()[0].vertices.tobytes()) for kind in drawn}
     assert [kind.get_label() for kind in drawn] == [kind.label for kind in kinds]
     assert len(looks) == len(kinds)
+
+
+def test_long_names_and_many_kinds_are_drawn_without_a_warning(tmp_path):
+    names = [f"{number}_{'network' * 7}" for number in range(3)]
+    cells = [[ONE] * 3] * 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.draw_heat_maps(tmp_path / "a.png", names, names, [figures.HeatMap("rp", cells)])
+        lines = [figures.Series("rp", dict.fromkeys(names, ONE))]
+        figures.draw_lines(tmp_path / "b.png", lines)
+        series = [figures.Series(f"kind {'x' * 40} {n}", {1: ONE, 2: ONE}) for n in range(50)]
+        figures.draw_lines(tmp_path / "c.png", series)
+        bars = [figures.Bars("$", [ONE] * 80, figures.BLUE)]
+        figures.draw_bars(tmp_path / "d.png", ["$\\frac{$"] * 80, bars)
+
+
+def test_a_users_own_style_changes_no_figure(tmp_path):
+    draw(tmp_path / "one.png", [ONE, None])
+    with matplotlib.rc_context({"font.size": 30, "text.color": "red"}):
+        draw(tmp_path / "two.png", [ONE, None])
+        assert matplotlib.rcParams["font.size"] == 30
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
+from keras_compat.jobs.naming import LONGEST_NAME
 from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, check_seeds
 from keras_compat.jobs.training import Training
 
@@ -81,8 +82,11 @@ class Config:
         if self.reference not in self.extractors:
             raise unknown_name("reference among the extractors", self.reference, self.extractors)
         for name in self.extractors:
-            if not name.isidentifier():
-                raise InputError(f"extractor name {name!r}; expected letters, digits, underscores")
+            if not name.isidentifier() or len(name) > LONGEST_NAME:
+                raise InputError(
+                    f"extractor name {name!r}; expected letters, digits, underscores, "
+                    f"{LONGEST_NAME} at most"
+                )
         for what in self.maintain:
             if what not in MAINTAIN:
                 raise unknown_name("value of maintain", what, MAINTAIN)

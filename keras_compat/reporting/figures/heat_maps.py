@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save, styled
+from keras_compat.reporting.figures.style import (
+    LETTER_INCHES,
+    add_titles,
+    new_figure,
+    save,
+    slanted_inches,
+    styled,
+)
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
@@ -75,7 +82,8 @@ def draw_heat_maps(
     # As many in each row of panels as can be.
     across = math.ceil(len(maps) / down)
     width = max(4.2, panel * across + name_inches + 1.5)
-    figure = new_figure(width, (_CELL_INCHES[1] * len(rows) + 0.3) * down + 1.3)
+    height = (_CELL_INCHES[1] * len(rows) + 0.3) * down + 1.3
+    figure = new_figure(width, height + slanted_inches(columns))
     grid = figure.subplots(down, across, squeeze=False)
     for number, place in enumerate(grid.flat):
         if number >= len(maps):

@@ -19,6 +19,7 @@ from keras_compat.reporting.figures.style import (
     add_titles,
     new_figure,
     save,
+    slanted_inches,
     style_values,
     styled,
     write_value,
@@ -89,7 +90,8 @@ def draw_lines(
     """
     places = list(dict.fromkeys(place for s in series for place in s.points))
     named = any(isinstance(place, str) for place in places)
-    figure = new_figure(max(5.8, _PLACE_INCHES * len(places) + 2.2), HEIGHT_INCHES)
+    height = HEIGHT_INCHES + (slanted_inches(places) if named else 0)
+    figure = new_figure(max(5.8, _PLACE_INCHES * len(places) + 2.2), height)
     axes = figure.add_subplot()
     if doubling:
         axes.set_xscale("log", base=2)

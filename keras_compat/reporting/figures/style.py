@@ -35,6 +35,7 @@ LETTER_INCHES = 0.075
 _NAME_LETTERS = 16
 _LONGEST_NAME = 60
 _MOST_LINES = 4
+_LEGEND_ROWS = 6
 # Of a side: what Matplotlib can draw, and a machine hold.
 _MOST_INCHES = 60
 
@@ -197,6 +198,23 @@ def style_values(axes: Axes, scale: Scale, highest: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def slanted_inches(names: Sequence[str]) -> float:
+    """Returns by how much a figure must be higher for names that stand aslant below it.
+
+    Args:
+        names: the names; up to 24 letters there is room for.
+
+    Returns:
+        Inches.
+
+    Example:
+
+    >>> slanted_inches(["stage1"]), slanted_inches(["x" * 25]) > 0
+    (0.0, True)
+    """
+    return 0.7 * LETTER_INCHES * max(0.0, *(len(name) - 24.0 for name in names))
+
+
 def add_titles(figure: Figure, axes: Axes | None, title: str, subtitle: str) -> None:
     """Writes the title above the figure, and the subtitle above its axes in smaller letters.
 
@@ -261,10 +279,14 @@ def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     if handles:
         longest = max(len(handle.get_label()) for handle in handles)
         room = int(figure.get_figwidth() // (0.056 * longest + 0.75))
+        columns = min(len(handles), max(2, room))
+        # There is room for a few rows; more of them must not take that of the axes.
+        more = max(0, -(-len(handles) // columns) - _LEGEND_ROWS)
+        figure.set_figheight(min(figure.get_figheight() + 0.2 * more, _MOST_INCHES))
         figure.legend(
             handles=handles,
             loc="outside lower center",
-            ncols=min(len(handles), max(2, room)),
+            ncols=columns,
             # Long enough to show a broken line beside its marker.
             handlelength=2.4,
             fontsize=8,
