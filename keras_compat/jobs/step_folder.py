@@ -17,6 +17,7 @@ from keras_compat.jobs.output_folder import difference
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record
 from keras_compat.reporting.versions import collect_versions
+from keras_compat.store.importing import load_keras_file
 
 FAILURE = ("failed.json", "last_good.keras")
 """The files of a step that say why it has no result."""
@@ -80,7 +81,7 @@ class StepFolder:
 
     def load_model(self, name: str) -> keras.Model:
         """Returns a trained model, for inference."""
-        return keras.saving.load_model(self.path / NETWORKS / f"{name}.keras", compile=False)
+        return load_keras_file(self.path / NETWORKS / f"{name}.keras")
 
     def made_by(self) -> dict[str, Any] | None:
         """Returns what made the models; `None` if they were not trained yet."""

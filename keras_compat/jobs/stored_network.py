@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 import keras
 
 from keras_compat.errors import InputError
+from keras_compat.files import read_json
 from keras_compat.jobs.step_folder import MADE_BY
 from keras_compat.networks import check_interface
+from keras_compat.store.importing import load_keras_file
 
 _EXTRACTOR, _HEAD = "extractor", "head"
 
@@ -69,7 +70,7 @@ def load_network(path: str | Path) -> StoredNetwork:
 
     Args:
         path: a folder with `extractor.keras`, `head.keras`, `<task>_head.keras` for each auxiliary
-            task, and `made_by.json`. Only load what you trust: a `.keras` file can hold code.
+            task, and `made_by.json`. The models are read as `load_keras_file` does.
 
     Raises:
         InputError: if it is not there or not whole, or its parts do not fit.
@@ -83,7 +84,7 @@ def load_network(path: str | Path) -> StoredNetwork:
     """
     path = Path(path).expanduser()
     try:
-        about = json.loads((path / MADE_BY).read_text(encoding="utf-8"))["network"]
+        about = read_json(path / MADE_BY, "what a job wrote")["network"]
         class_names, photographs = tuple(about["class_names"]), bool(about["photographs"])
         names = list(about["auxiliaries"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -132,9 +133,4 @@ def _load(path: Path, name: str) -> keras.Model:
     file = path / f"{name}.keras"
     if not file.is_file():
         raise InputError(f"{str(path)!r} has no {file.name}; expected a whole stored network")
-    try:
-        return keras.saving.load_model(file, compile=False)
-    # Keras raises whatever a broken file leads it to.
-    except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise InputError(f"{str(file)!r} cannot be loaded ({told}); write it again") from error
+    return load_keras_file(file)

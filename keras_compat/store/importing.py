@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import math
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
-from keras_compat import layers as _layers  # noqa: F401 registers the layers that files may hold
 from keras_compat.errors import InputError
+from keras_compat.files import open_file, parse_json
+from keras_compat.store.recipes import unallocated
 
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MEMBERS = [_CONFIG, "metadata.json", _WEIGHTS]
+_EXPECTED = "what model.save('NAME.keras') writes"
 _LARGEST_CONFIG = 2**24
 _KERAS_LAYERS = (
     *("Add", "AveragePooling2D", "Concatenate", "Conv2D", "Dense", "DepthwiseConv2D", "Flatten"),
@@ -24,10 +32,11 @@ _INITIALIZERS = (
     *("Zeros",),
 )
 _OURS = ("BatchStatisticsNormalization", "ChannelPadding", "SeededHeNormal", "UnitLength")
+_ROOT = ("keras.src.models.functional", "Functional")
 # By what Keras looks a class up: the module and the name, or the registered name.
 ALLOWED = frozenset(
     {
-        ("keras.src.models.functional", "Functional"),
+        _ROOT,
         ("keras", "DTypePolicy"),
         (None, "__keras_tensor__"),
         (None, "__tuple__"),
@@ -42,7 +51,8 @@ def load_keras_file(path: str | Path) -> keras.Model:
     """Loads a user's own model, if it is made of layers on a list, and without its compilation.
 
     The list holds what the registry's architectures are made of, no layer that runs code of its
-    own. It is no sandbox: of a model that is not yours, ask for a component instead.
+    own. It is no sandbox: of a model that is not yours, ask for a component instead. A private
+    copy is looked at and loaded, so that both see the same bytes.
 
     Args:
         path: a `.keras` file.
@@ -60,19 +70,25 @@ def load_keras_file(path: str | Path) -> keras.Model:
     keras_compat.errors.InputError: 'no/such.keras' is no .keras file (...); ...
     """
     path = expanded(path)
-    for used in sorted(_classes(_config(path)), key=str):
-        if used not in ALLOWED:
-            named = ".".join(str(part) for part in used if part)
-            raise InputError(
-                f"{str(path)!r} holds {named[:100]!r}, which is not on the list of layers that are "
-                "loaded; expected a model that this package built"
-            )
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    # Keras raises whatever a broken file leads it to.
-    except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise InputError(f"{str(path)!r} cannot be loaded ({told}); write it again") from None
+    # Keras takes a file for HDF5, a zip or a folder by its name, in lower case.
+    if path.suffix != ".keras":
+        raise _no_keras_file(path, "its name does not end in .keras")
+    with _copied(path) as copy:
+        config, stored = _looked_at(path, copy)
+        for used in sorted(_classes(config, path), key=str):
+            if used not in ALLOWED:
+                named = ".".join(str(part) for part in used if part)
+                raise _not_on_the_list(path, named)
+        try:
+            wanted = _count(config)
+            if wanted > stored:
+                raise ValueError(f"its layers take {wanted} numbers, and it holds {stored}")
+            return keras.saving.load_model(copy, compile=False, safe_mode=True)
+        # Keras raises whatever a broken file leads it to.
+        except Exception as error:
+            told = str(error).replace(str(copy), str(path)) or type(error).__name__
+            told = " ".join(told.split())[:200]
+            raise InputError(f"{str(path)!r} cannot be loaded ({told}); write it again") from None
 
 
 def expanded(path: str | Path) -> Path:
@@ -92,35 +108,107 @@ def expanded(path: str | Path) -> Path:
         raise InputError(f"{str(path)!r} cannot be found: {error}") from None
 
 
-def _config(path: Path) -> Any:
-    """Returns the configuration in a `.keras` file, of which nothing is run."""
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """Copies a file to where nobody else can change it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if set(members) != _MEMBERS:
-                raise ValueError(f"it holds {sorted(members)[:5]}, not {sorted(_MEMBERS)}")
+        with open_file(path) as file, tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "model.keras")
+            with open(copy, "xb") as target:
+                shutil.copyfileobj(file, target)
+            yield copy
+    # A path with a zero byte is a ValueError.
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _no_keras_file(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _looked_at(path: Path, copy: Path) -> tuple[Any, int]:
+    """Returns the configuration in a `.keras` file, and how many numbers its weights are."""
+    try:
+        with zipfile.ZipFile(copy) as archive:
+            members = archive.infolist()
+            # Of two members with one name, programs read either.
+            if sorted(member.filename for member in members) != _MEMBERS:
+                shown = sorted(member.filename for member in members)[:5]
+                raise ValueError(f"it holds {shown}, not {_MEMBERS}")
             # Keras does not compress; what is compressed can be a million times as large.
-            if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
+            if any(
+                member.compress_type != zipfile.ZIP_STORED
+                or member.compress_size != member.file_size
+                for member in members
+            ):
                 raise ValueError("it is compressed, which Keras does not do")
-            if members["config.json"].file_size > _LARGEST_CONFIG:
+            if sum(member.file_size for member in members) > copy.stat().st_size:
+                raise ValueError("its members are larger than itself")
+            if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
                 raise ValueError(f"its config.json has more than {_LARGEST_CONFIG} bytes")
-            return json.loads(archive.read("config.json"))
-    except OSError as error:
-        raise _no_keras_file(path, error.strerror or str(error)) from None
-    # An archive that is encrypted is a RuntimeError.
-    except (ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise _no_keras_file(path, str(error)) from None
+            config = parse_json(archive.read(_CONFIG), f"config.json of {str(path)!r}", _EXPECTED)
+            if not isinstance(config, dict):
+                raise ValueError("its config.json is no dictionary")
+            with archive.open(_WEIGHTS) as member, h5py.File(member, "r") as weights:
+                return config, _numbers(weights)
+    except InputError:
+        raise
+    # An archive that is encrypted is a RuntimeError; h5py raises errors of all kinds.
+    except Exception as error:
+        raise _no_keras_file(path, str(error) or type(error).__name__) from None
+
+
+def _numbers(weights: h5py.File) -> int:
+    """Returns how many numbers an HDF5 file holds; refuses all that leads out of it."""
+    numbers = 0
+
+    def add(name: str, link: Any) -> None:
+        nonlocal numbers
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"{name!r} in its weights is a link")
+        found = weights[name]
+        if isinstance(found, h5py.Group):
+            return
+        # Keras writes bfloat16 as "V", and so are records, which can hold references.
+        plain = isinstance(found, h5py.Dataset) and found.dtype.kind in "biufV"
+        if not plain or found.shape is None or found.dtype.names:
+            raise ValueError(f"{name!r} in its weights holds no numbers")
+        if found.external or found.is_virtual:
+            raise ValueError(f"{name!r} in its weights lies in another file")
+        size = math.prod(found.shape)
+        if found.id.get_storage_size() < size * found.dtype.itemsize:
+            raise ValueError(f"{name!r} in its weights is larger than what is stored of it")
+        numbers += size
+
+    # By links, for these are not followed: one can lead to a pipe, which never ends.
+    weights.visititems_links(add)
+    return numbers
+
+
+def _count(config: dict[str, Any]) -> int:
+    """Returns how many numbers the weights of a model are; allocates none."""
+
+    def counted() -> int:
+        model = keras.saving.deserialize_keras_object({**config, "compile_config": None})
+        return sum(math.prod(variable.shape) for variable in model.variables)
+
+    return unallocated(counted)
 
 
 def _no_keras_file(path: Path, why: str) -> InputError:
     return InputError(
-        f"{str(path)!r} is no .keras file ({' '.join(why.split())[:200]}); expected what "
-        "model.save('NAME.keras') writes"
+        f"{str(path)!r} is no .keras file ({' '.join(why.split())[:200]}); expected {_EXPECTED}"
     )
 
 
-def _classes(config: Any) -> set[tuple[str | None, str]]:
+def _not_on_the_list(path: Path, named: str) -> InputError:
+    return InputError(
+        f"{str(path)!r} holds {named[:100]!r}, which is not on the list of layers that are "
+        "loaded; expected a model that this package built"
+    )
+
+
+def _classes(config: Any, path: Path) -> set[tuple[str | None, str]]:
     """Returns all that a configuration names to be made: module, or package, and class."""
+    registered = keras.saving.get_custom_objects()
     found: set[tuple[str | None, str]] = set()
     waiting = [config]
     while waiting:
@@ -128,17 +216,24 @@ def _classes(config: Any) -> set[tuple[str | None, str]]:
         if isinstance(value, list):
             waiting.extend(value)
         elif isinstance(value, dict):
-            waiting.extend(value.values())
+            waiting.extend(inner for key, inner in value.items() if key != "registered_name")
             if "class_name" in value:
-                found.add((_module(value), str(value["class_name"])))
+                used = _looked_up(value)
+                # A model within a model could be compiled, which runs what that names.
+                found.add(used if used != _ROOT or value is config else (None, "a model within"))
+        # Keras takes a text for the class or the function that is registered by it.
+        elif isinstance(value, str) and value in registered:
+            raise _not_on_the_list(path, value)
     return found
 
 
-def _module(value: dict[str, Any]) -> str | None:
-    """The module that Keras takes a class from, or `"keras_compat"` for one that we registered."""
-    module = value.get("module")
-    ours = value.get("registered_name") == f"keras_compat>{value['class_name']}"
-    # Where a registered name is unknown Keras imports the module, so that both have to be ours.
-    if ours and str(module).startswith("keras_compat."):
-        return "keras_compat"
-    return module if module is None else str(module)
+def _looked_up(value: dict[str, Any]) -> tuple[str | None, str]:
+    """Returns the module that Keras takes a class from, or the package that registered it."""
+    module, name = value.get("module"), str(value["class_name"])
+    registered = value.get("registered_name", name)
+    # A registered name goes before the module, and the module counts where it is unknown.
+    if registered == f"keras_compat>{name}" and str(module).startswith("keras_compat."):
+        return "keras_compat", name
+    if registered not in (None, name) or registered in keras.saving.get_custom_objects():
+        name = f"{name} as {registered}"
+    return module if module is None else str(module), name

@@ -200,7 +200,7 @@ def shapes(record: ExtractorRecord | HeadRecord) -> Shapes:
     def found() -> Shapes:
         return {key: tuple(v.shape) for key, v in variables(build(record, "part")).items()}
 
-    return _unallocated(found)
+    return unallocated(found)
 
 
 def variables(model: keras.Model) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def statistics_of(*models: keras.Model) -> str:
     return found.pop() if found else "moving"
 
 
-def _unallocated(work: Callable[[], T]) -> T:
+def unallocated(work: Callable[[], T]) -> T:
     """Does work that builds models and looks at them, and allocates none of their weights."""
 
     def in_scope() -> T:
@@ -278,7 +278,7 @@ def _the_one(
     for normalization in NORMALIZATIONS:
         try:
             record = kind(**values, normalization=normalization)
-            built = _unallocated(lambda record=record: _layers(build(record, "part")))
+            built = unallocated(lambda record=record: _layers(build(record, "part")))
         except (ValidationError, UnknownArchitectureError):
             raise other from None
         if built == own:

@@ -56,7 +56,7 @@ def test_what_is_missing_or_broken_is_named(place):
     with pytest.raises(InputError, match="has no rotation_head.keras"):
         load_network(place)
     (place / "rotation_head.keras").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"rotation_head.keras' cannot be loaded"):
+    with pytest.raises(InputError, match=r"rotation_head.keras' is no .keras file"):
         load_network(place)
     (place / "made_by.json").write_text("{}")
     with pytest.raises(InputError, match="holds no stored network"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from keras_compat.data import parse_classes
 from keras_compat.errors import InputError
+from keras_compat.files import read_json
 from keras_compat.jobs.step_folder import MADE_BY
 from keras_compat.store.importing import expanded
 from keras_compat.store.manifest import DataRecord
@@ -140,7 +140,7 @@ def _read(folder: str | Path, read: Callable[[Path], Parts], wrong: str, expecte
 
 
 def _json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json(file, "what a job wrote")
 
 
 def _text(value: Any) -> str:
