@@ -160,26 +160,29 @@ def _numbers(weights: h5py.File) -> int:
     """Returns how many numbers an HDF5 file holds; refuses all that leads out of it."""
     numbers = 0
 
-    def add(name: str, link: Any) -> None:
+    def fault(name: str, link: Any) -> str | None:
         nonlocal numbers
         if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{name!r} in its weights is a link")
+            return f"{name!r} in its weights is a link"
         found = weights[name]
         if isinstance(found, h5py.Group):
-            return
+            return None
         # Keras writes bfloat16 as "V", and so are records, which can hold references.
         plain = isinstance(found, h5py.Dataset) and found.dtype.kind in "biufV"
         if not plain or found.shape is None or found.dtype.names:
-            raise ValueError(f"{name!r} in its weights holds no numbers")
+            return f"{name!r} in its weights holds no numbers"
         if found.external or found.is_virtual:
-            raise ValueError(f"{name!r} in its weights lies in another file")
+            return f"{name!r} in its weights lies in another file"
         size = math.prod(found.shape)
         if found.id.get_storage_size() < size * found.dtype.itemsize:
-            raise ValueError(f"{name!r} in its weights is larger than what is stored of it")
+            return f"{name!r} in its weights is larger than what is stored of it"
         numbers += size
+        return None
 
     # By links, for these are not followed: one can lead to a pipe, which never ends.
-    weights.visititems_links(add)
+    wrong = weights.visititems_links(fault)
+    if wrong:
+        raise ValueError(wrong)
     return numbers
 
 

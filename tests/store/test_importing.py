@@ -9,6 +9,8 @@ import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.store.importing import load_keras_file
+from tests.attacks import keras_files
+from tests.attacks.memory import little_memory
 from tests.store import made
 
 pytestmark = pytest.mark.once
@@ -106,3 +108,27 @@ def test_weights_that_do_not_fit(file):
     changed(file, wider)
     with pytest.raises(InputError, match="cannot be loaded"):
         load_keras_file(file)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", keras_files.ATTACKS)
+def test_attacks_are_refused_with_the_reason(name, tmp_path):
+    attack, expected = keras_files.ATTACKS[name]
+    path = keras_files.make_file(tmp_path)
+    target = attack(path) or path
+    with little_memory(300 * 2**20), pytest.raises(InputError) as caught:
+        load_keras_file(target)
+    assert expected in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_what_is_looked_at_is_what_is_loaded(file, monkeypatch):
+    """A file that is another after it was looked at is not looked at again."""
+    load = keras.saving.load_model
+
+    def meanwhile(path, **keywords):
+        file.write_bytes(b"another")
+        return load(path, **keywords)
+
+    monkeypatch.setattr(keras.saving, "load_model", meanwhile)
+    assert load_keras_file(file).name == made.extractor().extractor.name
