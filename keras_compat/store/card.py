@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from keras_compat.escaping import escape_markdown
 from keras_compat.store.manifest import Manifest
 
 
@@ -38,7 +39,7 @@ def write_card(manifest: Manifest, what: str) -> str:
         f"- {manifest.kind}",
         "---",
         "",
-        f"# {_plain(what)}",
+        f"# {escape_markdown(what)}",
         "",
         f"A component of kind `{manifest.kind}`, written by keras_compat; read it with "
         "`keras_compat.store`.",
@@ -50,7 +51,7 @@ def write_card(manifest: Manifest, what: str) -> str:
     if manifest.task:
         lines.append(f"- auxiliary task: `{manifest.task}`")
     if manifest.class_names:
-        named = ", ".join(_plain(name) for name in manifest.class_names[:50])
+        named = ", ".join(escape_markdown(name) for name in manifest.class_names[:50])
         more = ", ..." if len(manifest.class_names) > 50 else ""
         lines.append(f"- {len(manifest.class_names)} classes: {named}{more}")
     for auxiliary in manifest.auxiliaries:
@@ -58,18 +59,13 @@ def write_card(manifest: Manifest, what: str) -> str:
     for parent in manifest.parents:
         lines.append(f"- made from: {parent.kind} `{parent.name}@{parent.version}`")
     for data in manifest.data:
-        lines.append(f"- trained on: {_plain(data.name)}, {data.images:,} images")
+        lines.append(f"- trained on: {escape_markdown(data.name)}, {data.images:,} images")
     if manifest.metrics:
         lines += ["", "| measured | |", "|:--|--:|"]
-        lines += [f"| {_plain(name)} | {value:.4g} |" for name, value in manifest.metrics.items()]
+        lines += [f"| {escape_markdown(name)} | {x:.4g} |" for name, x in manifest.metrics.items()]
     return "\n".join(lines) + "\n"
 
 
 def _quoted(text: str) -> str:
     """A text in YAML, of which JSON's strings are a part."""
     return json.dumps(text)
-
-
-def _plain(text: str) -> str:
-    """A text that Markdown shows as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in text)

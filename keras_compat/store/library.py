@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.store.errors import (
     AlreadyPublishedError,
     BadNameError,
@@ -57,12 +58,15 @@ class Fault:
     """Something that `Store.verify` found.
 
     Attributes:
-        path: where, in the store.
+        path: where, in the store; escaped, for whoever writes into a store chooses its names.
         error: what is wrong.
     """
 
     path: str
     error: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", escape(self.path))
 
 
 class Store:

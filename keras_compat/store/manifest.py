@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from keras_compat.data.classes import LONGEST_NAME, MOST_CLASSES, ONE_LINE
 from keras_compat.data.options import LARGEST_IMAGE
+from keras_compat.escaping import escape
 from keras_compat.store.errors import BadManifestError, NewerSchemaError, TooLargeError
 
 SCHEMA = 1
@@ -236,4 +236,4 @@ def _told(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     text = f"{place}: {first['msg']}" if place else first["msg"]
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\s]+", " ", text)[:300]
+    return escape(text)[:300]
