@@ -130,7 +130,9 @@ class Store:
             if MANIFEST in self._place.names(path):
                 text = "is published, and versions do not change; take the next version"
             else:
-                text = "is being published, or its publisher died: wait, or clean the store"
+                text = (
+                    "is being published, or its publisher died: wait, clean the store, or remove it"
+                )
             raise AlreadyPublishedError(f"{reference} {text}") from None
 
     def check_free(self, reference: Reference) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import functools
+import math
 import os
 import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -167,7 +169,8 @@ class LocalPlace:
     @told
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         target = self._checked(path)
-        if target.exists():
+        # An empty folder is nobody's, and renamed onto.
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise FileExistsError(path)
         staging = self._checked(STAGING) / uuid.uuid4().hex
         staging.mkdir(parents=True)
@@ -219,13 +222,20 @@ class LocalPlace:
 
     @told
     def leftovers(self, older_than_s: float = 0) -> list[str]:
-        latest = time.time() - older_than_s
         paths = [f"{STAGING}/{name}" for name in self.names(STAGING)]
-        return [path for path in paths if self._checked(path).lstat().st_mtime <= latest]
+        # A store that was copied from a URL brings the claims of there.
+        found = (
+            file.relative_to(self._root).as_posix() for file in self._root.glob(f"*/*/{CLAIM}")
+        )
+        paths += sorted(filter(_is_claim, found))
+        return [
+            path for path in paths if _since(self._checked(path).lstat().st_mtime) >= older_than_s
+        ]
 
     @told
     def discard(self, path: str) -> None:
-        files.remove(self._checked(path))
+        whole = MANIFEST in self.names(os.path.dirname(path))
+        files.remove(self._checked(path if whole else _claimed(path)))
 
     def _checked(self, path: str) -> Path:
         """The path in the file system, after making sure that no link leads out of the store."""
@@ -319,19 +329,34 @@ class RemotePlace:
             except FileNotFoundError:
                 return []
         at = len(self._root) + 1
-        claims = sorted(str(name)[at:] for name in found if str(name).endswith(f"/{CLAIM}"))
+        claims = sorted(path for path in (str(name)[at:] for name in found) if _is_claim(path))
         return [claim for claim in claims if self._age(claim) >= older_than_s]
 
     def _age(self, claim: str) -> float:
-        """How long ago a version was claimed, in seconds; for ever, if the claim does not say."""
+        """How long ago a version was claimed, in seconds; for ever, if nothing says when.
+
+        Both the file system and the claim say when, and a clock can be wrong: what either of
+        them calls young stays.
+        """
+        return min(map(_since, (self._written(claim), self._said(claim))))
+
+    def _written(self, claim: str) -> float:
         try:
-            return time.time() - float(self.read(claim, 64).partition(b" ")[2])
+            when = self._system.modified(self._at(claim))
+            return when.replace(tzinfo=when.tzinfo or UTC).timestamp()
+        # Not every file system knows, and each says so by an error of its own.
+        except Exception:
+            return math.nan
+
+    def _said(self, claim: str) -> float:
+        try:
+            return float(self.read(claim, 64).partition(b" ")[2])
         except (FileNotFoundError, ValueError):
-            return float("inf")
+            return math.nan
 
     @told
     def discard(self, path: str) -> None:
-        folder = path.removesuffix(f"/{CLAIM}")
+        folder = _claimed(path)
         with self._fresh() as system:
             if MANIFEST in self.names(folder):
                 system.rm_file(self._at(path))  # whole: its publisher died before the last step
@@ -346,6 +371,21 @@ class RemotePlace:
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+
+def _is_claim(path: str) -> bool:
+    """Says whether a file is the claim of a version; elsewhere the name means nothing."""
+    return path.endswith(f"/{CLAIM}") and path.count("/") == 2
+
+
+def _claimed(path: str) -> str:
+    """The folder of the version that a claim is of; any other path is returned as it is."""
+    return path.removesuffix(f"/{CLAIM}")
+
+
+def _since(when: float) -> float:
+    """Seconds between a time and now, also of one that is ahead; for ever, if it is no number."""
+    return abs(time.time() - when) if math.isfinite(when) else math.inf
 
 
 def _too_large(path: str, url: str, size: int, limit: int) -> TooLargeError:

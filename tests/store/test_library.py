@@ -1,11 +1,14 @@
 """Publishing, finding, aliases and removing, in a folder and through fsspec."""
 
+import os
 import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from fsspec import AbstractFileSystem
 
 from keras_compat.errors import InputError
 from keras_compat.store import Package, Reference, Store
@@ -107,10 +110,19 @@ def test_files_that_do_not_fit_the_manifest_are_not_published(store):
     assert store.names() == []
 
 
+def claimed(store, version, said, ago_s):
+    """Leaves a claim that says a time, and that the file system has had for a while."""
+    path = f"head/{version}/{CLAIM}"
+    store._place.put(path, said)
+    system = store._place._system
+    system.store[store._place._at(path)].modified = datetime.now(UTC) - timedelta(seconds=ago_s)
+    return path
+
+
 def test_a_publisher_that_died_at_a_url_is_found_and_cleaned():
     url = f"memory://{uuid.uuid4()}"
     store = Store(url)
-    store._place.put(f"head/1/{CLAIM}", b"")
+    claimed(store, "1", b"", 4000)
     store._place.put("head/1/weights.safetensors", b"half")
     assert store.names() == []
     assert [fault.path for fault in store.verify()][0] == f"head/1/{CLAIM}"
@@ -126,11 +138,76 @@ def test_a_publisher_that_died_at_a_url_is_found_and_cleaned():
 def test_a_publisher_that_died_after_the_manifest_has_published():
     store = Store(f"memory://{uuid.uuid4()}")
     store.publish(at("head@1"), made.head_package())
-    store._place.put(f"head/1/{CLAIM}", b"")
+    claimed(store, "1", b"", 4000)
     assert store.package(at("head@1")) == made.head_package()
     store.clean()
     assert store.package(at("head@1")) == made.head_package()
     assert store.verify() == []
+
+
+NOW = time.time()
+UNCLEAR = [
+    *(b"", b"x", b"x nan", b"x -inf", b"x 9e999", b"x 9e18", b"\xff\xfe\x00", b"x" * 10_000),
+    *(f"x {NOW + ahead}".encode() for ahead in (4000, 86_400 * 365)),
+]
+
+
+@pytest.mark.parametrize("said", UNCLEAR)
+@pytest.mark.parametrize("ago_s", [0, 4000, -4000, -86_400 * 365])
+def test_a_claim_that_says_no_time_is_as_old_as_its_file(said, ago_s):
+    store = Store(f"memory://{uuid.uuid4()}")
+    path = claimed(store, "1", said, ago_s)
+    assert store.clean() == ([path] if ago_s else [])
+    assert [fault.path for fault in store.verify()][:1] == ([] if ago_s else [path])
+    store.clean(older_than_s=0)
+    store.publish(at("head@1"), made.head_package())
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("said", UNCLEAR)
+def test_where_the_file_system_has_no_times_such_a_claim_is_old(said, monkeypatch):
+    store = Store(f"memory://{uuid.uuid4()}")
+    path = claimed(store, "1", said, 0)
+    monkeypatch.setattr(type(store._place._system), "modified", AbstractFileSystem.modified)
+    assert store.clean() == [path]
+
+
+@pytest.mark.parametrize(("said", "ago_s"), [(NOW, 4000), (NOW - 4000, 0), (NOW + 5, 4000)])
+def test_a_claim_stays_while_one_clock_calls_it_young(said, ago_s):
+    store = Store(f"memory://{uuid.uuid4()}")
+    claimed(store, "1", f"x {said}".encode(), ago_s)
+    assert store.clean() == []
+
+
+def test_a_claim_elsewhere_takes_nothing_with_it():
+    store = Store(f"memory://{uuid.uuid4()}")
+    store.publish(at("head@1"), made.head_package())
+    for path in (CLAIM, f"head/{CLAIM}", f"head/1/more/{CLAIM}"):
+        store._place.put(path, b"")
+    assert store.clean(older_than_s=0) == []
+    assert store.versions("head") == ["1"]
+
+
+def test_in_a_folder_what_was_left_with_a_time_ahead_is_cleaned(tmp_path):
+    store = Store(tmp_path)
+    (tmp_path / "head" / "1").mkdir(parents=True)
+    (tmp_path / "head" / "1" / CLAIM).write_bytes(b"x nan")  # copied from a URL
+    (tmp_path / ".staging").mkdir()
+    (tmp_path / ".staging" / "half").touch()
+    left = [".staging/half", f"head/1/{CLAIM}"]
+    assert [fault.path for fault in store.verify()][:2] == left
+    assert store.clean() == []
+    for path in left:
+        os.utime(tmp_path / path, (NOW + 86_400, NOW + 86_400))
+    assert store.clean() == left
+    store.publish(at("head@1"), made.head_package())
+    assert store.verify() == []
+
+
+def test_an_empty_folder_keeps_nobody_from_publishing(tmp_path):
+    (tmp_path / "head" / "1").mkdir(parents=True)
+    Store(tmp_path).publish(at("head@1"), made.head_package())
+    assert Store(tmp_path).verify() == []
 
 
 def test_what_does_not_belong_is_found(tmp_path):
