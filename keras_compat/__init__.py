@@ -5,3 +5,7 @@ Implements "Towards Reusable Network Components by Learning Compatible Represent
 """
 
 __version__ = "0.1.0"
+
+from keras_compat.registration import register as _register
+
+_register()

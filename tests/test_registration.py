@@ -1,0 +1,94 @@
+"""After `import keras_compat`, Keras finds this package's layers, in whatever order it comes."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_compat
+from keras_compat import networks, registration
+
+ROOT = Path(keras_compat.__file__).parent
+DECORATED = re.compile(
+    r'@keras\.saving\.register_keras_serializable\("keras_compat"\)\nclass (\w+)'
+)
+LOAD = """
+model = keras.saving.load_model(sys.argv[1])
+x = np.random.default_rng(0).random((4, *model.input_shape[1:])).astype("float32")
+np.save(sys.argv[2], keras.ops.convert_to_numpy(model(x)))
+"""
+ORDERS = {
+    "ours first": "import sys, numpy as np, keras_compat, keras.saving",
+    "Keras first": "import sys, numpy as np, keras, keras_compat",
+}
+
+
+def fresh(code, *arguments):
+    """Runs Python in a process of its own, with this backend."""
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=ROOT.parent, check=False
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_part_is_loaded_in_a_fresh_process(order, tmp_path):
+    part = networks.build_extractor(
+        "resnet8:filters=4", (8, 8, 3), seed=0, interface_channels=8, features="unit_length"
+    )
+    part.save(tmp_path / "part.keras")
+    done = fresh(ORDERS[order] + LOAD, tmp_path / "part.keras", tmp_path / "found.npy")
+    assert done.returncode == 0, done.stderr
+    x = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(part(x))
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-5)
+
+
+@pytest.mark.once
+def test_importing_the_package_imports_neither_keras_nor_its_own_modules():
+    done = fresh(
+        "import sys, keras_compat; print({'keras', 'keras_compat.layers'} & {*sys.modules})"
+    )
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+@pytest.mark.once
+def test_an_import_of_keras_that_fails_can_be_tried_again():
+    done = fresh(
+        "import os, sys, keras_compat\n"
+        "backend = os.environ['KERAS_BACKEND']\n"
+        "os.environ['KERAS_BACKEND'] = 'none'\n"
+        "try: import keras\n"
+        "except ValueError: os.environ['KERAS_BACKEND'] = backend\n"
+        "for n in [n for n in sys.modules if n.split('.')[0] == 'keras']: del sys.modules[n]\n"
+        "import keras\n"
+        "print('keras_compat>UnitLength' in keras.saving.get_custom_objects())"
+    )
+    assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.once
+def test_all_that_is_registered_is_known():
+    found = {
+        name: ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in ROOT.rglob("*.py")
+        for name in DECORATED.findall(file.read_text(encoding="utf-8"))
+    }
+    assert found == registration.REGISTERED
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", registration.REGISTERED)
+def test_what_stands_for_a_class_does_as_the_class(name):
+    later = copy.deepcopy(registration._Later(name))
+    real = later._imported()
+    assert keras.saving.get_registered_object(f"keras_compat>{name}") is real
+    assert later.from_config == real.from_config
+    assert later.__doc__ is not None
