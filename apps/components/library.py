@@ -199,12 +199,11 @@ def verify(flags: Any) -> None:
     """Reads everything and says what is wrong; ends with 1 if something is."""
     store = open_store(flags)
     start()
-    from keras_compat.store import unpack
-    from keras_compat.store.packing import check_sizes
+    from keras_compat.store.packing import check, check_sizes
 
     for path in store.clean() if flags.clean else ():
         tell(f"removed {path}")
-    faults = store.verify(before=check_sizes, also=unpack)
+    faults = store.verify(before=check_sizes, also=check)
     for fault in faults:
         tell(f"{fault.path}: {fault.error}")
     tell(f"{len(faults)} fault(s), {len(store.names())} component name(s)")

@@ -14,6 +14,7 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation import ChannelStatistics
 from keras_compat.layers import set_statistics
 from keras_compat.networks import check_interface, feature_interface
+from keras_compat.networks.initializers import blank_weights
 from keras_compat.reporting.versions import collect_versions
 from keras_compat.store import recipes, weights
 from keras_compat.store.card import write_card
@@ -176,35 +177,27 @@ def unpack(package: Package, what: str) -> Component:
     >>> unpack(package, "head@1").class_names
     ('a', 'b')
     """
-    manifest = package.manifest
-    content = package.files[WEIGHTS]
-    arrays = weights.read_weights(content, expected_weights(manifest), what)
-    name = what.replace("@", "_")
-    extractor = head = None
-    if manifest.extractor is not None:
-        extractor = recipes.build(manifest.extractor, f"{name}_extractor")
-    if manifest.head is not None:
-        head = recipes.build(manifest.head, f"{name}_head")
-    component = Component(
-        extractor=extractor,
-        head=head,
-        extractor_architecture=str(manifest.extractor.architecture) if manifest.extractor else "",
-        head_architecture=str(manifest.head.architecture) if manifest.head else "",
-        class_names=manifest.class_names,
-        task=manifest.task,
-        auxiliaries=manifest.auxiliaries,
-        parents=manifest.parents,
-        feature_statistics=_statistics(manifest, arrays),
-        data=manifest.data,
-        metrics=manifest.metrics,
-        licence=manifest.licence,
-    )
-    _check_said(component, manifest, what)
-    for key, variable in _variables(component).items():
-        variable.assign(arrays[key])
-    for model in component.models:
-        set_statistics(model, manifest.statistics)
-    return component
+    return _component(package.manifest, _arrays(package, what), what)
+
+
+def check(package: Package, what: str) -> None:
+    """Raises the error that `unpack` would, and builds no model.
+
+    Args:
+        package: whose files are those that its manifest names.
+        what: its name, for messages.
+
+    Raises:
+        StoreError: as `unpack`.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> head = networks.build_head("resnet8", classes=2, seed=0)
+    >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
+    >>> check(package, "head@1")
+    """
+    _arrays(package, what)
 
 
 def load(store: Store, reference: Reference) -> Component:
@@ -223,7 +216,10 @@ def load(store: Store, reference: Reference) -> Component:
     keras_compat.store.errors.NotPublishedError: memory://empty has no phone@1; the store is empty
     """
     reference = store.resolve(reference)
-    return unpack(store.package(reference, before=check_sizes), str(reference))
+    package = store.package(reference, before=check_sizes)
+    manifest, arrays = package.manifest, _arrays(package, str(reference))
+    del package  # its bytes, before the models take as many
+    return _component(manifest, arrays, str(reference))
 
 
 def check_sizes(manifest: Manifest, what: str) -> None:
@@ -291,25 +287,72 @@ def _array(variable: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(variable), "float32")
 
 
+def _arrays(package: Package, what: str) -> dict[str, np.ndarray]:
+    """The weights in a package, after all that can be wrong with it has been looked at."""
+    manifest = package.manifest
+    arrays = weights.read_weights(package.files[WEIGHTS], expected_weights(manifest), what)
+    _check_said(manifest, what)
+    return arrays
+
+
+def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> Component:
+    """The component that a manifest and weights are of; `arrays` is empty after it."""
+    extractor = head = None
+    with blank_weights():
+        if manifest.extractor is not None:
+            extractor = recipes.build(manifest.extractor, _name(what, "extractor"))
+        if manifest.head is not None:
+            head = recipes.build(manifest.head, _name(what, "head"))
+    component = Component(
+        extractor=extractor,
+        head=head,
+        extractor_architecture=str(manifest.extractor.architecture) if manifest.extractor else "",
+        head_architecture=str(manifest.head.architecture) if manifest.head else "",
+        class_names=manifest.class_names,
+        task=manifest.task,
+        auxiliaries=manifest.auxiliaries,
+        parents=manifest.parents,
+        feature_statistics=_statistics(manifest, arrays),
+        data=manifest.data,
+        metrics=manifest.metrics,
+        licence=manifest.licence,
+    )
+    for key, variable in _variables(component).items():
+        variable.assign(arrays.pop(key))
+    for model in component.models:
+        set_statistics(model, manifest.statistics)
+    return component
+
+
+def _name(what: str, part: str) -> str:
+    return f"{what.replace('@', '_')}_{part}"
+
+
 def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> ChannelStatistics | None:
     if not manifest.feature_statistics:
         return None
     return ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
 
 
-def _check_said(component: Component, manifest: Manifest, what: str) -> None:
+def _check_said(manifest: Manifest, what: str) -> None:
     """Raises an error if a manifest says other things than the models that it describes."""
-    if component.extractor is not None:
-        found = feature_interface(component.extractor)
+    records = {"extractor": manifest.extractor, "head": manifest.head}
+    outlines = {
+        part: recipes.outline(record, _name(what, part))
+        for part, record in records.items()
+        if record is not None
+    }
+    if "extractor" in outlines:
+        found = feature_interface(outlines["extractor"])
     else:
-        found = tuple(component.head.input_shape[1:])
+        found = tuple(outlines["head"].input_shape[1:])
     if found != manifest.interface:
         raise BadManifestError(
             f"manifest of {what} says that the feature interface is {manifest.interface}; "
             f"its architecture has {found}"
         )
-    if component.kind == "network":
+    if manifest.kind == "network":
         try:
-            check_interface(component.extractor, component.head)
+            check_interface(outlines["extractor"], outlines["head"])
         except InputError as error:
             raise BadManifestError(f"manifest of {what}: {error}") from None
