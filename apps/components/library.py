@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from apps import flags as common
@@ -203,12 +204,26 @@ def verify(flags: Any) -> None:
 
     for path in store.clean() if flags.clean else ():
         tell(f"removed {path}")
-    faults = store.verify(before=check_sizes, also=check)
+    with _progress("verifying") as progress:
+        faults = store.verify(check_sizes, check, progress)
     for fault in faults:
         tell(f"{fault.path}: {fault.error}")
     tell(f"{len(faults)} fault(s), {len(store.names())} component name(s)")
     if faults:
         raise SystemExit(1)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], object]]:
+    """Shows a bar on a terminal, and nothing in a file."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Asked for here: of the console, some variables of the environment make a file a terminal.
+    hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), disable=hidden, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def remove(flags: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from keras_compat.errors import InputError
@@ -311,7 +313,10 @@ class Store:
         self._place.remove(_path(reference))
 
     def verify(
-        self, before: Look | None = None, also: Callable[[Package, str], object] | None = None
+        self,
+        before: Look | None = None,
+        also: Callable[[Package, str], object] | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> list[Fault]:
         """Reads everything, and returns what is wrong, without changing anything.
 
@@ -319,9 +324,17 @@ class Store:
             before: as for `package`: `packing.check_sizes` keeps from reading more weights than an
                 architecture has.
             also: is called with each component that is whole, and its name; what it raises as an
-                `InputError` is a fault too. `unpack` builds the models and looks at each weight.
+                `InputError` is a fault too. `packing.check` looks at each weight.
+            progress: is called after each component with how many were looked at, and how many
+                there are.
         """
         faults: list[Fault] = []
+        done, total = itertools.count(1), self._count() if progress else 0
+
+        def looked() -> None:
+            if progress:
+                progress(next(done), total)
+
         left = "left by a publisher that died or is at work; clean removes it"
         try:
             faults += [Fault(path, left) for path in self._place.leftovers()]
@@ -333,11 +346,23 @@ class Store:
             if not _is_name(name):
                 faults.append(Fault(name[:100], "not a name of a component; remove it"))
                 continue
-            faults.extend(self._verify(name, before, also or (lambda package, what: None)))
+            faults.extend(self._verify(name, before, also or (lambda package, what: None), looked))
         return faults
 
+    def _count(self) -> int:
+        """How many components there are, whatever is wrong with them."""
+        count = 0
+        for name in filter(_is_name, self._place.names("")):
+            with suppress(InputError):  # a fault, which is told of in its turn
+                count += sum(map(is_version, self._place.names(name)))
+        return count
+
     def _verify(
-        self, name: str, before: Look | None, also: Callable[[Package, str], object]
+        self,
+        name: str,
+        before: Look | None,
+        also: Callable[[Package, str], object],
+        looked: Callable[[], object],
     ) -> Iterator[Fault]:
         try:
             inside = self._place.names(name)
@@ -355,6 +380,7 @@ class Store:
                 also(self.package(reference, before), str(reference))
             except InputError as error:
                 yield Fault(_path(reference), str(error))
+            looked()
         yield from self._verify_aliases(name)
 
     def _verify_aliases(self, name: str) -> Iterator[Fault]:

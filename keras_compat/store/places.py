@@ -239,12 +239,12 @@ class LocalPlace:
 
     def _checked(self, path: str) -> Path:
         """The path in the file system, after making sure that no link leads out of the store."""
-        place = self._root
+        place = str(self._root)
         for name in Path(path).parts:
-            place = place / name
-            if place.is_symlink():
+            place = os.path.join(place, name)
+            if os.path.islink(place):
                 raise UnsafePathError(f"{path} in {self.url} is or lies behind a link; remove it")
-        return place
+        return Path(place)
 
 
 class RemotePlace:

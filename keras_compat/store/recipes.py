@@ -220,7 +220,7 @@ def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline
 
 
 # A store holds many components of few architectures, and tracing one takes a tenth of a second.
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def _outline(kind: type[Record], text: str) -> Outline:
     record = kind.model_validate_json(text)
 
