@@ -20,6 +20,7 @@ from keras_compat.store.errors import (
     StoreError,
 )
 from keras_compat.store.manifest import LARGEST_MANIFEST, MANIFEST, WEIGHTS, Manifest, read_manifest
+from keras_compat.store.memory import memory_for
 from keras_compat.store.names import (
     LATEST,
     Reference,
@@ -215,7 +216,8 @@ class Store:
             limit = self._largest if name == WEIGHTS else LARGEST_MANIFEST
             try:
                 # Not a byte more than the manifest says is ever held.
-                found[name] = self._place.read(f"{path}/{name}", min(limit, record.size))
+                with memory_for(f"{name} of {reference}"):
+                    found[name] = self._place.read(f"{path}/{name}", min(limit, record.size))
             except FileNotFoundError:
                 raise self._not_published(reference) from None
             check_file(f"{name} of {reference}", found[name], record)

@@ -29,6 +29,7 @@ from keras_compat.store.manifest import (
     Manifest,
     ParentRecord,
 )
+from keras_compat.store.memory import check_memory, memory_for
 from keras_compat.store.names import Reference
 from keras_compat.store.package import Package, file_record, sha256
 
@@ -177,7 +178,8 @@ def unpack(package: Package, what: str) -> Component:
     >>> unpack(package, "head@1").class_names
     ('a', 'b')
     """
-    return _component(package.manifest, _arrays(package, what), what)
+    with memory_for(what):
+        return _component(package.manifest, _arrays(package, what), what)
 
 
 def check(package: Package, what: str) -> None:
@@ -197,7 +199,8 @@ def check(package: Package, what: str) -> None:
     >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
     >>> check(package, "head@1")
     """
-    _arrays(package, what)
+    with memory_for(what):
+        _arrays(package, what)
 
 
 def load(store: Store, reference: Reference) -> Component:
@@ -216,14 +219,15 @@ def load(store: Store, reference: Reference) -> Component:
     keras_compat.store.errors.NotPublishedError: memory://empty has no phone@1; the store is empty
     """
     reference = store.resolve(reference)
-    package = store.package(reference, before=check_sizes)
-    manifest, arrays = package.manifest, _arrays(package, str(reference))
-    del package  # its bytes, before the models take as many
-    return _component(manifest, arrays, str(reference))
+    with memory_for(str(reference)):
+        package = store.package(reference, before=check_sizes)
+        manifest, arrays = package.manifest, _arrays(package, str(reference))
+        del package  # its bytes, before the models take as many
+        return _component(manifest, arrays, str(reference))
 
 
 def check_sizes(manifest: Manifest, what: str) -> None:
-    """Raises an error if a manifest claims more weights than its architecture has, or fewer.
+    """Raises an error if a manifest claims other weights than its architecture has, or too many.
 
     Args:
         manifest: of a component, whose weights have not been read.
@@ -232,8 +236,12 @@ def check_sizes(manifest: Manifest, what: str) -> None:
     Raises:
         BadWeightsError: if the size is not that of the architecture.
         UnknownArchitectureError: if this package does not build such a thing.
+        TooLargeError: if there is too little memory to read them.
     """
-    weights.check_size(manifest.files[WEIGHTS].size, expected_weights(manifest), what)
+    size = manifest.files[WEIGHTS].size
+    weights.check_size(size, expected_weights(manifest), what)
+    # The bytes of the file, and as many in arrays or in models.
+    check_memory(2 * size, what)
 
 
 def expected_weights(manifest: Manifest) -> recipes.Shapes:

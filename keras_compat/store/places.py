@@ -38,14 +38,15 @@ def told(method: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*arguments: P.args, **keywords: P.kwargs) -> R:
         try:
             return method(*arguments, **keywords)
-        except (FileNotFoundError, FileExistsError, InputError):
+        # What is short of memory is said by whoever knows for what.
+        except (FileNotFoundError, FileExistsError, InputError, MemoryError):
             raise
         # File systems behind a URL have errors of their own.
         except Exception as error:
             text = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
             place, path = arguments[0], arguments[1] if len(arguments) > 1 else ""
             why = f"cannot be used: {text or type(error).__name__}"
-            raise UnreachableError(f"{path or 'the store'} in {place.url} {why}") from error
+            raise UnreachableError(f"{_where(path, place.url)} {why}") from error
 
     return wrapped
 
@@ -147,7 +148,9 @@ class LocalPlace:
         except FileNotFoundError:
             return []
         except NotADirectoryError:
-            raise UnsafePathError(f"{path} in {self.url} is a file; expected a folder") from None
+            path = path if self._root.is_dir() else ""
+            where = _where(path, self.url)
+            raise UnsafePathError(f"{where} is a file; expected a folder") from None
 
     @told
     def read(self, path: str, limit: int) -> bytes:
@@ -371,6 +374,11 @@ class RemotePlace:
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+
+def _where(path: str, url: str) -> str:
+    """What a message calls a place in a store; an empty path is the store itself."""
+    return f"{path} in {url}" if path else f"the store {url}"
 
 
 def _is_claim(path: str) -> bool:
