@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_compat.store.errors import BadWeightsError
+from keras_compat.store.memory import check_memory
 from keras_compat.store.recipes import Shapes
 
 # Of a tensor in the header: its name, type, shape and offsets.
@@ -25,6 +26,7 @@ def write_weights(arrays: Arrays, what: str) -> bytes:
 
     Raises:
         BadWeightsError: if a value is not finite, or a variance negative.
+        TooLargeError: if there is too little memory.
 
     Example:
 
@@ -34,6 +36,7 @@ def write_weights(arrays: Arrays, what: str) -> bytes:
     from safetensors.numpy import save
 
     check_values(arrays, what)
+    check_memory(2 * sum(array.nbytes for array in arrays.values()), f"weights of {what}")
     return save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
 
 
@@ -51,6 +54,7 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
     Raises:
         BadWeightsError: if it is no such file, or holds other weights than expected, or values
             that are not finite, or negative variances.
+        TooLargeError: if there is too little memory.
 
     Source: the format, https://huggingface.co/docs/safetensors.
 
@@ -65,6 +69,8 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
     from safetensors.numpy import load
 
     check_size(len(content), expected, what)
+    # The library copies, and where it cannot it writes a stack trace to the terminal.
+    check_memory(len(content), f"weights of {what}")
     try:
         arrays = load(content)
     # What is not UTF-8 and types that NumPy lacks end in errors of other kinds.
