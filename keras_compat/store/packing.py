@@ -126,7 +126,8 @@ def pack(component: Component, what: str = "component") -> Package:
     if component.feature_statistics is not None:
         arrays[_MEAN] = np.asarray(component.feature_statistics.mean, "float32")
         arrays[_VARIANCE] = np.asarray(component.feature_statistics.variance, "float32")
-    content = weights.write_weights(arrays, what)
+    with memory_for(what):
+        content = weights.write_weights(arrays, what)
     try:
         manifest = Manifest(
             kind=component.kind,

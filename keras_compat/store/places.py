@@ -14,7 +14,7 @@ import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -295,15 +295,25 @@ class RemotePlace:
             if system.exists(manifest):
                 system.rm_file(self._at(claim))
                 raise FileExistsError(path)
-            for name in before:
-                system.pipe_file(self._at(f"{path}/{name}"), content[name])
-            if self._claimed_by(claim) != mine:
-                raise UnreachableError(
-                    f"{path} in {self.url} was not published: someone removed what was being "
-                    "written; publish it again"
-                )
-            system.pipe_file(manifest, content[last], mode="create")
+            try:
+                for name in before:
+                    system.pipe_file(self._at(f"{path}/{name}"), content[name])
+                if self._claimed_by(claim) != mine:
+                    raise UnreachableError(
+                        f"{path} in {self.url} was not published: someone removed what was being "
+                        "written; publish it again"
+                    )
+                system.pipe_file(manifest, content[last], mode="create")
+            except BaseException:
+                self._take_back(path, mine)
+                raise
             system.rm_file(self._at(claim))
+
+    def _take_back(self, path: str, mine: bytes) -> None:
+        """Removes what was written of a version that cannot be published, if it still can."""
+        with suppress(Exception):
+            if self._claimed_by(f"{path}/{CLAIM}") == mine:
+                self.discard(f"{path}/{CLAIM}")
 
     def _claimed_by(self, claim: str) -> bytes:
         try:

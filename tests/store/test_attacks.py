@@ -1,9 +1,11 @@
 """Components of strangers: each attack of tests/attacks is refused by name, in little memory."""
 
+import shutil
+
 import pytest
 
-from keras_compat.store import Store, unpack
-from keras_compat.store.packing import check_sizes
+from keras_compat.store import Store, recipes, unpack
+from keras_compat.store.packing import check, check_sizes
 from tests.attacks import bombs, files, harness, links, manifests, names, values
 from tests.attacks.memory import little_memory
 
@@ -31,7 +33,24 @@ def test_refused_with_the_reason(name, tmp_path):
 def test_verify_finds_it(name, tmp_path):
     ATTACKS[name][0](harness.make_store(tmp_path))
     with little_memory(SURPLUS):
-        assert Store(tmp_path).verify(before=check_sizes, also=unpack)
+        found = Store(tmp_path).verify(before=check_sizes, also=check)
+    assert found
+    assert found == Store(tmp_path).verify(before=check_sizes, also=unpack)
+
+
+def test_verifying_builds_nothing_for_each_component(tmp_path, monkeypatch):
+    place = harness.make_store(tmp_path)
+    for number in range(2, 12):
+        shutil.copytree(place, place.with_name(str(number)))
+    recipes._outline.cache_clear()
+    built = []
+    build = recipes.build
+    monkeypatch.setattr(recipes, "build", lambda *given: built.append(given) or build(*given))
+    seen = []
+    progress = lambda done, total: seen.append((done, total))  # noqa: E731
+    assert Store(tmp_path).verify(check_sizes, check, progress) == []
+    assert len(built) == 1
+    assert seen == [(done, 11) for done in range(1, 12)]
 
 
 def test_without_an_attack_it_is_read(tmp_path):

@@ -1,6 +1,8 @@
 """Publishing, finding, aliases and removing, in a folder and through fsspec."""
 
+import errno
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -293,3 +295,84 @@ def test_what_the_file_system_refuses_is_one_line(tmp_path):
         with pytest.raises(InputError) as caught:
             Store(url).entries()
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES])
+@pytest.mark.parametrize("call", ["mkdir", "fsync", "rename"])
+def test_a_disk_that_takes_nothing_is_one_line_and_leaves_nothing(
+    call, number, tmp_path, monkeypatch
+):
+    store = Store(tmp_path / "store")
+    store.publish(at("head@1"), made.head_package())
+    before = sorted(tmp_path.rglob("*"))
+
+    def refuse(*given, **keywords):
+        raise OSError(number, os.strerror(number), given[0])
+
+    monkeypatch.setattr(os, call, refuse)
+    for write in (
+        lambda: store.publish(at("head@2"), made.head_package()),
+        lambda: store.publish(at("other@1"), made.head_package()),
+    ):
+        with pytest.raises(UnreachableError, match="cannot be used") as caught:
+            write()
+        assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "other"] == before
+    assert store.verify() == []
+
+
+def test_a_file_that_may_not_grow_leaves_nothing(tmp_path):
+    store, soft_hard = Store(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, soft_hard[1]))
+    try:
+        with pytest.raises(UnreachableError, match="File too large"):
+            store.publish(at("head@1"), made.head_package())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, soft_hard)
+    assert store.names() == [] and store.verify() == []
+    store.publish(at("head@1"), made.head_package())
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "README.md", "manifest.json"])
+def test_at_a_url_what_cannot_be_written_is_taken_back(file, monkeypatch):
+    store = Store(f"memory://{uuid.uuid4()}")
+    system = store._place._system
+    pipe = type(system).pipe_file
+
+    def full(self, path, value, **keywords):
+        if path.endswith(file):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return pipe(self, path, value, **keywords)
+
+    monkeypatch.setattr(type(system), "pipe_file", full)
+    with pytest.raises(UnreachableError, match="No space left"):
+        store.publish(at("head@1"), made.head_package())
+    monkeypatch.undo()
+    assert store.verify() == []
+    store.publish(at("head@1"), made.head_package())
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "loop"])
+def test_a_store_that_is_no_folder_is_one_line(kind, tmp_path):
+    path = tmp_path / "store"
+    make = {
+        "file": path.touch,
+        "pipe": lambda: os.mkfifo(path),
+        "loop": lambda: path.symlink_to(path),
+    }
+    make[kind]()
+    store = Store(path)
+    for work in (
+        store.verify,
+        store.entries,
+        store.clean,
+        lambda: store.manifest(at("head")),
+        lambda: store.remove(at("head@1")),
+        lambda: store.set_alias("head", "a", "1"),
+        lambda: store.check_free(at("head@1")),
+        lambda: store.publish(at("head@1"), made.head_package()),
+    ):
+        with pytest.raises(StoreError) as caught:
+            work()
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
