@@ -354,7 +354,7 @@ def _check_said(manifest: Manifest, what: str) -> None:
     if "extractor" in outlines:
         found = feature_interface(outlines["extractor"])
     else:
-        found = tuple(outlines["head"].input_shape[1:])
+        found = tuple(outlines["head"].inputs[0].shape[1:])
     if found != manifest.interface:
         raise BadManifestError(
             f"manifest of {what} says that the feature interface is {manifest.interface}; "

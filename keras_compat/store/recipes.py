@@ -184,19 +184,19 @@ def _build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a model will be, known without allocating it.
+    """What a model will be, known without allocating it; `check_interface` takes it for one.
 
     Attributes:
         name: of the model.
         shapes: of its weights, by `layer/weight`.
-        input_shape: with the batch.
-        output_shape: with the batch.
+        inputs: the symbolic input, as models have it.
+        outputs: the symbolic output.
     """
 
     name: str
     shapes: Shapes
-    input_shape: tuple[int | None, ...]
-    output_shape: tuple[int | None, ...]
+    inputs: tuple[keras.KerasTensor, ...]
+    outputs: tuple[keras.KerasTensor, ...]
 
 
 def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline:
@@ -213,7 +213,7 @@ def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline
 
     >>> from keras_compat import networks
     >>> head = networks.build_head("resnet8", classes=3, seed=0)
-    >>> outline(describe_head(head, "resnet8")).output_shape
+    >>> outline(describe_head(head, "resnet8")).outputs[0].shape
     (None, 3)
     """
     return replace(_outline(type(record), record.model_dump_json()), name=name)
@@ -227,7 +227,9 @@ def _outline(kind: type[Record], text: str) -> Outline:
     def found() -> Outline:
         model = build(record, "part")
         shapes = {key: tuple(v.shape) for key, v in variables(model).items()}
-        return Outline("part", shapes, model.input_shape, model.output_shape)
+        # Tensors of their own: those of the model would keep it.
+        ends = (keras.KerasTensor(shape) for shape in (model.input_shape, model.output_shape))
+        return Outline("part", shapes, *((end,) for end in ends))
 
     return unallocated(found)
 
