@@ -29,6 +29,8 @@ class Auxiliary(keras.layers.Layer):
             Where it is `False` the target task's features are used again, at no extra cost.
         shows_each_once: whether it shows one image for each of a batch, in their order, so that
             another task may learn on these images too.
+        uses_labels: whether its targets are made of labels, so that the weights of examples count
+            in its loss. It keeps the images and their order then.
         score_name: what `score` is, in the names of figures.
 
     Example:
@@ -44,6 +46,7 @@ class Auxiliary(keras.layers.Layer):
     uses_head: bool = True
     transforms_images: bool = True
     shows_each_once: bool = False
+    uses_labels: bool = False
     score_name: str = "accuracy"
 
     def __init__(self, **kwargs: Any):

@@ -38,6 +38,7 @@ class CommonClasses(Auxiliary):
     """
 
     transforms_images = False
+    uses_labels = True
 
     def __init__(
         self, common: Sequence[int], classes: int, name: str = "common_classes", **kwargs: Any

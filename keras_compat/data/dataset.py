@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_compat.data.classes import check_class_names
 from keras_compat.data.examples import Examples
+from keras_compat.data.labels import label_out_of_range
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,12 +116,9 @@ class ImageDataset:
         return replace(self, train=select(self.train), test=select(self.test), class_names=names)
 
     def _check_labels(self, split: str, labels: np.ndarray) -> None:
-        wrong = labels[(labels < 0) | (labels >= len(self.class_names))]
-        if len(wrong):
-            raise InputError(
-                f"{self.name} has the {split} label {wrong[0]}; expected 0 to "
-                f"{len(self.class_names) - 1} for its {len(self.class_names)} classes"
-            )
+        problem = label_out_of_range(labels, len(self.class_names), unknown=False)
+        if problem is not None:
+            raise InputError(f"{self.name} has the {split} label {problem[0]}; {problem[1]}")
 
     def _check_same_classes(self) -> None:
         only = np.setxor1d(self.train.labels, self.test.labels)

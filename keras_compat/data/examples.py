@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_compat.data.labels import check_labels
 from keras_compat.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ class Examples:
 
     Args:
         images: uint8 `[N, H, W, C]` with C 1 or 3.
-        labels: integers `[N]`; -1 stands for no label.
+        labels: integers `[N]` or `[N, 1]`; -1 stands for no label.
 
     Raises:
-        InputError: if a shape or type is another.
+        InputError: if a shape or type is another, or a label is below -1.
 
     Example:
 
@@ -34,20 +35,15 @@ class Examples:
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray):
-        images, labels = np.asarray(images), np.asarray(labels)
+        images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise InputError(
                 f"images are {images.dtype} of shape {images.shape}; "
                 "expected uint8 of shape (N, H, W, 1 or 3)"
             )
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise InputError(
-                f"labels are {labels.dtype} of shape {labels.shape}; "
-                f"expected integers of shape {images.shape[:1]}"
-            )
         # Views, so that the caller's own arrays stay writable.
         self.images = images.view()
-        self.labels = labels.astype(np.int32)
+        self.labels = check_labels(labels, len(images), "the examples")
         self.images.flags.writeable = self.labels.flags.writeable = False
 
     def __len__(self) -> int:
@@ -106,11 +102,16 @@ class Examples:
         Yields:
             (images uint8 `[B, H, W, C]`, labels int32 `[B]`).
         """
+        for rows in self.evaluation_rows(batch_size, seed):
+            yield self.images[rows], self.labels[rows]
+
+    def evaluation_rows(self, batch_size: int, seed: int = 0) -> Iterator[np.ndarray]:
+        """Yields the rows of each batch of `evaluation_batches`, int64 `[B]`."""
         order = np.random.default_rng(seed).permutation(len(self))
         end = 0
         for size in near_equal_sizes(len(self), batch_size):
-            rows, end = order[end : end + size], end + size
-            yield self.images[rows], self.labels[rows]
+            end += size
+            yield order[end - size : end]
 
     @cached_property
     def _sha256(self) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 import keras_compat.data.sources  # noqa: F401 - fills the registry
 from keras_compat.data.dataset import ImageDataset
+from keras_compat.data.labels import check_classes_have_images, check_folders_from_0
 from keras_compat.data.options import LoadOptions, sources
 from keras_compat.data.sources.tensorflow_datasets import load_tfds
 from keras_compat.errors import InputError
@@ -49,8 +52,8 @@ def load(
 
     Raises:
         InputError: if the spec is unknown (with the nearest names), or the data are absent,
-            unreadable, too large for the memory limit, not fit for classification, or bring code
-            along.
+            unreadable, too large for the memory limit, not fit for classification, as are labels
+            that begin with 1, or bring code along.
 
     Example:
 
@@ -59,6 +62,30 @@ def load(
     ((16, 16, 1), 1438, 359, 10)
     """
     options = LoadOptions(image_size, channels, data_dir, download, memory_limit_bytes)
+    dataset = load_source(spec, options)
+    check_classes_have_images(
+        np.union1d(dataset.train.labels, dataset.test.labels), dataset.class_names, dataset.name
+    )
+    if spec.startswith("folder:"):
+        check_folders_from_0(dataset.class_names, dataset.name)
+    return dataset
+
+
+def load_source(spec: str, options: LoadOptions) -> ImageDataset:
+    """Loads what a spec string names, be its labels numbered from 0 or not.
+
+    Args:
+        spec: as for `load`.
+        options: as for `load`.
+
+    Raises:
+        InputError: as `load`, but for labels that begin with 1.
+
+    Example:
+
+    >>> load_source("digits", LoadOptions()).image_shape
+    (8, 8, 1)
+    """
     if "\0" in spec:
         raise InputError(f"data set {spec!r} has a character of no file's name; expected none")
     name, colon, argument = spec.partition(":")

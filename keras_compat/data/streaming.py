@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from keras_compat.data.examples import near_equal_sizes
+from keras_compat.data.labels import check_labels
 from keras_compat.data.side_tensorflow import without_autotuning
 from keras_compat.errors import InputError
 from keras_compat.reporting.hardware import cores
@@ -57,7 +58,7 @@ class StreamedExamples:
     def __init__(self, stream: Stream, positions: np.ndarray, labels: np.ndarray):
         self._stream = stream
         self._positions = np.asarray(positions, np.int64)
-        self.labels = np.asarray(labels).astype(np.int32)
+        self.labels = check_labels(labels, len(labels), "the examples")
         self.labels.flags.writeable = False
         if self._positions.shape != self.labels.shape:
             raise InputError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_compat.data.examples import Examples
-from keras_compat.data.loading import load
+from keras_compat.data.loading import load_source
 from keras_compat.data.sources.folder import has_class_folders, load_image_files
 from keras_compat.errors import InputError
 
@@ -80,7 +80,7 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
         InputError: as `load`, and if a folder has no images.
     """
     if not is_unlabelled(spec):
-        return without_labels(load(spec, **asdict(options)))
+        return without_labels(load_source(spec, options))
     name, images = load_image_files(spec.partition(":")[2], options)
     return UnlabelledImages(name, images, photographs=images.image_shape[-1] == 3)
 

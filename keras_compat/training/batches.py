@@ -3,27 +3,141 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from keras_compat.data import Examples
+from keras_compat.data import Examples, StreamedExamples
+from keras_compat.data.batches import Minibatches
 from keras_compat.data.examples import near_equal_sizes
+from keras_compat.data.labels import UNKNOWN, check_begin_with_0, check_labels
+from keras_compat.errors import InputError
+from keras_compat.training.weights import check_weights, weights_of_labels
 
 DEFAULT_BATCH_SIZE = 32
 
-Minibatch = tuple[np.ndarray, np.ndarray]
+
+class Minibatch(NamedTuple):
+    """Images with what their labels say.
+
+    Attributes:
+        images: `[B, H, W, C]`.
+        labels: int32 `[B]`; -1 stands for no label.
+        weights: floats `[B]`, how much each counts in losses of labels; `None` where all count 1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a task's minibatches have to be; labels and weights are looked at here, on the host.
+
+    Args:
+        task: its name.
+        classes: how many its head has; `None` where it has none.
+        class_weights: see `class_weights`; `None` where all classes weigh the same.
+    """
+
+    task: str
+    classes: int | None = None
+    class_weights: np.ndarray | None = None
+
+    def minibatch(self, batch: Any) -> Minibatch:
+        """Returns `(images,)`, `(images, labels)` or `(images, labels, weights)` as a minibatch.
+
+        Raises:
+            InputError: on labels or weights that cannot be right, and on any other tuple.
+        """
+        what = f"the data of task {self.task!r}"
+        batch = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
+        if not 1 <= len(batch) <= 3 or batch[0] is None:
+            raise InputError(
+                f"{what} is a tuple of {len(batch)}; expected (images, labels) or (images, labels, "
+                "sample weights)"
+            )
+        images = np.asarray(batch[0])
+        labels, weights = (*batch[1:], None, None)[:2]
+        if labels is None:
+            if weights is not None:
+                raise InputError(f"sample weights without labels in {what}; expected labels too")
+            return Minibatch(images, np.full(len(images), UNKNOWN, "int32"))
+        labels = check_labels(labels, len(images), what, self.classes, whole_floats=True)
+        if weights is not None:
+            weights = check_weights(weights, len(images), what)
+        if self.class_weights is not None:
+            if weights is not None:
+                raise InputError(
+                    f"class_weight and sample weights for task {self.task!r}; expected one of them"
+                )
+            weights = weights_of_labels(self.class_weights, labels)
+        return Minibatch(images, labels, weights)
 
 
 class _Arrays(Examples):
-    """Examples of any type and shape, as a user of the trainer may hand over."""
+    """Examples of any type and shape, as a user of the trainer may hand over, with weights."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray):
-        if len(images) != len(labels):
-            raise ValueError(f"{len(images)} images and {len(labels)} labels; expected as many")
-        self.images, self.labels = images, labels
+    def __init__(self, images: np.ndarray, labels: np.ndarray, weights: np.ndarray | None):
+        self.images, self.labels, self.weights = images, labels, weights
+
+    def at(self, rows: np.ndarray) -> Minibatch:
+        """Returns some examples."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Minibatch(self.images[rows], self.labels[rows], weights)
+
+    def batches(self, batch_size: int, seed: int, start: int = 0) -> Minibatches:
+        return _ArrayMinibatches(self, batch_size, seed, start)
+
+    def evaluation_batches(self, batch_size: int, seed: int = 0) -> Iterator[Minibatch]:
+        yield from map(self.at, self.evaluation_rows(batch_size, seed))
+
+
+class _ArrayMinibatches(Minibatches):
+    def __getitem__(self, index: int) -> Minibatch:
+        return self.examples.at(self.rows(index))
+
+
+def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = False) -> Any:
+    """Returns a task's data such that all labels that are in memory have been looked at.
+
+    Args:
+        source: see `task_batches`.
+        checks: of its minibatches.
+        weights: of arrays and of `Examples` in memory, that come without.
+        learnt: whether it is trained on, so that labels that begin with 1 are refused.
+
+    Raises:
+        InputError: on labels or weights that cannot be right.
+    """
+    what = f"the data of task {checks.task!r}"
+    is_examples = isinstance(source, Examples | StreamedExamples)
+    if weights is not None:
+        if isinstance(source, tuple) and len(source) == 2:
+            source = (*source, weights)
+        elif isinstance(source, Examples):
+            source = (source.images, source.labels, weights)
+        else:
+            raise InputError(
+                f"sample_weight for task {checks.task!r}, whose data is {type(source).__name__}; "
+                "expected arrays (images, labels): give minibatches of (images, labels, weights)"
+            )
+    if isinstance(source, tuple):
+        # Class weights wait for the minibatches.
+        source = _Arrays(*replace(checks, class_weights=None).minibatch(source))
+        is_examples = True
+        if len(source):
+            checks.minibatch(source.at(np.arange(1)))
+    elif is_examples:
+        check_labels(source.labels, len(source), what, checks.classes)
+    if learnt and is_examples and checks.classes is not None:
+        check_begin_with_0(source.labels, checks.classes, what)
+    return source
 
 
 class InOrder:
@@ -84,15 +198,13 @@ def task_batches(source: Any, batch_size: int | None, seed: int, start: int) -> 
     """Returns a task's training minibatches by index, without end.
 
     Args:
-        source: `(images, labels)` arrays, `Examples`, a `keras.utils.PyDataset`, a
-            `tf.data.Dataset` or any other iterable of `(images, labels)` minibatches.
+        source: `Examples`, a `keras.utils.PyDataset`, a `tf.data.Dataset` or any other iterable of
+            minibatches, see `Checks.minibatch`; arrays are made examples by `checked`.
         batch_size: for arrays and examples.
         seed: of the order in which arrays and examples are drawn.
         start: the round to begin with; minibatches that can only be iterated begin at their
             first.
     """
-    if isinstance(source, tuple):
-        source = _Arrays(*_with_labels(source))
     if hasattr(source, "batches"):
         source = source.batches(batch_size or DEFAULT_BATCH_SIZE, seed=seed, start=start)
     elif isinstance(source, keras.utils.PyDataset):
@@ -114,8 +226,6 @@ class _Indexed:
 
 def rounds_per_epoch(source: Any, batch_size: int | None) -> int | None:
     """Returns how many minibatches cover a task's data once, where that is known."""
-    if isinstance(source, tuple):
-        return math.ceil(len(source[0]) / (batch_size or DEFAULT_BATCH_SIZE))
     if hasattr(source, "evaluation_batches"):
         return math.ceil(len(source) / (batch_size or DEFAULT_BATCH_SIZE))
     if isinstance(source, keras.utils.PyDataset):
@@ -126,16 +236,40 @@ def rounds_per_epoch(source: Any, batch_size: int | None) -> int | None:
     return len(source) if hasattr(source, "__len__") else None
 
 
-def highest_label(source: Any) -> int | None:
-    """Returns the highest label of arrays or examples; `None` where reading them costs a pass."""
-    if isinstance(source, tuple):
-        labels = source[1] if len(source) > 1 else None
-    else:
-        labels = getattr(source, "labels", None)
-    return None if labels is None or len(labels) == 0 else int(np.max(labels))
+class _OfTasks(keras.utils.PyDataset):
+    """Base of what brings minibatches of tasks together: each is checked, and errors are kept.
+
+    Args:
+        checks: by task; the names alone are checked of others.
+    """
+
+    def __init__(self, checks: Mapping[str, Checks]):
+        super().__init__()
+        self._checks = dict(checks)
+        self._weighted: dict[str, bool] = {}
+        self.error: Exception | None = None
+        """What reading a minibatch has raised; Keras may make another error of it."""
+
+    @contextmanager
+    def _noting_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _minibatch(self, task: str, batch: Any) -> Minibatch:
+        found = self._checks.get(task, Checks(task)).minibatch(batch)
+        weighted = found.weights is not None
+        if self._weighted.setdefault(task, weighted) != weighted:
+            raise InputError(
+                f"some minibatches of task {task!r} have sample weights, others have none; "
+                "expected them in all or in none"
+            )
+        return found
 
 
-class JointBatches(keras.utils.PyDataset):
+class JointBatches(_OfTasks):
     """Gives Keras' `fit` one minibatch of every task a round; smaller sets repeat.
 
     Round i of indexed data is the same whenever it is asked for, so a run that goes on at round
@@ -145,15 +279,20 @@ class JointBatches(keras.utils.PyDataset):
         tasks: functions from the first round to a task's minibatches, see `task_batches`.
         rounds: how many rounds there are.
         start: the number of the first round.
+        checks: of each task's minibatches.
     """
 
-    def __init__(self, tasks: Mapping[str, Callable[..., Any]], rounds: int, start: int = 0):
-        super().__init__()
+    def __init__(
+        self,
+        tasks: Mapping[str, Callable[..., Any]],
+        rounds: int,
+        start: int = 0,
+        checks: Mapping[str, Checks] | None = None,
+    ):
+        super().__init__(checks or {})
         self._tasks = dict(tasks)
         self._rounds = rounds
         self._start: int | None = None
-        self.error: Exception | None = None
-        """What reading a minibatch has raised; Keras may make another error of it."""
         self.go_to(start)
 
     def go_to(self, start: int) -> None:
@@ -166,19 +305,16 @@ class JointBatches(keras.utils.PyDataset):
     def num_batches(self) -> int:
         return self._rounds
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        try:
-            batches = {name: _as_minibatch(source[index]) for name, source in self._sources.items()}
-        except Exception as error:
-            self.error = error
-            raise
-        return (
-            {name: batch[0] for name, batch in batches.items()},
-            {name: batch[1] for name, batch in batches.items()},
-        )
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], ...]:
+        with self._noting_errors():
+            found = {n: self._minibatch(n, source[index]) for n, source in self._sources.items()}
+        images = {name: batch.images for name, batch in found.items()}
+        labels = {name: batch.labels for name, batch in found.items()}
+        weights = {n: batch.weights for n, batch in found.items() if batch.weights is not None}
+        return (images, labels, weights) if weights else (images, labels)
 
 
-class JointEvaluationBatches(keras.utils.PyDataset):
+class JointEvaluationBatches(_OfTasks):
     """Gives Keras' `evaluate` every example of every task once.
 
     A task whose data is at its end goes on with its last minibatch at weight zero, as each step
@@ -188,22 +324,40 @@ class JointEvaluationBatches(keras.utils.PyDataset):
     Args:
         tasks: each task's data, as for `task_batches`.
         batch_size: at most so many examples a minibatch.
+        checks: of each task's minibatches.
+
+    Example:
+
+    >>> data = np.zeros((2, 8, 8, 1)), np.array([0, 1])
+    >>> sources = {"a": checked(data, Checks("a", classes=2))}
+    >>> _, labels, weights = JointEvaluationBatches(sources, 2)[0]
+    >>> sorted(labels["a"].tolist()), weights["counted"]["a"].tolist()
+    ([0, 1], [1.0, 1.0])
     """
 
-    def __init__(self, tasks: Mapping[str, Any], batch_size: int | None):
-        super().__init__()
+    def __init__(
+        self,
+        tasks: Mapping[str, Any],
+        batch_size: int | None,
+        checks: Mapping[str, Checks] | None = None,
+    ):
+        super().__init__(checks or {})
         self._sources = {name: _evaluation(s, batch_size) for name, s in tasks.items()}
 
     @property
     def num_batches(self) -> int:
         return max(length for length, _ in self._sources.values())
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        images, labels, weights = {}, {}, {}
-        for name, (length, source) in self._sources.items():
-            images[name], labels[name] = _as_minibatch(source[min(index, length - 1)])
-            weights[name] = np.full(len(images[name]), float(index < length), "float32")
-        return images, labels, weights
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], ...]:
+        images, labels, counted, weights = {}, {}, {}, {}
+        with self._noting_errors():
+            for name, (length, source) in self._sources.items():
+                found = self._minibatch(name, source[min(index, length - 1)])
+                images[name], labels[name] = found.images, found.labels
+                counted[name] = np.full(len(found.images), float(index < length), "float32")
+                if found.weights is not None:
+                    weights[name] = found.weights
+        return images, labels, {"counted": counted, **({"weights": weights} if weights else {})}
 
 
 class PredictionBatches(keras.utils.PyDataset):
@@ -232,8 +386,6 @@ class PredictionBatches(keras.utils.PyDataset):
 
 def _evaluation(source: Any, batch_size: int | None) -> tuple[int, Any]:
     """Returns how many minibatches there are, and the minibatches by index."""
-    if isinstance(source, tuple):
-        source = _Arrays(*_with_labels(source))
     length = rounds_per_epoch(source, batch_size)
     if hasattr(source, "evaluation_batches"):
         size = batch_size or DEFAULT_BATCH_SIZE
@@ -244,13 +396,3 @@ def _evaluation(source: Any, batch_size: int | None) -> tuple[int, Any]:
     if isinstance(source, keras.utils.PyDataset):
         return length, source
     return length, InOrder(lambda: source, repeat=False)
-
-
-def _with_labels(source: tuple[Any, ...]) -> Minibatch:
-    images = np.asarray(source[0])
-    labels = source[1] if len(source) > 1 and source[1] is not None else None
-    return images, np.full(len(images), -1, "int32") if labels is None else np.asarray(labels)
-
-
-def _as_minibatch(batch: Any) -> Minibatch:
-    return _with_labels(batch if isinstance(batch, tuple) else (batch,))

@@ -148,7 +148,7 @@ class JaxDistribution(Distribution):
             return np.asarray(multihost_utils.broadcast_one_to_all(letters)).tobytes().decode()
 
     def _batch_size(self, batches: Any) -> int:
-        images, _ = batches[0]
+        images, *_ = batches[0]
         sizes = {len(values) for values in images.values()}
         for size in sizes:
             self.check_batch(size)

@@ -151,6 +151,14 @@ class Task:
         heads = [self.head, *(held.head for held in auxiliaries)]
         return [self.extractor, *(head for head in heads if head is not None)]
 
+    @property
+    def classes(self) -> int | None:
+        """The number of classes of its labels; `None` where nothing is learnt from them."""
+        known = [held.auxiliary.classes for held in self.auxiliaries if held.auxiliary.uses_labels]
+        if self.head is not None:
+            known.append(self.head.output_shape[-1])
+        return min(known, default=None)
+
     def auxiliaries_of(self, number: int) -> list[AuxiliaryHead]:
         """Returns the auxiliaries that take part in a round by its number."""
         return [held for held in self.auxiliaries if number % held.every == 0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,10 +15,11 @@ from keras_compat import replicas
 from keras_compat.errors import InputError
 from keras_compat.precisions import FULL
 from keras_compat.training.batches import (
+    Checks,
     JointBatches,
     JointEvaluationBatches,
     PredictionBatches,
-    highest_label,
+    checked,
     rounds_per_epoch,
     task_batches,
 )
@@ -28,6 +30,7 @@ from keras_compat.training.precision import Precision
 from keras_compat.training.round_optimizer import RoundOptimizer
 from keras_compat.training.round_programs import RoundPrograms
 from keras_compat.training.task import AuxiliaryHead, Task
+from keras_compat.training.weights import by_task, class_weights
 
 if keras.backend.backend() == "tensorflow":
     from keras_compat.training.tensorflow_step import BackendStep
@@ -54,7 +57,10 @@ class Trainer(BackendStep, keras.Model):
 
     What is frozen (`trainable = False`) is looked up at every call of `fit`, so freezing works
     before and after `compile`. Data is a mapping from task names to `(images, labels)` arrays,
-    `Examples`, a `tf.data.Dataset` or a `PyDataset` of minibatches. Labels are int; -1 is none.
+    `Examples`, a `tf.data.Dataset` or a `PyDataset` of minibatches. Labels are whole numbers from
+    0, of shape `[N]` or `[N, 1]`; -1 is none. Arrays and minibatches may be `(images, labels,
+    sample weights)`, as Keras' `fit` takes them: what is learnt from labels, the target task and
+    common classes, is weighted, in losses and in accuracies (Keras' `weighted_metrics`).
     After `start_distribution` every `fit` runs on several devices, to the same end.
 
     Args:
@@ -138,10 +144,15 @@ class Trainer(BackendStep, keras.Model):
         task: Task,
         images: Any,
         labels: Any,
+        weights: Any,
         training: bool,
         auxiliaries: Sequence[AuxiliaryHead],
     ) -> tuple[Any, dict]:
-        """Returns a task's loss and, by metric name, the values and weights that make it up."""
+        """Returns a task's loss and, by metric name, the values and weights that make it up.
+
+        Weights are of what is learnt from labels; `None` stands for 1. As in Keras a loss is the
+        mean over all examples of what each loses times its weight.
+        """
         images = ops.cast(images, self.compute_dtype)
         labels = ops.cast(labels, "int32")
         if training and task.augmentation is not None:
@@ -155,19 +166,22 @@ class Trainer(BackendStep, keras.Model):
             loss = keras.losses.sparse_categorical_crossentropy(
                 ops.maximum(labels, 0), logits, from_logits=True
             )
-            mean = ops.mean(ops.where(known > 0, loss, ops.zeros_like(loss)))
+            mean = ops.mean(_weighted(ops.where(known > 0, loss, ops.zeros_like(loss)), weights))
             right = ops.cast(ops.argmax(logits, axis=-1), labels.dtype) == labels
             logs[f"{task.name}_loss"] = (mean, ops.ones_like(mean))
-            logs[f"{task.name}_accuracy"] = _mean(ops.cast(right, logits.dtype), known)
+            score = ops.cast(right, logits.dtype), _weighted(known, weights)
+            logs[f"{task.name}_accuracy"] = _mean(*score)
             total = total + task.loss_weight * mean
         for held, targets, outputs in seen:
             if held.head is not None:
                 outputs = held.head(outputs, training=training)
             outputs = _in_float(outputs)
-            mean = ops.mean(held.auxiliary.loss(targets, outputs))
+            own = weights if held.auxiliary.uses_labels else None
+            mean = ops.mean(_weighted(held.auxiliary.loss(targets, outputs), own))
             prefix = f"{task.name}_{held.auxiliary.name}"
             logs[f"{prefix}_loss"] = (mean, ops.ones_like(mean))
-            score = _mean(*held.auxiliary.score(targets, outputs))
+            values, counted = held.auxiliary.score(targets, outputs)
+            score = _mean(values, _weighted(counted, own))
             logs[f"{prefix}_{held.auxiliary.score_name}"] = score
             # What takes part less often weighs as much more.
             total = total + held.loss_weight * held.every * mean
@@ -182,7 +196,8 @@ class Trainer(BackendStep, keras.Model):
             data: a minibatch of each task.
             number: of a round in which the same auxiliaries take part.
         """
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        weights = weights or {}
         losses: list[Any] = []
         hopeless: list[Any] = []
         figures: dict[str, tuple[Any, Any]] = {}
@@ -196,7 +211,8 @@ class Trainer(BackendStep, keras.Model):
                 task: Task = task, name: str = name, held: Any = auxiliaries, factor: Any = factor
             ) -> tuple[Any, tuple[Any, dict]]:
                 with self._precision.applied():
-                    loss, logs = self._task_loss(task, images[name], labels[name], True, held)
+                    given = images[name], labels[name], weights.get(name)
+                    loss, logs = self._task_loss(task, *given, True, held)
                 return loss * factor, (loss, logs)
 
             _, (loss, logs), gradients = self.gradients(compute, learnt)
@@ -213,7 +229,12 @@ class Trainer(BackendStep, keras.Model):
                 hopeless.append(ops.logical_and(ops.logical_not(finite), scale.is_smallest()))
                 scale.update(finite)
             losses.append(loss)
-            figures |= logs
+            # Minibatches may differ in size.
+            count = ops.shape(images[name])[0]
+            figures |= {
+                key: (value, share * ops.cast(count, share.dtype))
+                for key, (value, share) in logs.items()
+            }
         losses, figures = _of_all_replicas(losses, figures)
         for first_bad, loss, lost in zip(self._first_bad, losses, hopeless, strict=True):
             good = ops.logical_and(ops.isfinite(loss), ops.logical_not(lost))
@@ -224,10 +245,13 @@ class Trainer(BackendStep, keras.Model):
 
     def test_round(self, data: Any) -> dict:
         """Evaluates one minibatch of each task; called by the backend's `test_step`."""
-        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, given = keras.utils.unpack_x_y_sample_weight(data)
+        weights = given.get("weights", {})
         for name, task in self.tasks.items():
-            _, logs = self._task_loss(task, images[name], labels[name], False, task.auxiliaries)
-            self._update_trackers(logs, ops.sum(weights[name]))
+            _, logs = self._task_loss(
+                task, images[name], labels[name], weights.get(name), False, task.auxiliaries
+            )
+            self._update_trackers(logs, ops.sum(given["counted"][name]))
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
@@ -425,6 +449,8 @@ class Trainer(BackendStep, keras.Model):
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_freq: int = 1,
+        class_weight: Mapping[Any, Any] | None = None,
+        sample_weight: Any = None,
     ) -> keras.callbacks.History:
         """Trains for `epochs` times `steps_per_epoch` rounds; see `keras.Model.fit`.
 
@@ -438,17 +464,24 @@ class Trainer(BackendStep, keras.Model):
             initial_epoch: as in Keras; data and schedule go on at the trainer's own round.
             steps_per_epoch: rounds an epoch; by default what covers the largest set once.
             validation_freq: as in Keras.
+            class_weight: as in Keras, a mapping from classes to weights, for all tasks with a
+                head; or a mapping from the names of some tasks to such mappings.
+            sample_weight: as in Keras, for arrays and `Examples` in memory: each task's weights
+                by its name, or those of the only task.
 
         Returns:
             Keras' `History`, with `loss` (the sum over tasks) and each task's own figures.
 
         Raises:
             ValueError: when the data is not that of the tasks.
+            InputError: on labels or weights that cannot be right, of arrays and `Examples` before
+                training begins, of minibatches when they are read.
             Exception: what reading a task's data has raised, as it was.
         """
-        self._check_data(x)
+        checks = self._checks(class_weight)
+        x = self._checked(x, checks, sample_weight, learnt=True)
         if validation_data is not None:
-            self._check_data(validation_data)
+            validation_data = self._checked(validation_data, self._checks())
         if steps_per_epoch is None:
             lengths = [rounds_per_epoch(source, batch_size) for source in x.values()]
             if None in lengths:
@@ -461,15 +494,18 @@ class Trainer(BackendStep, keras.Model):
             },
             rounds=steps_per_epoch * max(epochs - initial_epoch, 1),
             start=self.rounds,
+            checks=checks,
         )
+        read = [batches]
         if validation_data is not None:
-            validation_data = self.as_input(JointEvaluationBatches(validation_data, batch_size))
+            read.append(JointEvaluationBatches(validation_data, batch_size, self._checks()))
+            validation_data = self.as_input(read[1])
         distribution = current_distribution()
         if distribution is None:
             fit = partial(super().fit, self.as_input(batches))
         else:
             fit = partial(distribution.fit, self, batches)
-        try:
+        with self._errors_of(*read):
             return fit(
                 epochs=epochs,
                 verbose=verbose,
@@ -481,23 +517,40 @@ class Trainer(BackendStep, keras.Model):
                 steps_per_epoch=steps_per_epoch,
                 validation_freq=validation_freq,
             )
-        except self.errors_of_reading:
-            if batches.error is not None:
-                raise batches.error from None
-            raise
 
-    def evaluate(self, x: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
+    def evaluate(
+        self, x: Any = None, batch_size: int | None = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """Returns losses and metrics over every example of every task; see `keras.Model.evaluate`.
 
         Args:
             x: each task's data by its name.
             batch_size: at most so many examples a minibatch; minibatches are near-equal in size.
+            sample_weight: as for `fit`.
             **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
+
+        Raises:
+            InputError: as `fit`.
         """
-        if isinstance(x, Mapping):
-            self._check_data(x)
-            x = JointEvaluationBatches(x, batch_size)
-        return super().evaluate(self.as_input(x), **kwargs)
+        if not isinstance(x, Mapping):
+            return super().evaluate(self.as_input(x), **kwargs)
+        checks = self._checks()
+        batches = JointEvaluationBatches(
+            self._checked(x, checks, sample_weight), batch_size, checks
+        )
+        with self._errors_of(batches):
+            return super().evaluate(self.as_input(batches), **kwargs)
+
+    @contextmanager
+    def _errors_of(self, *read: JointBatches | JointEvaluationBatches) -> Iterator[None]:
+        """Lets what reading has raised come through as it was."""
+        try:
+            yield
+        except self.errors_of_reading:
+            for batches in read:
+                if batches.error is not None:
+                    raise batches.error from None
+            raise
 
     def predict(
         self, x: Any, batch_size: int | None = None, **kwargs: Any
@@ -527,22 +580,24 @@ class Trainer(BackendStep, keras.Model):
             outputs |= super().predict(batches, **kwargs)
         return outputs
 
-    def _check_data(self, data: Any) -> None:
-        """Raises a `ValueError` for data that are not the tasks', before anything is compiled."""
+    def _checks(self, class_weight: Mapping[Any, Any] | None = None) -> dict[str, Checks]:
+        """Returns what each task's minibatches have to be."""
+        classes = {name: task.classes for name, task in self.tasks.items()}
+        tables = class_weights(class_weight, classes)
+        return {name: Checks(name, classes[name], tables.get(name)) for name in self.tasks}
+
+    def _checked(
+        self, data: Any, checks: dict[str, Checks], sample_weight: Any = None, learnt: bool = False
+    ) -> dict[str, Any]:
+        """Returns the tasks' data, looked at before anything is compiled, see `checked`."""
         if not isinstance(data, Mapping) or set(data) != set(self.tasks):
             received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise ValueError(
                 f"data for {received}; expected a mapping with one entry for each of the tasks "
                 f"{sorted(self.tasks)}"
             )
-        for name, task in self.tasks.items():
-            classes = None if task.head is None else task.head.output_shape[-1]
-            highest = highest_label(data[name])
-            if classes is not None and highest is not None and highest >= classes:
-                raise ValueError(
-                    f"label {highest} in the data of task {name!r}; expected -1 (none) to "
-                    f"{classes - 1}, as its head has {classes} outputs"
-                )
+        weights = by_task(sample_weight, self.tasks, "sample_weight")
+        return {n: checked(data[n], checks[n], weights.get(n), learnt) for n in self.tasks}
 
     # Saving ----------------------------------------------------------------------------------
 
@@ -655,7 +710,17 @@ def _in_float(logits: Any) -> Any:
     return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
 
 
+def _weighted(values: Any, weights: Any) -> Any:
+    """Returns values times weights; `None` stands for 1, of more weights the first ones count."""
+    if weights is None:
+        return values
+    weights = ops.cast(weights[: ops.shape(values)[0]], values.dtype)
+    # Not a product alone: what does not count may be infinite.
+    return ops.where(weights > 0, values * weights, ops.zeros_like(values))
+
+
 def _mean(values: Any, weights: Any) -> tuple[Any, Any]:
     """Returns the weighted mean (zero where no weight is) and the share of weight, for a metric."""
     total = ops.sum(weights)
-    return ops.sum(values * weights) / ops.maximum(total, 1.0), ops.mean(weights)
+    total = ops.where(total > 0, total, ops.ones_like(total))
+    return ops.sum(values * weights) / total, ops.mean(weights)

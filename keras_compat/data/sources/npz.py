@@ -16,6 +16,7 @@ from keras_compat.data.classes import (
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.images import conform, to_uint8
+from keras_compat.data.labels import check_labels
 from keras_compat.data.npz_file import NpzFile, open_npz
 from keras_compat.data.options import LoadOptions, short_name, sources
 from keras_compat.errors import InputError
@@ -76,21 +77,12 @@ def _examples(
 ) -> Examples:
     images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
     images = images.reshape(_with_channels(repr(str(path)), f"x_{split}", images.shape))
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"y_{split} in {str(path)!r} is {labels.dtype} of shape {labels.shape}; "
-            "expected integers of shape (N,)"
-        )
-    if len(images) != len(labels):
+    if labels.ndim and len(images) != len(labels):
         raise InputError(
             f"{str(path)!r} has {len(images)} images in x_{split} but {len(labels)} labels in "
             f"y_{split}; expected one label an image"
         )
-    if len(labels) and (labels.min() < 0 or labels.max() > np.iinfo(np.int32).max):
-        wrong = labels.min() if labels.min() < 0 else labels.max()
-        raise InputError(f"y_{split} in {str(path)!r} has the label {wrong}; expected 0, 1, ...")
+    labels = check_labels(labels, len(images), f"y_{split} of {str(path)!r}", unknown=False)
     images = to_uint8(images, f"x_{split} in {str(path)!r}")
     return Examples(conform(images, options.image_size, options.channels), labels)
 
