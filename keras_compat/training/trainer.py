@@ -496,6 +496,8 @@ class Trainer(BackendStep, keras.Model):
             start=self.rounds,
             checks=checks,
         )
+        # What cannot be read is said before anything is compiled.
+        batches[0]
         read = [batches]
         if validation_data is not None:
             read.append(JointEvaluationBatches(validation_data, batch_size, self._checks()))
@@ -538,6 +540,7 @@ class Trainer(BackendStep, keras.Model):
         batches = JointEvaluationBatches(
             self._checked(x, checks, sample_weight), batch_size, checks
         )
+        batches[0]
         with self._errors_of(batches):
             return super().evaluate(self.as_input(batches), **kwargs)
 
@@ -551,6 +554,10 @@ class Trainer(BackendStep, keras.Model):
                 if batches.error is not None:
                     raise batches.error from None
             raise
+        finally:
+            # On JAX Keras takes the weights from the variables, and `evaluate` leaves them so.
+            if hasattr(self, "jax_state_sync"):
+                self.jax_state_sync()
 
     def predict(
         self, x: Any, batch_size: int | None = None, **kwargs: Any
