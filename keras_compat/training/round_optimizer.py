@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_compat.errors import InputError
 from keras_compat.training.fused_adam import faster
 from keras_compat.training.loss_scale import GROWTH_STEPS, INITIAL_SCALE, LossScale
 
 
 @dataclass
 class _Group:
-    """Variables that are always updated together, and the optimizer that holds their state."""
+    """Variables that are always updated together, and the optimizer that holds their state.
+
+    Attributes:
+        averages: of the variables over time, where the user has asked for them (`use_ema`).
+    """
 
     addresses: list[str]
     variables: list[keras.Variable]
     optimizer: keras.optimizers.Optimizer
+    averages: list[keras.Variable]
+
+
+@dataclass
+class _Sums:
+    """What a task's gradients have summed up to since its last step, by task and address."""
+
+    variables: dict[tuple[str, str], keras.Variable] = field(default_factory=dict)
 
 
 @keras.saving.register_keras_serializable("keras_compat")
@@ -33,6 +46,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     counts for itself (Adam's bias correction) counts the updates that each variable really had.
     A variable has one state, however many tasks update it. Variables that are frozen keep theirs.
     Where losses are scaled (`scale_losses`), each task has a scale of its own, see `LossScale`.
+    With `gradient_accumulation_steps` each task takes one step every so many rounds, by the mean of
+    its own gradients in them. Averages of weights (`use_ema`) count what has a round.
 
     `iterations` counts rounds, and `learning_rate` is what a Keras user expects: a schedule (over
     rounds) or a number that callbacks may change.
@@ -42,6 +57,10 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             `keras.optimizers.LossScaleOptimizer`, the optimizer within, with its scale for every
             task.
         groups: the addresses of variables by group, as in a saved optimizer's configuration.
+        sums: tasks and addresses of what gradients are summed up for, of the same origin.
+
+    Raises:
+        InputError: on a wrapper other than loss scaling.
 
     Example:
 
@@ -60,6 +79,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         self,
         optimizer: keras.optimizers.Optimizer,
         groups: Sequence[Sequence[str]] = (),
+        sums: Sequence[Sequence[str]] = (),
         name: str = "round_optimizer",
     ):
         scaling: tuple[float, int] | None = None
@@ -68,18 +88,26 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             optimizer = optimizer.inner_optimizer
         config = optimizer.get_config()
         if "learning_rate" not in config:
-            raise ValueError(
+            raise InputError(
                 f"optimizer {type(optimizer).__name__}; expected one with a learning rate of its "
                 "own: wrappers but loss scaling are not supported"
             )
-        learning_rate = config["learning_rate"]
-        if isinstance(learning_rate, dict):
-            learning_rate = keras.optimizers.schedules.deserialize(learning_rate)
-        super().__init__(learning_rate=learning_rate, name=name)
+        rate = config["learning_rate"]
+        # A schedule, or any function.
+        rate = optimizer._learning_rate if isinstance(rate, dict) else rate
+        super().__init__(learning_rate=rate, name=name)
         self._scaling = scaling
-        # Clipping by the global norm needs all gradients of a task; the groups see a part each.
+        # What needs all gradients of a task, or all its rounds, is done here: the groups see a part
+        # each. Keras looks at `use_ema` for a message.
         self._norm_limit = config.get("global_clipnorm")
-        self._inner = (type(optimizer), {**config, "global_clipnorm": None})
+        self._accumulated_steps = config.get("gradient_accumulation_steps")
+        self.loss_scale_factor = config.get("loss_scale_factor")
+        self.use_ema = config.get("use_ema", False)
+        self.ema_momentum = config.get("ema_momentum")
+        self.ema_overwrite_frequency = config.get("ema_overwrite_frequency")
+        done_here = {"global_clipnorm", "gradient_accumulation_steps", "loss_scale_factor"}
+        own = {**config, **dict.fromkeys(done_here & set(config))}
+        self._inner = (type(optimizer), {**own, "use_ema": False} if "use_ema" in own else own)
         self._inner_config = keras.optimizers.serialize(optimizer)
         self._not_decayed = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
         self._not_decayed_keys = getattr(optimizer, "_exclude_from_weight_decay", None)
@@ -87,6 +115,9 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         # A dataclass hides the optimizers from Keras' search for things to save: this optimizer
         # saves their variables itself, in an order that does not depend on attribute names.
         self._groups: list[_Group] = []
+        self._saved_sums = [list(pair) for pair in sums]
+        self._sums = _Sums()
+        self._tracked: set[str] = set()
         self._loss_scales: dict[str, LossScale] = {}
         self.built = True
 
@@ -103,15 +134,23 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         """
         for addresses in self._saved_groups:
             self._groups.append(self._new_group({a: variables[a] for a in addresses}))
-        self._saved_groups = []
+        for task, address in self._saved_sums:
+            self._add_sum(task, address, variables[address])
+        self._saved_groups = self._saved_sums = []
 
-    def track(self, groups: Sequence[dict[str, keras.Variable]]) -> None:
+    def track(
+        self,
+        groups: Sequence[dict[str, keras.Variable]],
+        tasks: Mapping[str, Sequence[keras.Variable]] | None = None,
+    ) -> None:
         """Makes sure that every variable has its state, and keeps what it has.
 
         Args:
             groups: the variables that will be updated, those together that the same tasks
                 update, by an address that is the same when the model is saved and loaded.
+            tasks: what each task updates; needed where gradients are summed up.
         """
+        self._tracked = {address for wanted in groups for address in wanted}
         for wanted in groups:
             for group in list(self._groups):
                 chosen = [address for address in group.addresses if address in wanted]
@@ -121,6 +160,21 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             new = {a: v for a, v in wanted.items() if a not in tracked}
             if new:
                 self._groups.append(self._new_group(new))
+        if self.accumulates:
+            addresses = {id(v): a for wanted in groups for a, v in wanted.items()}
+            for task, variables in (tasks or {}).items():
+                for variable in variables:
+                    self._add_sum(task, addresses[id(variable)], variable)
+
+    def _add_sum(self, task: str, address: str, variable: keras.Variable) -> None:
+        if (task, address) not in self._sums.variables:
+            made = self.add_variable_from_reference(variable, f"{task}_gradients")
+            self._sums.variables[task, address] = made
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether gradients of several rounds make a step."""
+        return self._accumulated_steps is not None
 
     @property
     def asks_for_scaling(self) -> bool:
@@ -138,6 +192,13 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         """Returns a task's loss scale, `None` where losses are not scaled."""
         return self._loss_scales.get(task)
 
+    def loss_factor(self, task: str) -> Any:
+        """Returns what a task's loss is to be multiplied with before its gradients are computed."""
+        scale = self.loss_scale(task)
+        if scale is not None:
+            return ops.convert_to_tensor(scale.factor)
+        return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+
     def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
         cls, config = self._inner
         config = {**config, "learning_rate": self._current_learning_rate}
@@ -151,16 +212,19 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: (
             gradients_and_variables
         )
-        optimizer.build(list(variables.values()))
-        return _Group(list(variables), list(variables.values()), optimizer)
+        held = list(variables.values())
+        optimizer.build(held)
+        averages = optimizer.add_optimizer_variables(held, "average") if self.use_ema else []
+        return _Group(list(variables), held, optimizer, averages)
 
     def _split(self, group: _Group, chosen: list[str]) -> None:
         """Replaces a group of which only a part is updated from now on by two, state kept."""
         state = {v.name: v for v in group.optimizer.variables}
         if len(state) < len(group.optimizer.variables):
             raise ValueError(
-                f"two layers of the part of {chosen[0]!r} have the same name; freezing one of its "
-                "layers needs distinct names"
+                f"two layers of the part of {chosen[0]!r} have the same name, or "
+                f"{type(group.optimizer).__name__} gives its state no names of its own; freezing "
+                "one of its layers needs distinct names: freeze the whole part, or compile anew"
             )
         parts = ([], [])
         for address, variable in zip(group.addresses, group.variables, strict=True):
@@ -183,8 +247,32 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         # Keras' optimizers take a function for a learning rate, but not a property.
         return self.learning_rate
 
-    def update(self, gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
-        """Applies one task's gradients to the variables that it updates."""
+    def update(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable], task: str = ""
+    ) -> None:
+        """Applies one task's gradients to the variables that it updates.
+
+        Args:
+            gradients: of the loss, or, with a `loss_scale_factor` and no `LossScale`, of the loss
+                times this.
+            variables: those that the task updates.
+            task: its name; needed where gradients are summed up.
+        """
+        if self.loss_scale_factor is not None and self.loss_scale(task) is None:
+            gradients = [None if g is None else g / self.loss_scale_factor for g in gradients]
+        groups = self._of(variables)
+        # What was updated before; a copy, as below.
+        counts = [ops.copy(group.optimizer.iterations) for group in groups] if self.use_ema else []
+        if self.accumulates:
+            ready, gradients = self._sum_up(gradients, variables, task)
+            with self.undone_unless(ready, variables):
+                self._step(gradients, variables)
+        else:
+            self._step(gradients, variables)
+        for group, count in zip(groups, counts, strict=bool(counts)):
+            self._average(group, count)
+
+    def _step(self, gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
         if self._norm_limit is not None:
             present = [g for g in gradients if g is not None]
             norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in present))
@@ -195,13 +283,50 @@ class RoundOptimizer(keras.optimizers.Optimizer):
             own = [by_variable[id(v)] for v in group.variables]
             group.optimizer.apply(own, group.variables)
 
+    def _sum_up(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable], task: str
+    ) -> tuple[Any, list[Any]]:
+        """Adds a task's gradients; returns whether they make a step, a scalar, and their mean."""
+        steps = self._accumulated_steps
+        ready = ops.equal((self._iterations + 1) % steps, 0)
+        means = []
+        for gradient, kept in zip(gradients, self._sums_of(variables, task), strict=True):
+            if gradient is None:
+                means.append(None)
+                continue
+            total = ops.convert_to_tensor(kept) + ops.cast(gradient, kept.dtype)
+            means.append(total / steps)
+            kept.assign(ops.where(ready, ops.zeros_like(total), total))
+        return ready, means
+
+    def _sums_of(self, variables: Sequence[keras.Variable], task: str) -> list[keras.Variable]:
+        addresses = {
+            id(v): a
+            for group in self._of(variables)
+            for a, v in zip(group.addresses, group.variables, strict=True)
+        }
+        return [self._sums.variables[task, addresses[id(v)]] for v in variables]
+
+    def _average(self, group: _Group, count: Any) -> None:
+        """Does what Keras does with averages after a step; `count` is how many were before it."""
+        for variable, average in zip(group.variables, group.averages, strict=True):
+            value = ops.convert_to_tensor(variable)
+            momentum = ops.cast(ops.not_equal(count, 0), value.dtype) * self.ema_momentum
+            found = momentum * ops.convert_to_tensor(average) + (1 - momentum) * value
+            average.assign(found)
+            if self.ema_overwrite_frequency:
+                due = ops.equal((count + 1) % self.ema_overwrite_frequency, 0)
+                variable.assign(ops.where(due, found, value))
+
     def _of(self, variables: Sequence[keras.Variable]) -> list[_Group]:
         """Returns the groups that are updated with some variables."""
         ids = {id(v) for v in variables}
         return [group for group in self._groups if id(group.variables[0]) in ids]
 
     @contextmanager
-    def undone_unless(self, good: Any, variables: Sequence[keras.Variable]) -> Iterator[None]:
+    def undone_unless(
+        self, good: Any, variables: Sequence[keras.Variable], task: str | None = None
+    ) -> Iterator[None]:
         """Undoes the updates within it unless `good`: variables, and all state that they have.
 
         Without a branch: a compiled step goes on without waiting for what `good` is.
@@ -209,9 +334,12 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         Args:
             good: a scalar of the step.
             variables: those that are updated.
+            task: the one whose sums of gradients are undone too.
         """
         state = [v for group in self._of(variables) for v in group.optimizer.variables]
         state += variables
+        if task is not None and self.accumulates:
+            state += self._sums_of(variables, task)
         # A copy: on TensorFlow a variable that is made a tensor is still the variable.
         before = [ops.copy(v) for v in state]
         yield
@@ -223,14 +351,38 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
-        for group in self._groups:
-            group.optimizer.finalize_variable_values(group.variables)
+        for group in self._of(var_list):
+            for variable, average in zip(group.variables, group.averages, strict=self.use_ema):
+                variable.assign(average)
+
+    # By these names `keras.callbacks.SwapEMAWeights` looks for averages.
+
+    @property
+    def _trainable_variables(self) -> list[keras.Variable]:
+        return [v for group in self._learning() for v in group.variables]
+
+    @_trainable_variables.setter
+    def _trainable_variables(self, value: Any) -> None:
+        """Takes the empty list with which Keras begins, and nothing else."""
+        if len(value):
+            raise AttributeError("the variables of a RoundOptimizer are those that it tracks")
+
+    @property
+    def _model_variables_moving_average(self) -> list[keras.Variable]:
+        if not self.use_ema:
+            raise AttributeError("there are no averages without use_ema=True")
+        return [average for group in self._learning() for average in group.averages]
+
+    def _learning(self) -> list[_Group]:
+        """Returns the groups that are not frozen."""
+        return [group for group in self._groups if group.addresses[0] in self._tracked]
 
     def get_config(self) -> dict[str, Any]:
         groups = [group.addresses for group in self._groups] + self._saved_groups
         return {
             "optimizer": self._inner_config,
             "groups": groups,
+            "sums": [list(key) for key in self._sums.variables] + self._saved_sums,
             "not_decayed": self._not_decayed.pattern if self._not_decayed else None,
             "scaling": self._scaling,
             "name": self.name,
@@ -244,4 +396,4 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         if config.get("scaling") is not None:
             initial_scale, growth_steps = config["scaling"]
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale, growth_steps)
-        return cls(optimizer, config["groups"], config["name"])
+        return cls(optimizer, config["groups"], config.get("sums", ()), config["name"])

@@ -205,7 +205,7 @@ class Trainer(BackendStep, keras.Model):
             auxiliaries = task.auxiliaries_of(number)
             learnt = task.learnt_variables(auxiliaries)
             scale = self.optimizer.loss_scale(name)
-            factor = 1.0 if scale is None else ops.convert_to_tensor(scale.factor)
+            factor = self.optimizer.loss_factor(name)
 
             def compute(
                 task: Task = task, name: str = name, held: Any = auxiliaries, factor: Any = factor
@@ -217,14 +217,14 @@ class Trainer(BackendStep, keras.Model):
 
             _, (loss, logs), gradients = self.gradients(compute, learnt)
             if scale is None:
-                self.optimizer.update(gradients, learnt)
+                self.optimizer.update(gradients, learnt, name)
                 hopeless.append(False)
             else:
                 # On several replicas the gradients are those of all: they agree on what follows.
                 gradients = scale.unscaled(gradients)
                 finite = all_finite(gradients)
-                with self.optimizer.undone_unless(finite, learnt):
-                    self.optimizer.update(gradients, learnt)
+                with self.optimizer.undone_unless(finite, learnt, name):
+                    self.optimizer.update(gradients, learnt, name)
                 # A lower scale would not help.
                 hopeless.append(ops.logical_and(ops.logical_not(finite), scale.is_smallest()))
                 scale.update(finite)
@@ -320,7 +320,8 @@ class Trainer(BackendStep, keras.Model):
                 computes in float16, each task's loss is scaled, see `LossScale`.
 
         Raises:
-            InputError: on an unknown precision.
+            InputError: on an unknown precision, on an optimizer that wraps others (loss scaling
+                aside), or if gradients are to be summed up over rounds that are not alike.
             ValueError: if rounds that are not alike are to be several in one call.
         """
         optimizer = keras.optimizers.get(optimizer)
@@ -330,6 +331,11 @@ class Trainer(BackendStep, keras.Model):
         heads = [part for part in self.parts.values() if id(part) not in extractors]
         self._precision = Precision(precision, list(extractors.values()), heads)
         self.programs = RoundPrograms(list(self.tasks.values()), steps_per_execution)
+        if optimizer.accumulates and not self.programs.all_alike:
+            raise InputError(
+                "gradient_accumulation_steps, and auxiliaries that take part in some rounds only; "
+                "expected auxiliaries with every=1, or no accumulation"
+            )
         with self.state_scope():
             if optimizer.asks_for_scaling or self._computes_in_float16():
                 optimizer.scale_losses(list(self.tasks))
@@ -415,7 +421,7 @@ class Trainer(BackendStep, keras.Model):
         same = ids == self._learnt_ids
         if not same:
             with self.state_scope():
-                self.optimizer.track(self._updated_together(learnt))
+                self.optimizer.track(self._updated_together(learnt), learnt)
             self._learnt_ids = ids
         return not same
 
