@@ -10,7 +10,7 @@ import keras
 from keras_compat.data.classes import is_class_name
 from keras_compat.errors import InputError
 from keras_compat.layers import normalization_layers
-from keras_compat.networks.probabilities import emits_probabilities
+from keras_compat.networks.logits import emits_probabilities
 
 FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
 """Names of outputs, and what an output can be."""

@@ -15,7 +15,7 @@ from keras_compat.auxiliary.rotation import ROTATIONS, rotate, square
 from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import mutual_information
 from keras_compat.evaluation.prediction import predicting
-from keras_compat.networks import check_interface
+from keras_compat.networks import check_interface, check_logits
 
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
@@ -106,7 +106,7 @@ def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -
         The mutual information of images and predictions, as a part of the largest possible.
 
     Raises:
-        InputError: if the head does not take what the extractor emits.
+        InputError: if the head does not take what the extractor emits, or emits probabilities.
 
     Example:
 
@@ -118,6 +118,7 @@ def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -
     True
     """
     check_interface(extractor, head)
+    check_logits(head)
     with predicting("batch", extractor, head) as (features, logits):
         return _information(logits(features(images)))
 
@@ -156,7 +157,8 @@ def compatibility_signals(
         both as normal distributions; `rotation`: the accuracy of the rotation head.
 
     Raises:
-        InputError: if a head does not take what the extractor emits, or there is one image only.
+        InputError: if a head does not take what the extractor emits or emits probabilities, or
+            there is one image only.
 
     Example:
 
@@ -170,6 +172,7 @@ def compatibility_signals(
     for part in (head, rotation_head):
         if part is not None:
             check_interface(extractor, part)
+            check_logits(part)
     if len(images) < 2:
         raise InputError(f"{len(images)} images; expected some hundreds, and two at least")
     parts = [extractor, head] + ([] if rotation_head is None else [rotation_head])

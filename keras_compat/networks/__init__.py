@@ -20,6 +20,7 @@ from keras_compat.networks.building import (
 from keras_compat.networks.cost import count_flops, layer_flops
 from keras_compat.networks.extension import extend_classes
 from keras_compat.networks.features import FEATURES
+from keras_compat.networks.logits import check_logits, logits_of
 from keras_compat.networks.normalizations import NORMALIZATIONS
 from keras_compat.networks.recombination import (
     check_interface,
@@ -42,6 +43,7 @@ __all__ = [
     "build_extractor",
     "build_head",
     "check_interface",
+    "check_logits",
     "copy_model",
     "copy_weights",
     "count_flops",
@@ -51,6 +53,7 @@ __all__ = [
     "extend_classes",
     "feature_interface",
     "layer_flops",
+    "logits_of",
     "parse_architecture",
     "recombine",
     "side_by_side",

@@ -9,6 +9,7 @@ import keras
 from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
 from keras_compat.networks.initializers import SeededInitializers
+from keras_compat.networks.logits import check_logits
 from keras_compat.networks.structure import check_functional
 
 
@@ -31,8 +32,8 @@ def extend_classes(
         A new head, with copies of all other weights, frozen layers and statistics.
 
     Raises:
-        InputError: if the head is not functional, its last layer is not a `Dense` or has more units
-            than `classes`, or a layer cannot be copied.
+        InputError: if the head is not functional, emits probabilities, its last layer is not a
+            `Dense` or has more units than `classes`, or a layer cannot be copied.
 
     Example:
 
@@ -42,6 +43,7 @@ def extend_classes(
     (None, 10)
     """
     check_functional(head, "new classes are added to what it has learnt")
+    check_logits(head)
     last = head.layers[-1]
     if not isinstance(last, keras.layers.Dense):
         raise InputError(

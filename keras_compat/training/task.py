@@ -9,6 +9,7 @@ import keras
 
 from keras_compat.auxiliary import Auxiliary
 from keras_compat.errors import InputError
+from keras_compat.networks import check_logits
 from keras_compat.networks.structure import one_shape
 
 PASSES = ("separate", "joint", "transformed")
@@ -33,8 +34,8 @@ class AuxiliaryHead:
             others its head is not updated.
 
     Raises:
-        ValueError: when the head is missing, or does not emit what the task needs, or a number is
-            out of range.
+        ValueError: when the head is missing, or does not emit what the task needs, such as
+            probabilities, or a number is out of range.
 
     Example:
 
@@ -69,6 +70,8 @@ class AuxiliaryHead:
                 f"head {self.head.name!r} for the auxiliary {task.name!r}; expected none: it "
                 "works on the features"
             )
+        if self.head is not None:
+            check_logits(self.head)
         shape = getattr(self.head, "output_shape", None)
         wanted = ("batch", *(("height", "width") if task.dense else ()), task.outputs)
         if shape is not None and (len(shape) != len(wanted) or shape[-1] != task.outputs):
@@ -99,7 +102,8 @@ class Task:
     Raises:
         ValueError: on a name that is no identifier, a task without a loss in some round, or
             passes that do not suit the auxiliaries.
-        InputError: if a part is not built, or the head has no shape or several outputs.
+        InputError: if a part is not built, or the head has no shape, several outputs, or emits
+            probabilities (`networks.logits_of` makes one of logits).
     """
 
     name: str
@@ -124,6 +128,8 @@ class Task:
         self._check_passes()
         self.parts = self._parts_with(self.auxiliaries)
         self._check_built()
+        if self.head is not None:
+            check_logits(self.head)
 
     def _check_passes(self) -> None:
         if self.passes not in PASSES:

@@ -51,7 +51,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def by_trainer(data, optimizer, callbacks=(), validation=None, eager=False, epochs=2, **how):
-    """Trains, two epochs unless told otherwise; returns the history, under Keras' names, and the weights."""
+    """Trains two epochs; returns the history, by the names of Keras, and the weights."""
     extractor, head = parts()
     trainer = Trainer([Task("a", extractor, head)])
     trainer.compile(optimizer, run_eagerly=eager)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keras_compat.networks import check_logits
+
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
@@ -37,6 +39,9 @@ class Pair:
         target_class_names: of these data, in the order of the head's logits.
         seed: of what a baseline draws: images, anchors, initial weights, order of the data.
         aliases: more names of the same classes, as for `data.match_classes`.
+
+    Raises:
+        InputError: if the head emits probabilities.
     """
 
     extractor: keras.Model
@@ -48,6 +53,9 @@ class Pair:
     target_class_names: Sequence[str]
     seed: int = 0
     aliases: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        check_logits(self.target_head)
 
     def draw(self, count: int) -> Examples | StreamedExamples:
         """Draws so many of the extractor's images, or all of them if they are fewer."""
