@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any, TextIO
@@ -42,11 +43,32 @@ class Terminal:
         tell(f"      {text}", to=self._stream)
 
 
+def shows_bars(stream: TextIO | None = None) -> bool:
+    """Says whether lines may be coloured and written over: on a terminal that does not decline.
+
+    A file, a pipe and a terminal with `NO_COLOR` or `TERM=dumb` get plain lines.
+
+    Args:
+        stream: where to print; standard output unless told otherwise.
+
+    Source: https://no-color.org.
+
+    Example:
+
+    >>> import io
+    >>> shows_bars(io.StringIO())
+    False
+    """
+    stream = stream or sys.stdout
+    declined = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream is not None and stream.isatty() and not declined
+
+
 class RoundsBar(keras.callbacks.Callback):
     """Shows Keras' progress bar with the time left, the loss and the mean accuracy.
 
     A trainer of several tasks has too many figures for a line; TensorBoard has them all. Where
-    standard output is a file, a line is written every half minute.
+    `shows_bars` says no, a plain line is written every half minute.
 
     Args:
         rounds: how many there are.
@@ -55,12 +77,12 @@ class RoundsBar(keras.callbacks.Callback):
     def __init__(self, rounds: int):
         super().__init__()
         self._rounds = rounds
-        self._dynamic = sys.stdout.isatty()
+        self._dynamic = shows_bars()
 
     def on_train_begin(self, logs: Any = None) -> None:
         # As many as were had before an interruption.
         self._begin = self._done = self.model.rounds
-        self._shown = time.monotonic()
+        self._started = self._shown = time.monotonic()
         self._bar = keras.utils.Progbar(
             self._rounds, unit_name="round", stateful_metrics=["loss", "accuracy"]
         )
@@ -70,10 +92,18 @@ class RoundsBar(keras.callbacks.Callback):
         now = time.monotonic()
         if now - self._shown >= (0.5 if self._dynamic else 30) and self._done < self._rounds:
             self._shown = now
-            self._bar.update(self._done, _summary(logs), finalize=False)
+            self._show(logs, is_last=False)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._bar.update(self._done, _summary(logs), finalize=True)
+        self._show(logs, is_last=True)
+
+    def _show(self, logs: dict[str, Any] | None, is_last: bool) -> None:
+        if self._dynamic:
+            self._bar.update(self._done, _summary(logs), finalize=is_last)
+            return
+        seconds = time.monotonic() - self._started
+        figures = "".join(f" - {name}: {value:.4g}" for name, value in _summary(logs))
+        print(f"{self._done}/{self._rounds} rounds - {seconds:.0f}s{figures}", flush=True)
 
 
 def _summary(logs: dict[str, Any] | None) -> list[tuple[str, float]]:
