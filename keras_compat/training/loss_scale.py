@@ -54,8 +54,9 @@ class LossScale:
 
     def unscaled(self, gradients: Sequence[Any]) -> list[Any]:
         """Returns the gradients of the loss by those of the loss times the factor."""
-        inverse = 1.0 / ops.convert_to_tensor(self.factor)
-        return [None if g is None else g * ops.cast(inverse, g.dtype) for g in gradients]
+        factor = ops.convert_to_tensor(self.factor)
+        # The inverse of a large factor is too small a number for float32.
+        return [None if g is None else g / ops.cast(factor, g.dtype) for g in gradients]
 
     def is_smallest(self) -> Any:
         """Returns whether the factor cannot be lowered any more, a scalar."""

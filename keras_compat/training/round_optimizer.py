@@ -353,7 +353,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         for group in self._of(var_list):
             for variable, average in zip(group.variables, group.averages, strict=self.use_ema):
-                variable.assign(average)
+                # A copy, as when groups are split.
+                variable.assign(ops.copy(ops.convert_to_tensor(average)))
 
     # By these names `keras.callbacks.SwapEMAWeights` looks for averages.
 

@@ -78,9 +78,7 @@ def by_task(value: Any, tasks: Mapping[str, Any], what: str) -> dict[str, Any]:
         )
     unknown = [name for name in value if name not in tasks]
     if unknown:
-        raise InputError(
-            f"{what} is for {unknown[0]!r}; expected names of the tasks {sorted(tasks)}"
-        )
+        raise InputError(f"{what} is for {unknown[0]!r}; expected tasks among {sorted(tasks)}")
     return {name: given for name, given in value.items() if given is not None}
 
 
