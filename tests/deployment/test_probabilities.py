@@ -23,7 +23,7 @@ from keras_compat.deployment import (
     onnx_pair,
 )
 from keras_compat.errors import InputError
-from keras_compat.networks.probabilities import emits_probabilities
+from keras_compat.networks.logits import emits_probabilities
 
 pytestmark = pytest.mark.once
 SHAPE = (8, 8, 3)
