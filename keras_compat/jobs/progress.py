@@ -103,7 +103,7 @@ class RoundsBar(keras.callbacks.Callback):
             return
         seconds = time.monotonic() - self._started
         figures = "".join(f" - {name}: {value:.4g}" for name, value in _summary(logs))
-        print(f"{self._done}/{self._rounds} rounds - {seconds:.0f}s{figures}", flush=True)
+        tell(f"{self._done}/{self._rounds} rounds - {seconds:.0f}s{figures}")
 
 
 def _summary(logs: dict[str, Any] | None) -> list[tuple[str, float]]:
