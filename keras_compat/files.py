@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import stat
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from keras_compat.errors import InputError
+
+_DEEPEST = 100
+"""Levels of JSON; what this package writes has fewer than ten."""
 
 
 def check_free(path: Path, overwrite: bool) -> None:
@@ -118,6 +122,45 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def copy_plain(
+    source: Path,
+    target: Path,
+    left_out: Callable[[str, list[str]], set[str]] = lambda folder, names: set(),
+) -> None:
+    """Copies a folder with all that is plain in it: no pipes and devices, and links as links.
+
+    Args:
+        source: The folder.
+        target: A free path.
+        left_out: Function that returns which names of a folder to leave out too.
+
+    Raises:
+        OSError: if something cannot be read or written.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "a").mkdir(), os.mkfifo(folder / "a" / "pipe")
+    (None, None)
+    >>> copy_plain(folder / "a", folder / "b")
+    >>> os.listdir(folder / "b")
+    []
+    """
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        modes = {name: os.lstat(os.path.join(folder, name)).st_mode for name in names}
+        plain = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+        special = {name for name, mode in modes.items() if not any(is_a(mode) for is_a in plain)}
+        return special | left_out(folder, names)
+
+    try:
+        shutil.copytree(source, target, symlinks=True, ignore=ignored)
+    except shutil.Error as error:
+        first, _, why = error.args[0][0]
+        raise OSError(errno.EIO, why, first) from None
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -254,14 +297,33 @@ def parse_json(content: str | bytes, what: str, expected: str) -> Any:
         ...
     keras_compat.errors.InputError: a.json is nested too deep; expected a list
     """
+    deep = InputError(f"{what} is nested too deep; expected {expected}")
     try:
-        return json.loads(content.decode("utf-8") if isinstance(content, bytes) else content)
+        value = json.loads(content.decode("utf-8") if isinstance(content, bytes) else content)
     except RecursionError:
-        raise InputError(f"{what} is nested too deep; expected {expected}") from None
+        raise deep from None
     except UnicodeDecodeError as error:
         raise InputError(f"{what} is not UTF-8 ({error.reason}); expected {expected}") from None
     except ValueError as error:
         raise InputError(f"{what} is not JSON ({error}); expected {expected}") from None
+    # What is read only just would end those who compare it or write it again.
+    if _is_deeper(value, _DEEPEST):
+        raise deep
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inside = [value]
+    for _ in range(levels):
+        inside = [
+            item
+            for outer in inside
+            if isinstance(outer, dict | list)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not inside:
+            return False
+    return True
 
 
 def _hidden(path: Path, suffix: str) -> Path:

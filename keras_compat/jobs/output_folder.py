@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
-from keras_compat.files import remove, replace, write_text
+from keras_compat.files import read_json, remove, replace, write_text
 from keras_compat.jobs.run_lock import RunLock
 from keras_compat.reporting.metrics import load_metrics
 
@@ -70,6 +70,7 @@ class OutputFolder:
         self._settings = json.loads(json.dumps(config))
         with _one_line(f"output folder {self._name!r} cannot be written", ADVICE):
             self.path = Path(os.path.realpath(self._name))
+            _check_text(self.path)
             self._replaced = _mark(self.path) if overwrite and _is_run(self.path) else None
             self._refuse_what_is_there()
             self._begin_somewhere()
@@ -167,6 +168,17 @@ class OutputFolder:
         """Makes the partial folder, but for what is kept, afresh; a foreign one is not touched."""
         self.partial = partial
         self._refuse_other_partial()
+        new = not _is_there(partial)
+        try:
+            self._fill(partial)
+        except OSError:
+            if new:
+                self.__dict__.pop("_lock", None)
+                with suppress(OSError):
+                    remove(partial)
+            raise
+
+    def _fill(self, partial: Path) -> None:
         partial.mkdir(parents=True, exist_ok=True)
         self._lock = RunLock(partial / LOCK)
         if self._is_inside and self._replaced is None:
@@ -190,16 +202,21 @@ class OutputFolder:
         same = as_of_today(settings) == as_of_today(self._settings)
         if same or moved or (begun and LOCK in names):
             return
-        if settings is None or LOCK not in names:
+        if LOCK not in names:
             raise InputError(
                 f"{name!r}, the place of unfinished files, holds others; move it away, or {ADVICE}"
             )
-        if not self._overwrite:
+        if self._overwrite:
+            return
+        if not isinstance(settings, dict):
             raise InputError(
-                f"{name!r} holds an unfinished run of another configuration "
-                f"({difference(settings, self._settings)}); {ADVICE}, or replace it with "
-                "--overwrite"
+                f"{name!r} holds an unfinished run whose {CONFIG} is damaged, so that its settings "
+                f"are not known; {ADVICE}, or replace it with --overwrite"
             )
+        raise InputError(
+            f"{name!r} holds an unfinished run of another configuration "
+            f"({difference(settings, self._settings)}); {ADVICE}, or replace it with --overwrite"
+        )
 
     def _move_up(self) -> None:
         """Moves the files from the partial folder inside the place up into it."""
@@ -268,10 +285,19 @@ def _mark(folder: Path) -> tuple[int, ...]:
 
 
 def _read_json(path: Path) -> Any:
+    """Returns what a file holds; `None` if there is none, or it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path, "what a run wrote")
+    except InputError:
         return None
+
+
+def _check_text(path: Path) -> None:
+    """Raises a `ValueError` for a path that TensorFlow, which writes some files, cannot take."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("its name, or that of a folder above, is not UTF-8") from None
 
 
 def difference(there: Any, here: Any, where: str = "") -> str:
@@ -287,7 +313,12 @@ def difference(there: Any, here: Any, where: str = "") -> str:
         pairs = {k: (there.get(k, missing), here.get(k, missing)) for k in [*here, *there]}
         key = next(k for k, (a, b) in pairs.items() if a != b)
         return difference(*pairs[key], f"{where}.{key}" if where else key)
-    return f"{where or 'config'} is {there!r} there, {here!r} here"
+    return f"{where or 'config'} is {_short(there)} there, {_short(here)} here"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _can_move(folder: Path, filled: Path) -> bool:

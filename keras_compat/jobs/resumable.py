@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
-from keras_compat.files import remove, written_atomically
+from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.jobs.file_errors import file_errors_in_one_line
 from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
 from keras_compat.jobs.progress import Terminal
@@ -39,6 +38,7 @@ def resumable_folder(
 
     Raises:
         InputError: as `OutputFolder`, and if a file cannot be read or written, as on a full disk.
+            What else ends a run carries a note that says where its files are.
     """
     folder = open_output_folder(path, settings, overwrite, keep=kept if resume else ())
     try:
@@ -47,7 +47,13 @@ def resumable_folder(
     except InputError:
         # Nothing was done that would be worth keeping, unless an earlier run left something.
         if not (folder.partial / kept[0]).exists():
-            remove(folder.partial)
+            with suppress(OSError):
+                remove(folder.partial)
+        raise
+    except Exception as error:
+        error.add_note(
+            f"what was finished is kept in {folder.partial}, and the same command goes on from there"
+        )
         raise
     finally:
         # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
@@ -75,10 +81,14 @@ def take_over(
         terminal: where it is said that nothing is used.
     """
     place = finished / steps.name
-    if not place.is_dir() or not (finished / CONFIG).is_file():
+    if not place.is_dir() or not os.path.lexists(finished / CONFIG):
         return
     here = json.loads(json.dumps(settings))
-    before = as_of_today(json.loads((finished / CONFIG).read_text(encoding="utf-8")))
+    try:
+        before = as_of_today(read_json(finished / CONFIG, "the settings of a run"))
+    except InputError as error:
+        terminal.line(f"networks of the run before are not used: {error}")
+        return
     there = {key: before.get(key) for key in here}
     other = {key for key in here if there[key] != here[key]}
     if other - set(measuring):
@@ -92,4 +102,4 @@ def take_over(
         return set(names) - {NETWORKS}
 
     with written_atomically(steps) as copy:
-        shutil.copytree(place, copy, ignore=left_out)
+        copy_plain(place, copy, left_out)

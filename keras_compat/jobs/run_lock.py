@@ -41,7 +41,9 @@ class RunLock:
     """
 
     def __init__(self, path: Path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        # What a link points at is another's, and would be written over.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(path, flags, 0o666)
         # Closing releases the lock, also when the owner is garbage-collected.
         self.release = weakref.finalize(self, os.close, handle)
         try:

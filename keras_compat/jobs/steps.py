@@ -127,7 +127,7 @@ def do_step(
         return
     duration = time.perf_counter() - start + resumption.earlier_s
     folder.save_records(_MEASURE, list(done.records))
-    folder.save_models(done.models, duration, of_step, data, **done.about)
+    folder.save_models(done.models, duration, of_step, data, [_MEASURE], **done.about)
     resumption.forget()
     # Keras keeps what it made for a process; a run makes hundreds of networks.
     keras.backend.clear_session()
@@ -198,6 +198,8 @@ def keep_valid(
 ) -> None:
     """Makes sure that the steps which are done already are those that the run would do.
 
+    What is damaged of them is set aside, and done again.
+
     Args:
         steps: of the run.
         place: the folder of all steps.
@@ -210,6 +212,7 @@ def keep_valid(
     """
     for step in steps:
         folder = StepFolder(place / step.name)
+        folder.set_aside_damaged([_MEASURE])
         if folder.made_by() is None:
             continue
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from keras_compat.errors import InputError
-from keras_compat.files import remove, written_atomically
+from keras_compat.escaping import escape
+from keras_compat.files import copy_plain, written_atomically
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.resumable import resumable_folder
@@ -123,7 +123,7 @@ def run_stepwise(
         _check_names(steps)
         if overwrite and not place.exists() and (Path(output_dir) / STEPS).is_dir():
             with written_atomically(place) as copy:
-                shutil.copytree(Path(output_dir) / STEPS, copy)
+                copy_plain(Path(output_dir) / STEPS, copy)
         settings, data = (partial(f, config) for f in (job.settings, job.fingerprints))
         keep_valid(steps, place, settings, data, drop=overwrite)
         terminal.phase(job.doing)
@@ -144,8 +144,8 @@ def run_stepwise(
         job.write_report(metrics, folder.partial)
         job.finish(config, steps, place, folder.partial)
         for step in steps:
-            # Those of a step that failed are of no more use.
-            remove(StepFolder(place / step.name).checkpoints)
+            # Checkpoints of a step that failed are of no more use.
+            StepFolder(place / step.name).clear()
         finished = folder.finish()
     text = job.terminal_text(metrics["results"])
     tell("", *text.split("\n"), "", f"Everything is in {finished}/")
@@ -169,7 +169,7 @@ def copy_networks(
     for step in steps:
         trained = place / step.name / NETWORKS
         if step.seed == config.seed and step.kind in kinds and trained.is_dir():
-            shutil.copytree(trained, run / NETWORKS / step.name.removesuffix(f"_seed{step.seed}"))
+            copy_plain(trained, run / NETWORKS / step.name.removesuffix(f"_seed{step.seed}"))
 
 
 def _gathered(job: Job, config: Any, steps: Sequence[Step], place: Path) -> Run:

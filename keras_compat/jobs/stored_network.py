@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ import keras
 
 from keras_compat.errors import InputError
 from keras_compat.files import read_json
-from keras_compat.jobs.step_folder import MADE_BY
+from keras_compat.jobs.forms import About, checked
+from keras_compat.jobs.step_folder import MADE_BY, load_model, sha256
 from keras_compat.networks import check_interface
-from keras_compat.store.importing import load_keras_file
 
 _EXTRACTOR, _HEAD = "extractor", "head"
 
@@ -83,22 +82,27 @@ def load_network(path: str | Path) -> StoredNetwork:
     keras_compat.errors.InputError: 'no/such/folder' holds no stored network ...
     """
     path = Path(path).expanduser()
+    expected = f"a folder that an app of keras_compat wrote under networks/, with {MADE_BY}"
     try:
-        about = read_json(path / MADE_BY, "what a job wrote")["network"]
-        class_names, photographs = tuple(about["class_names"]), bool(about["photographs"])
-        names = list(about["auxiliaries"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{str(path)!r} holds no stored network ({type(error).__name__}: {error}); expected a "
-            f"folder that an app of keras_compat wrote under networks/, with {MADE_BY}"
-        ) from None
+        made_by = read_json(path / MADE_BY, expected)
+        found = made_by.get("network") if isinstance(made_by, dict) else None
+        about = checked(found, About, f"network in {path / MADE_BY}", expected)
+    except InputError as error:
+        raise InputError(f"{str(path)!r} holds no stored network ({error})") from None
+    class_names = tuple(about["class_names"])
+
+    def load(name: str) -> keras.Model:
+        return load_model(path / f"{name}.keras")
+
     network = StoredNetwork(
-        _load(path, _EXTRACTOR),
-        _load(path, _HEAD),
-        {name: _load(path, f"{name}_{_HEAD}") for name in names},
+        load(_EXTRACTOR),
+        load(_HEAD),
+        {name: load(f"{name}_{_HEAD}") for name in about["auxiliaries"]},
         class_names,
-        photographs,
+        about["photographs"],
     )
+    for name, model in network.models().items():
+        _check_shapes(path / f"{name}.keras", model, images=name == _EXTRACTOR)
     for head in (network.head, *network.auxiliary_heads.values()):
         check_interface(network.extractor, head)
     outputs = network.head.output_shape[-1]
@@ -126,11 +130,18 @@ def fingerprint(path: str | Path) -> dict[str, str]:
     files = sorted(Path(path).expanduser().glob("*.keras"))
     if not files:
         raise InputError(f"{str(path)!r} holds no stored network")
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    try:
+        return {file.name: sha256(file) for file in files}
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read ({error.strerror})") from None
 
 
-def _load(path: Path, name: str) -> keras.Model:
-    file = path / f"{name}.keras"
-    if not file.is_file():
-        raise InputError(f"{str(path)!r} has no {file.name}; expected a whole stored network")
-    return load_keras_file(file)
+def _check_shapes(file: Path, model: keras.Model, images: bool) -> None:
+    """Raises an `InputError` unless a model is of one input and one output, as parts are."""
+    shapes = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
+    ranks = [len(s) if isinstance(s, tuple) and s[:1] == (None,) else 0 for s in shapes]
+    if ranks[0] != 4 or ranks[1] < 2 or (images and None in shapes[0][1:]):
+        raise InputError(
+            f"{str(file)!r} takes {shapes[0]} and gives {shapes[1]}; expected an extractor of "
+            "images of one size, or a head on its features"
+        )

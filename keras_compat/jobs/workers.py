@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
+from keras_compat.files import copy_plain
 from keras_compat.jobs.output_folder import OutputFolder
 from keras_compat.jobs.training import Training
 from keras_compat.training import current_distribution, start_distribution
@@ -80,7 +80,7 @@ def open_output_folder(
     folder = OutputFolder(Path(_scratch[-1].name) / "run", config, keep=keep)
     for name in keep:
         if (theirs / name).is_dir():
-            shutil.copytree(theirs / name, folder.partial / name)
+            copy_plain(theirs / name, folder.partial / name)
     distribution.share()
     return folder
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.training import Network
-from keras_compat.jobs.step_folder import StepFolder
+from keras_compat.jobs.forms import MadeByCell
+from keras_compat.jobs.step_folder import DamagedStep, StepFolder
+from keras_compat.reporting.records import Record
 
 
 class CellFolder(StepFolder):
@@ -19,6 +21,8 @@ class CellFolder(StepFolder):
         cells: the folder of all cells of a run.
         cell: whose folder this is.
     """
+
+    form = MadeByCell
 
     def __init__(self, cells: Path, cell: Cell):
         super().__init__(cells / cell.name)
@@ -68,3 +72,10 @@ class CellFolder(StepFolder):
             )
             for name in about["networks"]
         }
+
+    def load_records(self, measure: str) -> list[Record]:
+        """Returns what a measure found; every measure of a cell finds something."""
+        records = super().load_records(measure)
+        if not records:
+            raise DamagedStep(f"the records of {measure!r} in {self.path} are gone")
+        return records

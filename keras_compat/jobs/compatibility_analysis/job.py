@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_compat.files import remove, write_text
+from keras_compat.errors import InputError
+from keras_compat.escaping import escape
+from keras_compat.files import read_json, remove, write_text
 from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.jobs.compatibility_analysis.cells import (
     Asked,
@@ -40,6 +43,7 @@ from keras_compat.jobs.progress import RoundsBar, Terminal
 from keras_compat.jobs.resumable import resumable_folder, take_over
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
+from keras_compat.jobs.step_folder import check_records
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.printing import tell
 from keras_compat.reporting import Run
@@ -110,8 +114,8 @@ def run(
         metrics = record.write(folder.partial / FINISHED)
         write_report(metrics, folder.partial)
         for plan in plans:
-            # Those of a cell that failed are of no more use.
-            remove(CellFolder(cells, plan.cell).checkpoints)
+            # Checkpoints of a cell that failed are of no more use.
+            CellFolder(cells, plan.cell).clear()
         place = folder.finish()
     text = terminal_text(metrics["results"], metrics["config"])
     tell("", *text.split("\n"), "", f"Everything is in {place}/")
@@ -167,6 +171,8 @@ def _work(
     cells.mkdir(exist_ok=True)
     for unfinished in cells.glob("*/.*.partial"):
         remove(unfinished)
+    for plan in plans:
+        CellFolder(cells, plan.cell).set_aside_damaged(plan.measures)
     check_trained(config, plans, cells)
     for plan in plans:
         folder = CellFolder(cells, plan.cell)
@@ -214,10 +220,25 @@ def _costs(config: Config, cells: Path, terminal: Terminal) -> dict[str, Any] | 
         return None
     place = cells / "cost.json"
     made_with = {"versions": collect_versions(), "hardware": collect_hardware()}
-    found = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    found = _read_costs(place)
     if {key: found.get(key) for key in made_with} != made_with:
         found = {**made_with, "records": measure_costs(config, terminal)}
         write_text(place, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _read_costs(place: Path) -> dict[str, Any]:
+    """Returns what an earlier run measured; nothing if there was none, or it is damaged."""
+    if not os.path.lexists(place):
+        return {}
+    try:
+        found = read_json(place, "what a run wrote there")
+        if not isinstance(found, dict) or not found.get("records"):
+            raise InputError(f"{place} holds no records")
+        check_records(found["records"], str(place))
+    except InputError as error:
+        warnings.warn(f"{error}; costs are measured again", stacklevel=2)
+        return {}
     return found
 
 

@@ -30,6 +30,7 @@ from keras_compat.jobs.compatibility_analysis.training import (
 )
 from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
 from keras_compat.jobs.resumption import Resumption
+from keras_compat.jobs.step_folder import DamagedStep
 from keras_compat.training import NonFiniteLoss
 
 
@@ -104,7 +105,11 @@ def check_trained(config: Config, plans: Sequence[Plan], cells: Path) -> None:
     """
     for plan in plans:
         folder = CellFolder(cells, plan.cell)
-        if folder.made_by() is not None:
+        try:
+            trained = folder.made_by() is not None
+        except DamagedStep:
+            trained = False  # it is set aside once it is this run's own
+        if trained:
             folder.check(_settings(config, plan.cell), _fingerprints(config, plan.cell))
 
 
