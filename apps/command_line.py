@@ -16,6 +16,7 @@ import absl.flags
 from absl.flags import argparse_flags
 
 from keras_compat.errors import InputError, WorkerLost, missing_package, unknown_name
+from keras_compat.file_errors import WHOLE, file_errors_in_one_line
 from keras_compat.jobs.interruption import EXIT_CODE, Terminated, ends_on_signals
 from keras_compat.jobs.start_up import one_line_warnings
 from keras_compat.printing import Parser, tell
@@ -51,7 +52,7 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
     """
     one_line_warnings()
     try:
-        with ends_on_signals():
+        with ends_on_signals(), file_errors_in_one_line(WHOLE):
             run(sys.argv[1:])
         _workers("wait")
     except InputError as error:

@@ -127,7 +127,7 @@ def run(arguments: Sequence[str]) -> None:
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.compatibility_analysis import job
-    data = "-".join(common.file_name(spec) for spec in config.datasets)
+    data = common.file_name(*config.datasets)
     output_dir = flags.output_dir or f"runs/compatibility_analysis/{config.preset}-{data}"
     job.run(config, output_dir, flags.overwrite, flags.jobs, resuming)
 

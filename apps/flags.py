@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from keras_compat.jobs.training import Training
 
 Settings = TypeVar("Settings")
+
+# Beside a preset's name, within the 255 bytes that file systems take.
+_LONGEST_FILE_NAME = 200
 
 # Those that have the name of the setting that they change.
 RUN = ("seeds", "seed")
@@ -247,7 +251,7 @@ def file_name(spec: str) -> str:
 
     Example:
 
-    >>> file_name("imagenet_resized/32x32"), file_name("npz:data/stl10.npz")
-    ('imagenet_resized_32x32', 'npz_data_stl10.npz')
+    >>> file_name("imagenet_resized/32x32", "npz:data/stl10.npz")
+    'imagenet_resized_32x32-npz_data_stl10.npz'
     """
     return escaping.file_name(spec.replace("/", "_").replace(":", "_"))

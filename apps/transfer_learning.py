@@ -101,7 +101,7 @@ def run(arguments: Sequence[str]) -> None:
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
         from keras_compat.jobs.transfer_learning import job
-    data = "-".join(common.file_name(spec) for spec in (*config.sources, *config.targets))
+    data = common.file_name(*config.sources, *config.targets)
     place = flags.output_dir or f"runs/transfer_learning/{config.preset}-{data}"
     job.run(config, place, flags.overwrite, flags.jobs, resuming)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import InputError
-from keras_compat.jobs.file_errors import file_errors_in_one_line
+from keras_compat.file_errors import file_errors_in_one_line
 from keras_compat.jobs.interruption import end_quietly_on_signals, ending_quietly
 from keras_compat.jobs.start_up import one_line_warnings, quiet_start
 from keras_compat.reporting.hardware import cores

@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from keras_compat.errors import InputError
 from keras_compat.files import remove
+from keras_compat.jobs.forms import CheckpointState, checked
 from keras_compat.jobs.interruption import round_by_round, told
 from keras_compat.jobs.output_folder import difference
 from keras_compat.precisions import FULL
 from keras_compat.training import RoundOptimizer, StopOnNonFinite, Trainer
-from keras_compat.training.checkpoints import Checkpoint, Checkpoints
+from keras_compat.training.checkpoints import Checkpoint, Checkpoints, pass_over
 from keras_compat.training.state import OtherState, groups, read_state, write_state
 
 # Of what is in a checkpoint; one of another is not used.
@@ -44,7 +46,7 @@ class Resumption:
 
     All trainings of a step are numbered in their order, which is the same whenever the step is
     done. Of those that are finished the weights that they left are kept too. When the scope is
-    left by an interruption, the last state that is known is written first. A checkpoint that
+    left by an interruption or an error, the last state that is known is written first. A checkpoint that
     cannot be written, as on a full disk, is a warning: training goes on.
 
     Args:
@@ -83,6 +85,9 @@ class Resumption:
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         _SCOPE.reset(self._token)
+        if isinstance(error, Exception):
+            # Such as an evaluation that fails after hours of training.
+            self._write()
         if not isinstance(error, KeyboardInterrupt):
             return
         if self._write():
@@ -90,6 +95,10 @@ class Resumption:
             raise type(error)(said) from None
         if self._folder.exists():
             raise type(error)("the same command goes on from the last checkpoint") from None
+
+    def keep(self) -> None:
+        """Writes what is not written yet, where what was trained is kept nowhere else."""
+        self._write()
 
     def forget(self) -> None:
         """Removes all checkpoints: what was trained is kept elsewhere."""
@@ -135,6 +144,8 @@ class Resumption:
         self._last = time.monotonic()
         left = [*self._finished, *([self._current] if self._current else [])]
         try:
+            if not self._folder.is_dir():
+                remove(self._folder)
             for checkpoints, checkpoint in left:
                 checkpoints.save(checkpoint)
                 if self._finished:
@@ -180,50 +191,69 @@ class Stage:
         self._precision = precision
         self._earlier_s = 0.0
         self._scope = _SCOPE.get()
-        found = None
+        goes_on = False
         if self._scope is not None:
             self._checkpoints = self._scope.next_stage()
             self._made_of = self._scope.made_of(how, list(trainer.tasks))
-            found = self._found()
-        if found is None or not self._goes_on_from(found, optimizer):
+            goes_on = self._goes_on(optimizer)
+        if not goes_on:
             trainer.compile(optimizer, precision=precision)
         self._begin = time.perf_counter()
 
-    def _found(self) -> Checkpoint | None:
-        found = self._checkpoints.latest()
-        if found is None or found.state["made_of"] == self._made_of:
-            return found
-        self._refuse(difference(found.state["made_of"], self._made_of))
-        return None
+    def _goes_on(self, optimizer: keras.optimizers.Optimizer) -> bool:
+        """Puts back the last checkpoint that is of this training; says whether there is one."""
+        refused = False
+        for path, found in self._checkpoints.newest_first():
+            refused = True
+            try:
+                self._put_back(found, optimizer)
+            except _OtherTraining as error:
+                warnings.warn(
+                    f"checkpoints in {self._checkpoints.folder} are of another training ({error}) "
+                    "and are removed; it begins anew",
+                    stacklevel=2,
+                )
+                break
+            except (InputError, OtherState) as error:
+                pass_over(path, error)
+            else:
+                return True
+        if refused:
+            self._checkpoints.clear()
+        return False
 
-    def _refuse(self, why: str) -> None:
-        warnings.warn(
-            f"checkpoints in {self._checkpoints.folder} are of another training ({why}) and are "
-            "removed; it begins anew",
-            stacklevel=2,
-        )
-        self._checkpoints.clear()
-
-    def _goes_on_from(self, found: Checkpoint, optimizer: keras.optimizers.Optimizer) -> bool:
-        """Puts the state of a checkpoint in place; says whether it was that of this training."""
-        state = found.state
+    def _put_back(self, found: Checkpoint, optimizer: keras.optimizers.Optimizer) -> None:
+        """Makes the trainer, and what is gathered, what they were; or leaves them as they are."""
+        state = checked(found.state, CheckpointState, "state", "that of a training")
+        if state["made_of"] != self._made_of:
+            raise _OtherTraining(difference(state["made_of"], self._made_of))
+        optimized = not state["is_finished"]
+        own = {n: a for n, a in found.arrays.items() if not n.startswith(_GATHERED)}
+        gathered = {n[len(_GATHERED) :]: found.arrays[n] for n in found.arrays.keys() - own.keys()}
         try:
-            optimizer = RoundOptimizer(optimizer, state["groups"])
-            self._trainer.compile(optimizer, precision=self._precision)
-            write_state(self._trainer, found.arrays, optimizer=not state["is_finished"])
-        # As after a change to an architecture in a later release.
-        except (OtherState, KeyError) as error:
-            self._refuse(str(error))
-            return False
-        if self._gathered is not None:
-            cut = len(_GATHERED)
-            arrays = {n[cut:]: a for n, a in found.arrays.items() if n.startswith(_GATHERED)}
-            self._gathered.restore(state["gathered"], arrays)
+            resumed = RoundOptimizer(optimizer, state["groups"])
+            self._trainer.compile(resumed, precision=self._precision)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"the optimizer's groups are others: {error}") from None
+        weights = read_state(self._trainer, optimizer=False)
+        before = None if self._gathered is None else self._gathered.state()
+        try:
+            write_state(self._trainer, own, optimizer=optimized)
+            if optimized and self._trainer.rounds != state["rounds"]:
+                raise InputError(
+                    f"its optimizer has had {self._trainer.rounds} rounds, not {state['rounds']}"
+                )
+            if self._gathered is not None:
+                _restore(self._gathered, state.get("gathered"), gathered)
+        except (InputError, OtherState):
+            write_state(self._trainer, weights, optimizer=False)
+            if self._gathered is not None:
+                self._gathered.restore(*before)
+            raise
         self.measured = list(state["measured"])
         self.is_finished = state["is_finished"]
         self._earlier_s = state["seconds"]
         self._scope.earlier_s += self._earlier_s
-        return True
 
     def callbacks(self, guard: StopOnNonFinite) -> list[keras.callbacks.Callback]:
         """Returns what keeps checkpoints during `fit`, of states that the guard finds good."""
@@ -277,6 +307,19 @@ class Stage:
             arrays |= {f"{_GATHERED}{name}": array for name, array in gathered.items()}
         # As it is now: what is gathered goes on to grow.
         return Checkpoint(arrays, json.loads(json.dumps(state)))
+
+
+class _OtherTraining(Exception):
+    """A checkpoint is of other settings, images or tasks."""
+
+
+def _restore(gathered: Gathered, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Puts back what was gathered; raises an `InputError` if it is of another form."""
+    try:
+        gathered.restore(state, arrays)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(f"what was gathered is of another form ({told})") from None
 
 
 class _KeepCheckpoints(keras.callbacks.Callback):

@@ -120,14 +120,15 @@ def do_step(
     resumption = Resumption(folder.checkpoints, checkpoint_seconds, of_step, data)
     start = time.perf_counter()
     try:
+        # To the end of writing: should that fail, a checkpoint has what was trained.
         with resumption:
             done = kinds[step.kind](config, step, place, callbacks)
+            duration = time.perf_counter() - start + resumption.earlier_s
+            folder.save_records(_MEASURE, list(done.records))
+            folder.save_models(done.models, duration, of_step, data, [_MEASURE], **done.about)
     except NonFiniteLoss as error:
         folder.save_failure(str(error))
         return
-    duration = time.perf_counter() - start + resumption.earlier_s
-    folder.save_records(_MEASURE, list(done.records))
-    folder.save_models(done.models, duration, of_step, data, [_MEASURE], **done.about)
     resumption.forget()
     # Keras keeps what it made for a process; a run makes hundreds of networks.
     keras.backend.clear_session()

@@ -127,8 +127,12 @@ def train(
                 stage.measure(stop, at_stop)
         stage.finish()
     except NonFiniteLoss as error:
-        last_good.parent.mkdir(parents=True, exist_ok=True)
-        trainer.save(last_good)
+        try:
+            last_good.parent.mkdir(parents=True, exist_ok=True)
+            trainer.save(last_good)
+        except OSError as failed:
+            why = failed.strerror or failed
+            raise NonFiniteLoss(f"{error}, but cannot be written to {last_good}: {why}") from None
         raise NonFiniteLoss(f"{error}; they are in {last_good}") from None
 
 

@@ -6,17 +6,18 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_compat.files import remove, write_bytes
+from keras_compat.escaping import escape
+from keras_compat.files import open_file, parse_json, remove, write_bytes
 
 KEPT = 2
-_NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.safetensors")
+_NAME = re.compile(r"(\d{6,9})-([0-9a-f]{64})\.safetensors")
 _STATE = "state"
 
 
@@ -66,6 +67,8 @@ class Checkpoints:
         """
         from safetensors.numpy import save
 
+        if not self.folder.is_dir():
+            remove(self.folder)
         # A process that was killed while it wrote leaves what it had written.
         for unfinished in self.folder.glob(".*.partial"):
             remove(unfinished)
@@ -83,12 +86,20 @@ class Checkpoints:
 
         A damaged one is passed over for the one before, with a warning.
         """
+        return next((checkpoint for _, checkpoint in self.newest_first()), None)
+
+    def newest_first(self) -> Iterator[tuple[Path, Checkpoint]]:
+        """Yields the checkpoints that are whole, with their files.
+
+        A damaged one is passed over, with a warning.
+        """
         for path in reversed(self._files()):
             try:
-                return _read(path)
+                found = _read(path)
             except (OSError, ValueError) as error:
-                warnings.warn(f"{path} is passed over: {error}", stacklevel=2)
-        return None
+                pass_over(path, error)
+            else:
+                yield path, found
 
     def clear(self) -> None:
         """Removes all."""
@@ -97,7 +108,13 @@ class Checkpoints:
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+        found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(found, key=_number)
+
+
+def pass_over(path: Path, why: object) -> None:
+    """Warns that a checkpoint is of no use."""
+    warnings.warn(f"{escape(path)} is passed over: {escape(why)}", stacklevel=3)
 
 
 def _number(path: Path) -> int:
@@ -108,13 +125,16 @@ def _read(path: Path) -> Checkpoint:
     """Reads a checkpoint; raises a `ValueError` if it is damaged."""
     from safetensors import SafetensorError, safe_open
 
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != _NAME.fullmatch(path.name)[2]:
         raise ValueError("it is damaged, its content is not what was written")
     try:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return Checkpoint(arrays, json.loads(file.metadata()[_STATE]))
+            state = parse_json(file.metadata()[_STATE], _STATE, "that of a training")
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"it is no checkpoint of ours ({error})") from None
+    if not all(np.isfinite(a).all() for a in arrays.values() if a.dtype.kind in "fc"):
+        raise ValueError("it holds numbers that are not finite")
+    return Checkpoint(arrays, state)

@@ -36,13 +36,16 @@ def write_state(trainer: Trainer, arrays: Mapping[str, np.ndarray], optimizer: b
 
     Args:
         trainer: compiled with the optimizer's groups in place, see `groups`.
-        arrays: by name; others are passed over.
+        arrays: by name, as many as there are.
         optimizer: as in `read_state`.
 
     Raises:
         OtherState: if variables are others than those of the state; nothing is changed then.
     """
     variables = _named(trainer, optimizer)
+    more = sorted(arrays.keys() - variables.keys())
+    if more:
+        raise OtherState(f"there is no {more[0]}, the state has one")
     for name, variable in variables.items():
         array = arrays.get(name)
         if array is None or (array.shape, str(array.dtype)) != (variable.shape, variable.dtype):

@@ -200,7 +200,7 @@ def test_checkpoints_of_other_settings_or_images_are_not_used(folder, changes, t
 
 def test_checkpoints_of_other_networks_are_not_used(folder, monkeypatch):
     monkeypatch.setitem(globals(), "CLASSES", CLASSES + 1)
-    with pytest.warns(UserWarning, match="of another training .*the state has"):
+    with pytest.warns(UserWarning, match="is passed over: .*the state has"):
         assert found_in(folder) == (0, [])
 
 

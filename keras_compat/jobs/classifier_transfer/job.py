@@ -136,6 +136,8 @@ class _Job:
             pairs = self._run_seed(self.config.seed + number)
             shipped = shipped or pairs
         if self.config.export:
+            # Should that fail, what was measured is there.
+            self.record.write(self.folder.partial / FINISHED)
             self._ship(shipped)
         self.terminal.phase("Writing the report")
         memory = peak_memory_gib()
@@ -158,7 +160,10 @@ class _Job:
         place = self.checkpoints / f"seed{seed}"
         seconds = self.checkpoint_seconds
         with Resumption(place, seconds, settings, self.record.data) as resumption:
-            return self._train_and_evaluate(seed, resumption)
+            pairs = self._train_and_evaluate(seed, resumption)
+            # Should files or the report fail, the same command goes on from here.
+            resumption.keep()
+            return pairs
 
     def _train_and_evaluate(self, seed: int, resumption: Resumption) -> shipping.Pairs:
         keras.utils.set_random_seed(seed)

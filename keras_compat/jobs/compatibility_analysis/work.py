@@ -74,13 +74,14 @@ def work_on(
         resumption = Resumption(folder.checkpoints, checkpoint_seconds, settings, data)
         start = time.perf_counter()
         try:
+            # To the end of writing: should that fail, a checkpoint has what was trained.
             with resumption:
                 networks = _trained(config, plan.cell, group, cells, callbacks)
+                duration = time.perf_counter() - start + resumption.earlier_s
+                folder.save_networks(networks, duration, settings, data)
         except NonFiniteLoss as error:
             folder.save_failure(str(error))
             return
-        duration = time.perf_counter() - start + resumption.earlier_s
-        folder.save_networks(networks, duration, settings, data)
         resumption.forget()
     missing = [measure for measure in plan.measures if not folder.has(measure)]
     if missing:

@@ -38,7 +38,7 @@ class Choice:
     def of(cls, told: Mapping[str, Any], weights: list[np.ndarray]) -> Choice:
         """Returns the choice that `told` was of."""
         candidate = Candidate(told["learning_rate"], told["layers"])
-        return cls(candidate, told["rounds"], told["score"], weights)
+        return cls(candidate, int(told["rounds"]), float(told["score"]), weights)
 
 
 class Best:

@@ -32,7 +32,7 @@ from keras_compat.jobs.domain_adaptation.domains import (
 )
 from keras_compat.jobs.domain_adaptation.steps import ADAPTATION, ROTATION, SOURCE, Step
 from keras_compat.jobs.domain_adaptation.training import train_rotation_head, train_source
-from keras_compat.jobs.step_folder import NETWORKS, StepFolder
+from keras_compat.jobs.step_folder import NETWORKS, StepFolder, check_records
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before
 from keras_compat.jobs.stored_network import StoredNetwork, fingerprint, load_network
 from keras_compat.layers import set_statistics
@@ -206,20 +206,25 @@ class _Measured:
         return told, arrays
 
     def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
-        """Puts back what a checkpoint holds."""
-        self.records = list(state["records"])
+        """Puts back what a checkpoint holds; all of it, or nothing where it is not whole."""
+        records = list(check_records(state["records"], "records"))
+        accuracies = {
+            (Candidate(**told["candidate"]), told["rounds"]): float(told["accuracy"])
+            for told in state["accuracies"]
+        }
+        shapes = [weights.shape for weights in self.network.extractor.get_weights()]
         found = {}
         for name, told in state["choices"].items():
-            count = sum(key.startswith(f"{name}/") for key in arrays)
-            weights = [arrays[f"{name}/{number}"] for number in range(count)]
-            found[name] = Choice.of(told, weights)
+            choice = Choice.of(told, [arrays[f"{name}/{number}"] for number in range(len(shapes))])
+            if [weights.shape for weights in choice.weights] != shapes:
+                raise ValueError(f"the weights chosen by {name} are of another extractor")
+            if self.test is not None and (choice.candidate, choice.rounds) not in accuracies:
+                raise ValueError(f"there is no accuracy of what was chosen by {name}")
+            found[name] = choice
+        self.records, self._accuracies = records, accuracies
         self.published = found.pop(PUBLISHED, None)
         for name, best in self.best.items():
             best.choice = found.get(name)
-        self._accuracies = {
-            (Candidate(**told["candidate"]), told["rounds"]): told["accuracy"]
-            for told in state["accuracies"]
-        }
 
     def finish(self) -> StoredNetwork:
         """Adds what was chosen by what; returns the network that the run is to store.

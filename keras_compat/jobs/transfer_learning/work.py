@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
-from keras_compat.jobs.step_folder import NETWORKS, StepFolder
+from keras_compat.jobs.step_folder import NETWORKS, StepFolder, check_records
 from keras_compat.jobs.steps import Callbacks, Done, do_step, done_before
 from keras_compat.jobs.stored_network import StoredNetwork, load_network
 from keras_compat.jobs.transfer_learning.config import Config
@@ -139,8 +139,9 @@ class _Tested:
         return {"records": self.records, "seconds": self.seconds()}, {}
 
     def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
-        self.records = list(state["records"])
-        self.begin(state["seconds"])
+        seconds = float(state["seconds"])
+        self.records = list(check_records(state["records"], "records"))
+        self.begin(seconds)
 
 
 def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:

@@ -1,0 +1,61 @@
+"""Errors of the file system in one line, such as those of a full disk or of data that are gone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from keras_compat.errors import InputError
+
+KEPT = (
+    "what was finished and the last checkpoint are kept, and the same command goes on there once "
+    "this is mended"
+)
+WHOLE = "no file is half-written: mend this, and give the same command again"
+
+
+@contextmanager
+def file_errors_in_one_line(advice: str = KEPT) -> Iterator[None]:
+    """Turns an error of the file system into one that the user can mend.
+
+    Args:
+        advice: Words on what is left and what to do; they end the message.
+
+    Raises:
+        InputError: for an `OSError`, and for what TensorFlow raises in place of one.
+
+    Example:
+
+    >>> with file_errors_in_one_line():
+    ...     raise OSError(28, "No space left on device", "runs/networks.keras")
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: No space left on device: 'runs/networks.keras'; what was ...
+    """
+    try:
+        yield
+    except OSError as error:
+        named = f": {error.filename!r}" if error.filename else ""
+        raise InputError(f"{error.strerror or error}{named}; {advice}") from None
+    except Exception as error:
+        said = _said_by_tensorflow(error)
+        if said is None:
+            raise
+        raise InputError(f"{said}; {advice}") from None
+
+
+def _said_by_tensorflow(error: Exception) -> str | None:
+    """Returns what TensorFlow says of a file; `None` for any other error."""
+    if "tensorflow" not in sys.modules:
+        return None
+    errors = sys.modules["tensorflow"].errors
+    of_files = (errors.NotFoundError, errors.PermissionDeniedError, errors.DataLossError)
+    full = isinstance(error, errors.ResourceExhaustedError) and re.search(
+        "No space left|quota exceeded", error.message
+    )
+    if not full and not isinstance(error, of_files):
+        return None
+    # TensorFlow names where in a program the file was read, before and after what it says.
+    return re.sub(r"^\{\{.*?\}\} *| *\[Op:.*$", "", error.message.splitlines()[0])
