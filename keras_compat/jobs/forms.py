@@ -100,7 +100,7 @@ def checked(value: Any, form: type[Form], what: str, expected: str) -> Any:
     >>> checked({"message": None}, Failure, "failed.json", "why a step failed")
     Traceback (most recent call last):
         ...
-    keras_compat.errors.InputError: failed.json: message: Input should be a valid string; expected why a step failed
+    keras_compat.errors.InputError: failed.json: message: Input should be a valid string; ...
     """
     try:
         form.model_validate(value)

@@ -11,8 +11,8 @@ from typing import Any
 
 from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
-from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.file_errors import file_errors_in_one_line
+from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.step_folder import FAILURE, NETWORKS
@@ -52,7 +52,7 @@ def resumable_folder(
         raise
     except Exception as error:
         error.add_note(
-            f"what was finished is kept in {folder.partial}, and the same command goes on from there"
+            f"what was finished is kept in {folder.partial}: the same command goes on from there"
         )
         raise
     finally:

@@ -46,8 +46,8 @@ class Resumption:
 
     All trainings of a step are numbered in their order, which is the same whenever the step is
     done. Of those that are finished the weights that they left are kept too. When the scope is
-    left by an interruption or an error, the last state that is known is written first. A checkpoint that
-    cannot be written, as on a full disk, is a warning: training goes on.
+    left by an interruption or an error, the last state that is known is written first. A checkpoint
+    that cannot be written, as on a full disk, is a warning: training goes on.
 
     Args:
         folder: of the checkpoints; it is theirs alone.
