@@ -34,8 +34,12 @@ _MODES = ("shared", "frozen")
 def add(command: Command) -> None:
     """Adds the commands with their flags."""
     flags = command(publish, "add a version", "reference")
-    flags.add_argument("--network", help="a folder that a job wrote under networks/: all its parts")
+    flags.add_argument(
+        "--network",
+        help="a folder that a job wrote under networks/, or a cell of an analysis: all its parts",
+    )
     flags.add_argument("--run", dest="job", help="a folder of apps.classifier_transfer: all parts")
+    flags.add_argument("--component", help="the folder where a command kept what it computed")
     flags.add_argument("--extractor", help="a .keras file of your own")
     flags.add_argument("--head", help="a .keras file of your own")
     flags.add_argument("--architecture", help="of the files: ARCHITECTURE@SPLIT")
@@ -78,12 +82,18 @@ def publish(flags: Any) -> None:
             f"--images is {flags.images!r}; expected it with --network or --run, whose head is "
             "measured on its own extractor"
         )
-    if sum(map(bool, (flags.network, flags.job, given))) != 1:
-        raise InputError("expected --network, or --run, or --extractor and --head or one of them")
+    if sum(map(bool, (flags.network, flags.job, flags.component, given))) != 1:
+        raise InputError(
+            "expected --network, or --run, or --component, or --extractor and --head or one of them"
+        )
     start()
-    from keras_compat.jobs.components import finding, publishing
+    from keras_compat.jobs.components import finding, keeping, publishing
     from keras_compat.store import Component
 
+    if flags.component:
+        keeping.publish_kept(store, reference, flags.component)
+        print(f"published {reference}")
+        return
     if flags.network or flags.job:
         find = finding.parts_of_network if flags.network else finding.parts_of_run
         parts = find(flags.network or flags.job)

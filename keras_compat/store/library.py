@@ -119,10 +119,7 @@ class Store:
             BadNameError: if the reference names an alias.
             DamagedError: if the files are not what the manifest says.
         """
-        _check_version(reference)
-        content = package.content()
-        check_names(str(reference), list(content), package.manifest)
-        read_manifest(content[MANIFEST], str(reference))
+        content = _content(reference, package)
         path = _path(reference)
         try:
             # Checksums are taken while the files are written, and before they can be seen.
@@ -150,6 +147,22 @@ class Store:
             raise AlreadyPublishedError(
                 f"{self.url} has {reference} already; take the next version"
             )
+
+    def check_publishable(self, reference: Reference, package: Package) -> None:
+        """Makes sure, before any work, that a version like this one can be published.
+
+        All is done that `publish` does, and undone: whether the store can be written, and has
+        space, is known only then.
+
+        Args:
+            reference: a name and a version that is free.
+            package: of the same files and sizes as the one that is to come.
+
+        Raises:
+            StoreError: as `publish`.
+        """
+        self.check_free(reference)
+        self._place.try_out(_path(reference), _content(reference, package))
 
     def resolve(self, reference: Reference) -> Reference:
         """Returns the version that a reference stands for.
@@ -421,6 +434,15 @@ class Store:
             text = f"components: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
             text = text if names else "the store is empty"
         return NotPublishedError(f"{self.url} has no {reference}; {text}")
+
+
+def _content(reference: Reference, package: Package) -> dict[str, bytes]:
+    """Returns the files of a package, after a look at all but their checksums."""
+    _check_version(reference)
+    content = package.content()
+    check_names(str(reference), list(content), package.manifest)
+    read_manifest(content[MANIFEST], str(reference))
+    return content
 
 
 def _check_files(reference: Reference, package: Package) -> None:

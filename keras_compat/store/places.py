@@ -80,6 +80,9 @@ class Place(Protocol):
             FileExistsError: if there is one.
         """
 
+    def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
+        """Writes files as `publish` would, and removes them before anybody can see them."""
+
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces a file."""
 
@@ -175,15 +178,7 @@ class LocalPlace:
         # An empty folder is nobody's, and renamed onto.
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise FileExistsError(path)
-        staging = self._checked(STAGING) / uuid.uuid4().hex
-        staging.mkdir(parents=True)
-        try:
-            for name, data in content.items():
-                with open(staging / name, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-            _sync_folder(staging)
+        with self._staged(content) as staging:
             ready()
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -200,8 +195,28 @@ class LocalPlace:
                 raise
             _sync_folder(target.parent)
             _sync_folder(self._root)
+
+    @contextmanager
+    def _staged(self, content: Mapping[str, bytes]) -> Iterator[Path]:
+        """Writes files into a folder that is gone at the end, unless it was renamed."""
+        staging = self._checked(STAGING) / uuid.uuid4().hex
+        staging.mkdir(parents=True)
+        try:
+            for name, data in content.items():
+                with open(staging / name, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            _sync_folder(staging)
+            yield staging
         finally:
             files.remove(staging)
+
+    @told
+    def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
+        self._checked(path)
+        with self._staged(content):
+            pass
 
     @told
     def put(self, path: str, content: bytes) -> None:
@@ -314,6 +329,17 @@ class RemotePlace:
         with suppress(Exception):
             if self._claimed_by(f"{path}/{CLAIM}") == mine:
                 self.discard(f"{path}/{CLAIM}")
+
+    @told
+    def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
+        place = f"{STAGING}/{uuid.uuid4().hex}"
+        with self._fresh() as system:
+            system.makedirs(self._at(place), exist_ok=True)
+            try:
+                for name, data in content.items():
+                    system.pipe_file(self._at(f"{place}/{name}"), data)
+            finally:
+                system.rm(self._at(place), recursive=True)
 
     def _claimed_by(self, claim: str) -> bytes:
         try:

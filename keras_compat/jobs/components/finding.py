@@ -10,7 +10,9 @@ from typing import Any
 from keras_compat.data import parse_classes
 from keras_compat.errors import InputError
 from keras_compat.files import read_json
-from keras_compat.jobs.step_folder import MADE_BY
+from keras_compat.jobs.compatibility_analysis.methods import PRETRAINING
+from keras_compat.jobs.forms import MadeByCell, checked
+from keras_compat.jobs.step_folder import MADE_BY, NETWORKS
 from keras_compat.store.importing import expanded
 from keras_compat.store.manifest import DataRecord
 
@@ -36,6 +38,8 @@ class Parts:
         auxiliaries: the auxiliary heads that all were trained against, by task.
         reference: the name of the extractor that the head is described with.
         data: what they were trained on.
+        name: of the network among those that were trained together; `""` where there is one.
+        mode: whether the auxiliary heads learnt with it, `"shared"`, or were `"frozen"`.
     """
 
     extractors: Mapping[str, Model]
@@ -44,28 +48,35 @@ class Parts:
     auxiliaries: Mapping[str, Model]
     reference: str
     data: tuple[DataRecord, ...]
+    name: str = ""
+    mode: str = "shared"
 
 
-def parts_of_network(folder: str | Path) -> Parts:
-    """Returns the parts of a network that a job stored.
+def parts_of_network(folder: str | Path) -> list[Parts]:
+    """Returns the parts of a network that a job stored, or of each network of a cell.
 
     Args:
         folder: with `extractor.keras`, `head.keras`, `<task>_head.keras` and `made_by.json`, such
-            as `python -m apps.domain_adaptation` writes under `networks/`.
+            as `python -m apps.domain_adaptation` writes under `networks/`; or a cell of
+            `python -m apps.compatibility_analysis`, such as `cells/iiw+rp_seed0`.
 
     Raises:
         InputError: if the folder holds no such network.
     """
 
-    def read(folder: Path) -> Parts:
+    def read(folder: Path) -> list[Parts]:
+        if (folder / NETWORKS).is_dir():  # of a cell, or of a step
+            folder = folder / NETWORKS
         about = _json(folder / MADE_BY)
+        if "cell" in about:
+            return _parts_of_cell(folder, about)
         architecture = _text(about["settings"]["architecture"])
         network = about["network"]
 
         def model(name: str) -> Model:
             return Model(folder / f"{name}.keras", architecture)
 
-        return Parts(
+        parts = Parts(
             {"": model("extractor")},
             model("head"),
             _names(network["class_names"]),
@@ -73,16 +84,48 @@ def parts_of_network(folder: str | Path) -> Parts:
             "",
             _data(about.get("data", {})),
         )
+        return [parts]
 
     return _read(
         folder,
         read,
         "holds no stored network",
-        f"a folder that a job wrote under networks/, with {MADE_BY}",
+        f"a folder that a job wrote under networks/, or a cell, with {MADE_BY}",
     )
 
 
-def parts_of_run(folder: str | Path) -> Parts:
+def _parts_of_cell(folder: Path, about: dict[str, Any]) -> list[Parts]:
+    checked(about, MadeByCell, MADE_BY, "what an analysis wrote")
+    cell, architectures = about["cell"], about["settings"]["architectures"]
+    if cell["method"] == PRETRAINING:
+        raise ValueError("it is of a pre-training, whose networks know no classes")
+    found = []
+    for number, name in enumerate(about["networks"]):
+        architecture = _text(architectures[number % len(architectures)])
+        if cell["split"] is not None:
+            architecture = f"{architecture.partition('@')[0]}@{_text(cell['split'])}"
+
+        def model(file: str, architecture: str = architecture) -> Model:
+            return Model(folder / f"{file}.keras", architecture)
+
+        data = about["data"][name]
+        frozen = cell["first"] not in (None, name)
+        auxiliaries = about.get("auxiliary_heads", {}).get(name, {})
+        parts = Parts(
+            {name: model(f"{name}_extractor")},
+            model(f"{name}_head"),
+            _names(data["class_names"]),
+            {task: model(file) for task, file in auxiliaries.items()},
+            name,
+            _data({name: data}),
+            name,
+            "frozen" if frozen else "shared",
+        )
+        found.append(parts)
+    return found
+
+
+def parts_of_run(folder: str | Path) -> list[Parts]:
     """Returns the parts that classifier transfer trained on its first classes.
 
     Args:
@@ -93,7 +136,7 @@ def parts_of_run(folder: str | Path) -> Parts:
         InputError: if the folder holds no such run.
     """
 
-    def read(folder: Path) -> Parts:
+    def read(folder: Path) -> list[Parts]:
         config, about = _json(folder / "config.json"), _json(folder / "metrics.json")
         if about["experiment"] != "classifier_transfer":
             raise ValueError(f"it is of {about['experiment']}")
@@ -111,7 +154,7 @@ def parts_of_run(folder: str | Path) -> Parts:
         }
         if config["reference"] not in extractors:
             raise ValueError(f"there is no extractor {config['reference']!r}")
-        return Parts(
+        parts = Parts(
             extractors,
             model("head", config["head"]),
             tuple(every[number] for number in initial),
@@ -119,6 +162,7 @@ def parts_of_run(folder: str | Path) -> Parts:
             config["reference"],
             _data(about["data"]),
         )
+        return [parts]
 
     return _read(
         folder,
@@ -128,7 +172,9 @@ def parts_of_run(folder: str | Path) -> Parts:
     )
 
 
-def _read(folder: str | Path, read: Callable[[Path], Parts], wrong: str, expected: str) -> Parts:
+def _read(
+    folder: str | Path, read: Callable[[Path], list[Parts]], wrong: str, expected: str
+) -> list[Parts]:
     folder = expanded(folder)
     try:
         return read(folder)

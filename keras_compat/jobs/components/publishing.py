@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import described
 from keras_compat.jobs.components.finding import Model, Parts
 from keras_compat.store import Component, Package, Reference, Store, pack
 from keras_compat.store.importing import load_keras_file
+from keras_compat.store.manifest import AuxiliaryRecord
 from keras_compat.store.packing import auxiliary_record
 
 EXTRACTOR, HEAD = "extractor", "head"
@@ -42,6 +47,7 @@ def publish_files(
     Raises:
         InputError: if a file cannot be loaded or is of another architecture; as `Store.publish`.
     """
+    store.check_free(reference)
     models = {part: load_keras_file(file) for part, file in files.items()}
     records = [auxiliary_record(store.package(Reference.parse(n)), mode) for n, mode in auxiliaries]
     whole = replace(
@@ -58,58 +64,76 @@ def publish_files(
 def publish_parts(
     store: Store,
     reference: Reference,
-    parts: Parts,
+    every: Sequence[Parts],
     licence: str = "unspecified",
     look: Look | None = None,
 ) -> list[Reference]:
-    """Publishes what was trained together, as one family.
+    """Publishes what was trained together.
 
     Args:
         store: where to.
         reference: the parts are named after it: `NAME-extractor`, or `NAME-WHICH-extractor` where
             there are several, `NAME-head`, `NAME-rotation-head`; all of its version.
-        parts: as `parts_of_network` or `parts_of_run` finds them.
+        every: as `parts_of_network` or `parts_of_run` finds them.
         licence: an SPDX expression.
         look: reads training images; without it the head's manifest does not say what `check`
             compares with.
 
     Returns:
-        What was published. What can be wrong is found before the first part is; should another
-        publisher take a name meanwhile, the parts before it stay.
+        What was published. What can be wrong is found before the first part is, and before images
+        are read; should another publisher take a name meanwhile, the parts before it stay.
 
     Raises:
-        InputError: if a file cannot be loaded or is of another architecture; as `Store.publish`.
+        InputError: if a file cannot be loaded or is of another architecture, or two parts would
+            have one name; as `Store.publish`.
     """
     packages: dict[Reference, Package] = {}
+    files: dict[Path, AuxiliaryRecord] = {}
+    users = Counter(file.file for parts in every for file in parts.auxiliaries.values())
 
-    def add(part: str, component: Component) -> Package:
-        name = Reference(f"{reference.name}-{part.replace('_', '-')}", reference.tag)
+    def add(component: Component, *words: str) -> Reference:
+        part = "-".join(filter(None, (_word(word) for word in words)))
+        name = Reference(f"{reference.name}-{part}", reference.tag)
+        if name in packages:
+            raise InputError(
+                f"two parts would be {name}; rename the data that they are named after"
+            )
         packages[name] = pack(component, str(name))
-        return packages[name]
+        return name
 
-    shared = Component(licence=licence, data=parts.data)
-    records = []
-    for task, file in parts.auxiliaries.items():
-        component = replace(shared, task=task, **_head(file))
-        records.append(auxiliary_record(add(f"{task}-{HEAD}", component), "shared"))
-    trained = replace(shared, auxiliaries=tuple(records))
-    extractors = {}
-    for name, file in parts.extractors.items():
-        model = load_keras_file(file.file)
-        extractors[name] = replace(
-            trained, extractor=model, extractor_architecture=file.architecture
-        )
-        add(f"{name}-{EXTRACTOR}" if name else EXTRACTOR, extractors[name])
-    head = replace(trained, class_names=parts.class_names, **_head(parts.head))
+    heads: dict[Reference, tuple[Component, Component]] = {}
+    for parts in every:
+        shared = Component(licence=licence, data=parts.data)
+        records = []
+        for task, file in parts.auxiliaries.items():
+            if file.file not in files:
+                owner = parts.name if users[file.file] < len(every) else ""
+                name = add(replace(shared, task=task, **_head(file)), owner, task, HEAD)
+                files[file.file] = auxiliary_record(packages[name], "shared")
+            records.append(files[file.file].model_copy(update={"mode": parts.mode}))
+        trained = replace(shared, auxiliaries=tuple(records))
+        extractors = {}
+        for which, file in parts.extractors.items():
+            model = load_keras_file(file.file)
+            extractors[which] = replace(
+                trained, extractor=model, extractor_architecture=file.architecture
+            )
+            add(extractors[which], which, EXTRACTOR)
+        head = replace(trained, class_names=parts.class_names, **_head(parts.head))
+        heads[add(head, parts.name, HEAD)] = (head, extractors[parts.reference])
+    for name, package in packages.items():
+        store.check_publishable(name, package)
     if look is not None:
-        own = extractors[parts.reference]
-        head = described(head, own.extractor, look(own))
-    add(HEAD, head)
-    for name in packages:
-        store.check_free(name)
+        for name, (head, own) in heads.items():
+            packages[name] = pack(described(head, own.extractor, look(own)), str(name))
     for name, package in packages.items():
         store.publish(name, package)
     return list(packages)
+
+
+def _word(text: str) -> str:
+    """Part of a component's name, after the name of a network, a task or a part."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _head(model: Model) -> dict[str, Any]:

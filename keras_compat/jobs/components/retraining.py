@@ -16,12 +16,13 @@ from keras_compat.data.augmentation import Augmentation
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import described
+from keras_compat.jobs.components.keeping import Unpublished, check_publishable
 from keras_compat.jobs.components.using import fitting
 from keras_compat.jobs.progress import RoundsBar
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.jobs.training import Training, train
 from keras_compat.layers import set_statistics
-from keras_compat.store import Component, Reference, Store, load, pack
+from keras_compat.store import Component, Reference, Store, load
 from keras_compat.store.manifest import DataRecord
 from keras_compat.store.recombining import joint_licence, origin, parent_record
 from keras_compat.training import Task, Trainer, is_chief
@@ -73,8 +74,9 @@ def retrain(
         What the new head knows, and how well.
 
     Raises:
-        InputError: if the parts do not fit, images of a class are missing, or the version is
-            taken; before any training.
+        InputError: if the parts do not fit, images of a class are missing, or the head could not
+            be published; before any training. What fails after it leaves the head on disk, and
+            says where, see `Unpublished`.
         NonFiniteLoss: if the loss becomes NaN or infinite; nothing is published then.
 
     Source: Gygli et al. 2021, Sec. 5.2.
@@ -99,12 +101,6 @@ def retrain(
     augmentation = Augmentation.for_dataset(dataset, seed=seed)
     task = Task("reference", reference.extractor, trained, augmentation=augmentation)
     trainer = Trainer([task], seed=seed)
-    # Made only if there is something to keep.
-    last_good = Path(tempfile.gettempdir(), f"keras_compat-{uuid.uuid4().hex}", "retrain.keras")
-    train(trainer, {task.name: dataset.train}, how, [RoundsBar(how.rounds)], last_good)
-    found = evaluation.predict_logits(reference.extractor, trained, dataset.test, _BATCH)
-    accuracy = evaluation.accuracy(*found)
-    some = evaluation.some_images(dataset.train, _IMAGES_FOR_STATISTICS)
     component = Component(
         head=trained,
         head_architecture=old.head_architecture,
@@ -112,12 +108,21 @@ def retrain(
         auxiliaries=origin(store, "extractor", extractor).auxiliaries,
         parents=[parent_record(store, part) for part in (extractor, head)],
         data=[record],
-        metrics={f"accuracy on {store.resolve(extractor)}": accuracy},
+        metrics={f"accuracy on {store.resolve(extractor)}": 0.0},
         licence=joint_licence(reference.licence, old.licence),
     )
-    component = described(component, reference.extractor, some)
+    some = evaluation.some_images(dataset.train, _IMAGES_FOR_STATISTICS)
     if is_chief():
-        store.publish(new, pack(component, str(new)))
+        check_publishable(store, new, described(component, reference.extractor, some))
+    # Made only if there is something to keep.
+    last_good = Path(tempfile.gettempdir(), f"keras_compat-{uuid.uuid4().hex}", "retrain.keras")
+    train(trainer, {task.name: dataset.train}, how, [RoundsBar(how.rounds)], last_good)
+    with Unpublished(store, new, replace(component, metrics={})) as result:
+        found = evaluation.predict_logits(reference.extractor, trained, dataset.test, _BATCH)
+        accuracy = evaluation.accuracy(*found)
+        result.component = replace(component, metrics=dict.fromkeys(component.metrics, accuracy))
+        result.component = described(result.component, reference.extractor, some)
+        result.publish()
     return Retrained(dataset.class_names, accuracy)
 
 

@@ -15,9 +15,10 @@ from keras_compat.data.options import LoadOptions
 from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
 from keras_compat.jobs.components.describing import INFORMATION
+from keras_compat.jobs.components.keeping import Unpublished, check_publishable
 from keras_compat.networks import recombine
 from keras_compat.reporting.compatibility_analysis.signals import verdict
-from keras_compat.store import Component, Reference, Store, load, pack
+from keras_compat.store import Component, Reference, Store, load
 from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import origin, parent_record
 
@@ -121,6 +122,8 @@ def adapt(
 ) -> None:
     """Publishes a network again with moving statistics, so that it takes single images.
 
+    Whether it can be published is known before images are read.
+
     Args:
         store: where it lies, and where to.
         reference: of a network.
@@ -129,18 +132,17 @@ def adapt(
         count: of images, at most.
         options: how images are read.
     """
-    network = _network(store, reference)
-    images, _ = unlabelled(spec, count, network.extractor.input_shape[1:], options)
-    extractor, head = evaluation.recalibrate(network.extractor, network.head, images)
-    adapted = replace(
-        network,
-        extractor=extractor,
-        head=head,
+    network = replace(
+        _network(store, reference),
         parents=[parent_record(store, reference)],
         # What was measured was so with other statistics.
         metrics={},
     )
-    store.publish(new, pack(adapted, str(new)))
+    check_publishable(store, new, network)
+    images, _ = unlabelled(spec, count, network.extractor.input_shape[1:], options)
+    extractor, head = evaluation.recalibrate(network.extractor, network.head, images)
+    with Unpublished(store, new, replace(network, extractor=extractor, head=head)) as result:
+        result.publish()
 
 
 @dataclass(frozen=True)

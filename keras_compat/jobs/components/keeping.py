@@ -1,0 +1,126 @@
+"""What a command computed for a store: checked before the work, and kept whatever comes after."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+from keras_compat.errors import InputError
+from keras_compat.file_errors import file_errors_in_one_line
+from keras_compat.store import Component, Reference, Store, load, pack
+from keras_compat.training import is_chief
+
+
+def check_publishable(store: Store, reference: Reference, component: Component) -> None:
+    """Does all that publishing does, but for the last step; to be called before the work.
+
+    Args:
+        store: where the component is to go.
+        reference: a name and a version that is free.
+        component: as it will be, but for its weights and figures.
+
+    Raises:
+        InputError: as `pack` and `Store.check_publishable`.
+    """
+    store.check_publishable(reference, pack(component, str(reference)))
+
+
+class Unpublished:
+    """The scope between the work and its publication: should anything fail, the result is kept.
+
+    It is then a store of one component, in a folder beside the store, in the working directory or
+    in that for temporary files: the first of them that can be written. What failed says where, and
+    how to publish it, see `publish_kept`.
+
+    Args:
+        store: where the component is to go.
+        reference: its name and version.
+        component: what there is of it so far; it is kept if nothing better can be.
+
+    Attributes:
+        component: what there is of it by now.
+    """
+
+    def __init__(self, store: Store, reference: Reference, component: Component):
+        self.component = component
+        self._first = component
+        self._store = store
+        self._reference = reference
+
+    def publish(self) -> None:
+        """Publishes the component as it is now."""
+        if is_chief():
+            with file_errors_in_one_line("it was not published"):
+                self._store.publish(self._reference, pack(self.component, str(self._reference)))
+
+    def __enter__(self) -> Unpublished:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or not is_chief():
+            return
+        said = self._keep()
+        if isinstance(error, KeyboardInterrupt):
+            raise type(error)(said) from None
+        if isinstance(error, InputError | ArithmeticError):
+            raise type(error)(f"{error}; {said}") from None
+        error.add_note(said)
+
+    def _keep(self) -> str:
+        """Writes the component where that is possible, and says where it is."""
+        reference = self._reference
+        name = f"unpublished-{reference.name}-{reference.tag}-{uuid.uuid4().hex[:8]}"
+        faults = []
+        for component in (self.component, self._first):
+            try:
+                package = pack(component, str(reference))
+            except InputError as error:
+                faults.append(str(error))
+                continue
+            for folder in self._places():
+                try:
+                    Store(folder / name).publish(reference, package)
+                except (InputError, OSError) as error:
+                    faults.append(str(error))
+                    continue
+                words = ("publish", self._store.url, str(reference), f"--component={folder / name}")
+                return (
+                    f"what was computed is kept in {str(folder / name)!r}: publish it, under a "
+                    f"version that is free, with: python -m apps.components {shlex.join(words)}"
+                )
+        return f"what was computed could not be kept: {'; '.join(dict.fromkeys(faults))}"
+
+    def _places(self) -> list[Path]:
+        url = self._store.url
+        beside = [] if "://" in url else [Path(url).expanduser().absolute().parent]
+        return list(dict.fromkeys([*beside, Path.cwd(), Path(tempfile.gettempdir())]))
+
+
+def publish_kept(store: Store, reference: Reference, place: str) -> None:
+    """Publishes what `Unpublished` kept, or the only component of any other store.
+
+    Args:
+        store: where to.
+        reference: a name and a version that is free.
+        place: of a store that holds one version of one component.
+
+    Raises:
+        InputError: if it holds none, or several; as `load`, `pack` and `Store.publish`.
+    """
+    store.check_free(reference)
+    kept = Store(place)
+    entries = kept.entries()
+    if len(entries) != 1:
+        raise InputError(
+            f"{place!r} holds {len(entries)} components; expected the folder that a command named "
+            "which could not publish what it had computed"
+        )
+    store.publish(reference, pack(load(kept, entries[0].reference), str(reference)))
