@@ -13,7 +13,7 @@ from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.file_errors import file_errors_in_one_line
 from keras_compat.files import copy_plain, read_json, remove, written_atomically
-from keras_compat.jobs.output_folder import CONFIG, OutputFolder, difference
+from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder, difference
 from keras_compat.jobs.progress import Terminal
 from keras_compat.jobs.step_folder import FAILURE, NETWORKS
 from keras_compat.jobs.workers import open_output_folder
@@ -58,6 +58,29 @@ def resumable_folder(
     finally:
         # In a notebook the traceback of an error keeps the folder alive, and with it the lock.
         folder.release()
+
+
+@contextmanager
+def reporting(folder: OutputFolder) -> Iterator[None]:
+    """Lets a report that cannot be written end a run in one line: what was trained is there.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        InputError: for whatever goes wrong; it names the folder.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    # Whatever Matplotlib makes of names and figures that it was not made for.
+    except Exception as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(
+            f"the report cannot be written ({told}); {FINISHED} and what was trained are in "
+            f"{folder.partial}, and the same command goes on from there"
+        ) from error
 
 
 def take_over(

@@ -14,7 +14,7 @@ from keras_compat.escaping import escape
 from keras_compat.files import copy_plain, written_atomically
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.progress import Terminal
-from keras_compat.jobs.resumable import resumable_folder
+from keras_compat.jobs.resumable import reporting, resumable_folder
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
@@ -141,7 +141,8 @@ def run_stepwise(
         record = _gathered(job, config, steps, place)
         record.data |= prepared.data
         metrics = record.write(folder.partial / FINISHED)
-        job.write_report(metrics, folder.partial)
+        with reporting(folder):
+            job.write_report(metrics, folder.partial)
         job.finish(config, steps, place, folder.partial)
         for step in steps:
             # Checkpoints of a step that failed are of no more use.

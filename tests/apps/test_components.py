@@ -281,7 +281,7 @@ def test_files_of_ones_own(store, images, tmp_path, capsys):
     told(capsys, "publish", store, "phone@2", *flags)
     said = told(capsys, "recombine", store, "phone@2", "animals-head", "phone-animals@1")
     assert said.startswith("warning: phone@2 and animals-head@1 share no auxiliary head")
-    with pytest.raises(InputError, match="phone@2 is published"):
+    with pytest.raises(InputError, match="has phone@2 already"):
         told(capsys, "publish", store, "phone@2", *flags)
     with pytest.raises(InputError, match="is not mobilenet_v2_small@block1 as this package"):
         told(capsys, "publish", store, "phone@3", flags[0], f"{flags[1][:-1]}1")

@@ -29,7 +29,7 @@ from keras_compat.jobs.classifier_transfer.stages import Parts, Stages, check
 from keras_compat.jobs.loading import load_dataset, load_options
 from keras_compat.jobs.output_folder import FINISHED, OutputFolder
 from keras_compat.jobs.progress import RoundsBar, Terminal
-from keras_compat.jobs.resumable import resumable_folder
+from keras_compat.jobs.resumable import reporting, resumable_folder
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.resumption import Resumption
 from keras_compat.jobs.step_folder import CHECKPOINTS
@@ -145,7 +145,8 @@ class _Job:
             self.record.add("peak_memory_gib", memory)
         self.record.durations_s["total"] = time.perf_counter() - self.begin
         metrics = self.record.write(self.folder.partial / FINISHED)
-        write_report(metrics, self.folder.partial)
+        with reporting(self.folder):
+            write_report(metrics, self.folder.partial)
         place = self.folder.finish()
         remove(place / CHECKPOINTS)
         text = terminal_text(metrics["results"])

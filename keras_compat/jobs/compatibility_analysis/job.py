@@ -40,7 +40,7 @@ from keras_compat.jobs.interruption import told_of
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.processes import work_in_processes
 from keras_compat.jobs.progress import RoundsBar, Terminal
-from keras_compat.jobs.resumable import resumable_folder, take_over
+from keras_compat.jobs.resumable import reporting, resumable_folder, take_over
 from keras_compat.jobs.resuming import RESUMING, Resuming
 from keras_compat.jobs.settings import check_at_least
 from keras_compat.jobs.step_folder import check_records
@@ -112,7 +112,8 @@ def run(
             record.results += [{"study": "cost", **found} for found in costs["records"]]
             add_maker(record.made_by, costs["versions"], costs["hardware"], ["cost"])
         metrics = record.write(folder.partial / FINISHED)
-        write_report(metrics, folder.partial)
+        with reporting(folder):
+            write_report(metrics, folder.partial)
         for plan in plans:
             # Checkpoints of a cell that failed are of no more use.
             CellFolder(cells, plan.cell).clear()

@@ -95,9 +95,7 @@ def publish_parts(
         part = "-".join(filter(None, (_word(word) for word in words)))
         name = Reference(f"{reference.name}-{part}", reference.tag)
         if name in packages:
-            raise InputError(
-                f"two parts would be {name}; rename the data that they are named after"
-            )
+            raise InputError(f"two parts would be {name}; rename the data that named them")
         packages[name] = pack(component, str(name))
         return name
 
