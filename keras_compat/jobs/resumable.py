@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
+from keras_compat.escaping import escape
 from keras_compat.file_errors import file_errors_in_one_line
 from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.jobs.output_folder import CONFIG, FINISHED, OutputFolder, difference
@@ -41,6 +43,10 @@ def resumable_folder(
             What else ends a run carries a note that says where its files are.
     """
     folder = open_output_folder(path, settings, overwrite, keep=kept if resume else ())
+    for place in (folder.partial / name for name in kept):
+        if os.path.lexists(place) and not place.is_dir():
+            warnings.warn(f"{escape(place)} is no folder; it is removed", stacklevel=3)
+            remove(place)
     try:
         with file_errors_in_one_line():
             yield folder
