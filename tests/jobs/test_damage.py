@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from dataclasses import replace
 from importlib import import_module
@@ -63,6 +64,9 @@ def is_done(folder, measure):
 FILES = ["records.json", *(f"{NETWORKS}/{n}" for n in (MADE_BY, "extractor.keras", "head.keras"))]
 
 
+FILES_OF_CELL = ["matrix.json", f"{NETWORKS}/{MADE_BY}", f"{NETWORKS}/b_head.keras"]
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES)
@@ -78,7 +82,7 @@ def test_a_damaged_step_is_as_if_it_had_not_been_done(step, tmp_path, name, dama
     assert all(len(str(w.message)) < 1000 for w in told)
     # It can be done again, and is whole then.
     folder.save_records("records", RECORDS)
-    folder.save_models({"extractor": parts()[0]}, 1.0, {}, {}, ["records"])
+    folder.save_models({}, 1.0, {}, {}, ["records"])
     folder.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -89,9 +93,7 @@ def test_a_damaged_step_is_as_if_it_had_not_been_done(step, tmp_path, name, dama
 
 @pytest.mark.once
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(
-    "name", ["matrix.json", f"{NETWORKS}/{MADE_BY}", f"{NETWORKS}/b_head.keras"]
-)
+@pytest.mark.parametrize("name", FILES_OF_CELL)
 def test_a_damaged_cell_is_as_if_it_had_not_been_done(cell, tmp_path, name, damage):
     copy = damaged_copy(cell, tmp_path / cell.name, name, damage)
     folder = CellFolder(copy.parent, Cell("rp", 0))
@@ -238,7 +240,10 @@ def configs(folder):
     return made
 
 
-APPS = ("classifier_transfer", "compatibility_analysis", "domain_adaptation", "transfer_learning")
+# Of the others making the programs takes longer.
+QUICK = ("classifier_transfer", "domain_adaptation")
+APPS = (*QUICK, "compatibility_analysis", "transfer_learning")
+SOME = [pytest.param(app, marks=[] if app in QUICK else pytest.mark.slow) for app in APPS]
 
 
 class Broken(Exception):
@@ -283,10 +288,8 @@ def left(tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("app", SOME)
 def test_a_report_that_cannot_be_written_is_one_line_and_loses_nothing(left, app, tmp_path):
-    import shutil
-
     config, partial, metrics, said = left(app)
     assert said.startswith("the report cannot be written (Broken: Expected end of text")
     assert str(partial) in said and "\n" not in said
@@ -300,12 +303,9 @@ def test_a_report_that_cannot_be_written_is_one_line_and_loses_nothing(left, app
 
 
 def damaged_files(partial):
-    """One file of each kind that the steps of a run left, by its end."""
-    kinds = {}
-    for name in files_of(partial):
-        if name.startswith(("steps", "cells", "checkpoints")):
-            kinds.setdefault(name.rpartition("/")[2][-12:], name)
-    return list(kinds.values())
+    """The last file of each kind that the steps of a run left, by the end of its name."""
+    names = [n for n in files_of(partial) if n.startswith(("steps", "cells", "checkpoints"))]
+    return list({name.rpartition("/")[2][-12:]: name for name in names}.values())
 
 
 def goes_on_right(app, left, place, name, damage):
@@ -318,7 +318,7 @@ def goes_on_right(app, left, place, name, damage):
     return [str(warning.message) for warning in told if name.split("/")[1] in str(warning.message)]
 
 
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("app", SOME)
 def test_what_is_damaged_is_told_of_and_done_again(left, app, tmp_path):
     files = damaged_files(left(app)[1])
     name = next(n for n in files if n.endswith((MADE_BY, ".safetensors")))
