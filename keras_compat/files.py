@@ -38,6 +38,40 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} exists; expected a free path, or pass overwrite=True")
 
 
+def check_writable(path: Path) -> None:
+    """Raises `InputError` if nothing can be made at `path`; to be called before any work.
+
+    Args:
+        path: a file or a folder to be written; the folders above need not be there.
+
+    Raises:
+        InputError: if the name is too long or not UTF-8, which TensorFlow cannot write to, or if
+            the folder above is none, or must not be written to.
+
+    Example:
+
+    >>> check_writable(Path("setup.py/below"))
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: setup.py/below cannot be written: .../setup.py is no folder
+    """
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise InputError(f"{path} cannot be written: {above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written: no permission to write into {above}")
+    try:
+        str(path).encode()
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except UnicodeEncodeError:
+        raise InputError(f"{path} cannot be written: its name is not UTF-8") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written: {why}") from None
+
+
 @contextmanager
 def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what was written there is renamed at the end.

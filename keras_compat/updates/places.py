@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from keras_compat.errors import InputError
+from keras_compat.files import check_writable
 from keras_compat.updates.device_client import UpdateError, read_device
 
 # What `install` and the client write into the folder of a device.
@@ -28,7 +29,7 @@ def check_archive(path: str | Path, overwrite: bool) -> None:
     >>> check_archive("no/such/digits-7.zip", overwrite=False)
     """
     path = Path(path)
-    _check_above(path)
+    check_writable(path)
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_file():
@@ -51,7 +52,7 @@ def check_device_folder(path: str | Path, overwrite: bool) -> None:
     >>> check_device_folder("no/such/phone", overwrite=False)
     """
     path = Path(path)
-    _check_above(path)
+    check_writable(path)
     if not os.path.lexists(path):
         return
     if not overwrite:
@@ -72,12 +73,3 @@ def check_device_folder(path: str | Path, overwrite: bool) -> None:
                 f"{path} is not replaced, since it holds {name!r}, which is not a device's; remove "
                 "that first, or give another path"
             )
-
-
-def _check_above(path: Path) -> None:
-    """Raises `InputError` if the folder of a path cannot be made, or written to."""
-    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-    if not above.is_dir():
-        raise InputError(f"{path} cannot be written: {above} is no folder")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise InputError(f"{path} cannot be written: no permission to write into {above}")

@@ -14,6 +14,7 @@ from keras_compat import data, deployment, evaluation
 from keras_compat.data.options import LoadOptions
 from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
+from keras_compat.files import check_writable
 from keras_compat.jobs.components.describing import INFORMATION
 from keras_compat.jobs.components.keeping import Unpublished, check_publishable
 from keras_compat.networks import recombine
@@ -192,6 +193,7 @@ def export(
     network = _network(store, reference)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder, or a free path for one")
+    check_writable(folder / "saved_model")
     if store.manifest(reference).statistics != "moving":
         raise InputError(
             f"{reference} normalizes by batch statistics, which one image does not have; give it "
