@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_compat.deployment.packages import require
-from keras_compat.deployment.processes import run_python
+from keras_compat.deployment.processes import run_python, save_array
 from keras_compat.errors import InputError
 
 _SCRIPT = Path(__file__).with_name("run_exported.py")
@@ -59,7 +59,7 @@ def evaluate_exported(
         require(_PACKAGES[kind], f"running {paths[0].name}")
         requests.append({"kind": kind, "paths": [str(path) for path in paths]})
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "images.npy"), images)
+        save_array(Path(folder, "images.npy"), images)
         for i, request in enumerate(requests):
             request["logits"] = str(Path(folder, f"{i}.npy"))
         request = {

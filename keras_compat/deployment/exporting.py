@@ -14,7 +14,7 @@ import numpy as np
 from keras_compat.deployment.litert import LiteRTExport
 from keras_compat.deployment.onnx import ONNXExport
 from keras_compat.deployment.packages import require
-from keras_compat.deployment.processes import run_python
+from keras_compat.deployment.processes import run_python, save_array
 from keras_compat.deployment.saved_model import SavedModelExport
 from keras_compat.errors import InputError
 from keras_compat.files import check_free, written_atomically
@@ -113,7 +113,7 @@ def _write(jobs: Sequence[Export], requests: list[dict]) -> list[dict]:
                 _save(job.model, models[id(job.model)], job.path)
             if isinstance(job, LiteRTExport) and job.representative is not None:
                 request["representative"] = str(Path(folder, f"{requests.index(request)}.npy"))
-                np.save(request["representative"], np.asarray(job.representative, "float32"))
+                save_array(request["representative"], np.asarray(job.representative, "float32"))
             request["model"] = models[id(job.model)]
             # The last one entered is renamed first: what lies beside a file is there before it is.
             for name, place in {"path": Path(job.path), **job.beside}.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,11 +12,28 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_compat.errors import InputError
 
 _PACKAGE_ROOT = Path(__file__).parents[2]
 _LONGEST = 300
 """Characters of what is told of a process's last words."""
+
+
+def save_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
+    """Writes an array for another process as `np.save` does, which is silent where a disk is full.
+
+    Args:
+        path: of the `.npy` file.
+        array: of any type that NumPy has itself.
+
+    Raises:
+        OSError: if it cannot be written as a whole.
+    """
+    np.save(path, array)
+    if os.path.getsize(path) < array.nbytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
 
 
 def run_python(

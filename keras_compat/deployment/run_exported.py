@@ -109,11 +109,13 @@ def main(request_file, reply_file):
     for job in request["jobs"]:
         try:
             logits = RUNNERS[job["kind"]](job["paths"], images, request["batch_size"])
+            np.save(job["logits"], logits.astype("float32"))
+            # NumPy is silent where a disk is full.
+            np.load(job["logits"], mmap_mode="r")
         except (OSError, ValueError, RuntimeError) as error:
             text = " ".join(str(error).split())
             reply = {"input_error": f"{', '.join(job['paths'])} cannot be run: {text}"}
             break
-        np.save(job["logits"], logits.astype("float32"))
     with open(reply_file, "w") as file:
         json.dump(reply, file)
 
