@@ -22,7 +22,7 @@ from keras_compat.jobs.resumption import Resumption, Stage
 from keras_compat.jobs.training import Training, make_optimizer, train
 from keras_compat.layers import BatchStatisticsNormalization
 from keras_compat.training import AuxiliaryHead, NonFiniteLoss, Task, Trainer
-from keras_compat.training.checkpoints import Checkpoints
+from keras_compat.training.checkpoints import Checkpoint, Checkpoints
 from tests.training.small import data, same, weights
 from tests.training.test_distribution import LOCAL, several_devices
 
@@ -210,6 +210,77 @@ def test_a_damaged_one_is_passed_over_for_the_one_before(folder):
     newest.write_bytes(newest.read_bytes()[:-1])
     with pytest.warns(UserWarning, match="damaged"):
         assert found_in(folder)[0] == rounds - 1
+
+
+def change_state(**changes):
+    return lambda arrays, state: (arrays, {**state, **changes})
+
+
+def change_arrays(change):
+    return lambda arrays, state: ({n: change(n, a) for n, a in arrays.items()}, state)
+
+
+def without(name):
+    def change(arrays, state):
+        return {n: a for n, a in arrays.items() if n != name}, state
+
+    return change
+
+
+OF_ANOTHER_FORM = {
+    "no state": lambda arrays, state: (arrays, None),
+    "a list for a state": lambda arrays, state: (arrays, [state]),
+    "no groups": lambda arrays, state: (arrays, {k: v for k, v in state.items() if k != "groups"}),
+    "groups of others": change_state(groups=[["nobody/0"]]),
+    "fewer groups": lambda arrays, state: (arrays, {**state, "groups": state["groups"][:-1]}),
+    "a word for rounds": change_state(rounds="three"),
+    "other rounds": change_state(rounds=1),
+    "rounds below 0": change_state(rounds=-1),
+    "many rounds": change_state(rounds=10**30),
+    "no time": change_state(seconds=float("nan")),
+    "a number for stops": change_state(measured=5),
+    "a word for finished": change_state(is_finished="no"),
+    "finished, which it is not": change_state(is_finished=True),
+    "nothing gathered": change_state(gathered=None),
+    "other types": change_arrays(lambda n, a: a.astype("int64" if a.dtype.kind == "f" else "f4")),
+    "other shapes": change_arrays(lambda n, a: np.stack([a, a])),
+    "not finite": change_arrays(lambda n, a: a * np.nan if a.dtype.kind == "f" else a),
+    "an array less": without("trainer/0"),
+    "no optimizer": without("optimizer/0"),
+    "an array more": lambda arrays, state: ({**arrays, "trainer/99": np.ones(2)}, state),
+}
+
+
+def begun(folder):
+    """A trainer after it has looked for a checkpoint."""
+    trainer = make_trainer(make_parts())
+    with Resumption(folder, 0, SETTINGS, DATA):
+        Stage(trainer, make_optimizer(HOW), asdict(HOW), Measured())
+    return trainer
+
+
+@pytest.mark.parametrize("what", OF_ANOTHER_FORM)
+def test_those_of_another_form_are_passed_over_and_change_nothing(folder, what):
+    checkpoints = Checkpoints(folder / "01")
+    for _, whole in list(checkpoints.newest_first()):
+        checkpoints.save(Checkpoint(*OF_ANOTHER_FORM[what](whole.arrays, whole.state)))
+    with pytest.warns(UserWarning, match="is passed over") as told:
+        trainer = begun(folder)
+    said = [str(w.message) for w in told if w.category is UserWarning]
+    assert [line.count("is passed over") for line in said] == [1, 1]
+    assert not any("\n" in line for line in said)
+    assert trainer.rounds == 0
+    extractor, head, _ = make_parts()
+    assert same(weights(trainer.tasks["a"].extractor), weights(extractor))
+    assert same(weights(trainer.tasks["a"].head), weights(head))
+
+
+def test_the_one_before_one_of_another_form_is_gone_on_from(folder):
+    checkpoints = Checkpoints(folder / "01")
+    whole = checkpoints.latest()
+    checkpoints.save(Checkpoint(whole.arrays, {**whole.state, "rounds": 1}))
+    with pytest.warns(UserWarning, match="had 5 rounds, not 1"):
+        assert begun(folder).rounds == whole.state["rounds"] == 5
 
 
 def test_a_full_disk_does_not_end_training(tmp_path, whole, monkeypatch):
