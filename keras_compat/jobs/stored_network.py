@@ -14,6 +14,7 @@ from keras_compat.files import read_json
 from keras_compat.jobs.forms import About, checked
 from keras_compat.jobs.step_folder import MADE_BY, load_model, sha256
 from keras_compat.networks import check_interface
+from keras_compat.store.importing import expanded
 
 _EXTRACTOR, _HEAD = "extractor", "head"
 
@@ -81,7 +82,7 @@ def load_network(path: str | Path) -> StoredNetwork:
         ...
     keras_compat.errors.InputError: 'no/such/folder' holds no stored network ...
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     expected = f"a folder that an app of keras_compat wrote under networks/, with {MADE_BY}"
     try:
         made_by = read_json(path / MADE_BY, expected)
@@ -127,7 +128,7 @@ def fingerprint(path: str | Path) -> dict[str, str]:
         ...
     keras_compat.errors.InputError: 'no/such/folder' holds no stored network
     """
-    files = sorted(Path(path).expanduser().glob("*.keras"))
+    files = sorted(expanded(path).glob("*.keras"))
     if not files:
         raise InputError(f"{str(path)!r} holds no stored network")
     try:

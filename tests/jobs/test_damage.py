@@ -19,7 +19,7 @@ from keras_compat.jobs.output_folder import CONFIG, OutputFolder
 from keras_compat.jobs.resuming import Resuming
 from keras_compat.jobs.step_folder import MADE_BY, NETWORKS, StepFolder
 from keras_compat.jobs.training import Training
-from tests.jobs.damage import DAMAGES, damaged_copy, files_of
+from tests.jobs.damage import DAMAGES, damaged_copy, files_of, full_disk
 from tests.jobs.two_sets import ANIMALS, THINGS, make_config, write_set
 
 ARCHITECTURE = "resnet8:filters=4@stage2"
@@ -246,6 +246,14 @@ APPS = (*QUICK, "compatibility_analysis", "transfer_learning")
 SOME = [pytest.param(app, marks=[] if app in QUICK else pytest.mark.slow) for app in APPS]
 
 
+def configs_of_no_data():
+    found = {}
+    for app in APPS:
+        module = import_module(f"keras_compat.jobs.{app}.presets")
+        found[app] = module.PRESETS["demo"]
+    return found
+
+
 class Broken(Exception):
     """What a report may raise for names that nobody thought of."""
 
@@ -300,6 +308,24 @@ def test_a_report_that_cannot_be_written_is_one_line_and_loses_nothing(left, app
         again = run(app, config, tmp_path / "run", lambda *_: None)
     assert figures(again) == figures(metrics)
     assert not list((tmp_path / "run").rglob("checkpoints"))
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_full_disk_at_the_begin_is_found_out_before_data_are_read(app, tmp_path):
+    with full_disk(left=0), pytest.raises(InputError, match="output folder .*File too large"):
+        run(app, configs_of_no_data()[app], tmp_path / "run", broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("app", SOME)
+def test_a_full_disk_at_the_end_loses_nothing(left, app, tmp_path):
+    config, partial, metrics, _ = left(app)
+    shutil.copytree(partial, tmp_path / "run.partial")
+    largest = (tmp_path / "run.partial" / CONFIG).stat().st_size
+    with full_disk(largest), pytest.raises(InputError, match="File too large.*are kept"):
+        run(app, config, tmp_path / "run", lambda *_: None)
+    again = run(app, config, tmp_path / "run", lambda *_: None)
+    assert figures(again) == figures(metrics)
 
 
 def damaged_files(partial):

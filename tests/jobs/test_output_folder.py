@@ -396,8 +396,19 @@ def test_a_parent_that_became_closed_is_said_at_the_end(open_folder):
     assert chance(folder.partial) == 0.1
 
 
+IMPOSSIBLE = [
+    "n" * 250,
+    "n" * 300,
+    "nul\0byte",
+    "file/below/run",
+    "/",
+    "caf\udce9",
+    "caf\udce9/run",
+]
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("name", ["n" * 250, "n" * 300, "nul\0byte", "file/below/run", "/"])
+@pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_an_impossible_place_is_said(tmp_path, name, overwrite):
     (tmp_path / "file").write_text("x")
     refuse(os.path.join(tmp_path, name), "cannot be written|holds other", overwrite=overwrite)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import resource
 import shlex
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from keras_compat.jobs.interruption import Terminated
 from keras_compat.store import Component, Reference, Store, load, pack
 from keras_compat.training import Trainer
 from tests.apps.shell import exit_code
+from tests.jobs.damage import full_disk
 from tests.jobs.two_sets import write_set
 
 pytestmark = pytest.mark.once
@@ -216,17 +215,6 @@ def test_a_pre_training_has_no_classifier_to_publish(store, tmp_path):
 # Full disks -------------------------------------------------------------------------------------
 
 
-@contextmanager
-def full_disk(left=1000):
-    """Lets every file of this process, and of those that it starts, have so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -236,7 +224,10 @@ def full_disk(left=1000):
         ("publish", "x@1", "--extractor=e.keras", f"--architecture={ARCHITECTURE}"),
         ("export", "p@3", "shipped", "--formats=litert,onnx"),
         ("install", "e@1", "phone", "--updates=h", "IMAGES"),
-        ("update", "h@1", "h.zip", "--devices=device", "--number=1", "DATA"),
+        pytest.param(
+            ("update", "h@1", "h.zip", "--devices=device", "--number=1", "DATA"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=lambda words: words[0],
 )

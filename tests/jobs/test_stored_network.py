@@ -1,17 +1,21 @@
 """A network on disk: what is missing or does not fit is said in one line."""
 
 import json
+import shutil
 
+import keras
 import numpy as np
 import pytest
 
 from keras_compat import networks
 from keras_compat.errors import InputError
+from keras_compat.jobs.components.finding import parts_of_network
 from keras_compat.jobs.step_folder import NETWORKS, StepFolder
-from keras_compat.jobs.stored_network import StoredNetwork, load_network
+from keras_compat.jobs.stored_network import StoredNetwork, fingerprint, load_network
+from tests.jobs.damage import DAMAGES, damaged_copy
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network():
     extractor = networks.build_extractor("resnet8:filters=4", (8, 8, 1), seed=0)
     parts = {
@@ -23,11 +27,17 @@ def network():
     )
 
 
+@pytest.fixture(scope="module")
+def saved(network, tmp_path_factory):
+    folder = StepFolder(tmp_path_factory.mktemp("steps") / "step")
+    settings = {"architecture": "resnet8:filters=4"}
+    folder.save_models(network.models(), 1.0, settings, {}, network=network.about())
+    return folder.path
+
+
 @pytest.fixture
-def place(network, tmp_path):
-    folder = StepFolder(tmp_path / "step")
-    folder.save_models(network.models(), 1.0, {}, {}, network=network.about())
-    return folder.path / NETWORKS
+def place(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "step") / NETWORKS
 
 
 def edit(place, **changes):
@@ -73,4 +83,28 @@ def test_a_head_for_other_features_is_refused(place):
     head = networks.build_head("resnet8:filters=4", input_channels=7, classes=4)
     head.save(place / "rotation_head.keras")
     with pytest.raises(InputError, match="build both with the same interface channels"):
+        load_network(place)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["made_by.json", "extractor.keras", "rotation_head.keras"])
+@pytest.mark.parametrize("read", [load_network, fingerprint, parts_of_network])
+def test_whatever_became_of_a_file_is_one_line(saved, tmp_path, read, name, damage):
+    place = damaged_copy(saved, tmp_path / "step", f"{NETWORKS}/{name}", damage) / NETWORKS
+    try:
+        read(place)
+    except InputError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000
+        assert str(place) in str(error)
+
+
+def test_a_model_that_is_no_part_of_a_network_is_named(place):
+    flat = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    flat.save(place / "extractor.keras")
+    with pytest.raises(InputError, match=r"extractor.keras' takes \(None, 3\) and gives"):
+        load_network(place)
+    two = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    keras.Model(two, keras.layers.add(two)).save(place / "extractor.keras")
+    with pytest.raises(InputError, match="extractor.keras"):
         load_network(place)
