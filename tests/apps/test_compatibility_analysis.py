@@ -268,11 +268,11 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
     with monkeypatch.context() as patch:
 
-        def stopped(source, copy, **_):
+        def stopped(source, copy, *_):
             (Path(copy) / "independent_seed0").mkdir(parents=True)
             raise KeyboardInterrupt
 
-        patch.setattr(resumable.shutil, "copytree", stopped)
+        patch.setattr(resumable, "copy_plain", stopped)
         with pytest.raises(KeyboardInterrupt):
             compatibility_analysis.run(arguments)
     monkeypatch.setattr(work, "train_cell", None)
