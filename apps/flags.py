@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -246,12 +245,14 @@ def pairs(words: Sequence[str], kind: str, form: str) -> dict[str, str]:
     return found
 
 
-def file_name(spec: str) -> str:
-    """Returns a data set's spec as part of a file name, in which plain ones can be read.
+def file_name(*specs: str) -> str:
+    """Returns data sets' specs as part of a file name, in which plain ones can be read.
 
     Example:
 
     >>> file_name("imagenet_resized/32x32", "npz:data/stl10.npz")
     'imagenet_resized_32x32-npz_data_stl10.npz'
     """
-    return escaping.file_name(spec.replace("/", "_").replace(":", "_"))
+    plain = [escaping.file_name(spec.replace("/", "_").replace(":", "_")) for spec in specs]
+    joined = "-".join(plain)
+    return joined if len(joined) <= _LONGEST_FILE_NAME else escaping.file_name(joined)

@@ -92,7 +92,7 @@ def publish(flags: Any) -> None:
 
     if flags.component:
         keeping.publish_kept(store, reference, flags.component)
-        print(f"published {reference}")
+        tell(f"published {reference}")
         return
     if flags.network or flags.job:
         find = finding.parts_of_network if flags.network else finding.parts_of_run

@@ -14,10 +14,6 @@ LONGEST_NAME = 48
 """Letters of the name of a network, after which files and folders are named."""
 
 
-# Two of them, a method and a seed are the name of a file.
-_LONGEST = 60
-
-
 def identifier(name: str) -> str:
     """Returns a name as a Python identifier, which a task's name must be.
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from keras_compat.errors import InputError
-from keras_compat.escaping import escape
 from keras_compat.files import copy_plain, written_atomically
 from keras_compat.jobs.output_folder import FINISHED
 from keras_compat.jobs.progress import Terminal

@@ -10,7 +10,6 @@ from keras_compat.jobs.settings import check_at_least, check_auxiliary_cost, che
 from keras_compat.jobs.training import Training
 
 MAINTAIN = ("extractor", "rotation")
-LONGEST_NAME = 40
 UPPER_BOUNDS = ("none", "original", "all")
 
 

@@ -16,7 +16,6 @@ from keras_compat import evaluation
 from keras_compat.data import Examples, StreamedExamples
 from keras_compat.data.side_tensorflow import import_tensorflow
 from keras_compat.deployment.packages import installed, require
-from keras_compat.escaping import escape
 from keras_compat.files import remove
 from keras_compat.jobs.classifier_transfer import shipping
 from keras_compat.jobs.classifier_transfer.config import Config

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.escaping import escape
 from keras_compat.files import read_json, remove, write_text
 from keras_compat.jobs.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.jobs.compatibility_analysis.cells import (
