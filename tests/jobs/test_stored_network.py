@@ -100,7 +100,8 @@ def test_whatever_became_of_a_file_is_one_line(saved, tmp_path, read, name, dama
 
 
 def test_a_model_that_is_no_part_of_a_network_is_named(place):
-    flat = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    features = keras.Input((3,))
+    flat = keras.Model(features, keras.layers.Dense(2)(features))
     flat.save(place / "extractor.keras")
     with pytest.raises(InputError, match=r"extractor.keras' takes \(None, 3\) and gives"):
         load_network(place)

@@ -11,7 +11,6 @@ import numpy as np
 
 from keras_compat import deployment, networks
 from keras_compat.data import Examples, StreamedExamples, stratified_split
-from keras_compat.deployment.fitting import are_labels
 from keras_compat.deployment.packages import installed
 
 # A phone must answer as Keras does: larger differences are a fault of the export.
@@ -63,13 +62,11 @@ def recalibrated_pairs(
 def write(pairs: Pairs, class_names: Sequence[str]) -> list[deployment.Exported]:
     """Writes every pair as a SavedModel and as two LiteRT files, the head's with its labels."""
     jobs: list[deployment.Export] = []
-    # After hours of training the files do without, rather than fail.
-    labels = class_names if are_labels(class_names) else ()
     for (_, name), pair in pairs.items():
         pair.saved_model.parent.mkdir(parents=True, exist_ok=True)
         network = networks.recombine(pair.extractor, pair.head, name=f"{name}_network")
         jobs.append(deployment.SavedModelExport(network, pair.saved_model))
-        jobs += deployment.litert_pair(pair.extractor, pair.head, *pair.litert, labels)
+        jobs += deployment.litert_pair(pair.extractor, pair.head, *pair.litert, class_names)
     return deployment.export(jobs)
 
 
