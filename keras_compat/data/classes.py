@@ -42,7 +42,7 @@ def check_class_names(names: Sequence[str], where: str) -> None:
         where: what has them, for the error message.
 
     Raises:
-        InputError: if there are more than 100,000, if one is empty, has more than 200 characters,
+        InputError: if there are more than 100,000, if one is blank, has more than 200 characters,
             control characters or bytes that are not UTF-8, if two look the same, or if all
             together are too long.
 
@@ -84,8 +84,8 @@ def is_class_name(name: object) -> bool:
         name: Name from any origin.
 
     Returns:
-        Whether it is a text of 1 to 200 characters of valid Unicode, without control characters,
-        line breaks, and characters that turn the direction of writing.
+        Whether it is a text of 1 to 200 characters of valid Unicode that is not blank, without
+        control characters, line breaks, and characters that turn the direction of writing.
 
     Example:
 
@@ -95,7 +95,7 @@ def is_class_name(name: object) -> bool:
     # Bytes that are not UTF-8 are surrogates, which no file can be written with.
     return (
         isinstance(name, str)
-        and len(name) <= LONGEST_NAME
+        and 0 < len(name.strip()) <= len(name) <= LONGEST_NAME
         and re.fullmatch(ONE_LINE, name) is not None
         and not _has_surrogates(name)
     )
