@@ -95,10 +95,11 @@ def test_names_that_no_component_is_saved_with_are_refused(name: str):
 
 
 @given(names=st.lists(st.text(), max_size=4))
-def test_names_are_taken_exactly_if_a_manifest_takes_them(names: list[str]):
+def test_names_are_taken_exactly_if_a_manifest_takes_them_and_none_is_blank(names: list[str]):
     try:
         TypeAdapter(list[Line]).validate_python(names)
         saved = len({unicodedata.normalize("NFC", name) for name in names}) == len(names)
+        saved = saved and all(name.strip() for name in names)
     except ValidationError:
         saved = False
     try:
