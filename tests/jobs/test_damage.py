@@ -142,7 +142,7 @@ def test_a_step_of_an_earlier_release_is_looked_at_by_loading_its_models(step, t
         folder.set_aside_damaged(["records"])
     assert folder.made_by() is not None
     DAMAGES["flipped"](folder.path / NETWORKS / "head.keras")
-    with pytest.warns(UserWarning, match="head.keras.*cannot be loaded"):
+    with pytest.warns(UserWarning, match="head.keras.* is set aside"):
         folder.set_aside_damaged(["records"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from keras_compat.errors import InputError, unknown_name
@@ -82,10 +83,11 @@ class Config:
         if self.reference not in self.extractors:
             raise unknown_name("reference among the extractors", self.reference, self.extractors)
         for name in self.extractors:
-            if not name.isidentifier() or len(name) > LONGEST_NAME:
+            # TensorFlow takes no other names for what it exports.
+            if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or len(name) > LONGEST_NAME:
                 raise InputError(
-                    f"extractor name {name!r}; expected letters, digits, underscores, "
-                    f"{LONGEST_NAME} at most"
+                    f"extractor name {name!r}; expected a letter from a to z, then such letters, "
+                    f"digits and underscores, {LONGEST_NAME} at most"
                 )
         for what in self.maintain:
             if what not in MAINTAIN:
