@@ -39,6 +39,7 @@ setup(
     package_data={"keras_compat": ["py.typed", "store/*.schema.json"]},
     install_requires=[
         "keras>=3.15.1,<4",
+        "h5py>=3.9",  # Keras brings it; we look into weights before Keras reads them
         "numpy>=2.0",
         "absl-py>=2.1",
         "scipy>=1.13",
