@@ -16,7 +16,8 @@ ruff format --check .
 without_backend=(
   tests/jobs/test_{config,output_folder,run_lock}.py
   tests/jobs/compatibility_analysis/test_{groups,methods,studies}.py
-  tests/data/test_{classes,examples,folder,npz,splits,tfds,unlabelled}.py
+  tests/data/test_{classes,examples,folder,image_files,npz,splits,tfds,tfds_strangers,unlabelled}.py
+  tests/test_{escaping,files,printing}.py
   {tests,keras_compat}/reporting
 )
 # Many tests build the same small networks: JAX compiles each once for all of them.
