@@ -86,16 +86,30 @@ def check_bright(images: Iterable[np.ndarray], where: str) -> None:
 
     >>> check_bright([np.array([0, 16]), np.array([200])], "x_train")
     """
-    high = 0
-    for image in images:
-        high = max(high, int(image.max(initial=0)))
-        if high >= _DARKEST:
-            return
-    if high:
+    if high := highest_if_dark(images):
         raise InputError(
             f"{where} has integers of at most {high}, which are nearly black in [0, 255]; scale "
             "them to that range, or store floats in [0, 1]: divided by 255 if they are dark"
         )
+
+
+def highest_if_dark(images: Iterable[np.ndarray]) -> int:
+    """Returns the highest of all values where it is below 64, else 0.
+
+    Args:
+        images: as for `check_bright`.
+
+    Example:
+
+    >>> highest_if_dark([np.array([0, 16])]), highest_if_dark([np.array([0, 16]), np.array([200])])
+    (16, 0)
+    """
+    high = 0
+    for image in images:
+        high = max(high, int(image.max(initial=0)))
+        if high >= _DARKEST:
+            return 0
+    return high
 
 
 def conform_image(image: Image.Image, image_size: int | None, channels: int) -> np.ndarray:

@@ -29,8 +29,9 @@ def load(
     highest is above 0 and below 64 are refused: they are of another range, such as 0 to 1. Image
     files are PNG, JPEG, WebP, BMP, GIF (its first frame), TIFF (its first page) or AVIF, as their
     suffix or their content says, and are taken as they are. In a folder, links are followed, and
-    names that begin with `.` or `@`, `__MACOSX`, `#recycle` and `$RECYCLE.BIN` are left out. A
-    warning says in one line what else is left out.
+    names that begin with `.` or `@`, `__MACOSX`, `#recycle`, `#snapshot` and `$RECYCLE.BIN` are
+    left out. A warning says in one line what else is left out, another if all images are nearly
+    black.
 
     Args:
         spec: `digits` (scikit-learn's 1,797 handwritten digits), `mnist5k` (5,000 MNIST images
@@ -86,6 +87,8 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     >>> load_source("digits", LoadOptions()).image_shape
     (8, 8, 1)
     """
+    if not isinstance(spec, str):
+        raise InputError(f"data set {spec!r} is no text; expected such as 'digits' or 'npz:PATH'")
     if "\0" in spec:
         raise InputError(f"data set {spec!r} has a character of no file's name; expected none")
     name, colon, argument = spec.partition(":")

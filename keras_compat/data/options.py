@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from keras_compat.errors import InputError
@@ -29,6 +30,11 @@ class LoadOptions:
     memory_limit_bytes: int = 4 * 2**30
 
     def __post_init__(self) -> None:
+        for name in ("image_size", "channels", "memory_limit_bytes"):
+            value = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole and (value is not None or name == "memory_limit_bytes"):
+                raise InputError(f"{name} is {value!r}; expected a whole number")
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST_IMAGE:
             raise InputError(
                 f"image_size is {self.image_size}; expected 1 to {LARGEST_IMAGE} pixels"

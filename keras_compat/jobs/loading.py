@@ -33,7 +33,8 @@ def load_options(options: DataOptions) -> LoadOptions:
         options.channels,
         options.data_dir,
         options.download,
-        memory_limit_bytes=int(options.memory_limit_gib * 2**30),
+        # So high a limit is none, and a float beyond that has no integer.
+        memory_limit_bytes=int(min(options.memory_limit_gib, 2**30) * 2**30),
     )
 
 

@@ -48,7 +48,13 @@ def test_every_format(pets: Path, suffix: str):
 
 def hidden(pets: Path) -> None:
     """Copies and thumbnails that programs keep."""
-    for folder in (".ipynb_checkpoints", "@eaDir/a.png", "#recycle", "more/.thumbnails"):
+    for folder in (
+        ".ipynb_checkpoints",
+        "@eaDir/a.png",
+        "#recycle",
+        "#snapshot",
+        "more/.thumbnails",
+    ):
         write(pets / "train" / "cat" / folder / "a.png")
     (pets / "train" / "cat" / "._a.png").write_bytes(b"no image")
     for split in ("train", "test"):
@@ -67,7 +73,7 @@ def outside(pets: Path) -> None:
 @pytest.mark.parametrize(
     ("add", "message"),
     [
-        (hidden, r"6 hidden folders \(such as 'train/__MACOSX'\)"),
+        (hidden, r"7 hidden folders \(such as 'train/__MACOSX'\)"),
         (other_files, r"2 files that are no images \(such as 'train/cat/notes.txt'\)"),
         (outside, r"1 file outside of class folders \(such as 'train/a.png'\)"),
     ],
@@ -178,7 +184,15 @@ def test_folders_of_any_name_are_read(pets: Path, name: bytes):
 def test_dark_photographs_are_as_they_are(pets: Path):
     for path in pets.rglob("*.png"):
         write(path, (9, 8, 7))
-    assert data.load(f"folder:{pets}").train.images.max() == 9
+    with pytest.warns(UserWarning, match="^the highest pixel of all images in .* is 9 of 255"):
+        assert data.load(f"folder:{pets}").train.images.max() == 9
+
+
+def test_test_images_of_another_range_are_named(pets: Path):
+    for path in (pets / "test").rglob("*.png"):
+        write(path, 4095, mode="I;16")
+    with pytest.warns(UserWarning, match="in '.*test' is 16 of 255; if they hold other values"):
+        data.load(f"folder:{pets}")
 
 
 def test_grey_folders_stay_grey_until_one_image_is_in_colour(tmp_path: Path):

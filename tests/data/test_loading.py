@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,22 @@ def test_embedded_data_need_neither_tensorflow_nor_keras():
     )
     assert "the data set 'cifar10' (TFDS) needs the package" in done.stdout
     assert "pip install 'keras_compat[tensorflow]'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("image_size", value) for value in (2.5, "8", True, (8, 8))),
+        *(("channels", value) for value in ("3", [3], 1.0)),
+        *(("memory_limit_bytes", value) for value in ("5", 1.5, float("nan"), None)),
+    ],
+)
+def test_options_of_another_type_are_refused(name: str, value: object):
+    with pytest.raises(InputError, match=f"^{name} is .*; expected"):
+        data.load("digits", **{name: value})
+
+
+@pytest.mark.parametrize("spec", [None, 5, Path("digits"), b"digits"])
+def test_a_spec_that_is_no_text_is_refused(spec: object):
+    with pytest.raises(InputError, match="is no text"):
+        data.load(spec)

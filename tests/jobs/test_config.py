@@ -4,6 +4,7 @@ import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.jobs.classifier_transfer.presets import PRESETS
+from keras_compat.jobs.loading import load_options
 from keras_compat.jobs.training import Training, make_optimizer
 
 
@@ -29,6 +30,11 @@ from keras_compat.jobs.training import Training, make_optimizer
 def test_what_does_not_fit_is_said(changes, message):
     with pytest.raises(InputError, match=message):
         replace(PRESETS["demo"], **changes)
+
+
+@pytest.mark.parametrize("limit", [1e290, 1e308])
+def test_a_memory_limit_without_end_is_one(limit: float):
+    assert load_options(replace(PRESETS["demo"], memory_limit_gib=limit)).memory_limit_bytes > 2**50
 
 
 @pytest.mark.parametrize(

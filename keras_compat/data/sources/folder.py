@@ -15,20 +15,20 @@ from keras_compat.data.classes import check_class_names, look_like_photographs
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.image_files import SUFFIXES, is_grey, is_image, open_image
-from keras_compat.data.images import conform_image
+from keras_compat.data.images import conform_image, highest_if_dark
 from keras_compat.data.options import LoadOptions, short_name, sources
 from keras_compat.data.walking import children, files_below
 from keras_compat.errors import InputError
 from keras_compat.escaping import escape
 
-_HIDDEN = ("__MACOSX", "#recycle", "$RECYCLE.BIN")
+_HIDDEN = ("__MACOSX", "#recycle", "#snapshot", "$RECYCLE.BIN")
 
 
 @sources.register("folder:PATH")
 def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
     """Loads image files; a class is a folder's name, and all that is below it.
 
-    Links are followed. Names that begin with `.` or `@`, `__MACOSX`, `#recycle` and
+    Links are followed. Names that begin with `.` or `@`, `__MACOSX`, `#recycle`, `#snapshot` and
     `$RECYCLE.BIN` are hidden: copies and thumbnails that programs keep. A file is read if its
     suffix or its content says that it is an image; one line says what else there was.
     """
@@ -42,6 +42,8 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
         _read_split(split, classes, shape, options.image_size) for split in splits.values()
     )
     files.say_what_is_left_out()
+    for split, examples in (("train", train), ("test", test)):
+        _say_if_dark(root / split, examples.images)
     return ImageDataset(
         short_name(root.resolve().name),
         train,
@@ -73,6 +75,7 @@ def load_image_files(argument: str, options: LoadOptions) -> tuple[str, Examples
     shape = _common_shape(root, paths, options, _in_colour(paths))
     images = _read_files(paths, shape, options.image_size)
     files.say_what_is_left_out()
+    _say_if_dark(root, images)
     return short_name(root.resolve().name), Examples(images, np.full(len(paths), -1))
 
 
@@ -168,6 +171,16 @@ class _Files:
         if path.is_dir():
             self._hidden.append(path)
         return True
+
+
+def _say_if_dark(folder: Path, images: np.ndarray) -> None:
+    """Warns, in one line, of images that are of another range if they are no dark photographs."""
+    if high := highest_if_dark(images):
+        message = (
+            f"the highest pixel of all images in {str(folder)!r} is {high} of 255; if they hold "
+            "other values, such as class numbers or 12 of 16 bits, scale them"
+        )
+        warnings.warn(escape(message), stacklevel=3)
 
 
 def _in_colour(paths: Sequence[Path]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -113,13 +113,7 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
     Raises:
         InputError: as `load_domains`.
     """
-    options = LoadOptions(
-        shape[0],
-        shape[2],
-        config.data_dir,
-        config.download,
-        memory_limit_bytes=int(config.memory_limit_gib * 2**30),
-    )
+    options = replace(load_options(config), image_size=shape[0], channels=shape[2])
     names = tuple(class_names)
     _check_square(shape)
     if data.is_unlabelled(config.target):
