@@ -35,6 +35,8 @@ class LoadOptions:
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             if not whole and (value is not None or name == "memory_limit_bytes"):
                 raise InputError(f"{name} is {value!r}; expected a whole number")
+        if not isinstance(self.data_dir, str | os.PathLike | None) or "\0" in str(self.data_dir):
+            raise InputError(f"data_dir is {self.data_dir!r}; expected the path of a folder")
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST_IMAGE:
             raise InputError(
                 f"image_size is {self.image_size}; expected 1 to {LARGEST_IMAGE} pixels"

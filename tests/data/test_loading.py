@@ -146,6 +146,7 @@ def test_embedded_data_need_neither_tensorflow_nor_keras():
     [
         *(("image_size", value) for value in (2.5, "8", True, (8, 8))),
         *(("channels", value) for value in ("3", [3], 1.0)),
+        *(("data_dir", value) for value in (5, b"sets", "a\0b")),
         *(("memory_limit_bytes", value) for value in ("5", 1.5, float("nan"), None)),
     ],
 )
