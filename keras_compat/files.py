@@ -204,6 +204,9 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         path: the file; the folders above are made. A file that is there is replaced.
         content: its bytes.
 
+    Raises:
+        OSError: if it cannot be written, as where a folder is.
+
     Example:
 
     >>> import tempfile, os
@@ -212,6 +215,8 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     >>> os.path.getsize(path)
     3
     """
+    if os.path.isdir(path):  # which would be replaced with all that is in it
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     with written_atomically(path) as temporary, open(temporary, "xb") as file:
         file.write(content)
         file.flush()
@@ -262,7 +267,10 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     # Not blocking: opening a pipe would wait for someone to write.
     for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
         flags |= getattr(os, flag, 0)
-    handle = os.open(path, flags)
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # a zero byte
+        raise InputError(f"{os.fspath(path)!r} is no path of a file: {error}") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise InputError(

@@ -138,6 +138,11 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path, kind):
         read_json(path, "a list")
 
 
+def test_a_path_with_a_zero_byte_is_one_line():
+    with pytest.raises(InputError, match="no path of a file"):
+        read_json("a\0b", "a list")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000, b"\xef\xbb\xbf[]", b"[" + b"1," * 100 + b"]"],
@@ -155,3 +160,16 @@ def test_a_file_larger_than_it_may_be_is_not_read(tmp_path):
     with pytest.raises(InputError, match="has 102 bytes, 100 at most"):
         read_json(tmp_path / "a.json", "a list", largest=100)
     assert read_json(tmp_path / "a.json", "a list") == []
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_no_folder_is_replaced_by_a_file(tmp_path, link):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "kept").touch()
+    path = tmp_path / "link" if link else folder
+    if link:
+        path.symlink_to(folder)
+    with pytest.raises(IsADirectoryError):
+        write_text(path, "text")
+    assert (path / "kept").exists() and len(list(tmp_path.iterdir())) == 1 + link

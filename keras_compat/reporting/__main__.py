@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from keras_compat.errors import InputError
+from keras_compat.files import written_atomically
 from keras_compat.printing import Parser, tell
 from keras_compat.reporting.merging import merge_files
 from keras_compat.reporting.metrics import write_metrics
@@ -39,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser.parse_args(arguments)
     try:
         metrics = merge_files(flags.metrics)
-        written = REPORTS[metrics["experiment"]](metrics, flags.output_dir)
-        if flags.merged is not None:
-            write_metrics(flags.merged, **metrics)
+        # Both or none: the file is tried first, and takes its place once the report is written.
+        with _merged(flags.merged, metrics):
+            written = REPORTS[metrics["experiment"]](metrics, flags.output_dir)
         for path in written:
             tell(path)
     except InputError as error:
@@ -52,6 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"error: {place}: {error.strerror}; choose another", to=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _merged(path: Path | None, metrics: Mapping[str, Any]) -> Iterator[None]:
+    if path is None:
+        yield
+        return
+    if path.is_dir():
+        raise InputError(f"--merged is {path}, which is a folder; expected the path of a file")
+    with written_atomically(path) as temporary:
+        write_metrics(temporary, **metrics)
+        yield
 
 
 if __name__ == "__main__":

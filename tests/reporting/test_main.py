@@ -42,6 +42,20 @@ def test_an_output_folder_that_cannot_be_is_one_line(metrics, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("place", [".", "metrics.json/a.json"])
+def test_where_no_merged_file_can_be_there_is_no_report(metrics, tmp_path, capsys, place):
+    merged = f"--merged={tmp_path / place}"
+    assert main([str(metrics), f"--output_dir={tmp_path / 'out'}", merged]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_report_that_cannot_be_leaves_no_merged_file(metrics, tmp_path):
+    merged = f"--merged={tmp_path / 'all.json'}"
+    assert main([str(metrics), f"--output_dir={metrics}", merged]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+
+
 def test_it_runs_as_a_module(metrics, tmp_path):
     command = [sys.executable, "-m", "keras_compat.reporting", str(metrics)]
     done = subprocess.run(
