@@ -228,8 +228,13 @@ def _told(error: Exception) -> str:
 def _is_built_like(source: Any, target: Any) -> bool:
     """Builds a layer as another is built; says whether it is, as some are by a call alone."""
     if source.built and not target.built:
-        target.build_from_config(source.get_build_config())
-    return target.built or not source.built
+        with warnings.catch_warnings():
+            # Many layers that hold others leave it to the first call to build these: see below.
+            warnings.filterwarnings("ignore", r"`build\(\)` was called on layer")
+            target.build_from_config(source.get_build_config())
+    held = [x._flatten_layers(include_self=False, recursive=False) for x in (source, target)]
+    inner = [_is_built_like(one, other) for one, other in zip(*held, strict=False)]
+    return all(inner) and (target.built or not source.built)
 
 
 def _copy_trainable(source: Any, target: Any) -> None:

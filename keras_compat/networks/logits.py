@@ -172,6 +172,8 @@ def _makes(operation: Any) -> bool:
     function = getattr(operation, "activation", None)
     if isinstance(operation, keras.layers.Lambda):
         function = operation.function
+    elif _is_plain_function(operation):
+        function = operation
     if function is None or function in (keras.activations.linear, keras.activations.relu):
         return False
     try:
@@ -180,6 +182,12 @@ def _makes(operation: Any) -> bool:
     except Exception:
         return False
     return found.shape == _SCORES.shape and found.min() >= 0 and found.max() <= 1
+
+
+def _is_plain_function(operation: Any) -> bool:
+    """Says whether an operation is a layer without weights of a class that is not Keras' own."""
+    own = type(operation).__module__.partition(".")[0] not in ("keras", "keras_compat")
+    return own and isinstance(operation, keras.layers.Layer) and not operation.variables
 
 
 def _function(maker: Any) -> str:

@@ -63,6 +63,11 @@ class Checks:
                 "sample weights)"
             )
         images = np.asarray(batch[0])
+        if not images.ndim or images.dtype.kind in "OSU":
+            raise InputError(
+                f"images in {what} are of type {type(batch[0]).__name__}; expected an array of "
+                "numbers: give minibatches of (images, labels)"
+            )
         labels, weights = (*batch[1:], None, None)[:2]
         if labels is None:
             if weights is not None:

@@ -247,6 +247,24 @@ class Holding(layers.Layer):
         return {**super().get_config(), "held": self.held}
 
 
+class Block(layers.Layer):
+    """Leaves it to its first call to build the layers that it holds."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.adapted = layers.Normalization()
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(self.adapted(inputs))
+
+
+def adapted_block():
+    block = Block()
+    block.adapted.adapt(IMAGES)
+    return block
+
+
 class Broken(layers.ReLU):
     @classmethod
     def from_config(cls, config):
@@ -278,6 +296,10 @@ HELD = {
     "own function": lambda: layers.Activation(activation_of_ours),
     "plain values": lambda: centred(Centred),
     "a layer in a config": lambda: Holding(layers.Dense(3)),
+    "layers built by a call": adapted_block,
+    "models of layers built by a call": lambda: keras.Sequential(
+        [keras.Input((8, 8, 3)), adapted_block()]
+    ),
 }
 
 

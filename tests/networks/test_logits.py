@@ -43,12 +43,18 @@ def in_float32(x):
     return layers.Activation("linear", dtype="float32")(x)
 
 
+class OwnSoftmax(layers.Layer):
+    def call(self, inputs):
+        return ops.softmax(inputs)
+
+
 SOFTMAX = {
     "dense": lambda x: layers.Dense(CLASSES, activation="softmax")(x),
     "function": lambda x: layers.Dense(CLASSES, activation=ops.softmax)(x),
     "lambda": lambda x: layers.Dense(CLASSES, activation=lambda t: ops.softmax(t, axis=-1))(x),
     "activation": lambda x: layers.Activation("softmax")(layers.Dense(CLASSES)(x)),
     "layer": lambda x: layers.Softmax()(layers.Dense(CLASSES)(x)),
+    "own layer": lambda x: OwnSoftmax()(layers.Dense(CLASSES)(x)),
     "operation": lambda x: ops.softmax(layers.Dense(CLASSES)(x)),
     "cast": lambda x: ops.cast(ops.softmax(layers.Dense(CLASSES)(x)), "float32"),
     "in float32": in_float32,

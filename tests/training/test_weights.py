@@ -233,3 +233,9 @@ def test_a_head_of_probabilities_is_refused(where):
             Task("a", extractor("e"), wrong)
         else:
             AuxiliaryHead(RotationPrediction(), wrong)
+
+
+@pytest.mark.parametrize("batch", [{"images": IMAGES, "labels": LABELS}, IMAGES.astype(str)])
+def test_what_is_no_array_of_images_is_one_line(trainer, batch):
+    with pytest.raises(InputError, match="images in the data of task 'a' are of type"):
+        trainer.fit({"a": [batch]}, verbose=0)
