@@ -75,7 +75,11 @@ def train(
                     break
             logs = {name: float(value) for name, value in logs.items()}
             if validate is not None and (epoch + 1) % validation_freq == 0:
-                logs |= {f"val_{name}": float(value) for name, value in validate().items()}
+                # Some callbacks, such as SwapEMAWeights, choose the weights to be evaluated.
+                callbacks.on_test_begin()
+                found = {name: float(value) for name, value in validate().items()}
+                callbacks.on_test_end(found)
+                logs |= {f"val_{name}": value for name, value in found.items()}
             callbacks.on_epoch_end(epoch, logs)
             if trainer.stop_training:
                 break

@@ -8,7 +8,7 @@ import pytest
 
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.errors import InputError
-from keras_compat.training import AuxiliaryHead, Task, Trainer
+from keras_compat.training import AuxiliaryHead, Task, Trainer, set_distribution
 from tests.training.plain import Batches, arrays, assert_same, by_keras, by_trainer, parts
 from tests.training.small import data, extractor, head, joint_trainer, same, weights
 
@@ -140,6 +140,32 @@ def test_averages_are_swapped_in_for_validation(on_epoch):
     )
     assert_same(ours, theirs)
     assert not np.allclose(ours[0]["val_loss"], without[0]["val_loss"], rtol=1e-3)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="nothing is evaluated while JAX spreads rounds"
+)
+def test_averages_are_swapped_in_where_training_is_spread():
+    import tensorflow as tf
+
+    from keras_compat.training.tensorflow_distribution import TensorFlowDistribution
+
+    def val_loss():
+        history, *_ = by_trainer(
+            Batches(*arrays()),
+            keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9),
+            callbacks=[keras.callbacks.SwapEMAWeights()],
+            validation=arrays(20, seed=1),
+            batch_size=20,
+        )
+        return history["val_loss"]
+
+    alone = val_loss()
+    set_distribution(TensorFlowDistribution(tf.distribute.MirroredStrategy(["CPU:0"])))
+    try:
+        np.testing.assert_allclose(val_loss(), alone, rtol=1e-5)
+    finally:
+        set_distribution(None)
 
 
 def test_averages_of_what_is_frozen_are_not_put_in_its_place():
