@@ -1039,7 +1039,7 @@ _ANSWER = struct.Struct("<cL")
 
 
 class _Killed(_HeadError):
-    """The system ended the process."""
+    """The process was ended, or stopped for a while, which need not be the head's fault."""
 
 
 class _Worker:
@@ -1090,15 +1090,17 @@ class _Worker:
 
     def _ask(self, content, seconds, kind):
         """Sends something to the process; returns its answer, or raises an error of a kind."""
-        late = threading.Event()
+        late, done = threading.Event(), threading.Event()
 
-        def end():
+        def end_when_late():
+            # In parts, of which each counts once, however long the device stood still in it.
+            for part in itertools.chain(itertools.repeat(1.0, int(seconds)), [seconds % 1]):
+                if done.wait(part):
+                    return
             late.set()
             self._process.kill()
 
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=end_when_late, daemon=True).start()
         try:
             with contextlib.suppress(OSError):  # it has ended; its answer says why
                 self._process.stdin.write(content)
@@ -1114,7 +1116,7 @@ class _Worker:
                     short = kind is UpdateError or re.search("memory|alloc", told, re.IGNORECASE)
                     raise kind(told + (_memory_hint() if short else ""))
         finally:
-            timer.cancel()
+            done.set()
         self._process.kill()
         raise self._why_it_ended(late.is_set(), seconds, kind)
 
@@ -1122,7 +1124,9 @@ class _Worker:
         code = self._process.wait()
         self._listener.join(1)
         if late and kind is _HeadError:
-            return kind(f"the head took more than {seconds:g} s")
+            # Work has a limit of its own, where the system has them.
+            late_kind = kind if resource is None else _Killed
+            return late_kind(f"the head took more than {seconds:g} s")
         if code == -getattr(signal, "SIGXCPU", 0):
             return kind(f"the head took more than {self._allowed:g} s of work for one image")
         lines = self._said[0].decode("utf-8", "replace").strip().splitlines()

@@ -108,6 +108,39 @@ def test_one_that_is_ended_at_work_is_given_a_second_chance(place, monkeypatch):
     assert killed and state(device) == (2, 1, 2)
 
 
+def test_one_that_is_stopped_at_work_is_given_a_second_chance(place, monkeypatch):
+    device, archive = place
+    device_client.apply(device, archive)
+    ask, stopped = device_client._Worker._ask, []
+
+    def stop(worker, content, seconds, kind):
+        if content == made.LIGHT.tobytes() and not stopped:
+            stopped.append(worker)
+            os.kill(worker._process.pid, signal.SIGSTOP)
+            seconds = 0.3
+        return ask(worker, content, seconds, kind)
+
+    monkeypatch.setattr(device_client._Worker, "_ask", stop)
+    assert Classifier(device).classify(made.LIGHT)[0] == "frog"
+    assert stopped[0].has_ended() and state(device) == (2, 1, 2)
+
+
+def test_time_in_which_the_device_stands_still_does_not_count(place):
+    program = f"""
+import os, signal, subprocess, sys
+from keras_compat.updates.device_client import Classifier, _HeadError
+from tests.updates import made
+with Classifier({str(place[0])!r}) as classifier:
+    worker = classifier._worker
+    os.kill(worker._process.pid, signal.SIGSTOP)
+    subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -STOP {{os.getpid()}}; sleep 3; "
+                      f"kill -CONT {{os.getpid()}}; kill -CONT {{worker._process.pid}}"])
+    worker._ask(made.LIGHT.tobytes(), 2.5, _HeadError)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_threads_share_one_process_and_a_fork_has_its_own(place):
     device, _ = place
     with Classifier(device) as classifier:
