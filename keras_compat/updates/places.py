@@ -55,10 +55,10 @@ def check_device_folder(path: str | Path, overwrite: bool) -> None:
     check_writable(path)
     if not os.path.lexists(path):
         return
-    if not overwrite:
-        raise InputError(f"{path} exists; expected a free path, or pass overwrite=True")
     if path.is_symlink() or not path.is_dir():
         raise InputError(f"{path} is no folder; expected a free path, or a device's folder")
+    if not overwrite:
+        raise InputError(f"{path} exists; expected a free path, or pass overwrite=True")
     try:
         read_device(path)
     except UpdateError as error:

@@ -12,6 +12,7 @@ from keras_compat.errors import InputError
 from keras_compat.store import Reference
 from keras_compat.store.package import sha256
 from keras_compat.updates import device_client, devices, install
+from keras_compat.updates.places import check_device_folder
 from tests.updates import made
 
 pytestmark = pytest.mark.once
@@ -119,6 +120,12 @@ def test_nothing_else_is_replaced(extractor, tmp_path, monkeypatch, make, messag
     with pytest.raises(InputError, match=message):
         install(tmp_path / "phone", extractor, PHONE, **HOW, images=IMAGES, overwrite=True)
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_only_a_folder_is_told_how_it_can_be_replaced(tmp_path):
+    (tmp_path / "phone").touch()
+    with pytest.raises(InputError, match="is no folder; expected a free path"):
+        check_device_folder(tmp_path / "phone", overwrite=False)
 
 
 def test_a_path_below_a_file_is_refused(extractor, tmp_path, monkeypatch):
