@@ -208,7 +208,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "no JSON": (text(b"{"), "is not JSON"),
     "a list": (text(b"[]"), "no dictionary"),
     "a hundred thousand brackets": (text(b"[" * 100_000 + b"]" * 100_000), "nested too deep"),
-    "nested as deep as JSON goes": (text(b'{"a":' * 900 + b"1" + b"}" * 900), "recursion"),
+    "nested in objects": (text(b'{"a":' * 600 + b"1" + b"}" * 600), "nested too deep"),
     "JSON in UTF-16": (text('{"class_name": "Dense"}'.encode("utf-16")), "not UTF-8"),
     "a layer around another": (config(within("TimeDistributed")), LIST),
     "a layer with two others": (config(within("Bidirectional")), LIST),
