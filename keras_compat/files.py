@@ -10,7 +10,7 @@ import stat
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,8 +76,8 @@ def check_writable(path: Path) -> None:
 def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what was written there is renamed at the end.
 
-    After an exception, or if nothing was written, `path` is what it was and the temporary file
-    or folder is gone.
+    After an exception, or if nothing was written, `path` is what it was; the temporary file or
+    folder is gone, and so are the folders above that were made for it.
 
     Args:
         path: the file or folder to make or to replace; the folders above are made.
@@ -92,13 +92,45 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     ('whole', ['a.txt'])
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _hidden(path, "partial")
+    with folder_made(path.parent):
+        temporary = _hidden(path, "partial")
+        try:
+            yield temporary
+            replace(temporary, path)
+        finally:
+            remove(temporary)
+
+
+@contextmanager
+def folder_made(folder: Path) -> Iterator[None]:
+    """Makes a folder with those above it; after an exception, those that it made are removed.
+
+    Only empty ones are: what others wrote into them meanwhile stays.
+
+    Args:
+        folder: Path of the folder; it may be there already.
+
+    Raises:
+        OSError: if it cannot be made.
+
+    Example:
+
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp())
+    >>> with suppress(OSError), folder_made(place / "a" / "b"):
+    ...     raise OSError("no space left")
+    >>> os.listdir(place)
+    []
+    """
+    made = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
     try:
-        yield temporary
-        replace(temporary, path)
-    finally:
-        remove(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def replace(source: Path, path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from unittest.mock import Mock
 
 import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.files import (
     check_free,
+    folder_made,
     open_file,
     read_json,
     remove,
@@ -17,6 +19,9 @@ from keras_compat.files import (
     write_text,
     written_atomically,
 )
+from keras_compat.jobs.output_folder import OutputFolder
+from keras_compat.store.errors import UnreachableError
+from keras_compat.store.places import LocalPlace
 
 
 def write_folder(path, text):
@@ -173,3 +178,46 @@ def test_no_folder_is_replaced_by_a_file(tmp_path, link):
     with pytest.raises(IsADirectoryError):
         write_text(path, "text")
     assert (path / "kept").exists() and len(list(tmp_path.iterdir())) == 1 + link
+
+
+class Full(OSError):
+    """Stands for the error of a full disk."""
+
+
+def write_then_fail(path):
+    with written_atomically(path) as temporary:
+        temporary.write_text("half")
+        raise Full
+
+
+def publish_then_fail(path):
+    def fail():
+        raise UnreachableError("full")
+
+    LocalPlace(path).publish("head/1", {"manifest.json": b"{}"}, fail)
+
+
+def run_then_fail(path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras_compat.jobs.output_folder.RunLock", Mock(side_effect=Full))
+        OutputFolder(path, {})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("act", [write_then_fail, publish_then_fail, run_then_fail])
+@pytest.mark.parametrize("others", [(), ("new",), ("new/deep", "new/others")])
+def test_a_failure_leaves_no_folder_that_was_made_for_it(tmp_path, act, others):
+    for folder in others:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises((Full, UnreachableError, InputError)):
+        act(tmp_path / "new" / "deep" / "deeper" / "place")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.once
+def test_a_folder_into_which_others_wrote_meanwhile_stays(tmp_path):
+    with pytest.raises(Full), folder_made(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "theirs").touch()
+        raise Full
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "theirs"]

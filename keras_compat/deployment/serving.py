@@ -53,21 +53,21 @@ def export_version(
     PosixPath('models/phone/1')
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     written = folder / f"unfinished-{uuid.uuid4().hex}"
-    try:
-        export([SavedModelExport(network, written, class_names)])
-        found = evaluate_saved_model(written, images)
-        expected = network.predict_on_batch(np.asarray(images, "float32"))
-        difference = float(np.abs(found - expected).max())
-        if not difference <= _TOLERANCE:
-            raise ArithmeticError(
-                f"the SavedModel for {folder} gives logits that differ from Keras' by "
-                f"{difference:.3g}; expected {_TOLERANCE} at most: nothing was published"
-            )
-        return _renamed(written, folder)
-    finally:
-        files.remove(written)
+    with files.folder_made(folder):
+        try:
+            export([SavedModelExport(network, written, class_names)])
+            found = evaluate_saved_model(written, images)
+            expected = network.predict_on_batch(np.asarray(images, "float32"))
+            difference = float(np.abs(found - expected).max())
+            if not difference <= _TOLERANCE:
+                raise ArithmeticError(
+                    f"the SavedModel for {folder} gives logits that differ from Keras' by "
+                    f"{difference:.3g}; expected {_TOLERANCE} at most: nothing was published"
+                )
+            return _renamed(written, folder)
+        finally:
+            files.remove(written)
 
 
 def _renamed(written: Path, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
-from keras_compat.files import read_json, remove, replace, write_text
+from keras_compat.files import folder_made, read_json, remove, replace, write_text
 from keras_compat.jobs.run_lock import RunLock
 from keras_compat.reporting.metrics import load_metrics
 
@@ -169,17 +169,18 @@ class OutputFolder:
         self.partial = partial
         self._refuse_other_partial()
         new = not _is_there(partial)
-        try:
-            self._fill(partial)
-        except OSError:
-            if new:
-                self.__dict__.pop("_lock", None)
-                with suppress(OSError):
-                    remove(partial)
-            raise
+        with folder_made(partial.parent):
+            try:
+                self._fill(partial)
+            except OSError:
+                if new:
+                    self.__dict__.pop("_lock", None)
+                    with suppress(OSError):
+                        remove(partial)
+                raise
 
     def _fill(self, partial: Path) -> None:
-        partial.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(exist_ok=True)
         self._lock = RunLock(partial / LOCK)
         if self._is_inside and self._replaced is None:
             for name in self._left_inside() - {INSIDE}:

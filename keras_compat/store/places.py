@@ -178,9 +178,8 @@ class LocalPlace:
         # An empty folder is nobody's, and renamed onto.
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise FileExistsError(path)
-        with self._staged(content) as staging:
+        with self._staged(content) as staging, files.folder_made(target.parent):
             ready()
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # A folder that holds files is never renamed onto: whoever comes first wins.
                 os.rename(staging, target)
@@ -200,17 +199,17 @@ class LocalPlace:
     def _staged(self, content: Mapping[str, bytes]) -> Iterator[Path]:
         """Writes files into a folder that is gone at the end, unless it was renamed."""
         staging = self._checked(STAGING) / uuid.uuid4().hex
-        staging.mkdir(parents=True)
-        try:
-            for name, data in content.items():
-                with open(staging / name, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-            _sync_folder(staging)
-            yield staging
-        finally:
-            files.remove(staging)
+        with files.folder_made(staging):
+            try:
+                for name, data in content.items():
+                    with open(staging / name, "xb") as file:
+                        file.write(data)
+                        file.flush()
+                        os.fsync(file.fileno())
+                _sync_folder(staging)
+                yield staging
+            finally:
+                files.remove(staging)
 
     @told
     def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
@@ -223,9 +222,9 @@ class LocalPlace:
         staging = self._checked(STAGING) / uuid.uuid4().hex
         files.write_bytes(staging, content)
         target = self._checked(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.replace(staging, target)
+            with files.folder_made(target.parent):
+                os.replace(staging, target)
         finally:
             files.remove(staging)
         _sync_folder(target.parent)
