@@ -36,6 +36,7 @@ class MadeBy(Form):
 class MadeByCell(MadeBy):
     """What made the networks of a cell."""
 
+    cell: dict[str, Any]
     networks: list[_FileName]
     auxiliary_heads: dict[str, dict[str, _FileName]] = {}
 

@@ -107,6 +107,28 @@ def test_a_damaged_cell_is_as_if_it_had_not_been_done(cell, tmp_path, name, dama
 
 @pytest.mark.once
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"cell": 5},
+        {"networks": ["a"]},
+        {"networks": ["a", "other"]},
+        {"networks": ["a", "a", "b"]},
+        {"auxiliary_heads": {"a": {"rotation": "other"}}},
+    ],
+    ids=str,
+)
+def test_a_cell_that_names_what_it_has_not_is_as_if_it_had_not_been_done(cell, tmp_path, change):
+    copy = shutil.copytree(cell, tmp_path / cell.name)
+    file = copy / NETWORKS / MADE_BY
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    folder = CellFolder(copy.parent, Cell("rp", 0))
+    with pytest.warns(UserWarning, match=MADE_BY):
+        folder.set_aside_damaged(["matrix"])
+    assert folder.made_by() is None and not folder.has("matrix")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
     ("place", "value"),
     [
         ("duration_s", "1"),

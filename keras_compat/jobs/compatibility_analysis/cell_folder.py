@@ -10,7 +10,7 @@ from typing import Any
 from keras_compat.jobs.compatibility_analysis.cells import Cell
 from keras_compat.jobs.compatibility_analysis.training import Network
 from keras_compat.jobs.forms import MadeByCell
-from keras_compat.jobs.step_folder import DamagedStep, StepFolder
+from keras_compat.jobs.step_folder import MADE_BY, NETWORKS, DamagedStep, StepFolder
 from keras_compat.reporting.records import Record
 
 
@@ -72,6 +72,19 @@ class CellFolder(StepFolder):
             )
             for name in about["networks"]
         }
+
+    def _verify(self) -> None:
+        super()._verify()
+        about = self.made_by()
+        there = {file.stem for file in (self.path / NETWORKS).glob("*.keras")}
+        extractors = [f"{name}_extractor" for name in about["networks"]]
+        heads = {f"{name}_head" for name in about["networks"]}
+        heads |= {h for own in about.get("auxiliary_heads", {}).values() for h in own.values()}
+        # Cells of earlier releases have auxiliary heads that they do not name.
+        if sorted(extractors) != sorted(f for f in there if f.endswith("_extractor")) or (
+            heads - there
+        ):
+            raise DamagedStep(f"{self.path / NETWORKS / MADE_BY} names other networks than it has")
 
     def load_records(self, measure: str) -> list[Record]:
         """Returns what a measure found; every measure of a cell finds something."""
