@@ -1,4 +1,4 @@
-"""What Keras finds by registered names, without an import of it or of Keras ahead of time."""
+"""Registered names of our layers, which Keras finds without an earlier import of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Later:
     """Stands for a class in Keras' registry until its module, which is imported then, registers it.
 
     Args:
-        name: of the class.
+        name: Name of the class.
     """
 
     def __init__(self, name: str):

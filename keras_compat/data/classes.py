@@ -39,7 +39,7 @@ def check_class_names(names: Sequence[str], where: str) -> None:
 
     Args:
         names: class names, from whomever they come.
-        where: what has them, for the error message.
+        where: Words for their owner, for the error message.
 
     Raises:
         InputError: if there are more than 100,000, if one is blank, has more than 200 characters,

@@ -77,7 +77,7 @@ def check_bright(images: Iterable[np.ndarray], where: str) -> None:
 
     Args:
         images: arrays of integers that are not negative; no more are drawn than are needed.
-        where: what they are, for the error message.
+        where: Words for the values, for the error message.
 
     Raises:
         InputError: if the highest of all values is above 0 and below 64.
@@ -97,7 +97,7 @@ def highest_if_dark(images: Iterable[np.ndarray]) -> int:
     """Returns the highest of all values where it is below 64, else 0.
 
     Args:
-        images: as for `check_bright`.
+        images: Arrays, as `check_bright` takes them.
 
     Example:
 

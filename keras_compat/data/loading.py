@@ -76,8 +76,8 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     """Loads what a spec string names, be its labels numbered from 0 or not.
 
     Args:
-        spec: as for `load`.
-        options: as for `load`.
+        spec: Spec of the data, as `load` takes it.
+        options: Options, as `load` takes them.
 
     Raises:
         InputError: as `load`, but for labels that begin with 1.

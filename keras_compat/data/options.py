@@ -62,7 +62,7 @@ class LoadOptions:
 
         Args:
             needed: bytes that are held at once.
-            what: what takes them, in the plural, for the error message.
+            what: Words for the images, in the plural, for the error message.
 
         Example:
 

@@ -240,6 +240,8 @@ def _told(error: object) -> str:
         text = error.strerror
     # Keras puts the configuration of the whole model before the layer that is at fault.
     text = text.rsplit("Exception encountered: ", 1)[-1]
+    # TensorFlow names where in a program it was, before and after what it says.
+    text = re.sub(r"\{\{.*?\}\} *| *\[Op:.*$", "", text)
     line = " ".join(text.split()) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 

@@ -31,7 +31,7 @@ class Exported:
         path: where it lies.
         format: `"saved_model"`, `"litert"` or `"onnx"`.
         size_bytes: of the file, or of all files in the folder.
-        seconds: what writing and checking it took, without loading the model.
+        seconds: Seconds that writing and checking it took, without loading the model.
         operators: of a LiteRT or ONNX file, a count by name; empty for a SavedModel.
     """
 

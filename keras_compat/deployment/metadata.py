@@ -1,4 +1,4 @@
-"""What a LiteRT file says of itself: how images go in, what comes out, and the classes' names.
+"""Metadata of LiteRT files: input range, kind of outputs, and the classes' names.
 
 The format is TensorFlow Lite's metadata, which Android Studio, MediaPipe and the Task Library read:
 a flatbuffer in the file, and `labels.txt` in a zip archive at its end. It is built field by field:
@@ -45,7 +45,7 @@ class Description:
         output_name: of its only output.
         channels: of the images that go in; none for features.
         class_names: of the outputs, or none.
-        values: what comes out: `"features"`, `"logits"` or `"probabilities"`.
+        values: Kind of the outputs: `"features"`, `"logits"` or `"probabilities"`.
         image_range: the least and the greatest value of the images that go in.
         takes_pixels: whether these two are a black and a white pixel.
     """

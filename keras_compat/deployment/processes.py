@@ -25,8 +25,8 @@ def save_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
     """Writes an array for another process as `np.save` does, which is silent where a disk is full.
 
     Args:
-        path: of the `.npy` file.
-        array: of any type that NumPy has itself.
+        path: Path of the `.npy` file.
+        array: Array of any type that NumPy has itself.
 
     Raises:
         OSError: if it cannot be written as a whole.

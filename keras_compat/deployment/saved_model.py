@@ -33,7 +33,7 @@ class SavedModelExport:
     Attributes:
         model: a network, such as `networks.recombine` returns.
         path: the folder to write.
-        class_names: of the network's outputs; none for no `pixels` and no `encoded`.
+        class_names: Names of the network's outputs; none for no `pixels` and no `encoded`.
     """
 
     model: keras.Model

@@ -71,7 +71,7 @@ def reporting(folder: OutputFolder) -> Iterator[None]:
     """Lets a report that cannot be written end a run in one line: what was trained is there.
 
     Args:
-        folder: of the run.
+        folder: Folder of the run.
 
     Raises:
         InputError: for whatever goes wrong; it names the folder.

@@ -78,7 +78,7 @@ class StepFolder:
             duration_s: of their training.
             settings: that the weights depend on.
             data: the fingerprints of all images that they learnt from, by name.
-            measures: what was measured before, whose records are verified with the models.
+            measures: Names of what was measured before, whose records are verified with the models.
             **about: what else there is to say of the step; it comes first.
         """
         with written_atomically(self.path / NETWORKS) as folder:
@@ -118,7 +118,7 @@ class StepFolder:
         damaged lies in a folder of its own until `clear` is called.
 
         Args:
-            measures: of which records may be there.
+            measures: Names of measures of which records may be there.
         """
         if not os.path.lexists(self.path):
             return

@@ -140,7 +140,7 @@ def _makers(
     Args:
         tensor: symbolic.
         outer: the nested models that it is in, each with the node of its call.
-        mixers: what may come after.
+        mixers: Names of operations that may come after.
     """
     operation, node_index, tensor_index = tensor._keras_history
     inputs = operation._inbound_nodes[node_index].input_tensors

@@ -43,8 +43,8 @@ def check_functional(model: keras.Model, why: str) -> None:
     """Raises an error if a model is not functional.
 
     Args:
-        model: of any kind.
-        why: what needs its graph, for the message.
+        model: Model of any kind.
+        why: Words for what needs its graph, for the message.
 
     Raises:
         InputError: naming the model and what to do.
@@ -99,7 +99,7 @@ def one_shape(model: keras.Model, what: str) -> tuple[int | None, ...]:
     """Returns the shape of a model's only input or output, without the batch.
 
     Args:
-        model: of any kind that knows its shapes.
+        model: Model of any kind that knows its shapes.
         what: `"input"` or `"output"`.
 
     Raises:

@@ -71,7 +71,7 @@ def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
     """Copies a model: same layers and state, frozen layers and statistics, nothing shared.
 
     Args:
-        model: of any kind that has a config; what it was compiled with is not copied.
+        model: Model of any kind that has a config; what it was compiled with is not copied.
         name: of the copy; None keeps the name.
 
     Returns:

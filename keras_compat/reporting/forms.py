@@ -181,7 +181,7 @@ def check_form(metrics: Mapping[str, Any], path: str) -> None:
 
     Args:
         metrics: all sections of the file.
-        path: what messages call it.
+        path: Name of the file for messages.
 
     Raises:
         InputError: naming the first thing that is wrong.

@@ -61,7 +61,7 @@ class Fault:
     """Something that `Store.verify` found.
 
     Attributes:
-        path: where, in the store; escaped, for whoever writes into a store chooses its names.
+        path: Place in the store; escaped, for whoever writes into a store chooses its names.
         error: what is wrong.
     """
 
@@ -156,7 +156,7 @@ class Store:
 
         Args:
             reference: a name and a version that is free.
-            package: of the same files and sizes as the one that is to come.
+            package: Package of the same files and sizes as the one that is to come.
 
         Raises:
             StoreError: as `publish`.

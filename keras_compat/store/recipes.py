@@ -188,7 +188,7 @@ class Outline:
 
     Attributes:
         name: of the model.
-        shapes: of its weights, by `layer/weight`.
+        shapes: Shapes of its weights, by `layer/weight`.
         inputs: the symbolic input, as models have it.
         outputs: the symbolic output.
     """

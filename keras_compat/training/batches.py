@@ -41,7 +41,7 @@ class Checks:
 
     Args:
         task: its name.
-        classes: how many its head has; `None` where it has none.
+        classes: Number that its head has; `None` where it has none.
         class_weights: see `class_weights`; `None` where all classes weigh the same.
     """
 
@@ -113,9 +113,9 @@ def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = Fal
 
     Args:
         source: see `task_batches`.
-        checks: of its minibatches.
-        weights: of arrays and of `Examples` in memory, that come without.
-        learnt: whether it is trained on, so that labels that begin with 1 are refused.
+        checks: Checks of its minibatches.
+        weights: Weights of arrays and of `Examples` in memory, that come without.
+        learnt: True where it is trained on, so that labels that begin with 1 are refused.
 
     Raises:
         InputError: on labels or weights that cannot be right.
@@ -245,7 +245,7 @@ class _OfTasks(keras.utils.PyDataset):
     """Base of what brings minibatches of tasks together: each is checked, and errors are kept.
 
     Args:
-        checks: by task; the names alone are checked of others.
+        checks: Checks by task; the names alone are checked of others.
     """
 
     def __init__(self, checks: Mapping[str, Checks]):
@@ -284,7 +284,7 @@ class JointBatches(_OfTasks):
         tasks: functions from the first round to a task's minibatches, see `task_batches`.
         rounds: how many rounds there are.
         start: the number of the first round.
-        checks: of each task's minibatches.
+        checks: Checks of each task's minibatches.
     """
 
     def __init__(
@@ -329,7 +329,7 @@ class JointEvaluationBatches(_OfTasks):
     Args:
         tasks: each task's data, as for `task_batches`.
         batch_size: at most so many examples a minibatch.
-        checks: of each task's minibatches.
+        checks: Checks of each task's minibatches.
 
     Example:
 

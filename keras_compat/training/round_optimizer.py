@@ -21,7 +21,7 @@ class _Group:
     """Variables that are always updated together, and the optimizer that holds their state.
 
     Attributes:
-        averages: of the variables over time, where the user has asked for them (`use_ema`).
+        averages: Averages of the variables over time; none without `use_ema`.
     """
 
     addresses: list[str]
@@ -148,7 +148,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         Args:
             groups: the variables that will be updated, those together that the same tasks
                 update, by an address that is the same when the model is saved and loaded.
-            tasks: what each task updates; needed where gradients are summed up.
+            tasks: Variables that each task updates; needed where gradients are summed up.
         """
         self._tracked = {address for wanted in groups for address in wanted}
         for wanted in groups:
@@ -253,8 +253,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         """Applies one task's gradients to the variables that it updates.
 
         Args:
-            gradients: of the loss, or, with a `loss_scale_factor` and no `LossScale`, of the loss
-                times this.
+            gradients: Gradients of the loss, or, with a `loss_scale_factor` and no `LossScale`,
+                of the loss times this.
             variables: those that the task updates.
             task: its name; needed where gradients are summed up.
         """

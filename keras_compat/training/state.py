@@ -36,7 +36,7 @@ def write_state(trainer: Trainer, arrays: Mapping[str, np.ndarray], optimizer: b
 
     Args:
         trainer: compiled with the optimizer's groups in place, see `groups`.
-        arrays: by name, as many as there are.
+        arrays: Arrays by name, as many as there are.
         optimizer: as in `read_state`.
 
     Raises:

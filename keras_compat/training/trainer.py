@@ -470,10 +470,10 @@ class Trainer(BackendStep, keras.Model):
             initial_epoch: as in Keras; data and schedule go on at the trainer's own round.
             steps_per_epoch: rounds an epoch; by default what covers the largest set once.
             validation_freq: as in Keras.
-            class_weight: as in Keras, a mapping from classes to weights, for all tasks with a
+            class_weight: Mapping, as in Keras, from classes to weights, for all tasks with a
                 head; or a mapping from the names of some tasks to such mappings.
-            sample_weight: as in Keras, for arrays and `Examples` in memory: each task's weights
-                by its name, or those of the only task.
+            sample_weight: Weights, as in Keras, for arrays and `Examples` in memory: each task's
+                weights by its name, or those of the only task.
 
         Returns:
             Keras' `History`, with `loss` (the sum over tasks) and each task's own figures.
@@ -534,7 +534,7 @@ class Trainer(BackendStep, keras.Model):
         Args:
             x: each task's data by its name.
             batch_size: at most so many examples a minibatch; minibatches are near-equal in size.
-            sample_weight: as for `fit`.
+            sample_weight: Weights, as for `fit`.
             **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
 
         Raises:

@@ -1,4 +1,4 @@
-"""How much each example counts in a loss of labels: as Keras' `fit` is told."""
+"""Sample and class weights of losses of labels, as Keras' `fit` takes them."""
 
 from __future__ import annotations
 

@@ -483,8 +483,8 @@ def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) ->
     Args:
         folder: of the device.
         archive: the update's file.
-        seconds: of processor time that a head may take for one image, see `Classifier`; while it
-            is tried, half of them.
+        seconds: Seconds of processor time that a head may take for one image, see `Classifier`;
+            while it is tried, half of them.
 
     Returns:
         What `update.json` says.
@@ -597,7 +597,7 @@ class Classifier:
 
     Args:
         folder: of the device.
-        seconds: of processor time that a head may take for one image, or 50 times what the
+        seconds: Seconds of processor time that a head may take for one image, or 50 times what the
             extractor takes for it, if that is more.
 
     Raises:
@@ -755,7 +755,7 @@ def _first_that_works(folder, device, wrong, use, broken=None, record=False):
 
     Args:
         folder: of the device.
-        device: what `device.json` says.
+        device: Content of `device.json`.
         wrong: texts of what is known to be wrong, or "".
         use: is called with what is said of a head and its bytes; raises `_HeadError`.
         broken: the number of a head that does not work, or None.

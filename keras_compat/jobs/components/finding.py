@@ -38,7 +38,7 @@ class Parts:
         auxiliaries: the auxiliary heads that all were trained against, by task.
         reference: the name of the extractor that the head is described with.
         data: what they were trained on.
-        name: of the network among those that were trained together; `""` where there is one.
+        name: Name of the network among those that were trained together; `""` where there is one.
         mode: whether the auxiliary heads learnt with it, `"shared"`, or were `"frozen"`.
     """
 

@@ -1,4 +1,4 @@
-"""What a command computed for a store: checked before the work, and kept whatever comes after."""
+"""Checks of publishing before the work, and keeping of what cannot be published."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def check_publishable(store: Store, reference: Reference, component: Component) 
     """Does all that publishing does, but for the last step; to be called before the work.
 
     Args:
-        store: where the component is to go.
+        store: Store that the component is to go to.
         reference: a name and a version that is free.
-        component: as it will be, but for its weights and figures.
+        component: Component as it will be, but for its weights and figures.
 
     Raises:
         InputError: as `pack` and `Store.check_publishable`.
@@ -36,12 +36,12 @@ class Unpublished:
     how to publish it, see `publish_kept`.
 
     Args:
-        store: where the component is to go.
+        store: Store that the component is to go to.
         reference: its name and version.
-        component: what there is of it so far; it is kept if nothing better can be.
+        component: State of it so far; it is kept if nothing better can be.
 
     Attributes:
-        component: what there is of it by now.
+        component: State of it by now.
     """
 
     def __init__(self, store: Store, reference: Reference, component: Component):
@@ -108,9 +108,9 @@ def publish_kept(store: Store, reference: Reference, place: str) -> None:
     """Publishes what `Unpublished` kept, or the only component of any other store.
 
     Args:
-        store: where to.
+        store: Store to publish to.
         reference: a name and a version that is free.
-        place: of a store that holds one version of one component.
+        place: Place of a store that holds one version of one component.
 
     Raises:
         InputError: if it holds none, or several; as `load`, `pack` and `Store.publish`.

@@ -74,7 +74,7 @@ def publish_parts(
         store: where to.
         reference: the parts are named after it: `NAME-extractor`, or `NAME-WHICH-extractor` where
             there are several, `NAME-head`, `NAME-rotation-head`; all of its version.
-        every: as `parts_of_network` or `parts_of_run` finds them.
+        every: Parts, as `parts_of_network` or `parts_of_run` finds them.
         licence: an SPDX expression.
         look: reads training images; without it the head's manifest does not say what `check`
             compares with.
