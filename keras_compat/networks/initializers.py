@@ -5,32 +5,11 @@ from __future__ import annotations
 import math
 import secrets
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-
-_BLANK = ContextVar("blank", default=False)
-
-
-@contextmanager
-def blank_weights() -> Iterator[None]:
-    """Lets networks be built with zeros where weights would be drawn: others replace them at once.
-
-    Example:
-
-    >>> with blank_weights():
-    ...     float(SeededHeNormal(seed=0)((1, 1))[0, 0])
-    0.0
-    """
-    token = _BLANK.set(True)
-    try:
-        yield
-    finally:
-        _BLANK.reset(token)
 
 
 @keras.saving.register_keras_serializable("keras_compat")
@@ -59,8 +38,6 @@ class SeededHeNormal(keras.initializers.Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Returns weights of this shape; the last axis counts the outputs."""
-        if _BLANK.get():
-            return keras.ops.zeros(shape, dtype=dtype or keras.config.floatx())
         fan_in = math.prod(shape[:-2] if self.depthwise else shape[:-1])
         values = np.random.default_rng(self.seed).normal(size=tuple(shape))
         values *= math.sqrt(2.0 / fan_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,6 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation import ChannelStatistics
 from keras_compat.layers import set_statistics
 from keras_compat.networks import check_interface, feature_interface
-from keras_compat.networks.initializers import blank_weights
 from keras_compat.reporting.versions import collect_versions
 from keras_compat.store import recipes, weights
 from keras_compat.store.card import write_card
@@ -110,7 +110,10 @@ def pack(component: Component, what: str = "component") -> Package:
     """
     if not component.models:
         raise InputError("a component without a model; expected an extractor, a head, or both")
-    arrays = {name: _array(variable) for name, variable in _variables(component).items()}
+    arrays = {
+        name: _array(variable)
+        for name, variable in _variables(component.extractor, component.head).items()
+    }
     extractor = head = None
     if component.extractor is not None:
         extractor = recipes.describe_extractor(
@@ -281,15 +284,22 @@ def auxiliary_record(package: Package, mode: str) -> AuxiliaryRecord:
     return AuxiliaryRecord(task=package.manifest.task, mode=mode, sha256=digest)
 
 
-def _variables(component: Component) -> dict[str, Any]:
+def _variables(extractor: keras.Model | None, head: keras.Model | None) -> dict[str, Any]:
     """The weights of a component by their names in the file."""
-    parts = {"extractor": component.extractor, "head": component.head}
+    parts = {"extractor": extractor, "head": head}
     return {
-        f"{part}/{name}" if component.kind == "network" else name: variable
+        f"{part}/{name}" if extractor is not None and head is not None else name: variable
         for part, model in parts.items()
         if model is not None
         for name, variable in recipes.variables(model).items()
     }
+
+
+def _taken(
+    arrays: dict[str, np.ndarray], key: str, shape: Sequence[int], dtype: str | None = None
+) -> Any:
+    """Returns an array as what an initializer draws; nothing else holds it afterwards."""
+    return keras.ops.convert_to_tensor(arrays.pop(key), dtype)
 
 
 def _array(variable: Any) -> np.ndarray:
@@ -307,11 +317,14 @@ def _arrays(package: Package, what: str) -> dict[str, np.ndarray]:
 def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> Component:
     """The component that a manifest and weights are of; `arrays` is empty after it."""
     extractor = head = None
-    with blank_weights():
+    # Variables get their values at the end of the scope: each its own array, and none is drawn.
+    with keras.StatelessScope():
         if manifest.extractor is not None:
             extractor = recipes.build(manifest.extractor, _name(what, "extractor"))
         if manifest.head is not None:
             head = recipes.build(manifest.head, _name(what, "head"))
+        for key, variable in _variables(extractor, head).items():
+            variable._initializer = partial(_taken, arrays, key)
     component = Component(
         extractor=extractor,
         head=head,
@@ -326,8 +339,6 @@ def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> 
         metrics=manifest.metrics,
         licence=manifest.licence,
     )
-    for key, variable in _variables(component).items():
-        variable.assign(arrays.pop(key))
     for model in component.models:
         set_statistics(model, manifest.statistics)
     return component
