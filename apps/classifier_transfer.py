@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.jobs.start_up import quiet_start
+from keras_compat.experiments.start_up import quiet_start
 
 if TYPE_CHECKING:
-    from keras_compat.jobs.classifier_transfer.config import Config
+    from keras_compat.experiments.classifier_transfer.settings import Config
 
 EXAMPLES = """examples:
   python -m apps.classifier_transfer
@@ -84,7 +84,7 @@ def configure(flags: argparse.Namespace) -> Config:
     Raises:
         InputError: if the preset is unknown or a flag does not fit.
     """
-    from keras_compat.jobs.classifier_transfer.presets import PRESETS
+    from keras_compat.experiments.classifier_transfer.presets import PRESETS
 
     changes: dict[str, Any] = {}
     if flags.maintain is not None:
@@ -115,10 +115,10 @@ def run(arguments: Sequence[str]) -> None:
     command_line.choose_backend()
     common.start_distribution(flags, vars(config).values())
     with quiet_start():
-        from keras_compat.jobs.classifier_transfer import job
+        from keras_compat.experiments.classifier_transfer import experiment
     data = common.file_name(config.dataset)
     output_dir = flags.output_dir or f"runs/classifier_transfer/{config.preset}-{data}"
-    job.run(config, output_dir, flags.overwrite, resuming)
+    experiment.run(config, output_dir, flags.overwrite, resuming)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import absl.flags
 from absl.flags import argparse_flags
 
 from keras_compat.errors import InputError, WorkerLost, missing_package, unknown_name
+from keras_compat.experiments.runner.signals import EXIT_CODE, Terminated, ends_on_signals
+from keras_compat.experiments.start_up import one_line_warnings
 from keras_compat.file_errors import WHOLE, file_errors_in_one_line
-from keras_compat.jobs.interruption import EXIT_CODE, Terminated, ends_on_signals
-from keras_compat.jobs.start_up import one_line_warnings
 from keras_compat.printing import Parser, tell
 
 BACKENDS = ("tensorflow", "jax")
@@ -78,8 +78,8 @@ def _exit(code: int) -> NoReturn:
 
 
 def _workers(what: str, *arguments: Any) -> None:
-    """Calls a function of `keras_compat.jobs.workers`, if training may have begun."""
-    module = sys.modules.get("keras_compat.jobs.workers")
+    """Calls a function of the module of files of several workers, if training may have begun."""
+    module = sys.modules.get("keras_compat.experiments.runner.distributed_files")
     if module is not None:
         getattr(module, what)(*arguments)
 

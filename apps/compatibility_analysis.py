@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.jobs.start_up import quiet_start, share_accelerators
+from keras_compat.experiments.start_up import quiet_start, share_accelerators
 
 if TYPE_CHECKING:
-    from keras_compat.jobs.compatibility_analysis.config import Config
+    from keras_compat.experiments.compatibility_analysis.settings import Config
 
 EXAMPLES = """examples:
   python -m apps.compatibility_analysis
@@ -92,8 +92,8 @@ def configure(flags: argparse.Namespace) -> Config:
     Raises:
         InputError: if the preset is unknown or a flag does not fit.
     """
-    from keras_compat.jobs.compatibility_analysis.methods import parse_methods
-    from keras_compat.jobs.compatibility_analysis.presets import PRESETS
+    from keras_compat.experiments.compatibility_analysis.methods import parse_methods
+    from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 
     changes: dict[str, Any] = {}
     if flags.methods is not None:
@@ -126,10 +126,10 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.jobs.compatibility_analysis import job
+        from keras_compat.experiments.compatibility_analysis import experiment
     data = common.file_name(*config.datasets)
     output_dir = flags.output_dir or f"runs/compatibility_analysis/{config.preset}-{data}"
-    job.run(config, output_dir, flags.overwrite, flags.jobs, resuming)
+    experiment.run(config, output_dir, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

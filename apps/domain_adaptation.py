@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.jobs.start_up import quiet_start, share_accelerators
+from keras_compat.experiments.start_up import quiet_start, share_accelerators
 
 if TYPE_CHECKING:
-    from keras_compat.jobs.domain_adaptation.config import Config
+    from keras_compat.experiments.domain_adaptation.settings import Config
 
 EXAMPLES = """examples:
   python -m apps.domain_adaptation
@@ -99,7 +99,7 @@ def configure(flags: argparse.Namespace) -> Config:
         InputError: if the preset is unknown or a flag does not fit.
     """
     from keras_compat.errors import InputError
-    from keras_compat.jobs.domain_adaptation.presets import PRESETS
+    from keras_compat.experiments.domain_adaptation.presets import PRESETS
 
     changes: dict[str, Any] = {}
     if flags.network is not None:
@@ -146,11 +146,11 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.jobs.domain_adaptation import job
+        from keras_compat.experiments.domain_adaptation import experiment
     source = common.file_name(Path(config.network).name if config.network else config.source)
     name = f"{config.preset}-{source}-{common.file_name(config.target)}"
     place = flags.output_dir or f"runs/domain_adaptation/{name}"
-    job.run(config, place, flags.overwrite, flags.jobs, resuming)
+    experiment.run(config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_compat import escaping
 from keras_compat.errors import InputError
-from keras_compat.jobs.profiling import ask_for_profiles
-from keras_compat.jobs.resuming import CHECKPOINT_SECONDS, Resuming
-from keras_compat.jobs.start_up import quiet_start, spread_operations
+from keras_compat.experiments.profiling import ask_for_profiles
+from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS, Resuming
+from keras_compat.experiments.start_up import quiet_start, spread_operations
 
 if TYPE_CHECKING:
-    from keras_compat.jobs.training import Training
+    from keras_compat.experiments.training import Training
 
 Settings = TypeVar("Settings")
 
@@ -105,8 +105,8 @@ def start_distribution(flags: argparse.Namespace, stages: Iterable[Any], jobs: i
     else:
         spread_operations()
     with quiet_start():
-        from keras_compat.jobs.training import Training
-        from keras_compat.jobs.workers import start_workers
+        from keras_compat.experiments.runner.distributed_files import start_workers
+        from keras_compat.experiments.training import Training
     start_workers(name, [how for how in stages if isinstance(how, Training)])
 
 

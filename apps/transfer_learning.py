@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.jobs.start_up import quiet_start, share_accelerators
+from keras_compat.experiments.start_up import quiet_start, share_accelerators
 
 if TYPE_CHECKING:
-    from keras_compat.jobs.transfer_learning.config import Config
+    from keras_compat.experiments.transfer_learning.settings import Config
 
 EXAMPLES = """examples:
   python -m apps.transfer_learning
@@ -71,7 +71,7 @@ def configure(flags: argparse.Namespace) -> Config:
     Raises:
         InputError: if the preset is unknown or a flag does not fit.
     """
-    from keras_compat.jobs.transfer_learning.presets import PRESETS
+    from keras_compat.experiments.transfer_learning.presets import PRESETS
 
     changes: dict[str, Any] = {
         name: tuple(common.words(getattr(flags, name)))
@@ -100,10 +100,10 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.jobs.transfer_learning import job
+        from keras_compat.experiments.transfer_learning import experiment
     data = common.file_name(*config.sources, *config.targets)
     place = flags.output_dir or f"runs/transfer_learning/{config.preset}-{data}"
-    job.run(config, place, flags.overwrite, flags.jobs, resuming)
+    experiment.run(config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

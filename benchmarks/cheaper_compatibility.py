@@ -36,14 +36,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 
 from benchmarks import output
-from keras_compat.jobs.compatibility_analysis.cells import Cell
-from keras_compat.jobs.compatibility_analysis.config import Config
-from keras_compat.jobs.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
-from keras_compat.jobs.compatibility_analysis.groups import load_group
-from keras_compat.jobs.compatibility_analysis.measures import MEASURES, Trained
-from keras_compat.jobs.compatibility_analysis.presets import PRESETS
-from keras_compat.jobs.compatibility_analysis.training import Setup, make_setup
-from keras_compat.jobs.training import train
+from keras_compat.experiments.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
+from keras_compat.experiments.compatibility_analysis.groups import load_group
+from keras_compat.experiments.compatibility_analysis.items import Cell
+from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
+from keras_compat.experiments.compatibility_analysis.presets import PRESETS
+from keras_compat.experiments.compatibility_analysis.settings import Config
+from keras_compat.experiments.compatibility_analysis.training import Setup, make_setup
+from keras_compat.experiments.training import train
 from keras_compat.reporting import Run
 from keras_compat.reporting.figures.points import Points, draw_points
 from keras_compat.reporting.metrics import load_metrics

@@ -3,7 +3,8 @@
     python -m benchmarks.checkpoints [--output FILE]
 
 Writes checkpoints of the first stage of classifier transfer (three extractors, a head and a
-rotation head, Adam) of each preset, as `keras_compat.jobs.resumption` does, several times over:
+rotation head, Adam) of each preset, as `keras_compat.experiments.runner.checkpointing` does,
+several times over:
 bytes of one, seconds of processor time and of wall time (median), and the part of a minute, the
 time between two, that these take. The networks have learnt for one round; images are random.
 """
@@ -25,8 +26,8 @@ import numpy as np
 from benchmarks import output
 from benchmarks.first_stage import first_stage
 from keras_compat.data import Examples, ImageDataset
-from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.resuming import CHECKPOINT_SECONDS
+from keras_compat.experiments.classifier_transfer.presets import PRESETS
+from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS
 from keras_compat.reporting import Run
 from keras_compat.training import Trainer
 from keras_compat.training.checkpoints import Checkpoint, Checkpoints

@@ -6,7 +6,8 @@ Runs `python -m apps.classifier_transfer FLAGS` from loading to export, in turn,
 median seconds of a run (run_s) and their ratio to those of TensorFlow's own threads:
 
 - tensorflow: as many threads in each operation as there are cores, as many operations at a time;
-- apps: what `keras_compat.jobs.start_up.spread_operations` chooses, which differs on two cores.
+- apps: what `keras_compat.experiments.start_up.spread_operations` chooses, which differs on two
+  cores.
 """
 
 from __future__ import annotations

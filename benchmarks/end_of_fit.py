@@ -3,7 +3,7 @@
     python -m benchmarks.end_of_fit [--output FILE]
 
 Calls of `fit` of a few rounds of `benchmarks.joint_round` each, on TensorFlow, in turn with the
-data as `keras_compat.data.side_tensorflow.without_autotuning` leaves them (ours) and as Keras
+data as `keras_compat.data.quiet_tensorflow.without_autotuning` leaves them (ours) and as Keras
 makes them of the same minibatches (keras). Of each: the mean, the shortest and the longest of the
 calls, mean_s, shortest_s and longest_s; and ratio, the mean of ours over that of Keras.
 """

@@ -36,7 +36,7 @@ from keras_compat import data, evaluation, networks
 from keras_compat.data import Examples
 from keras_compat.deployment import export, litert_pair, recalibrate
 from keras_compat.deployment.litert import QUANTIZATIONS
-from keras_compat.jobs.classifier_transfer.presets import PRESETS
+from keras_compat.experiments.classifier_transfer.presets import PRESETS
 from keras_compat.networks import feature_interface
 from keras_compat.reporting import Run
 from keras_compat.store import Component, Package, Reference, auxiliary_record, pack

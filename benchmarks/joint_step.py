@@ -31,9 +31,9 @@ import keras
 from benchmarks import output
 from benchmarks.alternating import alternate
 from benchmarks.first_stage import first_stage
-from keras_compat.jobs.classifier_transfer.preparation import prepare
-from keras_compat.jobs.classifier_transfer.presets import PRESETS
-from keras_compat.jobs.loading import load_dataset, load_options
+from keras_compat.experiments.classifier_transfer.preparation import prepare
+from keras_compat.experiments.classifier_transfer.presets import PRESETS
+from keras_compat.experiments.loading import load_dataset, load_options
 from keras_compat.layers import fused_tensorflow
 from keras_compat.reporting import Run
 from keras_compat.training import Trainer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from keras_compat.jobs.start_up import spread_operations
+from keras_compat.experiments.start_up import spread_operations
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

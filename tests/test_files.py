@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from keras_compat.errors import InputError
+from keras_compat.experiments.runner.output_folder import OutputFolder
 from keras_compat.files import (
     check_free,
     folder_made,
@@ -19,9 +20,8 @@ from keras_compat.files import (
     write_text,
     written_atomically,
 )
-from keras_compat.jobs.output_folder import OutputFolder
 from keras_compat.store.errors import UnreachableError
-from keras_compat.store.places import LocalPlace
+from keras_compat.store.storage import LocalPlace
 
 
 def write_folder(path, text):
@@ -199,7 +199,9 @@ def publish_then_fail(path):
 
 def run_then_fail(path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("keras_compat.jobs.output_folder.RunLock", Mock(side_effect=Full))
+        patch.setattr(
+            "keras_compat.experiments.runner.output_folder.RunLock", Mock(side_effect=Full)
+        )
         OutputFolder(path, {})
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps import command_line
-from keras_compat.jobs.naming import LONGEST_NAME, distinct_names
-from keras_compat.jobs.progress import Terminal
-from keras_compat.jobs.start_up import one_line_warnings
+from keras_compat.experiments.naming import LONGEST_NAME, distinct_names
+from keras_compat.experiments.runner.terminal import Terminal
+from keras_compat.experiments.start_up import one_line_warnings
 from keras_compat.printing import tell
 
 pytestmark = pytest.mark.once

@@ -87,7 +87,7 @@ def publish(flags: Any) -> None:
             "expected --network, or --run, or --component, or --extractor and --head or one of them"
         )
     start()
-    from keras_compat.jobs.components import finding, keeping, publishing
+    from keras_compat.experiments.components import keeping, publishing, run_discovery
     from keras_compat.store import Component
 
     if flags.component:
@@ -95,7 +95,7 @@ def publish(flags: Any) -> None:
         tell(f"published {reference}")
         return
     if flags.network or flags.job:
-        find = finding.parts_of_network if flags.network else finding.parts_of_run
+        find = run_discovery.parts_of_network if flags.network else run_discovery.parts_of_run
         parts = find(flags.network or flags.job)
         look = _look(flags) if flags.images else None
         for name in publishing.publish_parts(store, reference, parts, flags.licence, look):
@@ -125,7 +125,7 @@ def publish(flags: Any) -> None:
 
 def _look(flags: Any) -> Callable[[Component], np.ndarray]:
     """Reads some images for an extractor, when it is known which."""
-    from keras_compat.jobs.components.using import unlabelled
+    from keras_compat.experiments.components.operations import unlabelled
 
     count, options = count_of(flags.count), reading(flags)
 

@@ -56,9 +56,9 @@ def check(flags: Any) -> None:
     extractor, head = published(store, flags.extractor), published(store, flags.head)
     count = count_of(flags.count)
     start()
-    from keras_compat.jobs.components import using
+    from keras_compat.experiments.components import operations
 
-    found = using.check(store, extractor, head, flags.images, count, reading(flags))
+    found = operations.check(store, extractor, head, flags.images, count, reading(flags))
     if flags.json:
         described = {"verdict": found.verdict, **vars(found), "signals": dict(found.signals)}
         tell(*json.dumps(described, indent=2).splitlines())
@@ -95,7 +95,7 @@ def retrain(flags: Any) -> None:
     store = open_store(flags)
     extractor, head = published(store, flags.extractor), published(store, flags.head)
     new = free(store, flags.new)
-    from keras_compat.jobs.training import Training
+    from keras_compat.experiments.training import Training
 
     how = Training(
         flags.rounds,
@@ -106,7 +106,7 @@ def retrain(flags: Any) -> None:
     )
     command_line.choose_backend()
     common.start_distribution(flags, [how])
-    from keras_compat.jobs.components.retraining import retrain as teach
+    from keras_compat.experiments.components.retraining import retrain as teach
 
     done = teach(store, extractor, head, new, flags.data, how, flags.seed, reading(flags))
     tell(
@@ -120,9 +120,9 @@ def evaluate(flags: Any) -> None:
     store = open_store(flags)
     reference = published(store, flags.reference)
     start()
-    from keras_compat.jobs.components import using
+    from keras_compat.experiments.components import operations
 
-    tell(f"{reference}: {using.evaluate(store, reference, flags.data, reading(flags)):.1%}")
+    tell(f"{reference}: {operations.evaluate(store, reference, flags.data, reading(flags)):.1%}")
 
 
 def adapt(flags: Any) -> None:
@@ -130,7 +130,7 @@ def adapt(flags: Any) -> None:
     store, count = open_store(flags), count_of(flags.count)
     reference, new = published(store, flags.reference), free(store, flags.new)
     start()
-    from keras_compat.jobs.components import using
+    from keras_compat.experiments.components import operations
 
-    using.adapt(store, reference, new, flags.images, count, reading(flags))
+    operations.adapt(store, reference, new, flags.images, count, reading(flags))
     tell(f"published {new}; it takes single images")

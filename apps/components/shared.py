@@ -10,7 +10,7 @@ from apps import command_line
 from apps import flags as common
 from keras_compat.errors import InputError
 from keras_compat.escaping import escape
-from keras_compat.jobs.start_up import quiet_start
+from keras_compat.experiments.start_up import quiet_start
 from keras_compat.printing import tell
 
 if TYPE_CHECKING:

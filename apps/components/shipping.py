@@ -111,9 +111,9 @@ def export(flags: Any) -> None:
             "network in --parts; expected both: a saved_model has the signature 'probabilities'"
         )
     start()
-    from keras_compat.jobs.components import using
+    from keras_compat.experiments.components import operations
 
-    shipment = using.Shipment(
+    shipment = operations.Shipment(
         formats,
         parts,
         quantizations,
@@ -123,7 +123,7 @@ def export(flags: Any) -> None:
         count=count,
     )
     folder = Path(flags.folder)
-    files = using.export(store, reference, folder, shipment, reading(flags), flags.overwrite)
+    files = operations.export(store, reference, folder, shipment, reading(flags), flags.overwrite)
     for file in files:
         tell(f"{file.path}: {file.size_bytes:,} bytes")
 
@@ -133,7 +133,7 @@ def install(flags: Any) -> None:
     store, count = open_store(flags), count_of(flags.count)
     reference = published(store, flags.extractor)
     start()
-    from keras_compat.jobs.components import updating
+    from keras_compat.experiments.components import updating
 
     updating.install(
         store,
@@ -154,7 +154,7 @@ def update(flags: Any) -> None:
     store, count = open_store(flags), count_of(flags.count)
     reference = published(store, flags.head)
     start()
-    from keras_compat.jobs.components import updating
+    from keras_compat.experiments.components import updating
 
     found = updating.update(
         store,

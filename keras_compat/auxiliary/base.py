@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 
 if TYPE_CHECKING:
     from keras_compat.data import ImageDataset, UnlabelledImages
@@ -145,7 +145,7 @@ def draw_classes(
         int32 `[count]`.
     """
     if not training:
-        return replicas.positions(count) % classes
-    return replicas.drawn(
+        return replica_ops.positions(count) % classes
+    return replica_ops.drawn(
         lambda shape: keras.random.randint(shape, 0, classes, "int32", generator), (count,)
     )

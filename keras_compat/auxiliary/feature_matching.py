@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 from keras_compat.auxiliary.base import FeatureTask
 
 # Against the division by zero of features that are constant.
@@ -62,5 +62,5 @@ class FeatureMatching(FeatureTask):
 
 def _variances(features: Any) -> Any:
     """Returns the variance of each channel over the batch and all positions."""
-    _, variances = replicas.moments(features, range(len(features.shape) - 1))
+    _, variances = replica_ops.moments(features, range(len(features.shape) - 1))
     return variances

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 from keras_compat.auxiliary.base import Auxiliary
 from keras_compat.auxiliary.views import random_views
 from keras_compat.errors import InputError
@@ -76,7 +76,7 @@ class ViewPairs(Auxiliary):
         Replicas compare their own vectors with those of all: `[N, D]` to `[N, M]`.
         """
         directions = self._unit_length(vectors)
-        return ops.matmul(directions, ops.transpose(replicas.gathered(directions)))
+        return ops.matmul(directions, ops.transpose(replica_ops.gathered(directions)))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -99,11 +99,11 @@ def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
         Whether two views are one and the same, and whether the second is the first's partner.
     """
     own = ops.shape(targets)[0]
-    places = ops.arange(own * replicas.count(), dtype="int32")
-    itself = replicas.positions(own)[:, None] == places
+    places = ops.arange(own * replica_ops.count(), dtype="int32")
+    itself = replica_ops.positions(own)[:, None] == places
     return itself, among_all(targets)[:, None] == places
 
 
 def among_all(targets: Any) -> Any:
     """Returns the partners' places among the views of all replicas, int32 `[N]`."""
-    return targets + replicas.first_position(ops.shape(targets)[0])
+    return targets + replica_ops.first_position(ops.shape(targets)[0])

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 
 # Half of SimCLR's colour distortion, its choice for CIFAR-10 (Chen et al. 2020, App. B.9).
 _JITTER = 0.4
@@ -54,7 +54,7 @@ def random_views(
     # Half precision could not tell neighbouring places apart.
     precise = keras.backend.result_type(images.dtype, "float32")
     if training:
-        numbers = replicas.drawn(
+        numbers = replica_ops.drawn(
             lambda shape: keras.random.uniform(shape, dtype=precise, seed=generator),
             (_NUMBERS, batch),
             axis=1,

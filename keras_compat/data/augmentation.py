@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 from keras_compat.data.pixels import gather_pixels
 from keras_compat.errors import InputError
 
@@ -190,7 +190,7 @@ class Augmentation(keras.layers.Layer):
         """Returns bool `[B, 1]`."""
         if not self.flip:
             return ops.zeros((batch, 1), dtype="bool")
-        uniform = replicas.drawn(
+        uniform = replica_ops.drawn(
             lambda shape: keras.random.uniform(shape, seed=self.seed_generator), (batch, 1)
         )
         return uniform < 0.5
@@ -200,7 +200,7 @@ class Augmentation(keras.layers.Layer):
         if not self.shift:
             return ops.zeros((batch, 1), dtype="int32")
         most = self.shift
-        return replicas.drawn(
+        return replica_ops.drawn(
             lambda shape: keras.random.randint(
                 shape, -most, most + 1, dtype="int32", seed=self.seed_generator
             ),
@@ -211,7 +211,7 @@ class Augmentation(keras.layers.Layer):
         """Returns float32 in [-most, most)."""
         if not most:
             return ops.zeros(shape, dtype="float32")
-        return replicas.drawn(
+        return replica_ops.drawn(
             lambda whole: keras.random.uniform(
                 whole, -most, most, dtype="float32", seed=self.seed_generator
             ),

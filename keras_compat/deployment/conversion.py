@@ -25,7 +25,7 @@ import numpy as np
 
 import keras_compat.layers  # noqa: F401 registers the layers that the models hold
 from keras_compat.deployment.checking import check_file, sample_inputs
-from keras_compat.deployment.fitting import LOGITS, PROBABILITIES
+from keras_compat.deployment.export_requirements import LOGITS, PROBABILITIES
 from keras_compat.deployment.folding import fold_normalization
 from keras_compat.deployment.metadata import (
     Description,

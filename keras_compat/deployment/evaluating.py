@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_compat.deployment.packages import require
+from keras_compat.deployment.optional_dependencies import require
 from keras_compat.deployment.processes import run_python, save_array
 from keras_compat.errors import InputError
 

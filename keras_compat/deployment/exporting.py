@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_compat.deployment.litert import LiteRTExport
 from keras_compat.deployment.onnx import ONNXExport
-from keras_compat.deployment.packages import require
+from keras_compat.deployment.optional_dependencies import require
 from keras_compat.deployment.processes import run_python, save_array
 from keras_compat.deployment.saved_model import SavedModelExport
 from keras_compat.errors import InputError

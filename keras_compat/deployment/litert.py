@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_compat.deployment.fitting import (
+from keras_compat.deployment.export_requirements import (
     FEATURES,
     check_class_names,
     check_ends,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_compat.deployment.fitting import LOGITS, PROBABILITIES
+from keras_compat.deployment.export_requirements import LOGITS, PROBABILITIES
 from keras_compat.deployment.representative import PIXELS
 
 LABELS = "labels.txt"

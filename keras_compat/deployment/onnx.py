@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_compat.deployment.fitting import (
+from keras_compat.deployment.export_requirements import (
     FEATURES,
     check_class_names,
     check_ends,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from keras_compat.deployment.packages import require
+from keras_compat.deployment.optional_dependencies import require
 from keras_compat.errors import InputError
 
 # A file with these holds its weights outside of the graph and starts empty.

@@ -9,7 +9,11 @@ from typing import ClassVar
 
 import keras
 
-from keras_compat.deployment.fitting import check_class_names, check_ends, output_request
+from keras_compat.deployment.export_requirements import (
+    check_class_names,
+    check_ends,
+    output_request,
+)
 from keras_compat.errors import InputError
 
 

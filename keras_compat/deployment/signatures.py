@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_compat.deployment.fitting import PROBABILITIES
+from keras_compat.deployment.export_requirements import PROBABILITIES
 
 PIXELS, ENCODED = "pixels", "encoded"
 _FILE_CHANNELS = (1, 3)

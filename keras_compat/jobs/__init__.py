@@ -1,1 +1,1 @@
-"""The jobs that the apps run: each prepares data, trains, evaluates and writes what came out."""
+"""Import paths of release 0.1 that moved to `keras_compat.experiments`, kept for one release."""

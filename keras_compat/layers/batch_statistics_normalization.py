@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 from keras_compat.errors import InputError
 from keras_compat.layers import fused_tensorflow
 
@@ -166,7 +166,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         if self.statistics == "moving" and not training and not self._recalibrating:
             mean, variance = self.moving_mean, self.moving_variance
             return self._normalize(inputs, mean, variance)
-        together = self.synchronized and replicas.count() > 1
+        together = self.synchronized and replica_ops.count() > 1
         if self._split and training and not self.synchronized:
             outputs, mean, variance = self._by_device(inputs, *self._split)
         elif fused_tensorflow.applies(inputs, self.axis) and not together:
@@ -190,7 +190,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
     def _moments(self, inputs: Any) -> tuple[Any, Any]:
         x = ops.cast(inputs, self._statistics_dtype(inputs))
         axes = [i for i in range(len(inputs.shape)) if i != self.axis % len(inputs.shape)]
-        return replicas.moments(x, axes) if self.synchronized else ops.moments(x, axes)
+        return replica_ops.moments(x, axes) if self.synchronized else ops.moments(x, axes)
 
     def _by_device(self, inputs: Any, devices: int, batch: int) -> tuple[Any, Any, Any]:
         """Normalizes each device's part of a batch that the step sees as a whole, as on JAX.

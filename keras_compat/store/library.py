@@ -30,7 +30,7 @@ from keras_compat.store.names import (
     is_version,
 )
 from keras_compat.store.package import Package, check_file, check_names
-from keras_compat.store.places import CLAIM, STAGING, open_place
+from keras_compat.store.storage import CLAIM, STAGING, open_place
 
 Look = Callable[[Manifest, str], object]
 """Looks at a manifest and a component's name, and raises a `StoreError` if something is wrong."""

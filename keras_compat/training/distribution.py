@@ -128,9 +128,9 @@ def start_distribution(name: str, statistics_over: str = "global") -> Distributi
     True
     """
     if keras.backend.backend() == "tensorflow":
-        from keras_compat.training.tensorflow_distribution import make_distribution
+        from keras_compat.training.backend.tensorflow.distribution import make_distribution
     else:
-        from keras_compat.training.jax_distribution import make_distribution
+        from keras_compat.training.backend.jax.distribution import make_distribution
     distribution = make_distribution(name, statistics_over)
     set_distribution(distribution)
     return distribution

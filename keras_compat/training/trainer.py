@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_compat import replicas
+from keras_compat import replica_ops
 from keras_compat.errors import InputError
 from keras_compat.precisions import FULL
 from keras_compat.training.batches import (
@@ -24,8 +24,8 @@ from keras_compat.training.batches import (
     task_batches,
 )
 from keras_compat.training.distribution import current_distribution
+from keras_compat.training.forward_passes import run_passes
 from keras_compat.training.loss_scale import all_finite
-from keras_compat.training.passes import run_passes
 from keras_compat.training.precision import Precision
 from keras_compat.training.round_optimizer import RoundOptimizer
 from keras_compat.training.round_programs import RoundPrograms
@@ -33,9 +33,9 @@ from keras_compat.training.task import AuxiliaryHead, Task
 from keras_compat.training.weights import by_task, class_weights
 
 if keras.backend.backend() == "tensorflow":
-    from keras_compat.training.tensorflow_step import BackendStep
+    from keras_compat.training.backend.tensorflow.step import BackendStep
 elif keras.backend.backend() == "jax":
-    from keras_compat.training.jax_step import BackendStep
+    from keras_compat.training.backend.jax.step import BackendStep
 else:
     raise InputError(
         f"KERAS_BACKEND is {keras.backend.backend()!r}; expected 'tensorflow' or 'jax'"
@@ -706,12 +706,12 @@ def _of_all_replicas(
     losses: list[Any], figures: dict[str, tuple[Any, Any]]
 ) -> tuple[list[Any], dict[str, tuple[Any, Any]]]:
     """Returns what one device would find on the whole batch, of each replica's part."""
-    if replicas.count() == 1:
+    if replica_ops.count() == 1:
         return losses, figures
     dtype = losses[0].dtype
     pairs = [(value * share, share) for value, share in figures.values()]
     scalars = [ops.cast(x, dtype) for x in [*losses, *(x for pair in pairs for x in pair)]]
-    means = ops.unstack(replicas.means(ops.stack(scalars)), len(scalars))
+    means = ops.unstack(replica_ops.means(ops.stack(scalars)), len(scalars))
     values, shares = means[len(losses) :: 2], means[len(losses) + 1 :: 2]
     found = zip(values, shares, strict=True)
     whole = [(value / ops.where(share > 0, share, 1), share) for value, share in found]

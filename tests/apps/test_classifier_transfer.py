@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from apps import classifier_transfer
-from keras_compat.deployment import packages
+from keras_compat.deployment import optional_dependencies
 from keras_compat.errors import InputError
-from keras_compat.jobs.classifier_transfer import shipping
+from keras_compat.experiments.classifier_transfer import shipping
 from keras_compat.reporting import load_metrics, select
 from tests.apps.shell import app, exit_code
 
@@ -212,7 +212,7 @@ def test_bad_input_is_one_line_before_training(flags, message, tmp_path, monkeyp
 
 
 def test_export_that_was_asked_for_is_not_left_out(tmp_path, monkeypatch):
-    for module in (shipping, packages):
+    for module in (shipping, optional_dependencies):
         monkeypatch.setattr(module, "installed", lambda package: package != "ai_edge_litert")
     with pytest.raises(InputError, match=r"'ai_edge_litert'.*keras_compat\[tensorflow\]"):
         classifier_transfer.run([*TINY, "--export", f"--output_dir={tmp_path / 'run'}"])

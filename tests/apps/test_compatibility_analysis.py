@@ -16,12 +16,12 @@ import pytest
 from apps import compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
-from keras_compat.jobs import resumable
-from keras_compat.jobs.compatibility_analysis import cost, job, work
+from keras_compat.experiments.compatibility_analysis import cost, execute, experiment
+from keras_compat.experiments.runner import run_folder as resumable
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, exit_code, says_one_line_and_exits_with_two
-from tests.jobs.two_sets import ANIMALS, MORE, THINGS, write_set
+from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
 # On JAX the parts that train and measure are tested by themselves.
 pytestmark = pytest.mark.once
@@ -218,13 +218,13 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
 @pytest.mark.slow
 def test_a_finished_run_can_grow(flags, place, monkeypatch):
     trained = []
-    whole = work.train_cell
+    whole = execute.train_cell
 
     def watched(config, cell, *rest):
         trained.append(cell.name)
         return whole(config, cell, *rest)
 
-    monkeypatch.setattr(work, "train_cell", watched)
+    monkeypatch.setattr(execute, "train_cell", watched)
     # What failed is tried again.
     failed = place / "cells" / "iiw+rp+dcc_seed0"
     shutil.rmtree(failed)
@@ -240,7 +240,7 @@ def test_a_finished_run_can_grow(flags, place, monkeypatch):
 def test_networks_are_not_trained_again_to_be_measured_otherwise(
     flags, finished, monkeypatch, place
 ):
-    monkeypatch.setattr(work, "train_cell", None)
+    monkeypatch.setattr(execute, "train_cell", None)
     arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite", "--no-restrict"]
     compatibility_analysis.run([*arguments, "--studies=methods"])
     keys = {"metric": "recombination_accuracy", "method": "iiw+rp+dcc", "dataset": "average"}
@@ -255,7 +255,7 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
 def test_networks_of_other_settings_are_not_used_and_that_is_said(
     flags, place, monkeypatch, capsys
 ):
-    monkeypatch.setattr(work, "train_cell", _diverging)
+    monkeypatch.setattr(execute, "train_cell", _diverging)
     arguments = [*flags, "--methods=independent", f"--output_dir={place}", "--overwrite"]
     with pytest.raises(NonFiniteLoss):
         compatibility_analysis.run([*arguments, "--rounds=3"])
@@ -275,7 +275,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
         patch.setattr(resumable, "copy_plain", stopped)
         with pytest.raises(KeyboardInterrupt):
             compatibility_analysis.run(arguments)
-    monkeypatch.setattr(work, "train_cell", None)
+    monkeypatch.setattr(execute, "train_cell", None)
     compatibility_analysis.run(arguments)
 
 
@@ -292,8 +292,8 @@ def _diverging(config, cell, group, last_good, *_):
 
 
 def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monkeypatch):
-    whole = work.train_cell
-    monkeypatch.setattr(work, "train_cell", _diverging)
+    whole = execute.train_cell
+    monkeypatch.setattr(execute, "train_cell", _diverging)
     arguments = [*flags, f"--output_dir={place}", "--overwrite"]
     more = [*arguments, "--methods=independent,iiw"]
     with pytest.raises(NonFiniteLoss, match=r"without a result: iiw_seed0 \(the loss of task"):
@@ -302,7 +302,7 @@ def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monk
     where = "cells/iiw_seed0/last_good.keras"
     assert f"- IIW, seed 0: the loss of task 'cats' is not finite; they are in {where}" in report
     assert "| independent |" in report and "| IIW |" not in report
-    monkeypatch.setattr(work, "train_cell", whole)
+    monkeypatch.setattr(execute, "train_cell", whole)
     compatibility_analysis.run(more)
     report = (place / "report.md").read_text()
     assert "Without a result" not in report and "| IIW |" in report
@@ -317,7 +317,7 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
         tried.append(cell.name)
         _diverging(config, cell, *rest)
 
-    monkeypatch.setattr(work, "train_cell", diverging)
+    monkeypatch.setattr(execute, "train_cell", diverging)
     place = tmp_path / "run"
     for _ in range(2):
         with pytest.raises(NonFiniteLoss, match="iiw_seed0.*task 'cats'.*run.partial"):
@@ -369,7 +369,7 @@ def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, "work_on", interrupted)
+    monkeypatch.setattr(experiment, "work_on", interrupted)
     more = ["--methods=independent,iiw+rp+dcc,iiw", f"--output_dir={place}", "--overwrite"]
     assert exit_code(compatibility_analysis.run, [*flags, *more], monkeypatch) == 130
     said = capsys.readouterr().err.strip().splitlines()

@@ -10,10 +10,10 @@ import pytest
 
 from apps import components
 from keras_compat.errors import InputError
-from keras_compat.jobs.step_folder import MADE_BY
+from keras_compat.experiments.runner.item_folder import MADE_BY
 from keras_compat.store import Reference, Store
 from tests.apps.shell import app, says_one_line_and_exits_with_two
-from tests.jobs.two_sets import write_set
+from tests.experiments.two_sets import write_set
 from tests.store import made
 
 pytestmark = pytest.mark.once
@@ -257,7 +257,7 @@ def test_a_head_published_with_images_says_what_it_tells_there(network, images, 
     [(0.9, "works"), (0.5, "works"), (0.3, "works in part"), (0.19, "does not work")],
 )
 def test_a_verdict_is_by_what_is_recovered_alone(recovered, verdict):
-    from keras_compat.jobs.components.using import Check
+    from keras_compat.experiments.components.operations import Check
 
     signals = {"recovered": recovered, "agreement": 1.0, "rotation": 1.0}
     assert Check(signals, 500, family=1).verdict == verdict
@@ -353,7 +353,7 @@ def test_what_was_measured_with_other_statistics_is_not_kept(store, images, caps
 
 def test_the_rotation_head_is_the_one_of_the_family_and_no_other(store, images, capsys):
     from keras_compat import networks
-    from keras_compat.jobs.components import using
+    from keras_compat.experiments.components import operations
     from keras_compat.store import Component, auxiliary_record, pack
 
     library, at = Store(store), Reference.parse
@@ -366,7 +366,7 @@ def test_the_rotation_head_is_the_one_of_the_family_and_no_other(store, images, 
         auxiliaries=[auxiliary_record(rotation, "frozen")],
     )
     library.publish(at("a-jigsaw-head@1"), pack(component))
-    found = using._rotation_head(library, library.manifest(at("animals-head@1")))
+    found = operations._rotation_head(library, library.manifest(at("animals-head@1")))
     assert found.output_shape == (None, 4)
 
 

@@ -14,7 +14,7 @@ import keras_compat.networks  # noqa: F401 registers what the models hold
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT, app, says_one_line_and_exits_with_two
-from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
 
 LOCAL = "data_parallel" if ON_JAX else "mirrored"

@@ -13,14 +13,14 @@ from apps import domain_adaptation
 from keras_compat.data import load, without_labels
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
-from keras_compat.jobs.domain_adaptation import work
-from keras_compat.jobs.domain_adaptation.adaptation import hold_out
-from keras_compat.jobs.domain_adaptation.choosing import mutual_information
-from keras_compat.jobs.stored_network import load_network
+from keras_compat.experiments.domain_adaptation import execute
+from keras_compat.experiments.domain_adaptation.adaptation import hold_out
+from keras_compat.experiments.domain_adaptation.choosing import mutual_information
+from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
-from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 
 # On JAX the parts that train are tested by themselves.
 pytestmark = pytest.mark.once
@@ -185,7 +185,7 @@ def test_an_interrupted_run_goes_on_where_it_was(finished, sets, tmp_path, monke
     partial = shutil.copytree(finished, tmp_path / "run.partial")
     (partial / "metrics.json").unlink()
     shutil.rmtree(partial / "steps" / "things_to_animals_seed0")
-    monkeypatch.setattr(work, "train_source", None)
+    monkeypatch.setattr(execute, "train_source", None)
     domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
     assert "3 of 4 steps are finished already" in capsys.readouterr().out
     again = load_metrics(place / "metrics.json")["results"]
@@ -196,8 +196,8 @@ def test_an_interrupted_run_goes_on_where_it_was(finished, sets, tmp_path, monke
 def test_a_finished_run_grows_by_a_seed(finished, sets, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")
     trained = []
-    kept = work.train_source
-    monkeypatch.setattr(work, "train_source", lambda *a: trained.append(1) or kept(*a))
+    kept = execute.train_source
+    monkeypatch.setattr(execute, "train_source", lambda *a: trained.append(1) or kept(*a))
     domain_adaptation.run([*TINY, *sets, "--seeds=2", f"--output_dir={place}", "--overwrite"])
     assert len(trained) == 2  # of the second seed alone
     records = load_metrics(place / "metrics.json")["results"]
@@ -206,14 +206,14 @@ def test_a_finished_run_grows_by_a_seed(finished, sets, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
-    kept = work.train_source
+    kept = execute.train_source
 
     def diverging(config, seed, dataset, *rest):
         if dataset.name == "things":
             raise NonFiniteLoss("the loss of task 'source' is not finite since round 1")
         return kept(config, seed, dataset, *rest)
 
-    monkeypatch.setattr(work, "train_source", diverging)
+    monkeypatch.setattr(execute, "train_source", diverging)
     place = tmp_path / "run"
     with pytest.raises(NonFiniteLoss, match="things_seed0.*things_to_animals_seed0"):
         domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
@@ -262,7 +262,7 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
 @pytest.mark.slow
 def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")
-    monkeypatch.setattr(work, "train_source", None)
+    monkeypatch.setattr(execute, "train_source", None)
     flags = [*TINY, *sets, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
     domain_adaptation.run(flags)
     records = load_metrics(place / "metrics.json")["results"]

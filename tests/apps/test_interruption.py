@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from apps import transfer_learning
-from keras_compat.jobs import step_folder
-from keras_compat.jobs.transfer_learning import data
+from keras_compat.experiments.runner import item_folder as step_folder
+from keras_compat.experiments.transfer_learning import data
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT, exit_code
-from tests.jobs.two_sets import ANIMALS, THINGS, write_set
+from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 
 NAME = "transfer_learning"
 

@@ -7,9 +7,9 @@ import pytest
 
 from apps import classifier_transfer, compatibility_analysis, domain_adaptation, transfer_learning
 from keras_compat.errors import InputError
-from keras_compat.jobs.output_folder import OutputFolder
-from keras_compat.jobs.step_folder import StepFolder
-from keras_compat.jobs.training import Training
+from keras_compat.experiments.runner.item_folder import StepFolder
+from keras_compat.experiments.runner.output_folder import OutputFolder
+from keras_compat.experiments.training import Training
 
 pytestmark = pytest.mark.once
 

@@ -25,7 +25,7 @@ from keras_compat.deployment import (
     export_saved_model,
     litert_operators,
     litert_pair,
-    packages,
+    optional_dependencies,
     recalibrate,
     run_exported,
 )
@@ -215,7 +215,7 @@ def test_refuses_models_that_litert_cannot_take_as_they_are(pair, tmp_path):
 
 @pytest.mark.once
 def test_without_tensorflow_the_extra_is_named(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_dependencies, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"'tensorflow'.*keras_compat\[tensorflow\]"):
         export_saved_model(pair[0], tmp_path / "server")
     (tmp_path / "a").mkdir()

@@ -14,7 +14,7 @@ from keras_compat.deployment import (
     evaluate_exported,
     export,
     onnx_pair,
-    packages,
+    optional_dependencies,
     recalibrate,
 )
 from keras_compat.errors import InputError
@@ -145,7 +145,9 @@ def test_what_cannot_be_run_is_said_in_one_line(tmp_path):
 
 def test_without_the_packages_the_extra_is_named(tmp_path, monkeypatch):
     hidden = ("tf2onnx", "onnxruntime")
-    monkeypatch.setattr(packages, "find_spec", lambda name: None if name in hidden else object())
+    monkeypatch.setattr(
+        optional_dependencies, "find_spec", lambda name: None if name in hidden else object()
+    )
     network = networks.recombine(*make_pair("resnet8:filters=4"))
     with pytest.raises(InputError, match=r"'tf2onnx'.*keras_compat\[onnx\]"):
         export([ONNXExport(network, tmp_path / "network.onnx")])

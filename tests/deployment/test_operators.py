@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_compat.deployment import packages
+from keras_compat.deployment import optional_dependencies
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.errors import InputError
 
@@ -37,6 +37,6 @@ def test_reads_builtin_and_custom_operators():
 
 
 def test_names_the_extra_of_a_missing_package(monkeypatch):
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_dependencies, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"keras_compat\[tensorflow\]"):
         litert_operators(b"")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_compat.jobs.transfer_learning.methods import METHODS
+from keras_compat.experiments.transfer_learning.methods import METHODS
 from keras_compat.reporting import transfer_learning as reporting
 from keras_compat.reporting.records import make_record
 from tests.reporting.legibility import collecting, faults, texts

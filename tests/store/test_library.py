@@ -23,7 +23,7 @@ from keras_compat.store.errors import (
     StoreError,
     UnreachableError,
 )
-from keras_compat.store.places import CLAIM
+from keras_compat.store.storage import CLAIM
 from tests.store import made
 
 pytestmark = pytest.mark.once

@@ -6,7 +6,7 @@ import pytest
 
 from keras_compat.auxiliary import CommonClasses, Contrastive, RotationPrediction
 from keras_compat.training import AuxiliaryHead, Task, Trainer
-from keras_compat.training.passes import run_passes
+from keras_compat.training.forward_passes import run_passes
 from tests.training.small import CLASSES, data, extractor, head, same, weights
 
 DATA = {"a": data(seed=1), "b": data(seed=2)}

@@ -148,7 +148,7 @@ def test_averages_are_swapped_in_for_validation(on_epoch):
 def test_averages_are_swapped_in_where_training_is_spread():
     import tensorflow as tf
 
-    from keras_compat.training.tensorflow_distribution import TensorFlowDistribution
+    from keras_compat.training.backend.tensorflow.distribution import TensorFlowDistribution
 
     def val_loss():
         history, *_ = by_trainer(

@@ -9,7 +9,7 @@ from tests.training.small import data, joint_trainer
 if keras.backend.backend() != "tensorflow":
     pytest.skip("of TensorFlow", allow_module_level=True)
 
-from keras_compat.training.tensorflow_input import as_dataset
+from keras_compat.training.backend.tensorflow.input import as_dataset
 
 
 class Batches(keras.utils.PyDataset):

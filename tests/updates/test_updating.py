@@ -7,7 +7,7 @@ from keras_compat import networks
 from keras_compat.data import Examples
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-from keras_compat.jobs.components import updating
+from keras_compat.experiments.components import updating
 from keras_compat.store import Component, Reference, Store, pack
 from keras_compat.updates import making
 from tests.updates import made

@@ -28,7 +28,7 @@ from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.images import check_bright, conform
 from keras_compat.data.options import LARGEST_IMAGE, LoadOptions, sources
-from keras_compat.data.side_tensorflow import (
+from keras_compat.data.quiet_tensorflow import (
     import_tensorflow,
     silent_loading,
     without_autotuning,

@@ -1,0 +1,108 @@
+"""The data of a run, split so that no image serves two ends (Sec. 5.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_compat import data
+from keras_compat.errors import InputError
+from keras_compat.experiments.classifier_transfer.settings import Config
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the stages train and are evaluated on.
+
+    Attributes:
+        dataset: of all classes, the initial ones first, as the first labels.
+        initial: how many classes the first stage knows.
+        train: all training images but those for recalibration.
+        recalibration: used without their labels.
+        test: never trained on.
+    """
+
+    dataset: data.ImageDataset
+    initial: int
+    train: data.Examples | data.StreamedExamples
+    recalibration: data.Examples | data.StreamedExamples
+    test: data.Examples | data.StreamedExamples
+
+    @property
+    def classes(self) -> int:
+        """The number of all classes."""
+        return len(self.dataset.class_names)
+
+    def of_initial_classes(
+        self, examples: data.Examples | data.StreamedExamples
+    ) -> data.Examples | data.StreamedExamples:
+        """Returns the examples of the initial classes."""
+        return examples.subset(np.flatnonzero(examples.labels < self.initial))
+
+
+def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
+    """Puts the initial classes first and sets the images for recalibration aside.
+
+    Args:
+        config: the run's settings.
+        dataset: as `load_dataset` returns it.
+        seed: of the split.
+
+    Raises:
+        InputError: if the initial classes are unknown, fewer than two or all there are, the
+            images do not suffice, or a class has none.
+    """
+    initial = data.parse_classes(config.initial_classes, dataset.class_names, config.aliases)
+    rest = [c for c in range(len(dataset.class_names)) if c not in initial]
+    if len(initial) < 2 or not rest:
+        raise InputError(
+            f"initial_classes {config.initial_classes!r} are {len(initial)} of the "
+            f"{len(dataset.class_names)} classes of {dataset.name}; expected at least two, "
+            "and at least one left to add"
+        )
+    dataset = dataset.select_classes([*initial, *rest])
+    count = len(dataset.train)
+    if config.recalibration_images >= count // 2:
+        raise InputError(
+            f"recalibration_images is {config.recalibration_images}; expected fewer than half of "
+            f"the {count} training images of {dataset.name}"
+        )
+    recalibration, train = data.stratified_split(
+        dataset.train.labels,
+        [config.recalibration_images, count - config.recalibration_images],
+        seed,
+    )
+    for what, labels in (
+        ("training images", dataset.train.labels),
+        ("test images", dataset.test.labels),
+        ("training images beside those for recalibration", dataset.train.labels[train]),
+    ):
+        _check_every_class(dataset, labels, what)
+    return Prepared(
+        dataset,
+        len(initial),
+        dataset.train.subset(train),
+        dataset.train.subset(recalibration),
+        dataset.test,
+    )
+
+
+def read(examples: data.Examples | data.StreamedExamples) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a few examples whole and once, be they in memory or streamed.
+
+    Returns:
+        (images uint8 `[N, H, W, C]`, labels int32 `[N]`) in the order of `evaluation_batches`.
+    """
+    images, labels = zip(*examples.evaluation_batches(256), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _check_every_class(dataset: data.ImageDataset, labels: np.ndarray, what: str) -> None:
+    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    without = [repr(dataset.class_names[c]) for c in np.flatnonzero(counts == 0)]
+    if without:
+        raise InputError(
+            f"{dataset.name} has no {what} of {', '.join(without[:5])}; "
+            "expected some of every class that it names"
+        )

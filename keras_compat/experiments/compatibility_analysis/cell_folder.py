@@ -1,0 +1,94 @@
+"""A cell on disk: its networks, its records, and what made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from keras_compat.experiments.compatibility_analysis.items import Cell
+from keras_compat.experiments.compatibility_analysis.training import Network
+from keras_compat.experiments.runner.forms import MadeByCell
+from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, DamagedStep, StepFolder
+from keras_compat.reporting.records import Record
+
+
+class CellFolder(StepFolder):
+    """Keeps a cell's networks once they are trained, and each measure's records.
+
+    Args:
+        cells: the folder of all cells of a run.
+        cell: whose folder this is.
+    """
+
+    form = MadeByCell
+
+    def __init__(self, cells: Path, cell: Cell):
+        super().__init__(cells / cell.name)
+        self.cell = cell
+
+    def save_networks(
+        self,
+        networks: Mapping[str, Network],
+        duration_s: float,
+        settings: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> None:
+        """Writes what training left, with what made it.
+
+        Args:
+            networks: by name.
+            duration_s: of their training.
+            settings: that the weights depend on.
+            data: the fingerprints of all images that they learnt from, by name.
+        """
+        models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
+        models |= {f"{name}_head": network.head for name, network in networks.items()}
+        # A shared head is one file, by its own name.
+        auxiliary = {
+            name: {task: head.name for task, head in network.auxiliary_heads.items()}
+            for name, network in networks.items()
+        }
+        for network in networks.values():
+            models |= {head.name: head for head in network.auxiliary_heads.values()}
+        about = {
+            "cell": asdict(self.cell),
+            "networks": list(networks),
+            "auxiliary_heads": auxiliary,
+        }
+        self.save_models(models, duration_s, settings, data, **about)
+
+    def load_networks(self) -> dict[str, Network]:
+        """Returns the trained networks by name, for inference."""
+        about = self.made_by()
+        # Cells of earlier releases have none.
+        auxiliary = about.get("auxiliary_heads", {})
+        return {
+            name: Network(
+                self.load_model(f"{name}_extractor"),
+                self.load_model(f"{name}_head"),
+                {task: self.load_model(file) for task, file in auxiliary.get(name, {}).items()},
+            )
+            for name in about["networks"]
+        }
+
+    def _verify(self) -> None:
+        super()._verify()
+        about = self.made_by()
+        there = {file.stem for file in (self.path / NETWORKS).glob("*.keras")}
+        extractors = [f"{name}_extractor" for name in about["networks"]]
+        heads = {f"{name}_head" for name in about["networks"]}
+        heads |= {h for own in about.get("auxiliary_heads", {}).values() for h in own.values()}
+        # Cells of earlier releases have auxiliary heads that they do not name.
+        if sorted(extractors) != sorted(f for f in there if f.endswith("_extractor")) or (
+            heads - there
+        ):
+            raise DamagedStep(f"{self.path / NETWORKS / MADE_BY} names other networks than it has")
+
+    def load_records(self, measure: str) -> list[Record]:
+        """Returns what a measure found; every measure of a cell finds something."""
+        records = super().load_records(measure)
+        if not records:
+            raise DamagedStep(f"the records of {measure!r} in {self.path} are gone")
+        return records

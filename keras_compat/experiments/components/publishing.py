@@ -1,0 +1,138 @@
+"""From files of models to components."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.components.head_signature import described
+from keras_compat.experiments.components.run_discovery import Model, Parts
+from keras_compat.store import Component, Package, Reference, Store, pack
+from keras_compat.store.importing import load_keras_file
+from keras_compat.store.manifest import AuxiliaryRecord
+from keras_compat.store.packing import auxiliary_record
+
+EXTRACTOR, HEAD = "extractor", "head"
+
+Look = Callable[[Component], np.ndarray]
+"""Some training images, as the extractor of a component takes them."""
+
+
+def publish_files(
+    store: Store,
+    reference: Reference,
+    files: Mapping[str, str],
+    architectures: Mapping[str, str],
+    component: Component,
+    auxiliaries: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Publishes a user's own `.keras` files as one component.
+
+    Args:
+        store: where to.
+        reference: a name and a version that is free.
+        files: of `"extractor"`, of `"head"`, or of both.
+        architectures: by which they were built, by the same words.
+        component: all that is to be said of it; it has no models yet.
+        auxiliaries: the auxiliary heads that it was trained against, in the store: each a name
+            and `"shared"` or `"frozen"`.
+
+    Raises:
+        InputError: if a file cannot be loaded or is of another architecture; as `Store.publish`.
+    """
+    store.check_free(reference)
+    models = {part: load_keras_file(file) for part, file in files.items()}
+    records = [auxiliary_record(store.package(Reference.parse(n)), mode) for n, mode in auxiliaries]
+    whole = replace(
+        component,
+        extractor=models.get(EXTRACTOR),
+        head=models.get(HEAD),
+        extractor_architecture=architectures.get(EXTRACTOR, ""),
+        head_architecture=architectures.get(HEAD, ""),
+        auxiliaries=records,
+    )
+    store.publish(reference, pack(whole, str(reference)))
+
+
+def publish_parts(
+    store: Store,
+    reference: Reference,
+    every: Sequence[Parts],
+    licence: str = "unspecified",
+    look: Look | None = None,
+) -> list[Reference]:
+    """Publishes what was trained together.
+
+    Args:
+        store: where to.
+        reference: the parts are named after it: `NAME-extractor`, or `NAME-WHICH-extractor` where
+            there are several, `NAME-head`, `NAME-rotation-head`; all of its version.
+        every: Parts, as `parts_of_network` or `parts_of_run` finds them.
+        licence: an SPDX expression.
+        look: reads training images; without it the head's manifest does not say what `check`
+            compares with.
+
+    Returns:
+        What was published. What can be wrong is found before the first part is, and before images
+        are read; should another publisher take a name meanwhile, the parts before it stay.
+
+    Raises:
+        InputError: if a file cannot be loaded or is of another architecture, or two parts would
+            have one name; as `Store.publish`.
+    """
+    packages: dict[Reference, Package] = {}
+    files: dict[Path, AuxiliaryRecord] = {}
+    users = Counter(file.file for parts in every for file in parts.auxiliaries.values())
+
+    def add(component: Component, *words: str) -> Reference:
+        part = "-".join(filter(None, (_word(word) for word in words)))
+        name = Reference(f"{reference.name}-{part}", reference.tag)
+        if name in packages:
+            raise InputError(f"two parts would be {name}; rename the data that named them")
+        packages[name] = pack(component, str(name))
+        return name
+
+    heads: dict[Reference, tuple[Component, Component]] = {}
+    for parts in every:
+        shared = Component(licence=licence, data=parts.data)
+        records = []
+        for task, file in parts.auxiliaries.items():
+            if file.file not in files:
+                owner = parts.name if users[file.file] < len(every) else ""
+                name = add(replace(shared, task=task, **_head(file)), owner, task, HEAD)
+                files[file.file] = auxiliary_record(packages[name], "shared")
+            records.append(files[file.file].model_copy(update={"mode": parts.mode}))
+        trained = replace(shared, auxiliaries=tuple(records))
+        extractors = {}
+        for which, file in parts.extractors.items():
+            model = load_keras_file(file.file)
+            extractors[which] = replace(
+                trained, extractor=model, extractor_architecture=file.architecture
+            )
+            add(extractors[which], which, EXTRACTOR)
+        head = replace(trained, class_names=parts.class_names, **_head(parts.head))
+        heads[add(head, parts.name, HEAD)] = (head, extractors[parts.reference])
+    for name, package in packages.items():
+        store.check_publishable(name, package)
+    if look is not None:
+        for name, (head, own) in heads.items():
+            packages[name] = pack(described(head, own.extractor, look(own)), str(name))
+    for name, package in packages.items():
+        store.publish(name, package)
+    return list(packages)
+
+
+def _word(text: str) -> str:
+    """Part of a component's name, after the name of a network, a task or a part."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _head(model: Model) -> dict[str, Any]:
+    return {"head": load_keras_file(model.file), "head_architecture": model.architecture}

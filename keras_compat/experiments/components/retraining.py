@@ -1,0 +1,141 @@
+"""A head of the store that learns new classes on one stored extractor (Sec. 5.2)."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from keras_compat import data, evaluation, networks
+from keras_compat.data import ImageDataset
+from keras_compat.data.augmentation import Augmentation
+from keras_compat.data.options import LoadOptions
+from keras_compat.errors import InputError
+from keras_compat.experiments.components.head_signature import described
+from keras_compat.experiments.components.keeping import Unpublished, check_publishable
+from keras_compat.experiments.components.operations import fitting
+from keras_compat.experiments.runner.terminal import RoundsBar
+from keras_compat.experiments.settings import check_at_least
+from keras_compat.experiments.training import Training, train
+from keras_compat.layers import set_statistics
+from keras_compat.store import Component, Reference, Store, load
+from keras_compat.store.manifest import DataRecord
+from keras_compat.store.recombining import joint_licence, origin, parent_record
+from keras_compat.training import Task, Trainer, is_chief
+
+# As many as signals without labels are measured on.
+_IMAGES_FOR_STATISTICS = 500
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a head has learnt.
+
+    Attributes:
+        class_names: those that it knew first, then the new ones.
+        accuracy: on the test images, on the extractor that it was trained on.
+    """
+
+    class_names: tuple[str, ...]
+    accuracy: float
+
+
+def retrain(
+    store: Store,
+    extractor: Reference,
+    head: Reference,
+    new: Reference,
+    spec: str,
+    how: Training,
+    seed: int,
+    options: LoadOptions,
+) -> Retrained:
+    """Extends a head to the classes of a data set, trains it, and publishes it.
+
+    The extractor is frozen, so that the head goes on to fit every extractor that is compatible
+    with this one. The new head is of the families that the extractor is of.
+
+    Args:
+        store: where both lie, and where to.
+        extractor: the reference: of an extractor, or of a network, whose extractor is taken.
+        head: of a head, or of a network, whose head is taken.
+        new: a name and a version that is free.
+        spec: of labelled images of all classes, those that the head knows too.
+        how: rounds, batch size and learning rate.
+        seed: of the new classes' weights, the order of images and augmentation.
+        options: how images are read; they take the size and the channels of the extractor's.
+
+    Returns:
+        What the new head knows, and how well.
+
+    Raises:
+        InputError: if the parts do not fit, images of a class are missing, or the head could not
+            be published; before any training. What fails after it leaves the head on disk, and
+            says where, see `Unpublished`.
+        NonFiniteLoss: if the loss becomes NaN or infinite; nothing is published then.
+
+    Source: Gygli et al. 2021, Sec. 5.2.
+    """
+    reference, old = load(store, extractor), load(store, head)
+    if reference.extractor is None or old.head is None or old.task is not None:
+        raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
+    networks.check_interface(reference.extractor, old.head)
+    store.check_free(new)
+    check_at_least(0, {"seed": seed})
+    dataset = _ordered(
+        data.load(spec, **fitting(options, reference.extractor.input_shape[1:])),
+        old.class_names,
+        head,
+    )
+    sha256 = dataset.train.fingerprint()["sha256"]
+    record = DataRecord(name=dataset.name, images=len(dataset.train), sha256=sha256)
+    trained = networks.extend_classes(old.head, len(dataset.class_names), seed=seed)
+    for model in (reference.extractor, trained):
+        set_statistics(model, "batch")
+    reference.extractor.trainable = False
+    augmentation = Augmentation.for_dataset(dataset, seed=seed)
+    task = Task("reference", reference.extractor, trained, augmentation=augmentation)
+    trainer = Trainer([task], seed=seed)
+    component = Component(
+        head=trained,
+        head_architecture=old.head_architecture,
+        class_names=dataset.class_names,
+        auxiliaries=origin(store, "extractor", extractor).auxiliaries,
+        parents=[parent_record(store, part) for part in (extractor, head)],
+        data=[record],
+        metrics={f"accuracy on {store.resolve(extractor)}": 0.0},
+        licence=joint_licence(reference.licence, old.licence),
+    )
+    some = evaluation.some_images(dataset.train, _IMAGES_FOR_STATISTICS)
+    if is_chief():
+        check_publishable(store, new, described(component, reference.extractor, some))
+    # Made only if there is something to keep.
+    last_good = Path(tempfile.gettempdir(), f"keras_compat-{uuid.uuid4().hex}", "retrain.keras")
+    train(trainer, {task.name: dataset.train}, how, [RoundsBar(how.rounds)], last_good)
+    with Unpublished(store, new, replace(component, metrics={})) as result:
+        found = evaluation.predict_logits(reference.extractor, trained, dataset.test, _BATCH)
+        accuracy = evaluation.accuracy(*found)
+        result.component = replace(component, metrics=dict.fromkeys(component.metrics, accuracy))
+        result.component = described(result.component, reference.extractor, some)
+        result.publish()
+    return Retrained(dataset.class_names, accuracy)
+
+
+def _ordered(dataset: ImageDataset, known: Sequence[str], head: Reference) -> ImageDataset:
+    """A data set whose first classes are those that a head knows, under the head's names."""
+    pairs = dict(data.match_classes(known, dataset.class_names))
+    without = [name for number, name in enumerate(known) if number not in pairs]
+    if without:
+        raise InputError(
+            f"{dataset.name} has no class {', '.join(map(repr, without[:5]))}, which {head} knows; "
+            "expected images of the old classes too: without them the head would forget these"
+        )
+    first = [pairs[number] for number in range(len(known))]
+    rest = np.setdiff1d(range(len(dataset.class_names)), first)
+    ordered = dataset.select_classes([*first, *rest.tolist()])
+    return replace(ordered, class_names=(*known, *ordered.class_names[len(known) :]))

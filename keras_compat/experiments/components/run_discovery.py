@@ -1,0 +1,215 @@
+"""What the folder of a job holds that can be published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_compat.data import parse_classes
+from keras_compat.errors import InputError
+from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING
+from keras_compat.experiments.runner.forms import MadeByCell, checked
+from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS
+from keras_compat.files import read_json
+from keras_compat.store.importing import expanded
+from keras_compat.store.manifest import DataRecord
+
+_ROTATION = "rotation"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A `.keras` file, and the architecture that it was built by."""
+
+    file: Path
+    architecture: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was trained together.
+
+    Attributes:
+        extractors: by the names that tell them apart; `""` where there is one.
+        head: of all of them.
+        class_names: of the head's outputs.
+        auxiliaries: the auxiliary heads that all were trained against, by task.
+        reference: the name of the extractor that the head is described with.
+        data: what they were trained on.
+        name: Name of the network among those that were trained together; `""` where there is one.
+        mode: whether the auxiliary heads learnt with it, `"shared"`, or were `"frozen"`.
+    """
+
+    extractors: Mapping[str, Model]
+    head: Model
+    class_names: tuple[str, ...]
+    auxiliaries: Mapping[str, Model]
+    reference: str
+    data: tuple[DataRecord, ...]
+    name: str = ""
+    mode: str = "shared"
+
+
+def parts_of_network(folder: str | Path) -> list[Parts]:
+    """Returns the parts of a network that a job stored, or of each network of a cell.
+
+    Args:
+        folder: with `extractor.keras`, `head.keras`, `<task>_head.keras` and `made_by.json`, such
+            as `python -m apps.domain_adaptation` writes under `networks/`; or a cell of
+            `python -m apps.compatibility_analysis`, such as `cells/iiw+rp_seed0`.
+
+    Raises:
+        InputError: if the folder holds no such network.
+    """
+
+    def read(folder: Path) -> list[Parts]:
+        if (folder / NETWORKS).is_dir():  # of a cell, or of a step
+            folder = folder / NETWORKS
+        about = _json(folder / MADE_BY)
+        if "cell" in about:
+            return _parts_of_cell(folder, about)
+        architecture = _text(about["settings"]["architecture"])
+        network = about["network"]
+
+        def model(name: str) -> Model:
+            return Model(folder / f"{name}.keras", architecture)
+
+        parts = Parts(
+            {"": model("extractor")},
+            model("head"),
+            _names(network["class_names"]),
+            {_text(task): model(f"{task}_head") for task in network["auxiliaries"]},
+            "",
+            _data(about.get("data", {})),
+        )
+        return [parts]
+
+    return _read(
+        folder,
+        read,
+        "holds no stored network",
+        f"a folder that a job wrote under networks/, or a cell, with {MADE_BY}",
+    )
+
+
+def _parts_of_cell(folder: Path, about: dict[str, Any]) -> list[Parts]:
+    checked(about, MadeByCell, MADE_BY, "what an analysis wrote")
+    cell, architectures = about["cell"], about["settings"]["architectures"]
+    if cell["method"] == PRETRAINING:
+        raise ValueError("it is of a pre-training, whose networks know no classes")
+    found = []
+    for number, name in enumerate(about["networks"]):
+        architecture = _text(architectures[number % len(architectures)])
+        if cell["split"] is not None:
+            architecture = f"{architecture.partition('@')[0]}@{_text(cell['split'])}"
+
+        def model(file: str, architecture: str = architecture) -> Model:
+            return Model(folder / f"{file}.keras", architecture)
+
+        data = about["data"][name]
+        frozen = cell["first"] not in (None, name)
+        auxiliaries = about.get("auxiliary_heads", {}).get(name, {})
+        parts = Parts(
+            {name: model(f"{name}_extractor")},
+            model(f"{name}_head"),
+            _names(data["class_names"]),
+            {task: model(file) for task, file in auxiliaries.items()},
+            name,
+            _data({name: data}),
+            name,
+            "frozen" if frozen else "shared",
+        )
+        found.append(parts)
+    return found
+
+
+def parts_of_run(folder: str | Path) -> list[Parts]:
+    """Returns the parts that classifier transfer trained on its first classes.
+
+    Args:
+        folder: of `python -m apps.classifier_transfer`, with `config.json`, `metrics.json` and
+            `components/`.
+
+    Raises:
+        InputError: if the folder holds no such run.
+    """
+
+    def read(folder: Path) -> list[Parts]:
+        config, about = _json(folder / "config.json"), _json(folder / "metrics.json")
+        if about["experiment"] != "classifier_transfer":
+            raise ValueError(f"it is of {about['experiment']}")
+        (dataset,) = about["data"].values()
+        every = _names(dataset["class_names"])
+        initial = parse_classes(config["initial_classes"], every, config["aliases"])
+
+        def model(name: str, architecture: str) -> Model:
+            return Model(folder / "components" / f"{name}.keras", _text(architecture))
+
+        rotation = {_ROTATION: model("rotation_head", config["head"])}
+        extractors = {
+            name: model(f"{name}_extractor", architecture)
+            for name, architecture in config["extractors"].items()
+        }
+        if config["reference"] not in extractors:
+            raise ValueError(f"there is no extractor {config['reference']!r}")
+        parts = Parts(
+            extractors,
+            model("head", config["head"]),
+            tuple(every[number] for number in initial),
+            rotation if config["rotation"] else {},
+            config["reference"],
+            _data(about["data"]),
+        )
+        return [parts]
+
+    return _read(
+        folder,
+        read,
+        "holds no run of classifier transfer",
+        "a folder that python -m apps.classifier_transfer wrote",
+    )
+
+
+def _read(
+    folder: str | Path, read: Callable[[Path], list[Parts]], wrong: str, expected: str
+) -> list[Parts]:
+    folder = expanded(folder)
+    try:
+        return read(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{str(folder)!r} {wrong} ({type(error).__name__}: {why}); expected {expected}"
+        ) from None
+
+
+def _json(file: Path) -> Any:
+    return read_json(file, "what a job wrote")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    names = tuple(_text(value) for value in values)
+    if not names:
+        raise ValueError("there are no class names")
+    return names
+
+
+def _data(found: Mapping[str, Any]) -> tuple[DataRecord, ...]:
+    """What was trained on, if the job has written that down."""
+    return tuple(
+        DataRecord(
+            name=str(data["name"]),
+            images=data["train"]["count"],
+            sha256=data["train"].get("sha256"),
+        )
+        for data in found.values()
+        if "train" in data
+    )

@@ -1,0 +1,175 @@
+"""Adapts an extractor to images without labels, held in place by frozen heads (Sec. 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
+from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.training import make_augmentation, make_auxiliary
+from keras_compat.experiments.runner.checkpointing import Gathered
+from keras_compat.experiments.stored_network import StoredNetwork
+from keras_compat.experiments.training import train
+from keras_compat.layers import normalization_layers
+from keras_compat.networks import copy_model
+from keras_compat.training import AuxiliaryHead, NonFiniteLoss, Task, Trainer
+
+TASK = "target"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to adapt.
+
+    Args:
+        learning_rate: the highest.
+        layers: which of the extractor learn, see `let_learn`.
+    """
+
+    learning_rate: float
+    layers: str
+
+
+def candidates(config: Config) -> list[Candidate]:
+    """Returns the ways to choose among."""
+    rates = dict.fromkeys([config.adaptation.learning_rate, *config.learning_rates])
+    return [Candidate(rate, layers) for layers in config.layers for rate in rates]
+
+
+def published(config: Config) -> Candidate:
+    """Returns the way of the paper: all layers, at the rate of `config.adaptation`.
+
+    It is not among the candidates where only some layers may learn.
+    """
+    return Candidate(config.adaptation.learning_rate, "all")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An extractor on its way.
+
+    Args:
+        candidate: how it adapts.
+        rounds: how many it has had.
+        loss: of the auxiliary tasks on the held-out images of the target.
+        extractor: as it is now; it goes on to change.
+    """
+
+    candidate: Candidate
+    rounds: int
+    loss: float
+    extractor: keras.Model
+
+
+def hold_out(
+    config: Config, images: UnlabelledImages, seed: int
+) -> tuple[Examples | StreamedExamples, Examples | StreamedExamples]:
+    """Returns the images to adapt to, and those that the loss is measured on."""
+    labels = images.images.labels
+    held_out, learnt = stratified_split(
+        labels, [config.held_out, 1 - config.held_out], 1000 * seed + 801
+    )
+    return images.images.subset(learnt), images.images.subset(held_out)
+
+
+def adapt(
+    config: Config,
+    seed: int,
+    network: StoredNetwork,
+    images: UnlabelledImages,
+    candidate: Candidate,
+    last_good: Path,
+    at_checkpoint: Callable[[Checkpoint], None],
+    gathered: Gathered | None = None,
+) -> None:
+    """Adapts a copy of a network's extractor: it learns its auxiliary tasks on the target.
+
+    Neither the labels of the target nor the images of the source take part.
+
+    Args:
+        config: of the run; `config.adaptation` says how.
+        seed: of the run.
+        network: is not changed.
+        images: of the target.
+        candidate: the way.
+        last_good: the file for the weights before a loss that was not finite.
+        at_checkpoint: is called at the start and at every checkpoint.
+        gathered: what it collects.
+
+    Raises:
+        NonFiniteLoss: when a loss becomes NaN or infinite.
+    """
+    extractor = copy_model(network.extractor)
+    let_learn(extractor, candidate.layers)
+    learnt, held_out = hold_out(config, images, seed)
+    kind = replace(images, photographs=network.photographs)
+    auxiliaries = []
+    for number, (name, head) in enumerate(network.auxiliary_heads.items()):
+        frozen = copy_model(head)
+        frozen.trainable = False
+        auxiliary = make_auxiliary(config, name, kind, 1000 * seed + 300 + number)
+        auxiliaries.append(AuxiliaryHead(auxiliary, frozen))
+    augmentation = make_augmentation(config, kind, 1000 * seed + 160)
+    trainer = Trainer(
+        [Task(TASK, extractor, None, auxiliaries, augmentation=augmentation)],
+        seed=1000 * seed + 720,
+    )
+    how = replace(config.adaptation, learning_rate=candidate.learning_rate)
+
+    def at_stop(rounds: int) -> None:
+        found = trainer.evaluate(
+            {TASK: held_out}, config.evaluation_batch_size, verbose=0, return_dict=True
+        )
+        # What the last step did to the weights is seen here first.
+        if not np.isfinite(found["loss"]):
+            raise NonFiniteLoss(
+                f"the loss on held-out images is {found['loss']} after round {rounds}; try a lower "
+                "learning rate"
+            )
+        at_checkpoint(Checkpoint(candidate, rounds, float(found["loss"]), extractor))
+
+    trainer.compile()
+    at_stop(0)
+    data, places = {TASK: learnt}, checkpoints(config)
+    train(trainer, data, how, (), last_good, places, at_stop, gathered)
+
+
+def checkpoints(config: Config) -> list[int]:
+    """Returns the rounds after which accuracy and loss are taken, the last one included."""
+    rounds = config.adaptation.rounds
+    found = np.linspace(0, rounds, config.checkpoints + 1)[1:]
+    return list(dict.fromkeys(int(round(value)) for value in found))
+
+
+def let_learn(extractor: keras.Model, layers: str) -> None:
+    """Freezes all layers of an extractor but some.
+
+    Args:
+        extractor: is changed.
+        layers: `"all"` freezes none; `"normalization"` leaves scales and offsets to learn (as Wang
+            et al. 2021, https://arxiv.org/abs/2006.10726); `"first_half"` the first half of the
+            layers that have weights.
+
+    Example:
+
+    >>> from keras_compat import networks
+    >>> extractor = networks.build_extractor("resnet8", (8, 8, 1), seed=0)
+    >>> let_learn(extractor, "normalization")
+    >>> {weight.name for weight in extractor.trainable_weights} == {"gamma", "beta"}
+    True
+    """
+    extractor.trainable = True
+    if layers == "all":
+        return
+    weighted = [layer for layer in extractor.layers if layer.trainable_weights]
+    kept = weighted[: (len(weighted) + 1) // 2]
+    if layers == "normalization":
+        kept = normalization_layers(extractor)
+    learning = {id(layer) for layer in kept}
+    for layer in weighted:
+        layer.trainable = id(layer) in learning

@@ -1,0 +1,86 @@
+"""Domain adaptation from data to adapted networks: steps, measures, records (Sec. 5.1)."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from keras_compat.experiments.domain_adaptation.domains import Domain, Domains, load_rotation_images
+from keras_compat.experiments.domain_adaptation.execute import fingerprints, load, settings, work_on
+from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, steps_of
+from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.training import check_architecture
+from keras_compat.experiments.naming import identifier
+from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
+from keras_compat.experiments.runner.runner import Job, Prepared, copy_networks, run_stepwise
+from keras_compat.experiments.runner.terminal import Terminal
+from keras_compat.experiments.stored_network import fingerprint
+from keras_compat.reporting.domain_adaptation import terminal_text, write_report
+
+
+def run(
+    config: Config,
+    output_dir: str | os.PathLike[str],
+    overwrite: bool = False,
+    jobs: int = 1,
+    resuming: Resuming = RESUMING,
+) -> dict[str, Any]:
+    """Adapts networks, see `run_stepwise`; those of the first seed are in `networks/`."""
+    reading = f"{config.network or config.source} and {config.target}"
+    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs, resuming)
+
+
+def _prepare(config: Config, terminal: Terminal) -> Prepared:
+    domains = load(config)
+    directions = domains.directions(config.both)
+    names = [(_source_name(config, source), target.name) for source, target in directions]
+    data = _data(config, domains)
+    if config.network is None:
+        check_architecture(config, [source.labelled for source, _ in directions])
+    for side in _sides(domains):
+        tests = f", {len(side.labelled.test):,} test images" if side.labelled else ""
+        terminal.line(f"{side.name}: {len(side.images.images):,} training images{tests}")
+    common = [domains.class_names[c] for c in domains.classes]
+    known = domains.target.labelled is not None
+    terminal.line(f"{'common classes' if known else 'classes'}: {', '.join(common)}")
+    if not known:
+        terminal.line("the target has no labels: there will be no accuracy")
+    return Prepared(steps_of(config, names), data)
+
+
+def _source_name(config: Config, source: Domain | None) -> str:
+    if source is not None:
+        return source.name
+    return identifier(Path(config.network).resolve().name)
+
+
+def _sides(domains: Domains) -> list[Domain]:
+    return [side for side in (domains.source, domains.target) if side is not None]
+
+
+def _data(config: Config, domains: Domains) -> dict[str, Any]:
+    """Returns the fingerprints of all images of a run."""
+    found = {
+        side.name: (side.labelled or side.images.images).fingerprint() for side in _sides(domains)
+    }
+    if config.network is not None:
+        found["network"] = fingerprint(config.network)
+    if config.rotation_init is not None:
+        found["rotation_init"] = load_rotation_images(config).images.fingerprint()
+    return found
+
+
+_JOB = Job(
+    experiment="domain_adaptation",
+    doing="Training and adapting",
+    prepare=_prepare,
+    work=work_on,
+    settings=settings,
+    fingerprints=fingerprints,
+    measures=lambda step: step.kind == ADAPTATION,
+    write_report=write_report,
+    terminal_text=terminal_text,
+    finish=partial(copy_networks, (SOURCE, ADAPTATION)),
+)

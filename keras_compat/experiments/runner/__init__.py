@@ -1,0 +1,1 @@
+"""Running an experiment: its folder, its work items, checkpoints and processes."""

@@ -1,0 +1,336 @@
+"""Training that goes on where it was: checkpoints within a step, and what is kept beside them."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.runner.forms import CheckpointState, checked
+from keras_compat.experiments.runner.output_folder import difference
+from keras_compat.experiments.runner.signals import round_by_round, told
+from keras_compat.files import remove
+from keras_compat.precisions import FULL
+from keras_compat.training import RoundOptimizer, StopOnNonFinite, Trainer
+from keras_compat.training.checkpoints import Checkpoint, Checkpoints, pass_over
+from keras_compat.training.state import OtherState, groups, read_state, write_state
+
+# Of what is in a checkpoint; one of another is not used.
+_FORMAT = 1
+_GATHERED = "gathered/"
+
+
+class Gathered(Protocol):
+    """What a job collects while it trains, such as accuracies, and must not lose."""
+
+    def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
+        """Returns it: what JSON can hold, and arrays by name."""
+        ...
+
+    def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        """Puts it back, in place of what there is."""
+        ...
+
+
+class Resumption:
+    """The scope of a step, in which `train` keeps checkpoints and goes on from them.
+
+    All trainings of a step are numbered in their order, which is the same whenever the step is
+    done. Of those that are finished the weights that they left are kept too. When the scope is
+    left by an interruption or an error, the last state that is known is written first. A checkpoint
+    that cannot be written, as on a full disk, is a warning: training goes on.
+
+    Args:
+        folder: of the checkpoints; it is theirs alone.
+        every_s: seconds between two checkpoints; 0 writes none, and uses those that are there.
+        settings: that the weights depend on.
+        data: the fingerprints of all images that they depend on, by name.
+
+    Example:
+
+    >>> import tempfile
+    >>> with Resumption(Path(tempfile.mkdtemp()) / "checkpoints", 60, {"rounds": 9}, {}) as step:
+    ...     pass  # calls of `train`
+    >>> step.earlier_s  # nothing was there before
+    0.0
+    """
+
+    def __init__(
+        self, folder: Path, every_s: float, settings: Mapping[str, Any], data: Mapping[str, Any]
+    ):
+        self.every_s = every_s
+        self.earlier_s = 0.0
+        """Seconds that earlier processes trained for what was gone on with."""
+        self._folder = folder
+        made_of = {"settings": settings, "data": data, "backend": keras.backend.backend()}
+        self._made_of = json.loads(json.dumps({"format": _FORMAT, **made_of}))
+        self._stages = 0
+        self._last = time.monotonic()
+        # What is known and not written yet.
+        self._finished: list[tuple[Checkpoints, Checkpoint]] = []
+        self._current: tuple[Checkpoints, Checkpoint] | None = None
+
+    def __enter__(self) -> Resumption:
+        self._token = _SCOPE.set(self)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        _SCOPE.reset(self._token)
+        if isinstance(error, Exception):
+            # Such as an evaluation that fails after hours of training.
+            self._write()
+        if not isinstance(error, KeyboardInterrupt):
+            return
+        if self._write():
+            said = "a checkpoint is written, and the same command goes on from it"
+            raise type(error)(said) from None
+        if self._folder.exists():
+            raise type(error)("the same command goes on from the last checkpoint") from None
+
+    def keep(self) -> None:
+        """Writes what is not written yet, where what was trained is kept nowhere else."""
+        self._write()
+
+    def forget(self) -> None:
+        """Removes all checkpoints: what was trained is kept elsewhere."""
+        remove(self._folder)
+
+    # For the stages ----------------------------------------------------------------------------
+
+    def next_stage(self) -> Checkpoints:
+        """Returns the checkpoints of the next training."""
+        self._stages += 1
+        return Checkpoints(self._folder / f"{self._stages:02d}")
+
+    def made_of(self, how: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
+        """Returns what a training depends on: its checkpoints must depend on the same."""
+        return {**self._made_of, "training": json.loads(json.dumps(how)), "tasks": list(tasks)}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return 0 < self.every_s <= time.monotonic() - self._last
+
+    def know(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Takes note of a state, which is written only if the scope ends, or by `save`."""
+        if self.every_s:
+            self._current = (checkpoints, checkpoint)
+
+    def save(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Writes a state, and before it those that finished trainings left."""
+        self.know(checkpoints, checkpoint)
+        self._write()
+
+    def finished(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
+        """Takes note of what a training left, and writes it if it is time."""
+        if self.every_s:
+            # Without it this training would be done again, though shortly, for a later one.
+            self._finished.append((checkpoints, checkpoint))
+            self._current = None
+            if self.is_due:
+                self._write()
+
+    def _write(self) -> bool:
+        """Writes what is not written yet; says whether there was something, and it was."""
+        self._last = time.monotonic()
+        left = [*self._finished, *([self._current] if self._current else [])]
+        try:
+            if not self._folder.is_dir():
+                remove(self._folder)
+            for checkpoints, checkpoint in left:
+                checkpoints.save(checkpoint)
+                if self._finished:
+                    self._finished.pop(0)
+        except OSError as error:
+            warnings.warn(
+                f"no checkpoint could be written in {self._folder} ({error.strerror or error}); "
+                "those before are kept, and training goes on",
+                stacklevel=2,
+            )
+            return False
+        self._current = None
+        return bool(left)
+
+
+_SCOPE: ContextVar[Resumption | None] = ContextVar("resumption", default=None)
+
+
+class Stage:
+    """One training of a step: where it is, and how it goes on. Outside a scope, a plain one.
+
+    Args:
+        trainer: with its tasks; it is compiled here.
+        optimizer: its optimizer.
+        how: what else the weights depend on.
+        gathered: what is collected at the stops.
+        precision: what a step computes in.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        optimizer: keras.optimizers.Optimizer,
+        how: Mapping[str, Any],
+        gathered: Gathered | None,
+        precision: str = FULL,
+    ):
+        self.measured: list[int] = []
+        """The stops at which all was collected."""
+        self.is_finished = False
+        self._trainer = trainer
+        self._gathered = gathered
+        self._precision = precision
+        self._earlier_s = 0.0
+        self._scope = _SCOPE.get()
+        goes_on = False
+        if self._scope is not None:
+            self._checkpoints = self._scope.next_stage()
+            self._made_of = self._scope.made_of(how, list(trainer.tasks))
+            goes_on = self._goes_on(optimizer)
+        if not goes_on:
+            trainer.compile(optimizer, precision=precision)
+        self._begin = time.perf_counter()
+
+    def _goes_on(self, optimizer: keras.optimizers.Optimizer) -> bool:
+        """Puts back the last checkpoint that is of this training; says whether there is one."""
+        refused = False
+        for path, found in self._checkpoints.newest_first():
+            refused = True
+            try:
+                self._put_back(found, optimizer)
+            except _OtherTraining as error:
+                warnings.warn(
+                    f"checkpoints in {self._checkpoints.folder} are of another training ({error}) "
+                    "and are removed; it begins anew",
+                    stacklevel=2,
+                )
+                break
+            except (InputError, OtherState) as error:
+                pass_over(path, error)
+            else:
+                return True
+        if refused:
+            self._checkpoints.clear()
+        return False
+
+    def _put_back(self, found: Checkpoint, optimizer: keras.optimizers.Optimizer) -> None:
+        """Makes the trainer, and what is gathered, what they were; or leaves them as they are."""
+        state = checked(found.state, CheckpointState, "state", "that of a training")
+        if state["made_of"] != self._made_of:
+            raise _OtherTraining(difference(state["made_of"], self._made_of))
+        optimized = not state["is_finished"]
+        own = {n: a for n, a in found.arrays.items() if not n.startswith(_GATHERED)}
+        gathered = {n[len(_GATHERED) :]: found.arrays[n] for n in found.arrays.keys() - own.keys()}
+        try:
+            resumed = RoundOptimizer(optimizer, state["groups"])
+            self._trainer.compile(resumed, precision=self._precision)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"the optimizer's groups are others: {error}") from None
+        weights = read_state(self._trainer, optimizer=False)
+        before = None if self._gathered is None else self._gathered.state()
+        try:
+            write_state(self._trainer, own, optimizer=optimized)
+            if optimized and self._trainer.rounds != state["rounds"]:
+                raise InputError(
+                    f"its optimizer has had {self._trainer.rounds} rounds, not {state['rounds']}"
+                )
+            if self._gathered is not None:
+                _restore(self._gathered, state.get("gathered"), gathered)
+        except (InputError, OtherState):
+            write_state(self._trainer, weights, optimizer=False)
+            if self._gathered is not None:
+                self._gathered.restore(*before)
+            raise
+        self.measured = list(state["measured"])
+        self.is_finished = state["is_finished"]
+        self._earlier_s = state["seconds"]
+        self._scope.earlier_s += self._earlier_s
+
+    def callbacks(self, guard: StopOnNonFinite) -> list[keras.callbacks.Callback]:
+        """Returns what keeps checkpoints during `fit`, of states that the guard finds good."""
+        if self._scope is None or not self._scope.every_s:
+            return []
+        return [_KeepCheckpoints(lambda trainer: self._at_round(trainer, guard))]
+
+    def _at_round(self, trainer: Trainer, guard: StopOnNonFinite) -> None:
+        if told():
+            guard.look()
+            self._scope.know(self._checkpoints, self._checkpoint(trainer))
+            raise KeyboardInterrupt
+        if self._scope.is_due:
+            guard.look()
+            self._scope.save(self._checkpoints, self._checkpoint(trainer))
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Lets an interruption wait for the end of a round, where there are checkpoints."""
+        if self._scope is None or not self._scope.every_s:
+            yield
+            return
+        with round_by_round():
+            yield
+
+    def measure(self, stop: int, at_stop: Callable[[int], None]) -> None:
+        """Collects at a stop; if that is interrupted, it is done again."""
+        if self._scope is not None and self._scope.every_s:
+            self._scope.know(self._checkpoints, self._checkpoint(self._trainer))
+        at_stop(stop)
+        self.measured.append(stop)
+
+    def finish(self) -> None:
+        """Takes note that there are no more rounds."""
+        self.is_finished = True
+        if self._scope is not None and self._scope.every_s:
+            self._scope.finished(self._checkpoints, self._checkpoint(self._trainer))
+
+    def _checkpoint(self, trainer: Trainer) -> Checkpoint:
+        arrays = read_state(trainer, optimizer=not self.is_finished)
+        state: dict[str, Any] = {
+            "made_of": self._made_of,
+            "rounds": trainer.rounds,
+            "groups": [] if self.is_finished else groups(trainer),
+            "measured": self.measured,
+            "is_finished": self.is_finished,
+            "seconds": self._earlier_s + time.perf_counter() - self._begin,
+        }
+        if self._gathered is not None:
+            state["gathered"], gathered = self._gathered.state()
+            arrays |= {f"{_GATHERED}{name}": array for name, array in gathered.items()}
+        # As it is now: what is gathered goes on to grow.
+        return Checkpoint(arrays, json.loads(json.dumps(state)))
+
+
+class _OtherTraining(Exception):
+    """A checkpoint is of other settings, images or tasks."""
+
+
+def _restore(gathered: Gathered, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Puts back what was gathered; raises an `InputError` if it is of another form."""
+    try:
+        gathered.restore(state, arrays)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(f"what was gathered is of another form ({told})") from None
+
+
+class _KeepCheckpoints(keras.callbacks.Callback):
+    """Calls a function after every call of the compiled step, with the trainer that took it.
+
+    That is a copy where training is spread over devices, see `keras_compat.training.Distribution`.
+    """
+
+    def __init__(self, at_round: Callable[[Trainer], None]):
+        super().__init__()
+        self._at_round = at_round
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._at_round(self.model)

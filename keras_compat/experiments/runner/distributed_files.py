@@ -1,0 +1,112 @@
+"""Files of a job that several workers do together: the chief writes them, the others read them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.runner.output_folder import OutputFolder
+from keras_compat.experiments.training import Training
+from keras_compat.files import copy_plain
+from keras_compat.training import current_distribution, start_distribution
+
+_scratch: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def start_workers(name: str, stages: Sequence[Training]) -> None:
+    """Begins to train on several devices, in all workers alike; only the chief is heard.
+
+    Args:
+        name: see `keras_compat.training.start_distribution`.
+        stages: how the job trains: all have the same `batch_statistics_over`, and batches that
+            can be split.
+
+    Raises:
+        InputError: if the backend has no such distribution, or a batch cannot be split evenly.
+    """
+    distribution = start_distribution(name, stages[0].batch_statistics_over)
+    if distribution is None:
+        return
+    for how in stages:
+        distribution.check_batch(how.batch_size)
+    if not distribution.is_chief:
+        # To its end: the process does nothing else.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def open_output_folder(
+    path: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    overwrite: bool = False,
+    keep: Collection[str] = (),
+) -> OutputFolder:
+    """Opens a run's output folder; see `OutputFolder`, whose arguments these are.
+
+    A worker that is not the chief gets a folder of its own, which is gone at its end, with a copy
+    of what an interrupted run left: so all workers find the same steps done, and do the same.
+
+    Raises:
+        InputError: as `OutputFolder`, in all workers; or if a worker cannot read the chief's
+            files.
+    """
+    distribution = current_distribution()
+    if distribution is None or distribution.workers == 1:
+        return OutputFolder(path, config, overwrite, keep)
+    if distribution.is_chief:
+        try:
+            folder = OutputFolder(path, config, overwrite, keep)
+        except InputError as error:
+            distribution.share(json.dumps({"error": str(error)}))
+            raise
+        distribution.share(json.dumps({"partial": str(folder.partial)}))
+        distribution.share()  # until the others have read it
+        return folder
+    told = json.loads(distribution.share())
+    if "error" in told:
+        raise InputError(told["error"])
+    theirs = Path(told["partial"])
+    if not theirs.is_dir():
+        raise InputError(
+            f"worker {distribution.worker} finds no {str(theirs)!r}, into which the chief writes; "
+            "expected an --output_dir in a file system that all workers share"
+        )
+    _scratch.append(tempfile.TemporaryDirectory(prefix="keras_compat-worker-"))
+    folder = OutputFolder(Path(_scratch[-1].name) / "run", config, keep=keep)
+    for name in keep:
+        if (theirs / name).is_dir():
+            copy_plain(theirs / name, folder.partial / name)
+    distribution.share()
+    return folder
+
+
+def wait() -> None:
+    """Waits until all workers have done their work: one that ends would end the others."""
+    distribution = current_distribution()
+    if distribution is not None:
+        distribution.share()
+
+
+def leave(code: int, said: str = "") -> None:
+    """Ends this process at once where there are other workers.
+
+    As usual it would wait for them, perhaps for minutes, while they wait for it.
+
+    Args:
+        code: the exit code.
+        said: written to standard error first.
+    """
+    distribution = current_distribution()
+    if distribution is None or distribution.workers == 1:
+        return
+    sys.stderr.write(said)
+    for folder in _scratch:
+        folder.cleanup()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

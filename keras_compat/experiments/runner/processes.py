@@ -1,0 +1,137 @@
+"""Works on several steps of a job at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.runner.signals import end_quietly_on_signals, ending_quietly
+from keras_compat.experiments.start_up import one_line_warnings, quiet_start
+from keras_compat.file_errors import file_errors_in_one_line
+from keras_compat.reporting.hardware import cores
+
+if TYPE_CHECKING:
+    from keras_compat.experiments.runner.terminal import Terminal
+
+
+def work_in_processes(
+    work: Callable[[Any], None],
+    steps: Mapping[str, Any],
+    jobs: int,
+    terminal: Terminal,
+    starts_from: Callable[[Any], Collection[str]] = lambda step: (),
+) -> None:
+    """Works on steps in parallel; a step waits for those that it starts from.
+
+    Args:
+        work: is called with a step in another process. A function of a module, or a `partial` of
+            one, whose module is loaded there once the process knows its share of the machine.
+        steps: what is left to do, by name, in the order in which it is begun.
+        jobs: the number of processes. Cores are shared out among them; where there are GPUs, each
+            process sees one.
+        terminal: where progress is shown.
+        starts_from: the names of the steps that must be done before one.
+
+    Raises:
+        InputError: if a step cannot be worked on, or a process was killed; steps that are finished
+            are kept.
+    """
+    shown = _Shown(len(steps), terminal)
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    numbers = context.Queue()
+    for number in range(jobs):
+        numbers.put(number)
+    module = getattr(work, "func", work).__module__
+    left = dict(steps)
+    running: dict[Future[None], str] = {}
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_begin, initargs=(numbers, jobs, module)
+    ) as pool:
+        try:
+            while left or running:
+                awaited = {*left, *running.values()}
+                ready = [n for n, step in left.items() if not awaited & set(starts_from(step))]
+                for name in ready[: jobs - len(running)]:
+                    running[pool.submit(_work, work, left.pop(name))] = name
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    shown.finished(running.pop(future))
+        except BaseException as error:
+            # Not to the end of what they are at, which may take hours, but to that of a round.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise InputError(
+                    "a process was killed, perhaps for lack of memory; what is finished is kept: "
+                    "run again with a lower --jobs"
+                ) from None
+            raise
+
+
+def _work(work: Callable[[Any], None], step: Any) -> None:
+    # Here, since not every error of TensorFlow can be sent to another process.
+    with file_errors_in_one_line():
+        ending_quietly(work, step)
+
+
+class _Shown:
+    """Tells of each finished step, and how long the rest will take at this pace."""
+
+    def __init__(self, total: int, terminal: Terminal):
+        self._total = total
+        self._terminal = terminal
+        self._done = 0
+        self._begin = time.monotonic()
+
+    def finished(self, name: str) -> None:
+        self._done += 1
+        pace = (time.monotonic() - self._begin) / self._done
+        left = round(pace * (self._total - self._done) / 60)
+        self._terminal.line(f"({self._done}/{self._total}) {name}, about {left} min left")
+
+
+def _begin(numbers: Any, jobs: int, module: str) -> None:
+    """Gives a process its share of the machine, before it starts a backend."""
+    number = numbers.get()
+    gpus = _visible_gpus()
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+    threads = max(1, cores() // jobs)
+    # What TensorFlow and the libraries below NumPy read when they are loaded.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_quietly_on_signals()
+    one_line_warnings()
+    # Not before: the backend must start after the process knows its share.
+    with quiet_start():
+        import_module(module)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent was killed: another run may go on in the folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _visible_gpus() -> list[str]:
+    """Returns the identifiers of the GPUs of NVIDIA that this process may use."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    folder = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number in range(len(list(folder.iterdir())))] if folder.is_dir() else []

@@ -1,0 +1,199 @@
+"""What each step does and measures, in whatever process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import keras
+import numpy as np
+
+from keras_compat import evaluation
+from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
+from keras_compat.experiments.runner.item_folder import NETWORKS, StepFolder, check_records
+from keras_compat.experiments.runner.work_item import Callbacks, Done, do_step, done_before
+from keras_compat.experiments.stored_network import StoredNetwork, load_network
+from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data
+from keras_compat.experiments.transfer_learning.items import (
+    NETWORK,
+    RANKING,
+    ROTATION,
+    TRANSFER,
+    Step,
+)
+from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
+from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.training import (
+    ROTATION_HEAD,
+    fine_tune,
+    make_head,
+    steps_an_epoch,
+    stops,
+    train_network,
+)
+from keras_compat.reporting.records import Record, make_record
+
+
+def settings(config: Config, step: Step) -> dict[str, Any]:
+    """Returns the settings that a step depends on."""
+    of_kind = {RANKING: config.of_ranking, TRANSFER: config.of_transfer}
+    return of_kind.get(step.kind, config.of_network)()
+
+
+def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
+    """Returns what identifies all images that a step depends on, by name."""
+    datasets = load_all(config)
+    found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
+    if step.kind == ROTATION or METHODS[trained_as(step.method)].needs_rotation_network:
+        found["rotation_data"] = load_rotation_data(config).fingerprint()
+    return found
+
+
+def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    last_good = StepFolder(place / step.name).last_good
+    dataset = load_rotation_data(config)
+    weights = _weights_seed(step.seed)
+    network = train_network(config, step.seed, dataset, weights, None, last_good, callbacks)
+    return Done(network.models(), about={"network": network.about()})
+
+
+def _network(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    last_good = StepFolder(place / step.name).last_good
+    how, frozen, pretrained = METHODS[step.method], None, None
+    if how.frozen:
+        frozen = done_before(place, *step.starts_from).load_model(ROTATION_HEAD)
+    if how.pretrained:
+        pretrained = done_before(place, *step.starts_from).load_model("extractor")
+    dataset = load_all(config)[step.source]
+    weights = _weights_seed(step.seed, "" if how.alike else step.source)
+    network = train_network(
+        config, step.seed, dataset, weights, frozen, last_good, callbacks, pretrained
+    )
+    value = _accuracy(config, network.extractor, network.head, dataset.test)
+    keys = {"network": step.source, "method": step.method, "seed": step.seed}
+    record = make_record("own_accuracy", value, **keys)
+    return Done(network.models(), [record], {"network": network.about()})
+
+
+def _ranking(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    """Tells how the target's head does on the source's extractor, on images of the target."""
+    dataset = load_all(config)[step.target]
+    extractor, head = _recombined(config, step, place)
+    start = time.perf_counter()
+    images = _ranking_images(config, step.seed, dataset)
+    value = _accuracy(config, extractor, head, images)
+    seconds = time.perf_counter() - start
+    records = [
+        _record(step, "ranking_accuracy", value),
+        _record(step, "ranking_seconds", seconds),
+        _record(step, "ranking_images", len(images)),
+    ]
+    return Done({}, records)
+
+
+def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+    dataset = load_all(config)[step.target]
+    extractor, head = _recombined(config, step, place)
+    tested = _Tested(
+        lambda steps: _record(
+            step, "accuracy", _accuracy(config, extractor, head, dataset.test), steps=steps
+        )
+    )
+    tested.test(0)
+    tested.begin()
+    last_good = StepFolder(place / step.name).last_good
+    fine_tune(config, step.seed, extractor, head, dataset, last_good, tested.test, tested)
+    seconds = tested.seconds()
+    count = stops(config, len(dataset.train))[-1]
+    records = [
+        *tested.records,
+        _record(step, "fine_tuning_seconds", seconds),
+        _record(step, "fine_tuning_images", count * config.training.batch_size),
+        _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
+        _record(step, "chance", 1 / len(dataset.class_names)),
+    ]
+    network = StoredNetwork(extractor, head, {}, dataset.class_names, dataset.photographs)
+    return Done(network.models(), records, {"network": network.about()})
+
+
+class _Tested:
+    """What is measured on the way of fine-tuning, and the time that fine-tuning itself takes."""
+
+    def __init__(self, make: Callable[[int], Record]):
+        self.records: list[Record] = []
+        self._make = make
+        self.begin()
+
+    def begin(self, earlier_s: float = 0.0) -> None:
+        """Counts time from now on."""
+        self._start = time.perf_counter() - earlier_s
+
+    def seconds(self) -> float:
+        """Returns the time since `begin`, without that of testing."""
+        return time.perf_counter() - self._start
+
+    def test(self, steps: int) -> None:
+        begin = time.perf_counter()
+        self.records.append(self._make(steps))
+        self._start += time.perf_counter() - begin
+
+    def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
+        return {"records": self.records, "seconds": self.seconds()}, {}
+
+    def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        seconds = float(state["seconds"])
+        self.records = list(check_records(state["records"], "records"))
+        self.begin(seconds)
+
+
+def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:
+    """Returns the extractor of the source with the head of the target, or with a new one."""
+    source, target = (load_network(done_before(place, n).path / NETWORKS) for n in step.starts_from)
+    if not METHODS[step.method].new_head:
+        return source.extractor, target.head
+    classes = len(target.class_names)
+    seed = 1000 * step.seed + 800
+    return source.extractor, make_head(config, source.extractor, classes, seed, "head")
+
+
+def _record(step: Step, metric: str, value: float, **keys: Any) -> Record:
+    of_step = {"source": step.source, "target": step.target, "method": step.method}
+    return make_record(metric, value, **of_step, seed=step.seed, **keys)
+
+
+def _weights_seed(seed: int, name: str = "") -> int:
+    """Returns the seed of initial weights: of a network by its name, or that of all alike (IIW).
+
+    The network that the rotation head is trained in starts as these do.
+    """
+    return 1000 * seed + (crc32(name.encode()) % 10**9 if name else 0)
+
+
+def _ranking_images(
+    config: Config, seed: int, dataset: ImageDataset
+) -> Examples | StreamedExamples:
+    """Returns some of the target's training images, of all classes."""
+    count = min(config.ranking_images, len(dataset.train))
+    (chosen,) = stratified_split(dataset.train.labels, [count], 1000 * seed + 801)
+    return dataset.train.subset(np.asarray(chosen))
+
+
+def _accuracy(
+    config: Config,
+    extractor: keras.Model,
+    head: keras.Model,
+    examples: Examples | StreamedExamples,
+) -> float:
+    """Returns average class accuracy, as the paper reports it."""
+    return evaluation.recombination_accuracy(
+        extractor, head, examples, batch_size=config.evaluation_batch_size, class_average=True
+    )
+
+
+_KINDS = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
+work_on = partial(do_step, _KINDS, settings, fingerprints)
+"""Does a step: takes the settings of a run, the folder of all steps and the step."""

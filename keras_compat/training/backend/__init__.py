@@ -1,0 +1,1 @@
+"""The gradient step, distribution and input of each Keras backend."""

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.classifier_transfer.presets import PRESETS
+from keras_compat.experiments.loading import load_options
+from keras_compat.experiments.training import Training, make_optimizer
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "resnte"}, "unknown reference.*did you mean 'resnet'"),
+        ({"extractors": {"wide_resnet": "resnet8", "a-b": "resnet8"}}, "extractor name 'a-b'"),
+        ({"maintain": ("nothing",)}, "unknown value of maintain"),
+        ({"maintain": ("rotation",), "rotation": False}, "or add --maintain=extractor"),
+        ({"maintain": ("extractor", "extractor")}, "maintain is 'extractor,extractor'.*once"),
+        ({"maintain": ()}, "expected one or both"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32 - 1000}, "seed is 4294966296"),
+        ({"seed": 3_999_999, "seeds": 2}, "expected 0 to 3,999,998 for 2 seeds"),
+        ({"memory_limit_gib": -1.0}, "memory_limit_gib is -1"),
+        ({"memory_limit_gib": float("nan")}, "memory_limit_gib is nan"),
+        ({"upper_bounds": "some"}, "unknown value of upper_bounds"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"interface_channels": -1}, "interface_channels is -1"),
+    ],
+)
+def test_what_does_not_fit_is_said(changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(PRESETS["demo"], **changes)
+
+
+@pytest.mark.parametrize("limit", [1e290, 1e308])
+def test_a_memory_limit_without_end_is_one(limit: float):
+    assert load_options(replace(PRESETS["demo"], memory_limit_gib=limit)).memory_limit_bytes > 2**50
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rounds": 0}, "rounds is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; expected a finite number"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"schedule": "cosinus"}, "unknown schedule 'cosinus'"),
+        ({"optimizer": "lamb"}, "unknown optimizer"),
+    ],
+)
+def test_trainings_that_cannot_be_are_said(changes, message):
+    with pytest.raises(InputError, match=message):
+        Training(**{"rounds": 1, **changes})
+
+
+def test_unknown_presets_are_said_with_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'paper'"):
+        PRESETS["papr"]
+
+
+def test_the_paper_preset_is_the_papers():
+    paper = PRESETS["paper"]
+    joint = make_optimizer(paper.joint)
+    assert paper.joint.rounds == 20_000 and paper.joint.batch_size == 512
+    assert joint.weight_decay == 1e-7
+    rates = [float(joint.learning_rate)]
+    schedule = joint._learning_rate
+    rates = [float(schedule(step)) for step in (0, 5_001, 10_001, 15_001)]
+    assert rates == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5])
+    assert make_optimizer(paper.update).weight_decay is None
+    assert paper.extractors == {
+        "resnet": "resnet56@stage2",
+        "wide_resnet": "wide_resnet56@stage2",
+        "mobilenet_v2": "mobilenet_v2@block11",
+    }
+    assert paper.head == "mobilenet_v2@block11" and paper.reference == "wide_resnet"
+    assert paper.interface_channels == 64
