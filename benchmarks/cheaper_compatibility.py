@@ -38,7 +38,6 @@ import keras
 from benchmarks import output
 from keras_compat.experiments.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
 from keras_compat.experiments.compatibility_analysis.groups import load_group
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 from keras_compat.experiments.compatibility_analysis.settings import Config
@@ -48,6 +47,7 @@ from keras_compat.reporting import Run
 from keras_compat.reporting.figures.points import Points, draw_points
 from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import select
+from keras_compat.studies.cells import Cell
 from keras_compat.training import Trainer
 
 FULL, NONE = "full", "none"

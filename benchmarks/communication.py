@@ -25,11 +25,11 @@ from benchmarks import output
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.experiments.compatibility_analysis.cost import count_task_flops
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 from keras_compat.experiments.compatibility_analysis.training import make_setup
 from keras_compat.layers import normalization_layers
 from keras_compat.reporting import Run
+from keras_compat.studies.cells import Cell
 from keras_compat.training import Task
 
 BYTES = 4  # of a float32

@@ -13,12 +13,12 @@ import pytest
 from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, StepFolder
 from keras_compat.experiments.runner.output_folder import CONFIG, OutputFolder
 from keras_compat.experiments.runner.resume_options import Resuming
 from keras_compat.experiments.training import Training
+from keras_compat.studies.cells import Cell
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
 from tests.experiments.two_sets import ANIMALS, THINGS, make_config, write_set
 

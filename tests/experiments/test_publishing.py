@@ -13,11 +13,11 @@ from apps import components
 from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.components import retraining
 from keras_compat.experiments.runner.signals import Terminated
 from keras_compat.store import Component, Reference, Store, load, pack
+from keras_compat.studies.cells import Cell
 from keras_compat.training import Trainer
 from tests.apps.shell import exit_code
 from tests.experiments.damage import full_disk

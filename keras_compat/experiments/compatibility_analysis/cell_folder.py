@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.forms import MadeByCell
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, DamagedStep, StepFolder
 from keras_compat.reporting.records import Record
+from keras_compat.studies.cells import Cell
 
 
 class CellFolder(StepFolder):

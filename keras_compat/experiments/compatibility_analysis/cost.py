@@ -130,8 +130,8 @@ def _setup(config: Config, method: str, count: int) -> Setup:
     # Imported late: these start a backend, in the process that is measured.
     with quiet_start():
         from keras_compat.experiments.compatibility_analysis.groups import load_group
-        from keras_compat.experiments.compatibility_analysis.items import Cell
         from keras_compat.experiments.compatibility_analysis.training import make_setup
+        from keras_compat.studies.cells import Cell
 
     config = replace(
         config,

@@ -17,7 +17,7 @@ from keras_compat.experiments.compatibility_analysis.groups import (
     load_group,
     load_pretraining_data,
 )
-from keras_compat.experiments.compatibility_analysis.items import Cell, Plan, pretraining_cell
+from keras_compat.experiments.compatibility_analysis.items import Plan, pretraining_cell
 from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
 from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING, parse_method
 from keras_compat.experiments.compatibility_analysis.settings import Config
@@ -31,6 +31,7 @@ from keras_compat.experiments.compatibility_analysis.training import (
 from keras_compat.experiments.runner.checkpointing import Resumption
 from keras_compat.experiments.runner.item_folder import DamagedStep
 from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS
+from keras_compat.studies.cells import Cell
 from keras_compat.training import NonFiniteLoss
 
 

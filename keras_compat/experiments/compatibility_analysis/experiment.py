@@ -20,13 +20,7 @@ from keras_compat.experiments.compatibility_analysis.groups import (
     load_group,
     load_pretraining_data,
 )
-from keras_compat.experiments.compatibility_analysis.items import (
-    Asked,
-    Cell,
-    Plan,
-    merge,
-    pretraining_cell,
-)
+from keras_compat.experiments.compatibility_analysis.items import Plan, merge, pretraining_cell
 from keras_compat.experiments.compatibility_analysis.methods import (
     INDEPENDENT,
     UPPER_BOUND_WITHOUT_ROTATION,
@@ -51,6 +45,7 @@ from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.merging import add_maker
 from keras_compat.reporting.records import Record, make_record, select
 from keras_compat.reporting.versions import collect_versions
+from keras_compat.studies.cells import Asked, Cell
 from keras_compat.training import NonFiniteLoss
 
 CELLS = "cells"

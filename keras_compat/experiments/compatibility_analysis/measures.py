@@ -18,13 +18,13 @@ from keras_compat.data import ImageDataset, match_classes
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES, Baseline, Pair
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.methods import INDEPENDENT
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.networks import feature_interface
 from keras_compat.registry import Registry
 from keras_compat.reporting.records import Record, make_record
+from keras_compat.studies.cells import Cell
 
 # Without labels; what a user has at hand.
 _IMAGES_FOR_SIGNALS = 500

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.items import Asked, Cell
 from keras_compat.experiments.compatibility_analysis.methods import (
     IIW,
     INDEPENDENT,
@@ -20,6 +19,7 @@ from keras_compat.experiments.compatibility_analysis.methods import (
 )
 from keras_compat.experiments.compatibility_analysis.variants import VARIANTS
 from keras_compat.registry import Registry
+from keras_compat.studies.cells import Asked, Cell
 
 if TYPE_CHECKING:
     from keras_compat.experiments.compatibility_analysis.settings import Config

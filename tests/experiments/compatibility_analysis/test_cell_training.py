@@ -15,7 +15,7 @@ from keras_compat.experiments.compatibility_analysis.execute import (
     work_on,
 )
 from keras_compat.experiments.compatibility_analysis.groups import Group, load_group
-from keras_compat.experiments.compatibility_analysis.items import Cell, Plan, pretraining_cell
+from keras_compat.experiments.compatibility_analysis.items import Plan, pretraining_cell
 from keras_compat.experiments.compatibility_analysis.training import (
     _Builder,
     check_cells,
@@ -23,6 +23,7 @@ from keras_compat.experiments.compatibility_analysis.training import (
     pretrain,
     train_cell,
 )
+from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import MORE, make_config, write_set
 
 # What a cell is made of; how its trainer learns on JAX is tested by itself.

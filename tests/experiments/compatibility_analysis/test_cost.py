@@ -11,9 +11,9 @@ from keras_compat.experiments.compatibility_analysis.cost import (
     count_task_flops,
 )
 from keras_compat.experiments.compatibility_analysis.groups import load_group
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.training import make_setup
 from keras_compat.networks import count_flops
+from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import make_config
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.items import Cell
 from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.training import Training
 from keras_compat.layers import BatchStatisticsNormalization
 from keras_compat.reporting import select
+from keras_compat.studies.cells import Cell
 
 # The head of b takes bright for dark.
 NETWORKS = {"a": 1.0, "b": -1.0, "c": 1.0}

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.items import Cell, merge
+from keras_compat.experiments.compatibility_analysis.items import merge
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 from keras_compat.experiments.compatibility_analysis.studies import STUDIES, Known, cells_of
 from keras_compat.experiments.compatibility_analysis.variants import VARIANTS, apply_variant
+from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import make_config
 
 KNOWN = Known(
