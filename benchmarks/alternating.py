@@ -1,4 +1,4 @@
-"""Pieces of work in one process that take turns at being timed, so that all share what disturbs."""
+"""Timing of several functions in one process, in turn, so that disturbances affect all alike."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 
 class Timed(NamedTuple):
-    """What a piece of work took.
+    """Times of one function.
 
     Attributes:
-        first: what its first call returned.
+        first: Result of its first call.
         first_s: seconds of the first call, which compiles what it needs.
         median_s: median of the calls that count.
     """
@@ -28,9 +28,9 @@ def alternate(
     """Calls pieces of work in turn, and times them.
 
     Args:
-        works: by name.
-        repeats: calls of each that count.
-        warm_up: calls of each before them.
+        works: Functions by name.
+        repeats: Calls of each that count.
+        warm_up: Calls of each before those.
 
     Example:
 

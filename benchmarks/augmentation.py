@@ -1,4 +1,4 @@
-"""Augmentation inside the compiled step against augmentation in `tf.data`.
+"""Compares augmentation inside the compiled step with augmentation in `tf.data`.
 
     python -m benchmarks.augmentation [--output FILE]
 
@@ -16,7 +16,6 @@ median counts.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -109,12 +108,9 @@ def measure(run: Run, steps: int, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--steps", type=int, default=40, help="steps a measurement (40)")
     parser.add_argument("--repeats", type=int, default=5, help="measurements a variant (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     how = {"image_size": SIZE, "batch_size": BATCH, "steps": args.steps, "repeats": args.repeats}
     run = Run("augmentation", how)

@@ -1,4 +1,4 @@
-"""What compatibility costs, and what it is worth, when its auxiliary tasks are made cheaper.
+"""Measures time and accuracy of compatible training with cheaper auxiliary tasks.
 
     python -m benchmarks.cheaper_compatibility [--preset=demo|cpu] [--datasets=SPEC,SPEC]
         [--output FILE] [--figure FILE]
@@ -22,7 +22,6 @@ medians count. What the output file has already is not measured again.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pathlib
 from collections.abc import Mapping
@@ -55,7 +54,7 @@ FULL, NONE = "full", "none"
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from a preset: settings, the passes of each task, the step's precision."""
+    """Differences from a preset: settings, the passes of each task, the step's precision."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     passes: str = "separate"
@@ -146,9 +145,7 @@ def places(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--preset", default="demo", choices=list(PRESETS), help="demo")
     parser.add_argument("--datasets", help="other than the preset's, with commas between")
     parser.add_argument("--methods", default="iiw+rp+dcc,rp+dcc", help="with commas between")
@@ -156,7 +153,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="of each (1)")
     parser.add_argument("--rounds", type=int, default=20, help="of a turn that is timed (20)")
     parser.add_argument("--turns", type=int, default=7, help="of each variant (7)")
-    output.add_flag(parser)
     parser.add_argument("--figure", type=pathlib.Path, help="write the plot here, a PNG")
     args = parser.parse_args()
     config = PRESETS[args.preset]

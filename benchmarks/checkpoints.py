@@ -1,4 +1,4 @@
-"""What a checkpoint costs: seconds and bytes.
+"""Measures the seconds and bytes that a checkpoint takes.
 
     python -m benchmarks.checkpoints [--output FILE]
 
@@ -11,7 +11,6 @@ time between two, that these take. The networks have learnt for one round; image
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -74,11 +73,8 @@ def measure(run: Run, preset: str, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="checkpoints of each preset (15)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("checkpoints", {"repeats": args.repeats, "every_s": CHECKPOINT_SECONDS})
     for preset in ("demo", "cpu", "paper"):

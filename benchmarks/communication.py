@@ -1,4 +1,4 @@
-"""What a round of the paper's training would cost and send on many devices, on paper.
+"""Estimates computing and communication of a training round on many devices.
 
     python -m benchmarks.communication [--method rp+dcc] [--output FILE]
 
@@ -13,7 +13,6 @@ longer where kernels are small; it is an estimate for choosing, not a result.
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 
@@ -64,15 +63,12 @@ def ring(size: float, devices: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--method", default="rp+dcc", help="of the analysis (rp+dcc)")
     parser.add_argument("--tflops", type=float, default=20, help="that a device reaches (20)")
     parser.add_argument("--gb_per_s", type=float, default=100, help="of a device's links (100)")
     parser.add_argument("--latency_us", type=float, default=15, help="of a message (15)")
     parser.add_argument("--devices", default="1,2,4,8,16,32", help="how many (1,2,4,8,16,32)")
-    output.add_flag(parser)
     args = parser.parse_args()
     tasks, batch = paper_tasks(args.method)
     learnt = [sum(math.prod(v.shape) for v in task.learnt_variables()) for task in tasks]

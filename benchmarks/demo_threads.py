@@ -1,4 +1,4 @@
-"""The whole demo with the threads that the apps choose, and as TensorFlow sets itself up.
+"""Times the whole demo with the apps' thread settings and with TensorFlow's own.
 
     python -m benchmarks.demo_threads [--output FILE] [-- FLAGS]
 
@@ -12,7 +12,6 @@ median seconds of a run (run_s) and their ratio to those of TensorFlow's own thr
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -43,12 +42,9 @@ def run_demo(flags: list[str], environment: dict[str, str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3, help="runs of each (3)")
     parser.add_argument("flags", nargs="*", help="of the app")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("demo_threads", {**vars(args), "output": None})
     works = {name: partial(run_demo, args.flags, changes) for name, changes in VARIANTS.items()}

@@ -1,4 +1,4 @@
-"""How long `fit` waits at its end for the thread that tunes a data set, and without that thread.
+"""Times the end of `fit` with and without the autotuning of `tf.data`.
 
     python -m benchmarks.end_of_fit [--output FILE]
 
@@ -10,7 +10,6 @@ calls, mean_s, shortest_s and longest_s; and ratio, the mean of ours over that o
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import time
@@ -35,13 +34,10 @@ class ReadByKeras(Trainer):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--rounds", type=int, default=2, help="of a call (2)")
     parser.add_argument("--calls", type=int, default=30, help="in each way (30)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("end_of_fit", {**vars(args), "output": None})
     chosen = joint_setting.setting(args, "float32")

@@ -1,4 +1,4 @@
-"""What a head update costs and keeps: bytes, accuracy and seconds.
+"""Measures bytes, accuracy and seconds of a head update.
 
     python -m benchmarks.head_update [--components DIR] [--output FILE]
 
@@ -18,7 +18,6 @@ trained with one head, and that head, extended by five classes and trained again
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -109,11 +108,8 @@ def by_split(run: Run, image_shape: tuple[int, ...], classes: int, images: np.nd
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--components", type=Path, default=PARTS, help=f"by default {PARTS}")
-    output.add_flag(parser)
     args = parser.parse_args()
     preset = PRESETS["demo"]
     dataset = data.load(preset.dataset, image_size=preset.image_size)

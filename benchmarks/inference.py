@@ -1,4 +1,4 @@
-"""What evaluating, recalibrating and correlating networks costs beside their forward pass.
+"""Compares evaluation, recalibration and correlation with bare forward passes.
 
     python -m benchmarks.inference [--output FILE]
 
@@ -16,7 +16,6 @@ LiteRT files are timed by `benchmarks.litert`.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from typing import Any
@@ -95,13 +94,10 @@ def works(images: int, batch_size: int) -> dict[str, Callable[[], Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--images", type=int, default=2_000, help="(2,000)")
     parser.add_argument("--batch_size", type=int, default=500, help="(500)")
     parser.add_argument("--repeats", type=int, default=5, help="times each (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("inference", {**vars(args), "output": None, "architecture": ARCHITECTURE})
     timed = alternate(works(args.images, args.batch_size), args.repeats)

@@ -1,4 +1,4 @@
-"""How much of a round is waiting for data, by where images come from.
+"""Measures the share of a round that waits for data, by the source of the images.
 
     python -m benchmarks.input [--output FILE]
 
@@ -17,7 +17,6 @@ One trainer, and so one compiled program, takes turns on all sources; medians co
 
 from __future__ import annotations
 
-import argparse
 import os
 import pathlib
 import tempfile
@@ -163,13 +162,10 @@ def measure(found: Mapping[str, Any], rounds: int, turns: int) -> dict[str, tupl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--images", type=int, default=2000, help="of each source (2000)")
     parser.add_argument("--rounds", type=int, default=15, help="of a turn (15)")
     parser.add_argument("--turns", type=int, default=7, help="of each source (7)")
-    output.add_flag(parser)
     args = parser.parse_args()
     import_tensorflow()
     settings = {"images": args.images, "rounds": args.rounds, "turns": args.turns}

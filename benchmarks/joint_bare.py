@@ -1,4 +1,4 @@
-"""A round of joint training as a bare compiled step: what the trainer is measured against.
+"""A round of joint training as a bare compiled step, the reference for the trainer.
 
 The same mathematics, written by hand for these tasks: no metrics, no guard, no data pipeline, no
 callbacks, nothing that could be frozen or saved.
@@ -48,9 +48,9 @@ class BareStep:
     """Takes a step of each task in turn on the minibatches it is called with; returns the loss.
 
     Args:
-        tasks: of `joint_networks.make_tasks`.
+        tasks: Result of `joint_networks.make_tasks`.
         jit_compile: whether TensorFlow uses XLA; JAX does in any case.
-        precision: what layers compute in, as Keras names it.
+        precision: Dtype policy of the layers, by Keras' name.
     """
 
     def __init__(self, tasks: Sequence[Task], jit_compile: bool, precision: str = "float32"):

@@ -1,4 +1,4 @@
-"""How many operations a second a backend gets out of this machine: the ceiling of a round.
+"""Measures the operations per second of a backend, the upper limit for a round.
 
     python -m benchmarks.joint_ceiling --precision=float32|bfloat16
 

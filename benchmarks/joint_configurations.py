@@ -1,4 +1,4 @@
-"""How our trainer's round depends on what a backend lets one choose.
+"""Times the trainer's round with other threads, oneDNN, XLA and precision.
 
     python -m benchmarks.joint_configurations [--output FILE]
 
@@ -14,7 +14,6 @@ to that of the same backend's default.
 
 from __future__ import annotations
 
-import argparse
 import os
 from functools import partial
 
@@ -52,14 +51,11 @@ CONFIGURATIONS: dict[str, dict[str, tuple[dict[str, str], str, str]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--backends", default=",".join(CONFIGURATIONS), help="by default both")
     parser.add_argument("--rounds", type=int, default=3, help="rounds a turn (3)")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("joint_configurations", {**vars(args), "output": None})
     programs = {

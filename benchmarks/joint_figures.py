@@ -1,4 +1,4 @@
-"""What `benchmarks.joint_round` tells of its programs, and when they may be compared at all."""
+"""The results of `benchmarks.joint_round`, and the checks that its programs do the same work."""
 
 from __future__ import annotations
 

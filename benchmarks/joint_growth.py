@@ -1,4 +1,4 @@
-"""How a round of joint training grows with networks, image size and batch size.
+"""Measures time and memory of a round by networks, image size and batch size.
 
     python -m benchmarks.joint_growth [--output FILE]
 
@@ -10,7 +10,6 @@ each network as a part of that in the series' first setting.
 
 from __future__ import annotations
 
-import argparse
 import os
 from dataclasses import replace
 from functools import partial
@@ -26,15 +25,12 @@ SERIES = {"networks": (1, 2, 4, 8), "image_size": (16, 32, 64), "batch_size": (3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--backend", choices=BACKENDS, default=BACKENDS[0], help="(%(default)s)")
     parser.add_argument("--series", default=",".join(SERIES), help="by default %(default)s")
     parser.add_argument("--rounds", type=int, default=2, help="rounds a turn (2)")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each (3)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("joint_growth", {**vars(args), "output": None}, backend=args.backend)
     base = joint_setting.setting(args, "float32")

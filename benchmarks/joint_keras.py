@@ -88,7 +88,7 @@ def bare(chosen: Setting, jit: bool | str) -> Program:
 
 
 def fit(chosen: Setting, jit: bool | str) -> Program:
-    """What a user of Keras would write to train each network alone."""
+    """Training of each network alone, as a user of Keras would write it."""
     size = chosen.image_size
     keras.config.set_dtype_policy(joint_networks.POLICIES[chosen.precision])
     models = [

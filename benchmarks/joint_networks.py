@@ -87,7 +87,7 @@ def describe(models: list[keras.Model], shown: list[tuple[keras.Model, int]]) ->
 
     Args:
         models: all parts.
-        shown: what is called in a round, each with the size of the images or features it takes.
+        shown: Models that a round calls, each with the size of the images or features it takes.
     """
     learnt = [v for model in models for v in model.trainable_variables]
     return {

@@ -1,4 +1,4 @@
-"""What our trainer takes longer than a bare compiled step, measured in one process.
+"""Measures the time that our trainer adds to a bare compiled step, in one process.
 
     python -m benchmarks.joint_overhead [--output FILE]
 
@@ -9,7 +9,6 @@ its time over that of the bare step, less one.
 
 from __future__ import annotations
 
-import argparse
 import os
 from functools import partial
 
@@ -25,13 +24,10 @@ NAMES = (BARE, "trainer", "guarded")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--rounds", type=int, default=20, help="rounds a turn (20)")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("joint_overhead", {**vars(args), "output": None})
     chosen = joint_setting.setting(args, "float32")

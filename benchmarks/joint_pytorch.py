@@ -94,7 +94,7 @@ class Joint:
     Args:
         chosen: the setting.
         weights: the file that `joint_networks.write_weights` made.
-        layout: of images in memory.
+        layout: Order of the images' axes in memory.
         compiled: whether `torch.compile` makes the loss and its gradient.
     """
 

@@ -1,4 +1,4 @@
-"""One round of joint training here, in PyTorch, and in Keras without auxiliaries.
+"""Times a round of joint training here, in PyTorch, and in Keras without auxiliaries.
 
     python -m benchmarks.joint_round --pytorch_python=PATH [--output FILE]
 
@@ -39,7 +39,6 @@ images_per_s, peak_memory_mib, first_round_s (with compilation). Then
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -111,9 +110,7 @@ def pytorch_program(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--pytorch_python", type=Path, help=f"a Python with PyTorch; {INSTALL}")
     parser.add_argument(
@@ -124,7 +121,6 @@ def main() -> None:
     parser.add_argument("--pytorch_modes", default=",".join(MODES), help="by default both")
     parser.add_argument("--rounds", type=int, default=10, help="rounds a turn (10)")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each program (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     settings = {p: joint_setting.setting(args, p) for p in args.precisions.split(",")}
     chosen = next(iter(settings.values()))

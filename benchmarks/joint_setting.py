@@ -23,10 +23,10 @@ class Setting:
     """Networks that learn together with a shared rotation head and a shared head of common classes.
 
     Args:
-        networks: how many; the first tells 10 classes apart, the second 9, and so on in turn.
+        networks: Number of networks; they classify 10 and 9 classes in turn.
         image_size: pixels a side of colour images.
         batch_size: images of each network a round.
-        precision: what convolutions compute in: `"float32"` or `"bfloat16"`.
+        precision: Precision of convolutions, `"float32"` or `"bfloat16"`.
     """
 
     networks: int = 2
@@ -36,7 +36,7 @@ class Setting:
 
     @property
     def classes(self) -> list[int]:
-        """How many classes each network tells apart."""
+        """Number of classes of each network."""
         return [10 - i % 2 for i in range(self.networks)]
 
     @property

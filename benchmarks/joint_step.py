@@ -1,4 +1,4 @@
-"""What a round of the demo's first stage costs, and what made it cheaper.
+"""Times a round of the demo's first stage in variants.
 
     python -m benchmarks.joint_step [--output FILE]
 
@@ -16,7 +16,6 @@ times over, so that a busy machine disturbs all alike; the median counts.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -67,12 +66,9 @@ def unfused(make: Callable[[], tuple[Trainer, dict]]) -> tuple[Trainer, dict]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="rounds a measurement (20)")
     parser.add_argument("--repeats", type=int, default=3, help="measurements a variant (3)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("joint_step", {"preset": "demo", "rounds": args.rounds, "repeats": args.repeats})
     variants = {}

@@ -1,4 +1,4 @@
-"""What LiteRT files weigh, how fast they are and what fewer bits cost in accuracy.
+"""Measures size, speed and accuracy of LiteRT files in each quantization.
 
     python -m benchmarks.litert [--dataset=npz:PATH] [--output FILE]
 
@@ -18,7 +18,6 @@ Files run in turn, many times over, so that a busy machine disturbs all alike; t
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import statistics
@@ -220,13 +219,10 @@ def measure_interface(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--dataset", default="digits", help="digits (16 x 16), or npz:PATH, ...")
     parser.add_argument("--rounds", type=int, default=600, help="of training (600)")
     parser.add_argument("--repeats", type=int, default=300, help="measurements a file (300)")
-    output.add_flag(parser)
     args = parser.parse_args()
     size = {"image_size": 16} if args.dataset == "digits" else {}
     dataset = data.load(args.dataset, **size)

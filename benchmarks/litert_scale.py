@@ -1,4 +1,4 @@
-"""LiteRT parts of 8 bits that meet in 8 bits: one scale for the features, recorded once.
+"""LiteRT parts of 8 bits that exchange features in 8 bits, with one scale for all heads.
 
 `deployment` lets a quantized extractor emit float32, which a quantized head brings to its own
 scale. Here both files lose that: the extractor emits int8 at a given scale and the head takes it.

@@ -1,4 +1,4 @@
-"""Whether many seeds train faster in one vectorized step than one after the other.
+"""Compares one vectorized step for many seeds with one seed after the other.
 
     KERAS_BACKEND=jax python -m benchmarks.many_seeds [--output FILE]
 
@@ -12,7 +12,6 @@ ratio, the time of the vectorized step over that of one after the other.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
 import jax
@@ -65,13 +64,10 @@ def rounds(chosen: joint_setting.Setting, seeds: int) -> dict[str, Round]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--seeds", default="2,4", help="how many at once (2,4)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of each (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     if keras.backend.backend() != "jax":
         parser.error("only JAX makes a vectorized step of one: set KERAS_BACKEND=jax")

@@ -1,4 +1,4 @@
-"""Turning each image of a batch by its own angle: `rotate` and what a user would write.
+"""Compares `rotate` with other ways to rotate each image of a batch by its own angle.
 
     KERAS_BACKEND=tensorflow|jax python -m benchmarks.rotation [--output FILE]
 
@@ -13,7 +13,6 @@ and their ratio to `rotate`:
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from functools import partial
@@ -73,13 +72,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--image_size", type=int, default=32, help="32")
     parser.add_argument("--batch_size", type=int, default=128, help="128")
     parser.add_argument("--repeats", type=int, default=51, help="calls of each that count (51)")
-    output.add_flag(parser)
     args = parser.parse_args()
     shape = (args.batch_size, args.image_size, args.image_size, 3)
     images = ops.convert_to_tensor(np.random.default_rng(0).random(shape, "float32"))

@@ -1,4 +1,4 @@
-"""What a round of joint training spends its time on, from a profile.
+"""Measures the time of each kind of operation in a round, from a profile.
 
     python -m benchmarks.round_profile [--output FILE]
 
@@ -11,7 +11,6 @@ input_ms, what the threads of `tf.data` do meanwhile, at most: some of it is cou
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from collections import Counter
@@ -88,15 +87,12 @@ def nanoseconds(file: Path) -> tuple[Counter[str], float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     joint_setting.add_flags(parser)
     parser.add_argument("--rounds", type=int, default=10, help="that are traced (10)")
     parser.add_argument(
         "--precisions", default=",".join(joint_setting.PRECISIONS), help="by default both"
     )
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("round_profile", {**vars(args), "output": None})
     for precision in args.precisions.split(","):

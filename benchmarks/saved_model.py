@@ -1,4 +1,4 @@
-"""What folding normalization into the convolutions saves a server.
+"""Times SavedModels with and without normalization folded into convolutions.
 
     python -m benchmarks.saved_model [--output FILE]
 
@@ -10,7 +10,6 @@ not, for one image and for 64. The networks have learnt nothing: they are as fas
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from functools import partial
@@ -74,11 +73,8 @@ def measure(run: Run, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=100, help="calls of each (100)")
-    output.add_flag(parser)
     args = parser.parse_args()
     run = Run("saved_model", {"image_size": 32, "repeats": args.repeats})
     measure(run, args.repeats)

@@ -1,4 +1,4 @@
-"""What starting costs: `--help` of every app, and the first round of the demo.
+"""Times `--help` of every app, and the phases up to the demo's first round.
 
     python -m benchmarks.start_up [--output FILE]
 
@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -94,11 +93,8 @@ def time_first_round() -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="of every --help (5)")
-    output.add_flag(parser)
     args = parser.parse_args()
     helps = time_help(args.repeats)
     phases = time_first_round()

@@ -1,4 +1,4 @@
-"""How fast the component store lists and publishes.
+"""Times listing and publishing in the component store.
 
     python -m benchmarks.store [--output FILE]
 
@@ -12,7 +12,6 @@ The two of a pair run in turn, several times over; the median counts.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -106,10 +105,7 @@ def time_publishing(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    output.add_flag(parser)
+    parser = output.make_parser(__doc__)
     args = parser.parse_args()
     run = Run("store", {"components": COMPONENTS, "repeats": REPEATS, "large": LARGE})
     # In the working directory: a temporary one may be memory, which syncs nothing.

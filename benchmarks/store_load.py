@@ -1,4 +1,4 @@
-"""How fast a large library is verified, and how much memory a large part takes.
+"""Measures the time to verify a large library and the memory to load a large part.
 
     python -m benchmarks.store_load [--components 5000] [--output FILE]
 
@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -83,12 +82,9 @@ def seconds_unpacked(store: Store, count: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = output.make_parser(__doc__)
     parser.add_argument("--components", type=int, default=5000, help="how many (5000)")
     parser.add_argument("--width", type=int, default=36, help="of the large part (36: 0.9 GB)")
-    output.add_flag(parser)
     args = parser.parse_args()
     large = LARGE.format(width=args.width)
     run = Run("store_load", {"components": args.components, "small": SMALL, "large": large})

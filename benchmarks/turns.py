@@ -1,4 +1,4 @@
-"""Programs in processes of their own that take turns at being timed.
+"""Programs in processes of their own that are timed in turn.
 
 A busy machine then disturbs all alike, and none has what another has loaded. The side that is
 timed needs nothing but Python, so that it can be another environment's interpreter.
@@ -51,12 +51,12 @@ class Program:
     """The other side: a program that was started and waits for its turn.
 
     Args:
-        name: in messages.
-        command: how it is started.
+        name: Name in messages.
+        command: Command that starts it.
         environment: variables on top of one's own.
 
     Raises:
-        RuntimeError: from `ask`, with the end of what it printed, when it has failed.
+        RuntimeError: If it failed, from `ask`; the message has the end of its output.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]):
@@ -100,7 +100,7 @@ def take_turns(
 
     Args:
         programs: functions that start them, by name.
-        amount: of work a turn.
+        amount: Amount of work in a turn.
         repeats: turns of each.
         check: is called with descriptions and answers before anything is timed.
 

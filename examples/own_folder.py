@@ -1,8 +1,8 @@
 """Adds a class to a classifier of your own images, and writes the files for a phone.
 
-A folder of images in class folders is all that is needed. This example first writes such a
-folder, from scikit-learn's digits. Two extractors learn with one head, without the last class. Then the head
-alone learns the last class on the server's extractor, and the phone gets it as a LiteRT file.
+A folder of images in class folders is all that is needed. This example first writes such a folder
+from scikit-learn's digits. Two extractors learn with one head, without the last class. Then the
+head alone learns the last class on the server's extractor, and the phone gets it as a LiteRT file.
 
 Run it in a clone of the repository: python -m examples.own_folder [FOLDER]
 """
