@@ -60,8 +60,8 @@ from benchmarks.joint_figures import (
 )
 from benchmarks.joint_setting import PRECISIONS, Setting
 from benchmarks.turns import Program, take_turns
+from keras_compat.machine import cores
 from keras_compat.reporting import Run
-from keras_compat.reporting.hardware import cores
 
 PROGRAMS = ("trainer", "threads", "guarded", "bare", "fit", "ceiling")
 IN_ALL_PRECISIONS = OURS

@@ -22,8 +22,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import jax.profiler
 
 from benchmarks import joint_networks, joint_setting, output
+from keras_compat.machine import cores
 from keras_compat.reporting import Run
-from keras_compat.reporting.hardware import cores
 from keras_compat.training import ProfileRounds
 
 FIRST = 5

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from keras_compat.memory import peak_memory_bytes
+from keras_compat.machine import peak_memory_bytes
 
 WARM_UP = 3
 Key = TypeVar("Key")

@@ -13,7 +13,7 @@ from keras_compat.data.examples import near_equal_sizes
 from keras_compat.data.labels import check_labels
 from keras_compat.data.quiet_tensorflow import without_autotuning
 from keras_compat.errors import InputError
-from keras_compat.reporting.hardware import cores
+from keras_compat.machine import cores
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -42,7 +42,7 @@ def spread_operations() -> None:
     wait for nothing, and each is faster alone on its core; `benchmarks/demo_threads.py` compares.
     What the environment says of TensorFlow's threads is kept; more cores were not measured.
     """
-    from keras_compat.reporting.hardware import cores
+    from keras_compat.machine import cores
 
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     if cores() == 2 and not any(name in os.environ for name in names):

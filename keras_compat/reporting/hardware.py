@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from keras_compat.memory import peak_memory_with_children_bytes
+from keras_compat.machine import cores
 
 
 def collect_hardware() -> dict[str, Any]:
@@ -37,41 +37,12 @@ def collect_hardware() -> dict[str, Any]:
     }
 
 
-def peak_memory_gib() -> float | None:
-    """Returns the most memory that this process, or the largest it started, has held so far.
-
-    Returns:
-        GiB; `None` where the system does not tell (Windows).
-
-    Example:
-
-    >>> peak_memory_gib() > 0
-    True
-    """
-    held = peak_memory_with_children_bytes()
-    return None if held is None else round(held / 2**30, 2)
-
-
 def _cpu_model() -> str:
     try:
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
         found = None
     return found.group(1) if found else platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Returns how many processor cores this process may use.
-
-    Example:
-
-    >>> cores() >= 1
-    True
-    """
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
 
 
 def _memory_gib() -> float | None:

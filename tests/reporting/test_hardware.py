@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_compat.memory import peak_memory_bytes
+from keras_compat.machine import peak_memory_bytes, peak_memory_gib
 from keras_compat.reporting import collect_hardware
-from keras_compat.reporting.hardware import peak_memory_gib
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +35,7 @@ def test_peak_memory_is_what_a_process_with_numpy_holds():
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells it there")
 def test_a_small_process_tells_its_own_memory_not_that_of_the_one_that_started_it():
     held = bytearray(2**28)
-    code = "from keras_compat.memory import peak_memory_bytes; print(peak_memory_bytes())"
+    code = "from keras_compat.machine import peak_memory_bytes; print(peak_memory_bytes())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -32,10 +32,10 @@ from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
 from keras_compat.experiments.runner.run_folder import reporting, resumable_folder
 from keras_compat.experiments.runner.terminal import RoundsBar, Terminal
 from keras_compat.files import remove
+from keras_compat.machine import peak_memory_gib
 from keras_compat.printing import tell
 from keras_compat.reporting import Run
 from keras_compat.reporting.classifier_transfer import terminal_text, write_report
-from keras_compat.reporting.hardware import peak_memory_gib
 
 LOGS = "logs"
 VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}

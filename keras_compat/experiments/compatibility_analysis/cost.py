@@ -118,7 +118,7 @@ def timed_rounds(setups: Mapping[str, tuple[Training, Setup]], rounds: int, turn
 def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
     """Returns the operations of a round, and the peak memory of a process that does some."""
     with quiet_start():
-        from keras_compat.reporting.hardware import peak_memory_gib
+        from keras_compat.machine import peak_memory_gib
 
     setup = _setup(config, method, count)
     _rounds(config.training, setup)(1)

@@ -18,7 +18,7 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.runner.signals import end_quietly_on_signals, ending_quietly
 from keras_compat.experiments.start_up import one_line_warnings, quiet_start
 from keras_compat.file_errors import file_errors_in_one_line
-from keras_compat.reporting.hardware import cores
+from keras_compat.machine import cores
 
 if TYPE_CHECKING:
     from keras_compat.experiments.runner.terminal import Terminal
