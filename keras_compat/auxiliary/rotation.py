@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
+from keras_compat.choices import ALL, RANDOM, ROTATION_ASSIGNMENTS, check_choice
 from keras_compat.data.pixels import gather_pixels
-from keras_compat.rotation_assignments import ALL, RANDOM, check_rotation_assignment
 
 ROTATIONS = 4
 
@@ -82,7 +82,7 @@ class RotationPrediction(Auxiliary):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        check_rotation_assignment(assignment)
+        check_choice("rotation_assignment", assignment, ROTATION_ASSIGNMENTS)
         self.assignment = assignment
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -8,18 +8,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_compat.batch_statistics import GLOBAL, check_statistics_over
-from keras_compat.errors import InputError, unknown_name
+from keras_compat.choices import (
+    FULL,
+    GLOBAL,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    STATISTICS_OVER,
+    check_choice,
+)
+from keras_compat.errors import InputError
 from keras_compat.experiments.profiling import profile_callbacks
-from keras_compat.precisions import FULL, check_precision
 
 if TYPE_CHECKING:
     import keras
 
     from keras_compat.experiments.runner.checkpointing import Gathered
     from keras_compat.training import Trainer
-
-SCHEDULES = ("steps", "cosine")
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,10 @@ class Training:
                 raise InputError(
                     f"{name} is {getattr(self, name)}; expected a finite number above 0"
                 )
-        if self.schedule not in SCHEDULES:
-            raise unknown_name("schedule", self.schedule, SCHEDULES)
-        if self.optimizer not in ("adam", "sgd"):
-            raise unknown_name("optimizer", self.optimizer, ("adam", "sgd"))
-        check_precision(self.precision)
-        check_statistics_over(self.batch_statistics_over)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("value of batch_statistics_over", self.batch_statistics_over, STATISTICS_OVER)
 
 
 APPENDIX_C = Training(

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_compat.batch_statistics import GLOBAL, check_statistics_over
+from keras_compat.choices import GLOBAL, STATISTICS_OVER, check_choice
 from keras_compat.errors import InputError
 
 
@@ -28,7 +28,7 @@ class Distribution(ABC):
     def __init__(
         self, devices: int, statistics_over: str = GLOBAL, workers: int = 1, worker: int = 0
     ):
-        check_statistics_over(statistics_over)
+        check_choice("value of batch_statistics_over", statistics_over, STATISTICS_OVER)
         self.devices = devices
         self.statistics_over = statistics_over
         self.workers = workers

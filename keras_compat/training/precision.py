@@ -8,7 +8,7 @@ from threading import Lock
 
 import keras
 
-from keras_compat.precisions import FULL, check_precision
+from keras_compat.choices import FULL, PRECISIONS, check_choice
 
 
 class Precision:
@@ -46,7 +46,7 @@ class Precision:
     """
 
     def __init__(self, name: str, extractors: Sequence[keras.Model], heads: Sequence[keras.Model]):
-        check_precision(name)
+        check_choice("precision", name, PRECISIONS)
         self.name = name
         self._layers: list[keras.layers.Layer] = []
         if name != FULL:

@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from keras_compat import replica_ops
+from keras_compat.choices import FULL
 from keras_compat.errors import InputError
-from keras_compat.precisions import FULL
 from keras_compat.training.batches import (
     Checks,
     JointBatches,

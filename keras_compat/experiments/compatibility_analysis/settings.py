@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from keras_compat.choices import ROTATION_ASSIGNMENTS, check_choice
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.experiments.compatibility_analysis.methods import FIGURE_2, parse_method
 from keras_compat.experiments.compatibility_analysis.studies import STUDIES
@@ -16,7 +17,6 @@ from keras_compat.experiments.settings import (
     settings_without,
 )
 from keras_compat.experiments.training import Training
-from keras_compat.rotation_assignments import check_rotation_assignment
 
 # What does not change how networks are trained, but how they are measured.
 EVALUATION = ("restrict", "evaluation_batch_size")
@@ -107,7 +107,7 @@ class Config:
                 "study 'pretrained' needs images to learn rotation from; name them with "
                 "--pretraining_dataset"
             )
-        check_rotation_assignment(self.rotation_assignment)
+        check_choice("rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS)
         for name in ("auxiliary_weight", "rotation_weight"):
             weight = getattr(self, name)
             if weight is not None and not 0 < weight < math.inf:

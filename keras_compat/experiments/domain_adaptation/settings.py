@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_compat.choices import ROTATION_ASSIGNMENTS, check_choice
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.experiments.settings import (
     check_at_least,
@@ -14,7 +15,6 @@ from keras_compat.experiments.settings import (
     settings_without,
 )
 from keras_compat.experiments.training import Training
-from keras_compat.rotation_assignments import check_rotation_assignment
 
 # Which layers of the extractor learn on the target, see `adaptation.let_learn`.
 LAYERS = ("all", "normalization", "first_half")
@@ -133,7 +133,7 @@ class Config:
                 f"choose_by is {PUBLISHED!r}, which is of all layers, and layers are "
                 f"{','.join(self.layers)!r}; add 'all', or choose by another"
             )
-        check_rotation_assignment(self.rotation_assignment)
+        check_choice("rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS)
         for rate in self.learning_rates:
             if not 0 < rate < math.inf:
                 raise InputError(f"learning_rates have {rate}; expected finite numbers above 0")

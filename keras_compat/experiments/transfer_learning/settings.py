@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from keras_compat.choices import ROTATION_ASSIGNMENTS, check_choice
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.experiments.settings import (
     check_at_least,
@@ -15,7 +16,6 @@ from keras_compat.experiments.settings import (
 )
 from keras_compat.experiments.training import Training
 from keras_compat.experiments.transfer_learning.methods import METHODS
-from keras_compat.rotation_assignments import check_rotation_assignment
 
 # What says which networks there are; a network does not depend on the others.
 _PAIRS = ("sources", "targets", "methods")
@@ -98,7 +98,7 @@ class Config:
             raise InputError(
                 f"source and target are both {self.sources[0]!r}; expected different data"
             )
-        check_rotation_assignment(self.rotation_assignment)
+        check_choice("rotation_assignment", self.rotation_assignment, ROTATION_ASSIGNMENTS)
         for name in ("fine_tuning_learning_rate", "auxiliary_weight"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
