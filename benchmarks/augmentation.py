@@ -6,7 +6,7 @@ Times training steps of a small convolutional network on random 32 x 32 colour i
 TensorFlow backend, and prints milliseconds a step and ratios as JSON:
 
 - none: no augmentation;
-- in_step: `keras_compat.data.augmentation.Augmentation` as the network's first layer;
+- in_step: `keras_compat.layers.Augmentation` as the network's first layer;
 - tf_data: the same layer in `Dataset.map` before the prefetch;
 - keras_tf_data: what a user would pick instead, Keras' own random layers in `Dataset.map`.
 
@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from benchmarks import output
 from benchmarks.alternating import alternate
-from keras_compat.data.augmentation import Augmentation
+from keras_compat.layers import Augmentation
 from keras_compat.reporting import Run
 
 SIZE, BATCH = 32, 128

@@ -43,7 +43,7 @@ def trained(preset: str) -> Trainer:
     shape = (4 * CLASSES, config.image_size, config.image_size, channels)
     examples = Examples(random.integers(0, 256, shape, "uint8"), np.arange(shape[0]) % CLASSES)
     names = tuple(f"class {i}" for i in range(CLASSES))
-    dataset = ImageDataset("random", examples, examples, names, photographs=channels == 3)
+    dataset = ImageDataset("random", examples, examples, names, flippable=channels == 3)
     trainer = first_stage(config, dataset, CLASSES)
     trainer.compile(keras.optimizers.Adam(0.01))
     trainer.fit(

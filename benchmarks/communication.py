@@ -41,7 +41,7 @@ def paper_tasks(method: str) -> tuple[list[Task], int]:
     examples = Examples(np.zeros((10, side, side, 3), "uint8"), np.arange(10))
     names = [f"class {number}" for number in range(10)]
     datasets = {
-        name: ImageDataset(name, examples, examples, names, photographs=True)
+        name: ImageDataset(name, examples, examples, names, flippable=True)
         for name in config.datasets
     }
     setup = make_setup(config, Cell(method, seed=0), Group(datasets, common=9))

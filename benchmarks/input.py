@@ -34,8 +34,8 @@ from PIL import Image
 
 from benchmarks import output
 from keras_compat import data, networks
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.data.quiet_tensorflow import import_tensorflow
+from keras_compat.layers import Augmentation
 from keras_compat.reporting import Run
 from keras_compat.training import Task, Trainer
 from keras_compat.training.batches import JointBatches, task_batches

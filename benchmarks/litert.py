@@ -41,9 +41,9 @@ from benchmarks.litert_scale import (
     with_ends,
 )
 from keras_compat import data, evaluation, networks, training
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.deployment import LiteRTExport, evaluate_exported, export, litert_pair
 from keras_compat.deployment.litert import QUANTIZATIONS
+from keras_compat.layers import Augmentation
 from keras_compat.reporting import Run
 
 EXTRACTORS = {"phone": "mobilenet_v2_small@block2", "other": "resnet8@stage2"}

@@ -4,8 +4,20 @@ Implements "Towards Reusable Network Components by Learning Compatible Represent
 (Gygli, Uijlings, Ferrari; AAAI 2021) on Keras 3.
 """
 
-__version__ = "0.1.0"
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 from keras_compat.registration import register as _register
 
+__version__ = "0.1.0"
+
 _register()
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports a module of this package when it is used, such as `keras_compat.networks`."""
+    module = f"{__name__}.{name}"
+    if find_spec(module) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(module)

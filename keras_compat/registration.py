@@ -15,7 +15,7 @@ REGISTERED = {
     "ChannelPadding": "layers.channel_padding",
     "UnitLength": "layers.unit_length",
     "SeededHeNormal": "networks.initializers",
-    "Augmentation": "data.augmentation",
+    "Augmentation": "layers.augmentation",
     "Colorization": "auxiliary.colorization",
     "CommonClasses": "auxiliary.common_classes",
     "Contrastive": "auxiliary.contrastive",

@@ -60,6 +60,17 @@ def test_importing_the_package_imports_neither_keras_nor_its_own_modules():
 
 
 @pytest.mark.once
+def test_modules_are_imported_when_they_are_used():
+    done = fresh(
+        "import sys, keras_compat\n"
+        "assert keras_compat.choices.FULL == 'float32' and 'keras' not in sys.modules\n"
+        "assert keras_compat.networks.build_extractor\n"
+        "keras_compat.network"
+    )
+    assert "'keras_compat' has no attribute 'network'" in done.stderr
+
+
+@pytest.mark.once
 def test_an_import_of_keras_that_fails_can_be_tried_again():
     done = fresh(
         "import os, sys, keras_compat\n"

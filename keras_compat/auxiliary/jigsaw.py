@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
-from keras_compat.data.pixels import gather_pixels
 from keras_compat.errors import InputError
+from keras_compat.layers.pixels import gather_pixels
 
 # Tiles along each side of an image.
 GRID = 2

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary, draw_classes
 from keras_compat.choices import ALL, RANDOM, ROTATION_ASSIGNMENTS, check_choice
-from keras_compat.data.pixels import gather_pixels
+from keras_compat.layers.pixels import gather_pixels
 
 ROTATIONS = 4
 

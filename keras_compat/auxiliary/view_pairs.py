@@ -59,7 +59,7 @@ class ViewPairs(Auxiliary):
 
     @classmethod
     def for_dataset(cls, dataset: ImageDataset, seed: int | None = None) -> Self:
-        return cls(flip=dataset.photographs, seed=seed)
+        return cls(flip=dataset.flippable, seed=seed)
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
         """Returns two views of each image shown, first all one, then all other, and partners."""

@@ -3,8 +3,6 @@
 To add a source, write one file in `keras_compat/data/sources/` whose function is decorated with
 `@sources.register("NAME")` (or `"NAME:PATH"` if it takes a path), and name that file in
 `keras_compat/data/sources/__init__.py`.
-
-Augmentation is in `keras_compat.data.augmentation`: it needs Keras, loading does not.
 """
 
 from __future__ import annotations

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import keras
 import numpy as np
 
 from keras_compat.errors import InputError
 
-if TYPE_CHECKING:
-    from keras_compat.data.examples import Examples
+
+class IndexedExamples(Protocol):
+    """Labelled images in memory, such as `keras_compat.data.Examples`."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int: ...
 
 
 class Minibatches(keras.utils.PyDataset):
@@ -35,7 +41,7 @@ class Minibatches(keras.utils.PyDataset):
     [0, 0, 1, 1, 2, 2]
     """
 
-    def __init__(self, examples: Examples, batch_size: int, seed: int, start: int = 0):
+    def __init__(self, examples: IndexedExamples, batch_size: int, seed: int, start: int = 0):
         super().__init__()
         if len(examples) == 0:
             raise InputError("there are no examples to make minibatches of; expected at least one")

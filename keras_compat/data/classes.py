@@ -194,12 +194,12 @@ def parse_classes(
     return classes
 
 
-def look_like_photographs(class_names: Sequence[str], colour: bool) -> bool:
+def look_flippable(class_names: Sequence[str], colour: bool) -> bool:
     """Guesses whether images may be mirrored: in colour, and not of single characters.
 
     Example:
 
-    >>> look_like_photographs(["cat", "dog"], True), look_like_photographs(["0", "1"], True)
+    >>> look_flippable(["cat", "dog"], True), look_flippable(["0", "1"], True)
     (True, False)
     """
     return colour and not all(len(name) <= 1 or name.isdecimal() for name in class_names)

@@ -26,7 +26,7 @@ class ImageDataset:
         train: examples to learn from.
         test: examples to evaluate on; never train on them.
         class_names: the name of label 0, 1, ...
-        photographs: whether mirroring an image keeps its meaning.
+        flippable: Whether a mirrored image keeps its meaning.
 
     Raises:
         InputError: if there are fewer than two classes, a label has no name, a name is none that
@@ -45,7 +45,7 @@ class ImageDataset:
     train: Examples | StreamedExamples
     test: Examples | StreamedExamples
     class_names: tuple[str, ...]
-    photographs: bool
+    flippable: bool
 
     def __post_init__(self) -> None:
         if len(self.class_names) < 2:

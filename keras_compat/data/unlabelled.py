@@ -25,7 +25,7 @@ class UnlabelledImages:
     Args:
         name: the source's short name, without a path.
         images: every label is -1.
-        photographs: whether mirroring an image keeps its meaning.
+        flippable: Whether a mirrored image keeps its meaning.
 
     Raises:
         InputError: if there are none, or one has a label.
@@ -40,7 +40,7 @@ class UnlabelledImages:
 
     name: str
     images: Examples | StreamedExamples
-    photographs: bool
+    flippable: bool
 
     def __post_init__(self) -> None:
         if len(self.images) == 0:
@@ -65,7 +65,7 @@ def without_labels(dataset: ImageDataset) -> UnlabelledImages:
     """
     train = dataset.train
     unlabelled = train.relabelled(np.full(len(train), -1))
-    return UnlabelledImages(dataset.name, unlabelled, dataset.photographs)
+    return UnlabelledImages(dataset.name, unlabelled, dataset.flippable)
 
 
 def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
@@ -82,7 +82,7 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
     if not is_unlabelled(spec):
         return without_labels(load_source(spec, options))
     name, images = load_image_files(spec.partition(":")[2], options)
-    return UnlabelledImages(name, images, photographs=images.image_shape[-1] == 3)
+    return UnlabelledImages(name, images, flippable=images.image_shape[-1] == 3)
 
 
 def is_unlabelled(spec: str) -> bool:

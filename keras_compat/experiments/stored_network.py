@@ -28,7 +28,7 @@ class StoredNetwork:
         head: features to logits, one for each class.
         auxiliary_heads: by the name of their task, see `keras_compat.auxiliary.AUXILIARIES`.
         class_names: of the head's outputs.
-        photographs: whether mirroring an image keeps its meaning.
+        flippable: Whether a mirrored image keeps its meaning.
 
     Example:
 
@@ -44,7 +44,7 @@ class StoredNetwork:
     head: keras.Model
     auxiliary_heads: Mapping[str, keras.Model]
     class_names: tuple[str, ...]
-    photographs: bool
+    flippable: bool
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -60,7 +60,7 @@ class StoredNetwork:
         """Returns what `load_network` has to know beside the models."""
         return {
             "class_names": list(self.class_names),
-            "photographs": self.photographs,
+            "photographs": self.flippable,
             "auxiliaries": list(self.auxiliary_heads),
         }
 

@@ -74,7 +74,7 @@ def test_half_precision_keeps_the_targets():
 
 def test_grey_images_are_refused():
     grey = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.zeros(4, "int32"))
-    dataset = ImageDataset("digits", grey, grey, ("a", "b"), photographs=False)
+    dataset = ImageDataset("digits", grey, grey, ("a", "b"), flippable=False)
     with pytest.raises(InputError, match="images of digits have 1 channel; the colorization task"):
         Colorization.for_dataset(dataset)
     with pytest.raises(InputError, match="needs three"):

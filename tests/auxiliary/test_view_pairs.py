@@ -96,7 +96,7 @@ def gradient_of_loss(task, variable):
 def test_digits_are_not_mirrored_and_arguments_are_checked():
     data = Examples(np.zeros((4, 8, 8, 3), "uint8"), np.zeros(4, "int32"))
     for photographs in (False, True):
-        dataset = ImageDataset("some", data, data, ("a", "b"), photographs=photographs)
+        dataset = ImageDataset("some", data, data, ("a", "b"), flippable=photographs)
         assert Contrastive.for_dataset(dataset, seed=1).flip == photographs
     with pytest.raises(InputError, match="temperature is 0"):
         Contrastive(temperature=0)

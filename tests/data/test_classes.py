@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from keras_compat.data import match_classes, parse_classes
-from keras_compat.data.classes import check_class_names, look_like_photographs
+from keras_compat.data.classes import check_class_names, look_flippable
 from keras_compat.errors import InputError
 from keras_compat.store.manifest import Line
 
@@ -79,9 +79,9 @@ def test_bad_classes_are_one_line(text: str, message: str):
 
 
 def test_only_colour_images_of_more_than_characters_may_be_mirrored():
-    assert look_like_photographs(CIFAR10, colour=True)
-    assert not look_like_photographs(CIFAR10, colour=False)
-    assert not look_like_photographs(["a", "b", "10"], colour=True)
+    assert look_flippable(CIFAR10, colour=True)
+    assert not look_flippable(CIFAR10, colour=False)
+    assert not look_flippable(["a", "b", "10"], colour=True)
 
 
 @pytest.mark.parametrize(

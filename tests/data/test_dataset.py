@@ -14,7 +14,7 @@ def examples(labels: list[int], size: int = 2) -> Examples:
 
 
 def dataset(train: list[int], test: list[int], names: str = "abc") -> ImageDataset:
-    return ImageDataset("set", examples(train), examples(test), tuple(names), photographs=False)
+    return ImageDataset("set", examples(train), examples(test), tuple(names), flippable=False)
 
 
 def test_select_classes_relabels_in_the_order_given():

@@ -32,7 +32,7 @@ def test_classes_are_the_folders(pets: Path):
     dataset = data.load(f"folder:{pets}")
     assert dataset.class_names == ("cat", "dog")
     assert dataset.image_shape == (10, 10, 3)
-    assert dataset.photographs
+    assert dataset.flippable
     assert dataset.train.labels.tolist() == [0, 0, 1, 1]
     assert dataset.train.images[:, 5, 5].tolist() == [[255, 0, 0]] * 2 + [[0, 0, 255]] * 2
 

@@ -17,7 +17,7 @@ def test_digits_are_all_there_split_in_a_fixed_stratified_way():
     dataset = data.load("digits")
     assert (len(dataset.train), len(dataset.test)) == (1438, 359)
     assert dataset.image_shape == (8, 8, 1)
-    assert not dataset.photographs
+    assert not dataset.flippable
     assert dataset.class_names == tuple("0123456789")
     raw = load_digits().images
     everything = np.concatenate([dataset.train.images, dataset.test.images])[..., 0]

@@ -38,7 +38,7 @@ def test_arrays_come_as_they_are(tmp_path: Path):
     np.testing.assert_array_equal(dataset.test.labels, contents["y_test"])
     assert dataset.name == "pets"
     assert dataset.class_names == ("cat", "dog")
-    assert dataset.photographs
+    assert dataset.flippable
 
 
 def test_the_older_name_of_the_class_names(tmp_path: Path):
@@ -49,7 +49,7 @@ def test_the_older_name_of_the_class_names(tmp_path: Path):
 def test_without_class_names_classes_are_numbers_and_nothing_is_mirrored(tmp_path: Path):
     dataset = load(tmp_path, arrays(classes=None))
     assert dataset.class_names == ("0", "1")
-    assert not dataset.photographs
+    assert not dataset.flippable
 
 
 def test_floats_grey_images_and_label_columns(tmp_path: Path):

@@ -44,7 +44,7 @@ def test_every_image_comes_with_its_label(data_dir: Path):
     dataset = data.load("pets", data_dir=data_dir)
     assert dataset.name == "pets"
     assert dataset.class_names == NAMES
-    assert dataset.photographs
+    assert dataset.flippable
     numbers = dataset.train.images[:, 0, 0, 0]
     assert sorted(numbers) == list(range(60))
     for image, label, number in zip(
@@ -181,7 +181,7 @@ def test_images_of_many_sizes_need_an_image_size(tmp_path: Path):
         data.load("mixed", data_dir=tmp_path)
     held, streamed = both(tmp_path, "mixed", image_size=9)
     assert held.image_shape == (9, 9, 1)
-    assert not held.photographs
+    assert not held.flippable
     np.testing.assert_array_equal(held.train.images, streamed.train.images)
 
 

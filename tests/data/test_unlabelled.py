@@ -31,14 +31,14 @@ def test_all_images_of_a_folder_are_read_at_any_depth_in_the_order_of_their_path
     assert found.name == tmp_path.name
     assert found.images.images[:, 0, 0, 0].tolist() == [1, 2]
     assert found.images.labels.tolist() == [-1, -1]
-    assert found.image_shape == (4, 4, 1) and not found.photographs
+    assert found.image_shape == (4, 4, 1) and not found.flippable
 
 
 def test_colour_and_size_are_those_asked_for(tmp_path):
     write(tmp_path / "a.png", (255, 0, 0), size=(6, 8), mode="RGB")
     write(tmp_path / "b.png", 7, size=(3, 3))
     found = load_images(f"folder:{tmp_path}", LoadOptions(image_size=2))
-    assert found.image_shape == (2, 2, 3) and found.photographs
+    assert found.image_shape == (2, 2, 3) and found.flippable
     with pytest.raises(InputError, match="give an image_size"):
         load_images(f"folder:{tmp_path}", LoadOptions())
 
@@ -58,7 +58,7 @@ def test_dropping_labels_keeps_images_and_what_they_are():
     dataset = load("digits")
     found = without_labels(dataset)
     np.testing.assert_array_equal(found.images.images, dataset.train.images)
-    assert (found.name, found.photographs) == ("digits", False)
+    assert (found.name, found.flippable) == ("digits", False)
 
 
 def test_labels_and_no_images_are_refused(tmp_path):

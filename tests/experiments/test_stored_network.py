@@ -48,7 +48,7 @@ def edit(place, **changes):
 
 def test_a_stored_network_comes_back_as_it_was(network, place):
     again = load_network(place)
-    assert (again.class_names, again.photographs) == (("cat", "dog"), True)
+    assert (again.class_names, again.flippable) == (("cat", "dog"), True)
     images = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 1)).astype("float32")
     for ours, theirs in (
         (network.head, again.head),

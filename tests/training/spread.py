@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_compat import networks, training
 from keras_compat.auxiliary import CommonClasses, FeatureMatching, RotationPrediction
-from keras_compat.data.augmentation import Augmentation
+from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 from tests.training.logical_devices import logical_devices
 from tests.training.small import CLASSES, data, extractor, head

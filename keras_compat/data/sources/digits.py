@@ -28,4 +28,4 @@ def load_digits(argument: str, options: LoadOptions) -> ImageDataset:
     images = conform(images, options.image_size, options.channels)
     train, test = embedded_split(images, digits.target)
     names = tuple(str(name) for name in digits.target_names)
-    return ImageDataset("digits", train, test, names, photographs=False)
+    return ImageDataset("digits", train, test, names, flippable=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_compat.data.classes import check_class_names, look_like_photographs
+from keras_compat.data.classes import check_class_names, look_flippable
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.image_files import SUFFIXES, is_grey, is_image, open_image
@@ -49,7 +49,7 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
         train,
         test,
         tuple(classes),
-        look_like_photographs(classes, colour),
+        look_flippable(classes, colour),
     )
 
 

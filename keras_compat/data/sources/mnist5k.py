@@ -31,4 +31,4 @@ def load_mnist5k(argument: str, options: LoadOptions) -> ImageDataset:
     images = conform(images, options.image_size, options.channels)
     train, test = embedded_split(images, labels)
     names = tuple(str(digit) for digit in range(10))
-    return ImageDataset("mnist5k", train, test, names, photographs=False)
+    return ImageDataset("mnist5k", train, test, names, flippable=False)

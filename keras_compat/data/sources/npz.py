@@ -11,7 +11,7 @@ import numpy as np
 from keras_compat.data.classes import (
     check_class_count,
     check_class_names,
-    look_like_photographs,
+    look_flippable,
 )
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
@@ -34,8 +34,8 @@ def load_npz(argument: str, options: LoadOptions) -> ImageDataset:
     splits = {split: _examples(path, arrays, split, options) for split in ("train", "test")}
     names = _class_names(path, arrays, splits)
     named = any(key in arrays for key in _NAMES)
-    photographs = named and look_like_photographs(names, arrays["x_train"].shape[3:] == (3,))
-    return ImageDataset(short_name(path.stem), splits["train"], splits["test"], names, photographs)
+    flippable = named and look_flippable(names, arrays["x_train"].shape[3:] == (3,))
+    return ImageDataset(short_name(path.stem), splits["train"], splits["test"], names, flippable)
 
 
 def _read(file: NpzFile, options: LoadOptions) -> dict[str, np.ndarray]:

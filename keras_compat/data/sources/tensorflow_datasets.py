@@ -22,7 +22,7 @@ import numpy as np
 from keras_compat.data.classes import (
     check_class_count,
     check_class_names,
-    look_like_photographs,
+    look_flippable,
 )
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
@@ -107,10 +107,10 @@ def _read(tfds: ModuleType, builder: Any, spec: str, options: LoadOptions) -> Im
     held = math.prod(shape) * sum(len(labels) for *_, labels in parts)
     make = _in_memory if held <= options.memory_limit_bytes else _streamed
     train, test = (make(*part) for part in parts)
-    photographs = builder.name not in _CHARACTERS and look_like_photographs(
+    flippable = builder.name not in _CHARACTERS and look_flippable(
         names, builder.info.features[image_key].shape[-1] == 3
     )
-    return ImageDataset(spec, train, test, names, photographs)
+    return ImageDataset(spec, train, test, names, flippable)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import keras
 from keras_compat import networks
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import Examples, ImageDataset
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.experiments.classifier_transfer.settings import Config
 from keras_compat.experiments.training import Training, train
+from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 ROTATIONS = RotationPrediction.outputs

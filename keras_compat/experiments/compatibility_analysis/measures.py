@@ -223,7 +223,7 @@ def signals(trained: Trained) -> list[Record]:
             rotation_head=trained.networks[h].auxiliary_heads.get("rotation"),
             trained_on=learnt[h],
             own_information=own[h],
-            mirror=datasets[e].photographs,
+            mirror=datasets[e].flippable,
         )
         for name, value in {"accuracy": accuracy, **found}.items():
             keys = {"signal": name, "extractor": e, "head": h}

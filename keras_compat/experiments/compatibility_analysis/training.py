@@ -18,13 +18,13 @@ from keras_compat.auxiliary import (
     RotationPrediction,
 )
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.groups import Group
 from keras_compat.experiments.compatibility_analysis.methods import Method, parse_method
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.compatibility_analysis.variants import apply_variant
 from keras_compat.experiments.training import train
+from keras_compat.layers import Augmentation
 from keras_compat.studies.cells import Cell
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 

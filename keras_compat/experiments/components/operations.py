@@ -279,7 +279,7 @@ def unlabelled(
         options: how images are read, but for their size.
     """
     found = load_images(spec, replace(options, **_size(shape)))
-    return evaluation.some_images(found.images, count), found.photographs
+    return evaluation.some_images(found.images, count), found.flippable
 
 
 def fitting(options: LoadOptions, shape: Shape) -> dict[str, object]:

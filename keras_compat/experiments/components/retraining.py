@@ -12,7 +12,6 @@ import numpy as np
 
 from keras_compat import data, evaluation, networks
 from keras_compat.data import ImageDataset
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.components.head_signature import described
@@ -21,7 +20,7 @@ from keras_compat.experiments.components.operations import fitting
 from keras_compat.experiments.runner.terminal import RoundsBar
 from keras_compat.experiments.settings import check_at_least
 from keras_compat.experiments.training import Training, train
-from keras_compat.layers import set_statistics
+from keras_compat.layers import Augmentation, set_statistics
 from keras_compat.store import Component, Reference, Store, load
 from keras_compat.store.manifest import DataRecord
 from keras_compat.store.recombining import joint_licence, origin, parent_record

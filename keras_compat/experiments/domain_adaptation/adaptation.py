@@ -107,7 +107,7 @@ def adapt(
     extractor = copy_model(network.extractor)
     let_learn(extractor, candidate.layers)
     learnt, held_out = hold_out(config, images, seed)
-    kind = replace(images, photographs=network.photographs)
+    kind = replace(images, flippable=network.flippable)
     auxiliaries = []
     for number, (name, head) in enumerate(network.auxiliary_heads.items()):
         frozen = copy_model(head)

@@ -10,11 +10,11 @@ import keras
 from keras_compat import networks
 from keras_compat.auxiliary import AUXILIARIES, Auxiliary, RotationPrediction
 from keras_compat.data import ImageDataset, UnlabelledImages
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.stored_network import StoredNetwork
 from keras_compat.experiments.training import train
+from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 
@@ -107,7 +107,7 @@ def train_source(
     trainer = Trainer([task], seed=1000 * seed + 700)
     train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
     heads = dict(zip(config.auxiliaries, (held.head for held in auxiliaries), strict=True))
-    return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.photographs)
+    return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
 
 
 def make_auxiliary(

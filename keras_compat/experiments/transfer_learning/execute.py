@@ -116,7 +116,7 @@ def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> 
         _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
         _record(step, "chance", 1 / len(dataset.class_names)),
     ]
-    network = StoredNetwork(extractor, head, {}, dataset.class_names, dataset.photographs)
+    network = StoredNetwork(extractor, head, {}, dataset.class_names, dataset.flippable)
     return Done(network.models(), records, {"network": network.about()})
 
 

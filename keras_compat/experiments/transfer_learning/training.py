@@ -12,12 +12,12 @@ import keras
 from keras_compat import networks
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import ImageDataset
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.experiments.runner.checkpointing import Gathered
 from keras_compat.experiments.runner.work_item import Callbacks
 from keras_compat.experiments.stored_network import StoredNetwork
 from keras_compat.experiments.training import train
 from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.layers import Augmentation
 from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
@@ -86,7 +86,7 @@ def train_network(
     how = config.training
     train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
     return StoredNetwork(
-        extractor, head, {"rotation": held}, dataset.class_names, dataset.photographs
+        extractor, head, {"rotation": held}, dataset.class_names, dataset.flippable
     )
 
 

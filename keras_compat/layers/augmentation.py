@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from keras_compat import replica_ops
-from keras_compat.data.pixels import gather_pixels
 from keras_compat.errors import InputError
+from keras_compat.layers.pixels import gather_pixels
 
 if TYPE_CHECKING:
     from keras_compat.data.dataset import ImageDataset
@@ -102,8 +102,8 @@ class Augmentation(keras.layers.Layer):
     def for_dataset(
         cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None
     ) -> Augmentation:
-        """Returns what suits a data set: see `ImageDataset.photographs` and its image size."""
-        preset = cls.for_photographs if dataset.photographs else cls.for_digits
+        """Returns what suits a data set: see `ImageDataset.flippable` and its image size."""
+        preset = cls.for_photographs if dataset.flippable else cls.for_digits
         return preset(seed, min(dataset.image_shape[:2]))
 
     def call(self, images: Any, training: bool = True) -> Any:

@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from keras_compat import data
-from keras_compat.data.augmentation import Augmentation
 from keras_compat.errors import InputError
+from keras_compat.layers import Augmentation
 
 
 def pictures(count: int = 16, size: int = 8, channels: int = 3) -> np.ndarray:
@@ -155,7 +155,7 @@ def test_presets_follow_the_data_set():
     assert not digits.flip
     assert (digits.shift, digits.rotation, digits.scale) == (2, 0.2, 0.15)
     images = data.Examples(np.zeros((2, 32, 32, 3), np.uint8), np.array([0, 1]))
-    pets = data.ImageDataset("pets", images, images, ("cat", "dog"), photographs=True)
+    pets = data.ImageDataset("pets", images, images, ("cat", "dog"), flippable=True)
     photographs = Augmentation.for_dataset(pets, seed=1)
     assert photographs.flip
     assert (photographs.shift, photographs.rotation, photographs.fill_mode) == (4, 0, "reflect")
