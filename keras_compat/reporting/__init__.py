@@ -17,7 +17,7 @@ from keras_compat.reporting.records import (
 )
 from keras_compat.reporting.run import Run
 from keras_compat.reporting.table import Table, number, percent
-from keras_compat.reporting.versions import collect_versions
+from keras_compat.versions import collect_versions
 
 __all__ = [
     "Record",

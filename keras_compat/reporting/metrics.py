@@ -13,7 +13,7 @@ from keras_compat.errors import InputError
 from keras_compat.files import read_json, write_text
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
-from keras_compat.reporting.versions import collect_versions
+from keras_compat.versions import collect_versions
 
 SECTIONS = {
     "experiment": str,

@@ -15,7 +15,6 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation import ChannelStatistics
 from keras_compat.layers import set_statistics
 from keras_compat.networks import check_interface, feature_interface
-from keras_compat.reporting.versions import collect_versions
 from keras_compat.store import recipes, weights
 from keras_compat.store.card import write_card
 from keras_compat.store.errors import BadManifestError
@@ -32,6 +31,7 @@ from keras_compat.store.manifest import (
 from keras_compat.store.memory import check_memory, memory_for
 from keras_compat.store.names import Reference
 from keras_compat.store.package import Package, file_record, sha256
+from keras_compat.versions import collect_versions
 
 _MEAN, _VARIANCE = "feature_statistics/mean", "feature_statistics/variance"
 

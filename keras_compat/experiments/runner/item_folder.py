@@ -19,8 +19,8 @@ from keras_compat.experiments.runner.output_folder import difference
 from keras_compat.files import open_file, read_json, remove, write_text, written_atomically
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
-from keras_compat.reporting.versions import collect_versions
 from keras_compat.store.importing import load_keras_file
+from keras_compat.versions import collect_versions
 
 FAILURE = ("failed.json", "last_good.keras")
 """The files of a step that say why it has no result."""

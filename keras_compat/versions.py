@@ -1,4 +1,4 @@
-"""Which software a figure was measured with."""
+"""Versions of the software that a figure was measured with."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def collect_versions() -> dict[str, Any]:
     """Returns the versions that a run's figures depend on.
 
     Returns:
-        A dict: `python`, `backend` (Keras'), `keras_compat`, each package that is installed, and,
-        when `keras_compat` runs from a checkout, `commit` and whether the tracked files were
-        `modified` since.
+        A dict: `python`, `backend` (of Keras), `keras_compat` and each installed package. Where
+        `keras_compat` runs from a checkout, also `commit`, and `modified`: True if tracked files
+        differ from that commit.
 
     Example:
 
@@ -56,7 +56,7 @@ def collect_versions() -> dict[str, Any]:
 
 
 def _checkout(root: Path) -> dict[str, Any]:
-    """The commit of `root`; nothing if it is no checkout's top, or there is no git."""
+    """Returns the commit of `root`; nothing if `root` is not the top of a checkout."""
     # A virtual environment inside someone's repository is not a checkout of ours.
     if not (root / ".git").exists():
         return {}

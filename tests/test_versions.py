@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_compat.reporting import collect_versions, versions
+from keras_compat import versions
+from keras_compat.versions import collect_versions
 
 
 def test_versions_are_those_that_run():
