@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one line that names the value, what was expected, what to do."""
+"""Errors about bad input: one line with the value, the expectation and the remedy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from keras_compat.escaping import escape
 
 
 class InputError(ValueError):
-    """Bad input that the user can mend.
+    """Bad input, which the user can correct.
 
-    The message is one line and needs no traceback: the apps print it and exit with code 2. It
-    often quotes names and files of strangers, so it is escaped here, once for all messages.
+    The apps print the message without a traceback and exit with code 2. Messages quote names and
+    files of strangers, so every message is escaped here.
 
     Args:
-        message: Message in plain words; `escaping.escape` is applied to it.
+        message: Text of the error; `escaping.escape` makes it one safe line.
 
     Example:
 
@@ -30,12 +30,12 @@ class InputError(ValueError):
 
 
 class WorkerLost(RuntimeError):
-    """Another of the processes that train together has ended, so that none of them can go on.
+    """Loss of another of the processes that train together; none of them can continue.
 
     Args:
-        worker: the number of this process.
-        workers: how many there were.
-        reason: what the backend says.
+        worker: Number of this process.
+        workers: Number of processes.
+        reason: Message of the backend.
 
     Example:
 
@@ -53,15 +53,12 @@ class WorkerLost(RuntimeError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """Returns the error for a name that is not among the known ones, with the nearest of them.
+    """Returns the error for an unknown name; its message suggests the nearest known names.
 
     Args:
-        kind: what the name stands for, such as `"architecture"`.
-        name: what was received.
-        known: every name that would have been accepted.
-
-    Returns:
-        An `InputError` to raise.
+        kind: Word for the named thing, such as `"architecture"`.
+        name: Unknown name.
+        known: All names that are accepted.
 
     Example:
 
@@ -78,12 +75,9 @@ def missing_package(package: str, needed_for: str, extra: str) -> InputError:
     """Returns the error for an optional package that is not installed.
 
     Args:
-        package: the import name, such as `"tensorflow_datasets"`.
-        needed_for: what cannot be done without it.
-        extra: the extra of `keras_compat` that brings it.
-
-    Returns:
-        An `InputError` to raise.
+        package: Name that is imported, such as `"tensorflow_datasets"`.
+        needed_for: Words for the feature that needs the package.
+        extra: Extra of `keras_compat` that installs the package.
 
     Example:
 

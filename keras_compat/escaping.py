@@ -1,4 +1,4 @@
-"""Text from files, made safe to show: on a terminal, in Markdown and in a picture."""
+"""Escaping of untrusted text for a terminal, Markdown, pictures and file names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-# Two signs without a width that Persian, Indian languages and emoji are written with.
+# Two characters without a width that Persian, Indian languages and emoji need.
 _JOINERS = "\u200c\u200d"
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -15,16 +15,14 @@ _LONGEST_FILE_NAME = 80
 
 
 def escape(text: object) -> str:
-    r"""Returns a text as one line in which every character can be seen.
+    r"""Returns a text as one line of visible characters, which encodes as UTF-8.
 
-    Control characters, line breaks, characters that turn the direction of writing, and bytes that
-    are not UTF-8 are replaced by their codes. All else stays, and so does what was escaped before.
+    Control characters, line breaks, characters that change the direction of writing, and bytes
+    that are not UTF-8 are replaced by their codes. Other characters stay; to escape twice is the
+    same as to escape once.
 
     Args:
-        text: Text of any origin, or a value whose `str` is shown.
-
-    Returns:
-        A text that encodes as UTF-8.
+        text: Untrusted text, or a value whose `str` is shown.
 
     Example:
 
@@ -35,13 +33,12 @@ def escape(text: object) -> str:
 
 
 def escape_markdown(text: object) -> str:
-    r"""Returns a text as one line of Markdown that shows it as it is.
+    r"""Returns one line of Markdown that shows a text literally.
+
+    The text is escaped as by `escape`; then the characters with a meaning in Markdown or HTML.
 
     Args:
-        text: Text of any origin, or a value whose `str` is shown.
-
-    Returns:
-        `escape` of the text, with the signs that Markdown and HTML give a meaning made harmless.
+        text: Untrusted text, or a value whose `str` is shown.
 
     Example:
 
@@ -53,14 +50,14 @@ def escape_markdown(text: object) -> str:
 
 
 def file_name(text: object) -> str:
-    """Returns the name of a file after a text, such that it never is a path.
+    """Returns a file name made from a text; the name is never a path.
 
     Args:
-        text: Text of any origin.
+        text: Untrusted text.
 
     Returns:
-        The text where it consists of up to 80 ASCII letters, digits, `_`, `-` and inner `.`; else
-        what is left of it, with a part of its SHA-256, so that other texts give other names.
+        The text itself if it has at most 80 ASCII letters, digits, `_`, `-` and inner `.`. Else
+        those characters and a part of the text's SHA-256, so that two texts differ in their names.
 
     Example:
 
@@ -82,6 +79,6 @@ def _visible(character: str) -> str:
     if category == "Zs":  # spaces of all widths
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python reads names of files
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,4 +1,4 @@
-"""Errors of the file system in one line, such as those of a full disk or of data that are gone."""
+"""File system errors, such as a full disk, as messages of one line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WHOLE = "no file is half-written: mend this, and give the same command again"
 
 @contextmanager
 def file_errors_in_one_line(advice: str = KEPT) -> Iterator[None]:
-    """Turns an error of the file system into one that the user can mend.
+    """Replaces a file system error in the block by an `InputError`.
 
     Args:
-        advice: Words on what is left and what to do; they end the message.
+        advice: End of the message: the state of the files and the remedy.
 
     Raises:
-        InputError: for an `OSError`, and for what TensorFlow raises in place of one.
+        InputError: In place of an `OSError`, and of the errors that TensorFlow raises for files.
 
     Example:
 
@@ -47,7 +47,7 @@ def file_errors_in_one_line(advice: str = KEPT) -> Iterator[None]:
 
 
 def _said_by_tensorflow(error: Exception) -> str | None:
-    """Returns what TensorFlow says of a file; `None` for any other error."""
+    """Returns TensorFlow's message about a file; `None` for any other error."""
     if "tensorflow" not in sys.modules:
         return None
     errors = sys.modules["tensorflow"].errors
@@ -57,5 +57,5 @@ def _said_by_tensorflow(error: Exception) -> str | None:
     )
     if not full and not isinstance(error, of_files):
         return None
-    # TensorFlow names where in a program the file was read, before and after what it says.
+    # TensorFlow's message begins and ends with the name of the operation.
     return re.sub(r"^\{\{.*?\}\} *| *\[Op:.*$", "", error.message.splitlines()[0])

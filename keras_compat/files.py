@@ -1,4 +1,4 @@
-"""Reading of plain files alone, and files and folders that appear whole or not at all."""
+"""Safe reading of plain files and atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -17,18 +17,15 @@ from typing import Any, BinaryIO
 from keras_compat.errors import InputError
 
 _DEEPEST = 100
-"""Levels of JSON; what this package writes has fewer than ten."""
+"""Maximum depth of JSON; files of this package have fewer than ten levels."""
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Raises `InputError` if something is at `path` and must not be replaced.
+    """Raises `InputError` if `path` exists and `overwrite` is False.
 
     Args:
-        path: a file or a folder to be written.
-        overwrite: whether it may be replaced.
-
-    Raises:
-        InputError: if `path` exists and `overwrite` is False.
+        path: File or folder to be written.
+        overwrite: Whether an existing one may be replaced.
 
     Example:
 
@@ -39,14 +36,14 @@ def check_free(path: Path, overwrite: bool) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises `InputError` if nothing can be made at `path`; to be called before any work.
+    """Raises `InputError` if `path` cannot be created; to be called before any work.
 
     Args:
-        path: a file or a folder to be written; the folders above need not be there.
+        path: File or folder to be written; its parent folders may be absent.
 
     Raises:
-        InputError: if the name is too long or not UTF-8, which TensorFlow cannot write to, or if
-            the folder above is none, or must not be written to.
+        InputError: If the name is too long or not UTF-8 (TensorFlow cannot write to such a path),
+            or if the nearest existing parent is not a writable folder.
 
     Example:
 
@@ -74,13 +71,13 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there is renamed at the end.
+    """Yields a temporary path beside `path`, and renames it to `path` at the end of the block.
 
-    After an exception, or if nothing was written, `path` is what it was; the temporary file or
-    folder is gone, and so are the folders above that were made for it.
+    After an exception, or if nothing was written, `path` is unchanged. The temporary file or folder
+    is removed, with the parent folders that were created for it.
 
     Args:
-        path: the file or folder to make or to replace; the folders above are made.
+        path: File or folder to create or replace; missing parent folders are created.
 
     Example:
 
@@ -103,15 +100,15 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def folder_made(folder: Path) -> Iterator[None]:
-    """Makes a folder with those above it; after an exception, those that it made are removed.
+    """Creates a folder and its parents; after an exception, removes those that it created.
 
-    Only empty ones are: what others wrote into them meanwhile stays.
+    Only empty folders are removed: files that others wrote there meanwhile stay.
 
     Args:
-        folder: Path of the folder; it may be there already.
+        folder: Path of the folder; it may exist.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: If the folder cannot be created.
 
     Example:
 
@@ -134,17 +131,17 @@ def folder_made(folder: Path) -> Iterator[None]:
 
 
 def replace(source: Path, path: Path) -> None:
-    """Renames a file or folder to `path`, in place of the file or folder that may be there.
+    """Renames a file or folder to `path`; a file or folder at `path` is replaced.
 
-    If that fails, `path` is what it was. What was replaced is removed at the end; if it cannot
-    be, a warning says where it lies.
+    If the renaming fails, `path` is unchanged. The replaced file or folder is removed at the end; a
+    warning names it if it cannot be removed.
 
     Args:
-        source: what to rename, in the same file system.
-        path: its new place.
+        source: File or folder on the same file system.
+        path: New path.
 
     Raises:
-        OSError: if it cannot be renamed.
+        OSError: If `source` cannot be renamed.
 
     Example:
 
@@ -156,7 +153,7 @@ def replace(source: Path, path: Path) -> None:
     [('old', 'new')]
     """
     aside = _hidden(path, "replaced")
-    # A folder cannot be renamed onto one that holds files, so the old one steps aside.
+    # A folder cannot be renamed onto one that holds files, so the old one is renamed first.
     if path.is_dir():
         os.rename(path, aside)
     try:
@@ -172,13 +169,13 @@ def replace(source: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link or a whole folder, if there is one.
+    """Removes a file, a link or a whole folder, if it exists.
 
     Args:
-        path: what to remove; of a link, only the link is.
+        path: Path to remove; the target of a link stays.
 
     Raises:
-        OSError: if it cannot be removed.
+        OSError: If it cannot be removed.
 
     Example:
 
@@ -195,15 +192,15 @@ def copy_plain(
     target: Path,
     left_out: Callable[[str, list[str]], set[str]] = lambda folder, names: set(),
 ) -> None:
-    """Copies a folder with all that is plain in it: no pipes and devices, and links as links.
+    """Copies a folder without pipes and devices; links are copied as links.
 
     Args:
-        source: The folder.
-        target: A free path.
-        left_out: Function that returns which names of a folder to leave out too.
+        source: Folder to copy.
+        target: Free path.
+        left_out: Function from a folder and its names to the names that are left out too.
 
     Raises:
-        OSError: if something cannot be read or written.
+        OSError: If a file cannot be read or written.
 
     Example:
 
@@ -230,14 +227,14 @@ def copy_plain(
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file, whole or not at all, also when the process dies meanwhile.
+    """Writes a file atomically, even if the process is killed meanwhile.
 
     Args:
-        path: the file; the folders above are made. A file that is there is replaced.
-        content: its bytes.
+        path: Path of the file; missing parent folders are created, an existing file is replaced.
+        content: Bytes of the file.
 
     Raises:
-        OSError: if it cannot be written, as where a folder is.
+        OSError: If it cannot be written, for example because `path` is a folder.
 
     Example:
 
@@ -247,7 +244,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     >>> os.path.getsize(path)
     3
     """
-    if os.path.isdir(path):  # which would be replaced with all that is in it
+    if os.path.isdir(path):  # `replace` would remove it with all its files
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     with written_atomically(path) as temporary, open(temporary, "xb") as file:
         file.write(content)
@@ -256,11 +253,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a text file, whole or not at all, also when the process dies meanwhile.
-
-    Args:
-        path: the file; the folders above are made. A file that is there is replaced.
-        text: its content, written as UTF-8.
+    """Writes a text file as UTF-8; see `write_bytes`.
 
     Example:
 
@@ -275,17 +268,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 @contextmanager
 def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Opens a plain file for reading; a pipe or a device is refused, not waited for.
+    """Opens a plain file for reading in binary mode; a pipe or a device is refused at once.
 
     Args:
         path: Path of the file; links are followed.
 
-    Yields:
-        The open file, in binary mode.
-
     Raises:
-        InputError: if there is something other than a plain file.
-        OSError: if it cannot be opened, such as `FileNotFoundError`.
+        InputError: If `path` is not a plain file.
+        OSError: If it cannot be opened, such as `FileNotFoundError`.
 
     Example:
 
@@ -296,7 +286,7 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     keras_compat.errors.InputError: /dev/null is no plain file; expected one, not a folder, ...
     """
     flags = os.O_RDONLY
-    # Not blocking: opening a pipe would wait for someone to write.
+    # Non-blocking: opening a pipe would wait for a writer.
     for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
         flags |= getattr(os, flag, 0)
     try:
@@ -313,19 +303,16 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def read_json(path: str | os.PathLike[str], expected: str, largest: int = 1 << 30) -> Any:
-    """Reads a JSON file, from whomever it comes.
+    """Returns the value in an untrusted JSON file.
 
     Args:
         path: Path of the file.
-        expected: Words for what the file should be, such as `"a metrics.json that an app wrote"`.
-        largest: Number of bytes that the file may have.
-
-    Returns:
-        The value that the file holds.
+        expected: Words for the expected file, such as `"a metrics.json that an app wrote"`.
+        largest: Maximum number of bytes.
 
     Raises:
-        InputError: if there is no such file or no plain one, if it is larger, cannot be read, is
-            not UTF-8, is not JSON, or is nested too deep.
+        InputError: If the file is absent, not plain, larger, unreadable, not UTF-8, not JSON, or
+            nested too deep.
 
     Example:
 
@@ -351,18 +338,15 @@ def read_json(path: str | os.PathLike[str], expected: str, largest: int = 1 << 3
 
 
 def parse_json(content: str | bytes, what: str, expected: str) -> Any:
-    """Reads JSON text, from whomever it comes.
+    """Returns the value of an untrusted JSON text.
 
     Args:
         content: Text, or its bytes as UTF-8.
         what: Name of the text for messages, such as the path of its file.
-        expected: Words for what it should be.
-
-    Returns:
-        The value that the text holds.
+        expected: Words for the expected text.
 
     Raises:
-        InputError: if it is not UTF-8, is not JSON, or is nested too deep.
+        InputError: If the text is not UTF-8, not JSON, or nested too deep.
 
     Example:
 
@@ -380,7 +364,7 @@ def parse_json(content: str | bytes, what: str, expected: str) -> Any:
         raise InputError(f"{what} is not UTF-8 ({error.reason}); expected {expected}") from None
     except ValueError as error:
         raise InputError(f"{what} is not JSON ({error}); expected {expected}") from None
-    # What is read only just would end those who compare it or write it again.
+    # A value near Python's limit would end the code that compares or writes it.
     if _is_deeper(value, _DEEPEST):
         raise deep
     return value
@@ -401,5 +385,5 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _hidden(path: Path, suffix: str) -> Path:
-    """A free name beside `path`, of which a long name does not make too long a one."""
+    """Returns a free hidden path beside `path`, shortened so that its name is never too long."""
     return path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex[:8]}.{suffix}")

@@ -1,4 +1,4 @@
-"""The one way in which the apps print, so that no text of a stranger moves a terminal's cursor."""
+"""Printing of untrusted text: no control character reaches the terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def tell(*lines: object, to: TextIO | None = None) -> None:
     """Prints each argument as one line.
 
     Args:
-        *lines: Texts of any origin; `escape` is applied to each.
-        to: Stream to print to; standard output by default.
+        *lines: Untrusted texts; `escape` is applied to each.
+        to: Stream; by default standard output.
 
     Example:
 
@@ -25,13 +25,13 @@ def tell(*lines: object, to: TextIO | None = None) -> None:
     stream = sys.stdout if to is None else to
     encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
-        # A terminal that has no letter for a sign shows its code.
+        # A character that the terminal's encoding lacks is shown as its code.
         text = escape(line).encode(encoding, "backslashreplace").decode(encoding)
         print(text, file=stream, flush=True)
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser of flags whose errors, which quote what was given, are safe on a terminal.
+    """Flag parser whose error messages, which quote the user's input, are escaped.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Registered names of our layers, which Keras finds without an earlier import of them."""
+"""Lazy registration with Keras: it finds our classes by name before their modules are imported."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ REGISTERED = {
     "RoundOptimizer": "training.round_optimizer",
     "Trainer": "training.trainer",
 }
-"""Modules of all that is registered with Keras, by the names of the classes."""
+"""Names of the registered classes, with the module of each."""
 
 
 class _Later:
-    """Stands for a class in Keras' registry until its module, which is imported then, registers it.
+    """Placeholder for a class in Keras' registry; on first use it imports the class's module.
 
     Args:
         name: Name of the class.
@@ -44,7 +44,7 @@ class _Later:
         return getattr(import_module(f"{PACKAGE}.{REGISTERED[self._name]}"), self._name)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_name":  # of a copy that is being made
+        if name == "_name":  # `copy` asks before it is set
             raise AttributeError(name)
         return getattr(self._imported(), name)
 
@@ -53,12 +53,12 @@ class _Later:
 
 
 class _WithKeras:
-    """Registers the names as soon as Keras has been imported."""
+    """Import hook that registers the names when Keras is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Finds Keras as the other finders do, and adds a step to its import."""
+        """Returns the spec of Keras from the other finders, with registration after its import."""
         if name != "keras":
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -76,9 +76,7 @@ class _WithKeras:
 
 
 def register() -> None:
-    """Makes Keras find this package's classes by their registered names.
-
-    Neither Keras nor a module of this package is imported before it is needed.
+    """Registers placeholders for this package's classes with Keras, now or when it is imported.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Names to objects, with an error that helps when a name is not known."""
+"""Registry of objects by name; an unknown name is an error that suggests the nearest ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Holds the members of one extensible kind (architectures, auxiliary tasks, data sources).
+    """Members of one extensible kind, such as architectures, auxiliary tasks or data sources.
 
     Args:
-        kind: the word for a member in error messages.
+        kind: Word for a member in error messages.
 
     Raises:
-        InputError: on a look-up of an unknown name; the message lists the nearest names.
-        ValueError: when a name is registered twice.
+        InputError: On look-up of an unknown name.
+        ValueError: If a name is registered twice.
 
     Example:
 
@@ -37,7 +37,7 @@ class Registry(Generic[T]):
         self._members: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Returns a decorator that adds its argument under `name` and returns it unchanged."""
+        """Returns a decorator that registers its argument as `name` and returns it unchanged."""
 
         def add(member: T) -> T:
             if name in self._members:

@@ -1,9 +1,8 @@
-"""What the replicas of a step have to know of each other to do what one device would do.
+"""Operations across replicas, so that a distributed step computes what one device would compute.
 
-On TensorFlow a step that is spread over devices runs once a replica, and each sees its own part of
-the batch; here is how parts become the whole again. All replicas have equally large parts. On JAX
-a step always sees the whole batch, wherever it lies: there, and in a step that runs once, nothing
-is to be done.
+On TensorFlow a distributed step runs once on each replica, with an equal part of the batch. On JAX
+a step always sees the whole batch. There, and on a single device, each operation here returns what
+a plain call would return.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from keras import ops
 
 
 def count() -> int:
-    """Returns how many replicas the step that is running has.
+    """Returns the number of replicas of the running step.
 
     Example:
 
@@ -28,10 +27,10 @@ def count() -> int:
 
 
 def positions(size: Any) -> Any:
-    """Returns the places in the whole batch of a replica's examples, int32 `[size]`.
+    """Returns the indices of a replica's examples in the whole batch, int32 `[size]`.
 
     Args:
-        size: how many examples the replica has.
+        size: Number of examples of the replica.
 
     Example:
 
@@ -42,19 +41,19 @@ def positions(size: Any) -> Any:
 
 
 def first_position(size: Any) -> Any:
-    """Returns the place in the whole batch of a replica's first example; see `positions`."""
+    """Returns the index of a replica's first example in the whole batch; see `positions`."""
     return _number() * size if count() > 1 else 0
 
 
 def drawn(draw: Callable[[tuple[Any, ...]], Any], shape: Sequence[Any], axis: int = 0) -> Any:
-    """Draws random numbers for the whole batch, and returns those of a replica's own examples.
+    """Draws random numbers for the whole batch and returns those of the replica's examples.
 
-    So that they are those that one device would draw; the numbers of an image are few.
+    One device would draw the same numbers.
 
     Args:
-        draw: from a shape to random numbers of that shape.
-        shape: of the replica's own numbers.
-        axis: that of the examples.
+        draw: Function from a shape to random numbers of that shape.
+        shape: Shape of the replica's numbers.
+        axis: Axis of the examples.
 
     Example:
 
@@ -74,14 +73,14 @@ def gathered(values: Any) -> Any:
     """Returns the values of all replicas along the first axis, `[count() * size, ...]`.
 
     Args:
-        values: `[size, ...]` of this replica. Gradients find their way back to each replica's.
+        values: Values of this replica, `[size, ...]`; gradients flow back to each replica's own.
     """
     replicas = count()
     if replicas == 1:
         return values
     import tensorflow as tf
 
-    # A sum in which each has a place of its own: `all_gather` would ask for the sizes first.
+    # A sum of one-hot parts: `all_gather` would exchange the sizes first.
     own = ops.one_hot(_number(), replicas, dtype=values.dtype)
     places = ops.reshape(own, (replicas, *[1] * len(values.shape))) * values[None]
     whole = _context().all_reduce(tf.distribute.ReduceOp.SUM, places)
@@ -101,23 +100,23 @@ def moments(x: Any, axes: Sequence[int]) -> tuple[Any, Any]:
     """Returns mean and variance over the whole batch.
 
     Args:
-        x: of this replica, `[size, ...]`, float32 or float64.
-        axes: to reduce, that of the examples among them.
+        x: Values of this replica, `[size, ...]`, float32 or float64.
+        axes: Axes to reduce, with the axis of the examples.
 
     Returns:
-        Two tensors of the shape of the axes that are left.
+        Two tensors with the remaining axes.
     """
     mean, variance = ops.moments(x, list(axes))
     if count() == 1:
         return mean, variance
-    # The mean of the squares less the square of the mean would lose digits.
+    # The mean of squares minus the squared mean would lose precision.
     both = gathered(ops.stack([mean, variance])[None])
     mean, between = ops.moments(both[:, 0], [0])
     return mean, ops.mean(both[:, 1], axis=0) + between
 
 
 def _context() -> Any:
-    """Returns TensorFlow's context of a replica, where there are several."""
+    """Returns TensorFlow's replica context if there are several replicas, else `None`."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf
