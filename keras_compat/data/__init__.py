@@ -1,7 +1,7 @@
-"""Data: a spec string becomes uint8 images, integer labels, class names and minibatches.
+"""Image data: spec strings are loaded as uint8 images, integer labels and class names.
 
-To add a source, write one file in `keras_compat/data/sources/` whose function is decorated with
-`@sources.register("NAME")` (or `"NAME:PATH"` if it takes a path), and name that file in
+To add a source, write a file in `keras_compat/data/sources/` with a function decorated by
+`@sources.register("NAME")` (or `"NAME:PATH"` if it takes a path), and import that file in
 `keras_compat/data/sources/__init__.py`.
 """
 

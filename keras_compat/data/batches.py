@@ -1,4 +1,4 @@
-"""The endless minibatches of a training run."""
+"""Endless minibatches for training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from keras_compat.errors import InputError
+from keras_compat.data.batch_sizes import check_minibatches
 
 
 class IndexedExamples(Protocol):
@@ -21,16 +21,16 @@ class IndexedExamples(Protocol):
 
 
 class Minibatches(keras.utils.PyDataset):
-    """Full, shuffled minibatches without end, each a pure function of the seed and its index.
+    """Endless shuffled minibatches, each a pure function of the seed and its index.
 
     Args:
-        examples: what to draw from; at least one.
-        batch_size: examples a batch.
-        seed: of the orders.
-        start: what is added to every index.
+        examples: Examples to draw from; at least one.
+        batch_size: Number of examples in each batch.
+        seed: Seed of the order in each epoch.
+        start: Index of the first batch.
 
     Raises:
-        InputError: if there are no examples, or an argument is out of range.
+        InputError: If there are no examples, or an argument is out of range.
 
     Example:
 
@@ -43,26 +43,21 @@ class Minibatches(keras.utils.PyDataset):
 
     def __init__(self, examples: IndexedExamples, batch_size: int, seed: int, start: int = 0):
         super().__init__()
-        if len(examples) == 0:
-            raise InputError("there are no examples to make minibatches of; expected at least one")
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; expected a positive whole number")
-        if start < 0 or seed < 0:
-            raise InputError(f"start is {start} and seed is {seed}; expected none below 0")
+        check_minibatches(len(examples), batch_size, seed, start)
         self.examples = examples
         self.batch_size = batch_size
         self.seed = seed
         self.start = start
-        # Two epochs meet in one batch; more are kept for readers in several threads.
+        # A batch may span two epochs; several threads may read.
         self._order = lru_cache(maxsize=4)(self._permutation)
 
     @property
     def num_batches(self) -> None:
-        """`None`: there is no end, so `fit` needs a `steps_per_epoch`."""
+        """`None`, as batches are endless: `fit` needs `steps_per_epoch`."""
         return None
 
     def rows(self, index: int) -> np.ndarray:
-        """Returns the rows of `examples` in batch `index`, int64 `[batch_size]`."""
+        """Returns the rows of the examples in batch `index`, int64 `[batch_size]`."""
         count = len(self.examples)
         first = (self.start + index) * self.batch_size
         epochs, places = np.divmod(np.arange(first, first + self.batch_size), count)

@@ -1,4 +1,4 @@
-"""Class names: which ones a flag names, and which ones of two data sets are the same."""
+"""Class names: checks, selection by a flag, and matching between two data sets."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from keras_compat.errors import InputError, unknown_name
 
-# No control characters, no line breaks of any kind, nothing that turns the direction of a text.
+# No control characters, line breaks, or characters that change the direction of writing.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
 LONGEST_NAME = 200
 MOST_CLASSES = 100_000
-# A manifest has a megabyte, which is not for names alone.
+# A manifest has at most a megabyte, and holds more than names.
 _MOST_BYTES = 900_000
 
-# Each line: names of one thing in the data sets used here; the first one stands for all.
+# Each line: names of one class in the data sets used here; the first is the common name.
 _SAME = (
     ("automobile", "car", "passenger car"),
     ("airplane", "aeroplane", "plane", "aircraft"),
@@ -35,16 +35,16 @@ ALIASES: dict[str, str] = {name: line[0] for line in _SAME for name in line[1:]}
 
 
 def check_class_names(names: Sequence[str], where: str) -> None:
-    r"""Raises `InputError` if there are class names that no component can be saved with.
+    r"""Raises `InputError` if a component cannot be saved with these class names.
 
     Args:
-        names: class names, from whomever they come.
-        where: Words for their owner, for the error message.
+        names: Untrusted class names.
+        where: Words for their source, for the error message.
 
     Raises:
-        InputError: if there are more than 100,000, if one is blank, has more than 200 characters,
-            control characters or bytes that are not UTF-8, if two look the same, or if all
-            together are too long.
+        InputError: If there are more than 100,000 names; if a name is blank, has more than 200
+            characters, control characters or bytes that are not UTF-8; if two names look the same;
+            or if all names together are too long.
 
     Example:
 
@@ -78,21 +78,20 @@ def check_class_names(names: Sequence[str], where: str) -> None:
 
 
 def is_class_name(name: object) -> bool:
-    r"""Says whether a component, and every file exported from it, can hold a class name.
+    r"""Returns True if a component and every file exported from it can hold a class name.
+
+    Such a name is a string of 1 to 200 characters of valid Unicode. It is not blank, and has no
+    control characters, line breaks or characters that change the direction of writing.
 
     Args:
-        name: Name from any origin.
-
-    Returns:
-        Whether it is a text of 1 to 200 characters of valid Unicode that is not blank, without
-        control characters, line breaks, and characters that turn the direction of writing.
+        name: Untrusted name.
 
     Example:
 
     >>> is_class_name("cat"), is_class_name("cat\ndog"), is_class_name(""), is_class_name(3)
     (True, False, False, False)
     """
-    # Bytes that are not UTF-8 are surrogates, which no file can be written with.
+    # Bytes that are not UTF-8 are surrogates, which no file can hold.
     return (
         isinstance(name, str)
         and 0 < len(name.strip()) <= len(name) <= LONGEST_NAME
@@ -102,7 +101,7 @@ def is_class_name(name: object) -> bool:
 
 
 def check_class_count(count: int, where: str) -> None:
-    """Raises `InputError` if there are more classes than a component can be saved with.
+    """Raises `InputError` if there are more classes than a component can hold.
 
     Example:
 
@@ -118,16 +117,15 @@ def match_classes(
     """Finds the classes that two data sets have in common.
 
     Names match if they are equal up to case, `_`, `-` and the table of aliases (`automobile` and
-    `car`, `airplane` and `plane`, ...). Equal names win over aliases.
+    `car`, `airplane` and `plane`, ...). Equal names precede aliases.
 
     Args:
-        names_a: class names of one data set.
-        names_b: class names of the other.
-        aliases: more aliases, each a name to the name it stands for; they win over the table's.
+        names_a: Class names of one data set.
+        names_b: Class names of the other data set.
+        aliases: More aliases, from a name to its meaning; they precede the table's.
 
     Returns:
-        Pairs (index in `names_a`, index in `names_b`), in the order of `names_a`; no index occurs
-        twice.
+        Pairs (index in `names_a`, index in `names_b`) in the order of `names_a`, each index once.
 
     Example:
 
@@ -153,20 +151,17 @@ def match_classes(
 def parse_classes(
     text: str, class_names: Sequence[str], aliases: Mapping[str, str] | None = None
 ) -> tuple[int, ...]:
-    """Reads which classes a flag asks for.
+    """Returns the indices of the classes that a flag selects, in the order given.
 
     Args:
-        text: a count (`"5"`: the first five classes), or names or indices with commas between
+        text: A count (`"5"`: the first five classes), or names or indices separated by commas
             (`"cat,dog"`, `"3,5"`). A word that is a name is never read as an index.
-        class_names: the name of class 0, 1, ...
-        aliases: more aliases, as for `match_classes`.
-
-    Returns:
-        The class indices in the order given.
+        class_names: Names of class 0, 1, ...
+        aliases: More aliases, see `match_classes`.
 
     Raises:
-        InputError: if a class is unknown (with the nearest names) or named twice, or fewer than
-            two classes, or more than there are, are asked for.
+        InputError: If a class is unknown or named twice, if fewer than two classes are selected,
+            or more than there are.
 
     Example:
 
@@ -195,7 +190,7 @@ def parse_classes(
 
 
 def look_flippable(class_names: Sequence[str], colour: bool) -> bool:
-    """Guesses whether images may be mirrored: in colour, and not of single characters.
+    """Guesses whether images may be mirrored: images in colour, not of single characters.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""A data set: train and test examples with the names of their classes."""
+"""Data set: train and test examples with class names."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images to classify: one resolution, one set of classes, train and test apart.
+    """Images to classify, of one shape, with the same classes in train and test.
 
     Args:
-        name: the source's short name, without a path.
-        train: examples to learn from.
-        test: examples to evaluate on; never train on them.
-        class_names: the name of label 0, 1, ...
+        name: Short name of the source, without a path.
+        train: Training examples.
+        test: Test examples, never used in training.
+        class_names: Names of label 0, 1, ...
         flippable: Whether a mirrored image keeps its meaning.
 
     Raises:
-        InputError: if there are fewer than two classes, a label has no name, a name is none that
-            can be saved (`classes.check_class_names`), a split is empty, or train and test differ
-            in image shape or in their classes.
+        InputError: If there are fewer than two classes, a label has no name, a name cannot be
+            saved (`classes.check_class_names`), a split is empty, or train and test differ in
+            image shape or classes.
 
     Example:
 
@@ -71,9 +71,9 @@ class ImageDataset:
         return self.train.image_shape
 
     def fingerprint(self) -> dict[str, object]:
-        """Returns what identifies these data in a report: names, counts, shapes and SHA-256.
+        """Returns names, counts, shapes and SHA-256, which identify the data in a report.
 
-        The first call reads all pixels in memory once; later calls are free.
+        The first call reads all pixels in memory; later calls are free.
         """
         return {
             "name": self.name,
@@ -84,18 +84,15 @@ class ImageDataset:
         }
 
     def select_classes(self, classes: Sequence[int], relabel: bool = True) -> ImageDataset:
-        """Returns the data set with the examples of some classes only.
+        """Returns a data set with the examples of some classes, in their order.
 
         Args:
-            classes: at least two class indices; see `keras_compat.data.parse_classes`.
-            relabel: number them 0, 1, ... in the order given, and keep only their names. `False`
-                keeps labels and names as they are.
-
-        Returns:
-            A new data set; the examples keep their order.
+            classes: At least two class indices; see `keras_compat.data.parse_classes`.
+            relabel: Whether the classes become 0, 1, ... in the order given, and other names are
+                dropped. `False` keeps labels and names.
 
         Raises:
-            InputError: if a class is unknown, occurs twice, or fewer than two are given.
+            InputError: If a class is unknown or occurs twice, or fewer than two are given.
         """
         classes = [int(c) for c in classes]
         unknown = [c for c in classes if not 0 <= c < len(self.class_names)]

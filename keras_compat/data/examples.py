@@ -1,4 +1,4 @@
-"""Labelled images in memory, and how they are read."""
+"""Labelled images in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_compat.data.batch_sizes import near_equal_sizes
 from keras_compat.data.labels import check_labels
 from keras_compat.errors import InputError
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Examples:
-    """Images with labels, held in memory as uint8 and read-only.
+    """Labelled images in memory; images and labels are read-only.
 
     Args:
-        images: uint8 `[N, H, W, C]` with C 1 or 3.
-        labels: integers `[N]` or `[N, 1]`; -1 stands for no label.
+        images: Images, uint8 `[N, H, W, C]` with C 1 or 3.
+        labels: Integers `[N]` or `[N, 1]`; -1 stands for no label.
 
     Raises:
-        InputError: if a shape or type is another, or a label is below -1.
+        InputError: If a shape or dtype is different, or a label is below -1.
 
     Example:
 
@@ -41,7 +42,7 @@ class Examples:
                 f"images are {images.dtype} of shape {images.shape}; "
                 "expected uint8 of shape (N, H, W, 1 or 3)"
             )
-        # Views, so that the caller's own arrays stay writable.
+        # Views, so that the caller's arrays stay writable.
         self.images = images.view()
         self.labels = check_labels(labels, len(images), "the examples")
         self.images.flags.writeable = self.labels.flags.writeable = False
@@ -64,25 +65,25 @@ class Examples:
         return Examples(self.images, labels)
 
     def batches(self, batch_size: int, seed: int, start: int = 0) -> Minibatches:
-        """Returns the endless minibatches of a training run, as data for `fit`.
+        """Returns endless minibatches for `fit`.
 
-        Batch `i` is a pure function of the examples, `batch_size`, `seed` and `i`, so that a run
-        can resume at any step. Every example comes once an epoch, in a new order each time;
-        batches are always full and run on over the end of an epoch.
+        Batch `i` depends on the examples, `batch_size`, `seed` and `i` alone, so that a run can
+        resume at any step. Each epoch has every example once, in a new order. Batches are always
+        full and may span two epochs.
 
         Args:
-            batch_size: examples a batch; may be more than there are examples.
-            seed: of the orders.
-            start: the index of the first batch.
+            batch_size: Number of examples in each batch; it may exceed the number of examples.
+            seed: Seed of the order in each epoch.
+            start: Index of the first batch.
 
         Returns:
             A `keras.utils.PyDataset` of (images uint8 `[B, H, W, C]`, labels int32 `[B]`). It has
-            no length: give `fit` a `steps_per_epoch`.
+            no length: `fit` needs `steps_per_epoch`.
 
         Raises:
-            InputError: if there are no examples or `batch_size` is not positive.
+            InputError: If there are no examples, or an argument is out of range.
         """
-        # Imported late: loading and checking data shall not start a backend.
+        # Imported here, so that loading data does not start a backend.
         from keras_compat.data.batches import Minibatches
 
         return Minibatches(self, batch_size, seed, start)
@@ -92,12 +93,11 @@ class Examples:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields every example once, in a fixed shuffled order and near-equal batches.
 
-        A network that normalizes with batch statistics needs batches of mixed classes and no tiny
-        last one.
+        Normalization by batch statistics needs batches of mixed classes and no small last batch.
 
         Args:
-            batch_size: the most examples a batch may have.
-            seed: of the order.
+            batch_size: Maximum number of examples in a batch.
+            seed: Seed of the order.
 
         Yields:
             (images uint8 `[B, H, W, C]`, labels int32 `[B]`).
@@ -127,17 +127,3 @@ class Examples:
             "sha256": self._sha256,
             "sha256_of": "pixels and labels",
         }
-
-
-def near_equal_sizes(count: int, most: int) -> list[int]:
-    """Returns the sizes of the fewest batches of at most `most` that differ by one at most.
-
-    Example:
-
-    >>> near_equal_sizes(1000, 512), near_equal_sizes(5, 2)
-    ([500, 500], [2, 2, 1])
-    """
-    if most < 1:
-        raise InputError(f"batch_size is {most}; expected a positive whole number")
-    batches = -(-count // most)
-    return [count // batches + (i < count % batches) for i in range(batches)]

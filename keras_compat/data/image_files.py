@@ -1,4 +1,4 @@
-"""One image file, from whomever it comes, read whole, upright and with 8 bits a channel."""
+"""Reading of untrusted image files: upright, with 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from keras_compat.data.images import to_uint8
 from keras_compat.errors import InputError
 from keras_compat.files import open_file
 
-# Of a broken TIFF it also logs what it then raises.
+# For a broken TIFF, Pillow logs the error that it also raises.
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
-# Pillow knows more formats, of which EPS starts Ghostscript and others are rarely tested.
+# Pillow reads more formats, but EPS starts Ghostscript, and others are rarely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 if "avif" in features.get_supported_modules():
     FORMATS += ("AVIF",)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 
-# What the transparent colour of a PNG is multiplied by to be one of the pixels that Pillow makes.
+# Factors from the transparent colour of a PNG to the pixel values that Pillow returns.
 _TRANSPARENT = {"RGB;16B": 1 / 256, "L;2": 255 / 3, "L;4": 255 / 15}
 _GREY = ("1", "L", "LA", "La", "F")
 _BITS_PER_SAMPLE = 258  # a tag of TIFF
 
 
 def open_image(path: Path) -> Image.Image:
-    """Reads an image file: its first frame, upright, transparency over white.
+    """Reads the first frame of an image file, upright, with white behind transparency.
 
     Args:
-        path: Path of a PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF file; its suffix does not matter.
+        path: Path of a PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF file, with any suffix.
 
     Returns:
-        An image of mode `L` or `RGB`. Of 16 bits a channel, the upper 8 are kept.
+        An image of mode `L` or `RGB`. 16 bits a channel are reduced to the upper 8.
 
     Raises:
-        InputError: if it is no plain file, none of these formats, damaged, of more pixels than
-            Pillow deems safe, or of numbers that have no known range.
+        InputError: If the file is not plain, has another format, is damaged, has more pixels than
+            Pillow considers safe, or has numbers of unknown range.
 
     Example:
 
@@ -74,17 +74,17 @@ def open_image(path: Path) -> Image.Image:
 
 
 def is_grey(path: Path) -> bool:
-    """Tells from the header whether an image file is grey; a palette counts as colour.
+    """Returns True if the header of an image file says grey; a palette counts as colour.
 
     Raises:
-        InputError: as `open_image`, of what the header shows.
+        InputError: If the header cannot be read, see `open_image`.
     """
     with _opened(path) as picture:
         return picture.mode in _GREY or picture.mode.startswith("I")
 
 
 def is_image(path: Path) -> bool:
-    """Says whether `open_image` would try to read a file.
+    """Returns True if the suffix or the content of a file is that of an image.
 
     Example:
 
@@ -102,10 +102,10 @@ def is_image(path: Path) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Yields the opened file; whatever goes wrong until the end is one line that names it."""
+    """Yields the opened image; any error in the block becomes one line with the path."""
     try:
         with warnings.catch_warnings(), open_file(path) as file:
-            warnings.simplefilter("ignore")  # of remarks on odd metadata
+            warnings.simplefilter("ignore")  # Pillow warns of unusual metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as picture:
                 yield picture
@@ -113,7 +113,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError:
         raise _unreadable(path, f"it is none of {', '.join(FORMATS)}") from None
-    # Decoders raise whatever a broken file leads them to: OSError, SyntaxError, struct.error, ...
+    # Decoders raise many errors for a broken file: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise _unreadable(path, str(error) or type(error).__name__) from error
 
@@ -123,7 +123,7 @@ def _unreadable(path: Path, reason: str) -> InputError:
 
 
 def _depth(picture: Image.Image) -> int | None:
-    """Returns the bits of a grey image of integers, or None if their range is not known."""
+    """Returns the bits of a grey image of integers; `None` if their range is unknown."""
     if picture.format == "PNG" or picture.mode != "I":
         tags = getattr(picture, "tag_v2", {})
         return int(np.max(tags.get(_BITS_PER_SAMPLE, 16)))

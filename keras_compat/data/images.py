@@ -1,4 +1,4 @@
-"""Images of any kind to the one kind used here: uint8, channels last, one size."""
+"""Conversion of images to uint8, channels last, of one size."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from PIL import Image
 
 from keras_compat.errors import InputError
 
-# Integers in [0, 255] of which the highest is below this one are those of another range.
+# Integers whose highest is below this value have another range than [0, 255].
 _DARKEST = 64
 
 
 def to_uint8(values: np.ndarray, where: str) -> np.ndarray:
-    """Converts image values to uint8, refusing what could be meant in two ways.
+    """Converts image values to uint8 and refuses ambiguous values.
 
     Args:
-        values: integers in [0, 255], floats in [0, 1] or booleans, any shape.
-        where: what the values are, for the error message.
+        values: Integers in [0, 255], floats in [0, 1] or booleans, any shape.
+        where: Words for the values, for the error message.
 
     Returns:
         uint8 of the same shape; floats are scaled by 255 and rounded, True is 255.
 
     Raises:
-        InputError: on any other type, NaN, values out of range, or values that would be nearly
-            black (`check_bright`): they are of another range, such as 0 to 1 or 0 to 16.
+        InputError: If the values have another dtype, are NaN, are out of range, or would be nearly
+            black (`check_bright`), as values from 0 to 1 or 0 to 16 would be.
 
     Example:
 
@@ -71,16 +71,13 @@ def to_uint8(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_bright(images: Iterable[np.ndarray], where: str) -> None:
-    """Raises `InputError` if integers that should be in [0, 255] are of a smaller range.
+    """Raises `InputError` if the highest of all values is above 0 and below 64.
 
-    Black images alone are the same in every range, and pass.
+    Such values have a smaller range than [0, 255]. Images that are all black pass.
 
     Args:
-        images: arrays of integers that are not negative; no more are drawn than are needed.
+        images: Arrays of integers from 0, read until a value is 64 or more.
         where: Words for the values, for the error message.
-
-    Raises:
-        InputError: if the highest of all values is above 0 and below 64.
 
     Example:
 
@@ -94,10 +91,10 @@ def check_bright(images: Iterable[np.ndarray], where: str) -> None:
 
 
 def highest_if_dark(images: Iterable[np.ndarray]) -> int:
-    """Returns the highest of all values where it is below 64, else 0.
+    """Returns the highest of all values if it is below 64, else 0.
 
     Args:
-        images: Arrays, as `check_bright` takes them.
+        images: Arrays, see `check_bright`.
 
     Example:
 
@@ -113,15 +110,15 @@ def highest_if_dark(images: Iterable[np.ndarray]) -> int:
 
 
 def conform_image(image: Image.Image, image_size: int | None, channels: int) -> np.ndarray:
-    """Brings one image to a size and a number of channels.
+    """Converts one image to a size and a number of channels.
 
     Args:
-        image: any image that Pillow can convert to `L` or `RGB`.
-        image_size: height and width of the result in pixels; `None` keeps the image's.
+        image: Image that Pillow can convert to `L` or `RGB`.
+        image_size: Height and width of the result in pixels; `None` keeps those of the image.
         channels: 1 (grey, ITU-R 601 luma) or 3.
 
     Returns:
-        uint8 `[H, W, channels]`; resizing is bilinear, antialiased where it shrinks.
+        uint8 `[H, W, channels]`; resizing is bilinear, with antialiasing when it shrinks.
 
     Example:
 
@@ -136,15 +133,15 @@ def conform_image(image: Image.Image, image_size: int | None, channels: int) -> 
 
 
 def conform(images: np.ndarray, image_size: int | None, channels: int | None) -> np.ndarray:
-    """Brings an array of images to a size and a number of channels.
+    """Converts an array of images to a size and a number of channels.
 
     Args:
         images: uint8 `[N, H, W, 1 or 3]`.
-        image_size: height and width of the result in pixels; `None` keeps them.
+        image_size: Height and width of the result in pixels; `None` keeps them.
         channels: 1 or 3; `None` keeps them.
 
     Returns:
-        uint8 `[N, H, W, C]`; the same array where nothing is to be done.
+        uint8 `[N, H, W, C]`; the same array if it has that size and those channels.
 
     Example:
 
@@ -152,7 +149,6 @@ def conform(images: np.ndarray, image_size: int | None, channels: int | None) ->
     (5, 16, 16, 3)
     """
     count, height, width, source_channels = images.shape
-    channels = channels or source_channels
     channels = channels or source_channels
     size = (image_size, image_size) if image_size else (height, width)
     if size == (height, width) and channels == source_channels:

@@ -1,4 +1,4 @@
-"""The one place that says which labels are right, for arrays, minibatches and files alike."""
+"""Checks of labels, for arrays, minibatches and files alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from keras_compat.errors import InputError
 
 UNKNOWN = -1
-"""What stands for no label."""
+"""Label of an example without a label."""
 
 _MOST = np.iinfo(np.int32).max
 
@@ -23,21 +23,18 @@ def check_labels(
     unknown: bool = True,
     whole_floats: bool = False,
 ) -> np.ndarray:
-    """Returns labels as they are computed with, or says what is wrong with them.
+    """Returns labels as int32 `[N]`.
 
     Args:
-        labels: One class number for each image, of shape `[N]` or `[N, 1]`.
+        labels: Class number of each image, `[N]` or `[N, 1]`.
         images: Number of images.
         what: Name of the labels, such as `"the data of task 'a'"`.
-        classes: Number of classes; `None` where it is not known yet.
-        unknown: Whether -1, which stands for no label, may occur.
-        whole_floats: Whether floats without a fraction are taken, as Keras' `fit` takes them.
-
-    Returns:
-        int32 `[N]`.
+        classes: Number of classes; `None` if it is unknown.
+        unknown: Whether -1, which stands for no label, is allowed.
+        whole_floats: Whether floats without a fraction are allowed, as in `fit` of Keras.
 
     Raises:
-        InputError: if shape, type, count or range is another; it says how to mend it.
+        InputError: If shape, dtype, count or range is wrong; the message names the remedy.
 
     Example:
 
@@ -79,12 +76,12 @@ there are 3 classes: the labels begin with 1, subtract 1 from them
 def label_out_of_range(
     labels: np.ndarray, classes: int | None, unknown: bool
 ) -> tuple[int, str] | None:
-    """Returns the first label that stands for no class, and what was expected; else `None`.
+    """Returns the first label out of range with the expectation; `None` if there is none.
 
     Args:
-        labels: Whole numbers `[N]`.
-        classes: Number of classes; `None` where it is not known.
-        unknown: Whether -1 is right.
+        labels: Integers `[N]`.
+        classes: Number of classes; `None` if it is unknown.
+        unknown: Whether -1 is allowed.
 
     Example:
 
@@ -106,18 +103,14 @@ def label_out_of_range(
 
 
 def check_begin_with_0(labels: np.ndarray, classes: int, what: str) -> None:
-    """Refuses labels that were numbered from 1, so that class 0 is none and all others are there.
+    """Raises `InputError` for labels that begin with 1: class 0 alone has no example.
 
-    Data of some classes alone, such as those that a head has newly learnt, are not meant: they lack
-    others too.
+    Data that lack other classes too pass, such as the new classes of a head.
 
     Args:
-        labels: Labels as `check_labels` returns them.
+        labels: Labels from `check_labels`.
         classes: Number of classes.
         what: Name of the labels.
-
-    Raises:
-        InputError: if class 0 alone has no example.
 
     Example:
 
@@ -140,20 +133,15 @@ expected 0 to 2: subtract 1 from labels that begin with 1, and make the head of 
 
 
 def check_classes_have_images(labels: np.ndarray, class_names: Sequence[str], what: str) -> None:
-    """Refuses a data set that counts a class of which there is no image at all.
+    """Raises `InputError` if a class without a name has no image, or labels begin with 1.
 
-    Such a class would be matched with another data set's. Where the names are known, a class may
-    be without images, as in a part of a larger set; but not the first one while the labels begin
-    with 1.
+    A class without images would be matched with the class of another data set. Named classes may
+    be without images, as in a part of a larger data set.
 
     Args:
         labels: All labels of a data set, none of them -1.
-        class_names: Names of class 0, 1, ...
+        class_names: Names of class 0, 1, ...; a class without a name is called by its number.
         what: Name of the data set.
-
-    Raises:
-        InputError: if a class that has no other name than its number has no image, or labels were
-            numbered from 1.
 
     Example:
 
@@ -181,17 +169,13 @@ expected labels from 0: subtract 1 from them
 
 
 def check_folders_from_0(class_names: Sequence[str], what: str) -> None:
-    """Refuses folders that are called 1 to the number of classes.
+    """Raises `InputError` if class folders are called 1, 2, ... without a 0.
 
-    Another data set calls the same classes 0, 1, ...; by their names they would be matched with
-    the wrong ones.
+    A data set that calls the same classes 0, 1, ... would be matched wrongly by name.
 
     Args:
         class_names: Names of the folders.
         what: Name of the data set.
-
-    Raises:
-        InputError: if the names are the numbers from 1 and no 0 is among them.
 
     Example:
 
@@ -215,7 +199,7 @@ numbers from 0 or names: subtract 1 from the number of each folder, or call it w
 def _as_array(labels: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(labels)
-    # Lists of lists that differ in length.
+    # Nested lists of different lengths.
     except ValueError:
         raise InputError(
             f"labels in {what} are of no one shape; expected one whole number an image"
@@ -223,7 +207,7 @@ def _as_array(labels: Any, what: str) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray, what: str, floats: bool) -> np.ndarray:
-    """Returns labels of an integer type."""
+    """Returns labels of an integer dtype."""
     if labels.dtype.kind in "iu":
         return labels
     if labels.dtype.kind == "f" and floats:

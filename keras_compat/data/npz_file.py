@@ -1,4 +1,4 @@
-"""An `.npz` file from whomever it comes: all that is said of its arrays is checked before use.
+"""Reading of untrusted `.npz` files: headers of arrays are checked before use.
 
 Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -22,8 +22,8 @@ from keras_compat.files import open_file
 
 _MAGIC = b"\x93NUMPY"
 _LENGTH_OF_HEADER = {1: "<H", 2: "<I", 3: "<I"}
-_LONGEST_HEADER = 10_000  # bytes, as NumPy takes them
-# Where NumPy evaluates the header as Python, this takes what NumPy and other programs write.
+_LONGEST_HEADER = 10_000  # bytes, the limit of NumPy
+# NumPy evaluates the header as Python; this matches the headers of NumPy and other programs.
 _FIELD = re.compile(
     r"""\s*(?P<quote>['"])(?P<key>descr|fortran_order|shape)(?P=quote)\s*:\s*
     (?:(?P<quote2>['"])(?P<descr>[^'"]*)(?P=quote2)|(?P<fortran_order>True|False)
@@ -35,7 +35,7 @@ _TYPE = re.compile(r"[<>|=]?[?A-Za-z]\d{0,9}")
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What the file says of one array, before it is unpacked."""
+    """Header of one array, read before the array is unpacked."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -43,12 +43,12 @@ class ArrayHeader:
 
     @property
     def bytes(self) -> int:
-        """Bytes that the array takes unpacked."""
+        """Number of bytes of the unpacked array."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class NpzFile:
-    """The arrays of an open `.npz` file; see `open_npz`."""
+    """Arrays of an open `.npz` file; see `open_npz`."""
 
     def __init__(self, where: str, file: IO[bytes]):
         self.where = where
@@ -63,7 +63,7 @@ class NpzFile:
                 if name in self._members:
                     raise InputError(f"{where} has {name} twice; write it with np.savez")
                 self._members[name] = member
-                # What the file says of a member in two places has to agree.
+                # Opening compares the two headers that the file has for each member.
                 if not member.is_dir():
                     self._zip.open(member).close()
 
@@ -76,19 +76,19 @@ class NpzFile:
         return list(self._members)
 
     def header(self, name: str) -> ArrayHeader:
-        """Returns what the file says of an array.
+        """Returns the header of an array.
 
         Raises:
-            InputError: if it is no array of numbers or strings, or has another size than it says.
+            InputError: If it is not an array of numbers or strings, or has another size.
         """
         with self._reading(name), self._zip.open(self._members[name]) as member:
             return self._header(name, member)
 
     def read(self, name: str) -> np.ndarray:
-        """Returns an array; what it takes is for the caller to check, by its header.
+        """Returns an array; the caller checks its size by the header first.
 
         Raises:
-            InputError: if it cannot be read.
+            InputError: If it cannot be read.
         """
         with self._reading(name), self._zip.open(self._members[name]) as member:
             header = self._header(name, member)
@@ -96,7 +96,7 @@ class NpzFile:
             left = memoryview(content)
             while left and (count := member.readinto(left)):
                 left = left[count:]
-            # One byte more: at the end the sum of all is compared.
+            # One more byte: the checksum is compared at the end of the member.
             if left or member.read(1):
                 raise self._other_size(name)
             order = "F" if header.fortran_order else "C"
@@ -173,8 +173,8 @@ class NpzFile:
             raise
         except MemoryError:
             raise InputError(f"{self.where} does not fit into memory ({what})") from None
-        # What a damaged archive leads to: BadZipFile, zlib.error, LZMAError, NotImplementedError
-        # of another compression, RuntimeError of a password, struct.error, EOFError, ...
+        # Errors of a damaged archive: BadZipFile, zlib.error, LZMAError, NotImplementedError for
+        # another compression, RuntimeError for a password, struct.error, EOFError, ...
         except Exception as error:
             reason = str(error) or type(error).__name__
             raise InputError(
@@ -184,16 +184,13 @@ class NpzFile:
 
 @contextmanager
 def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzFile]:
-    """Opens an `.npz` file; no array is unpacked yet.
+    """Opens an `.npz` file without unpacking an array.
 
     Args:
         path: Path of the file.
 
-    Yields:
-        The file, with `names`, `header(name)` and `read(name)`.
-
     Raises:
-        InputError: if there is no plain file, or none that `np.savez` could have written.
+        InputError: If it is not a plain file, or not a file that `np.savez` can write.
 
     Example:
 

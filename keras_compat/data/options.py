@@ -1,4 +1,4 @@
-"""What every data source is told besides its name, and the registry they are in."""
+"""Options of data sources, and the registry of data sources."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from keras_compat.data.dataset import ImageDataset
 
 LARGEST_IMAGE = 8192
-"""Pixels of a side; no component is saved that takes larger images."""
+"""Maximum number of pixels of a side; no component is saved for larger images."""
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a source shall deliver its images; see `keras_compat.data.load` for each field."""
+    """Options of a source; see `keras_compat.data.load` for each field."""
 
     image_size: int | None = None
     channels: int | None = None
@@ -47,7 +47,7 @@ class LoadOptions:
             raise InputError(f"memory_limit_bytes is {self.memory_limit_bytes}; expected 0 or more")
 
     def conformed_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Returns the shape that images of `shape` are delivered in.
+        """Returns the shape of images of `shape` after conversion by these options.
 
         Example:
 
@@ -58,10 +58,10 @@ class LoadOptions:
         return (self.image_size or height, self.image_size or width, self.channels or channels)
 
     def check_memory(self, needed: int, what: str) -> None:
-        """Raises `InputError` if images would take more memory than they may.
+        """Raises `InputError` if images need more memory than the limit.
 
         Args:
-            needed: bytes that are held at once.
+            needed: Number of bytes in memory at once.
             what: Words for the images, in the plural, for the error message.
 
         Example:
@@ -81,13 +81,13 @@ class LoadOptions:
 
 
 def short_name(name: str) -> str:
-    r"""Returns the name of a data set after that of its file or folder.
+    r"""Returns the name of a data set from the name of its file or folder.
 
     Args:
-        name: Name of a file or folder, from whomever it comes.
+        name: Untrusted name of a file or folder.
 
     Returns:
-        One line of 1 to 200 characters, as a component's manifest takes it.
+        One line of 1 to 200 characters, which a component's manifest can hold.
 
     Example:
 
@@ -97,6 +97,6 @@ def short_name(name: str) -> str:
     return escape(name)[:200] or "data"
 
 
-# A source gets what follows the colon of its spec ("" if there is none) and the options.
+# A source is called with the text after the colon of its spec ("" without one) and the options.
 Source = Callable[[str, LoadOptions], "ImageDataset"]
 sources: Registry[Source] = Registry("data set")

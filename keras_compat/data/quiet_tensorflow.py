@@ -1,4 +1,4 @@
-"""TensorFlow where it only reads or writes files: silent, and off another backend's GPUs."""
+"""TensorFlow for files alone: silent, and without the GPUs of another backend."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def silent_loading() -> Iterator[None]:
-    """Hides what TensorFlow's libraries print on being loaded, before they can be told not to.
+    """Hides the messages that TensorFlow's libraries print while they are loaded.
 
-    They write to the process's standard error directly, so that is where it is caught. If loading
-    fails, what they wrote is shown; a missing package says all there is to say.
+    The libraries write to the standard error of the process, before their logging can be set. If
+    loading fails, the messages are shown, except for a missing package.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -39,34 +39,32 @@ def silent_loading() -> Iterator[None]:
 
 
 def import_tensorflow() -> ModuleType:
-    """Imports TensorFlow beside whatever backend Keras runs on.
+    """Imports and returns TensorFlow, on any backend of Keras.
 
-    Returns:
-        The module `tensorflow`. If Keras runs on another backend, TensorFlow sees no GPU: it
-        would take the memory from that backend.
+    On another backend TensorFlow sees no GPU, because it would take the memory of that backend.
 
     Raises:
-        ImportError: if TensorFlow is not installed.
+        ImportError: If TensorFlow is not installed.
     """
     with silent_loading():
         import keras
         import tensorflow as tf
     if keras.backend.backend() != "tensorflow":
-        # Once it is in use elsewhere it cannot be told so.
+        # An error if TensorFlow is already in use.
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
     return tf
 
 
 def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns a data set whose end nothing waits for.
+    """Returns a data set without autotuning, which can delay the end of the data set.
 
-    The thread that tunes a data set sleeps for 10 ms, then for twice as long each time, up to a
-    minute. At the end TensorFlow wakes it just before it can see that this is the end: on a busy
-    machine it sleeps on, and whoever read the data set waits for it, about as long as it has run.
+    The tuning thread sleeps for 10 ms, then twice as long each time, up to a minute. At the end
+    TensorFlow wakes the thread just before it sets the flag that ends it. On a busy machine the
+    thread then sleeps again, and the reader waits for about as long as the data set has run.
 
     Args:
-        dataset: with numbers of threads and of what is read ahead that need no tuning.
+        dataset: Data set with fixed numbers of threads and of prefetched elements.
 
     Source: `Model::OptimizeLoop` in tensorflow/core/framework/model.cc and
     `CancellationManager::StartCancel` in tensorflow/core/framework/cancellation.cc of TensorFlow

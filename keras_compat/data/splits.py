@@ -1,4 +1,4 @@
-"""Seeded splits that keep the share of every class."""
+"""Seeded, stratified splits."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_compat.data.examples import Examples
 from keras_compat.errors import InputError
 
 
 def stratified_split(
     labels: np.ndarray, sizes: Sequence[int] | Sequence[float], seed: int
 ) -> list[np.ndarray]:
-    """Splits examples into disjoint parts in which every class has its share.
+    """Splits examples into disjoint parts with the same share of every class.
 
     scikit-learn's `train_test_split` refuses classes with one example and parts smaller than the
-    number of classes; both happen here (a few recalibration images of a large set), so each class
-    gets its share rounded by largest remainder.
+    number of classes. Both occur here, as with a few recalibration images of a large set. So the
+    share of each class is rounded by largest remainder.
 
     Args:
         labels: int `[N]`; -1 (no label) counts as a class of its own.
-        sizes: one entry a part: all int (numbers of examples) or all float (fractions of N). What
-            they leave over is in no part.
-        seed: the same seed gives the same split.
+        sizes: Sizes of the parts: all int (numbers of examples) or all float (fractions of N).
+            Other examples are in no part.
+        seed: Seed of the split.
 
     Returns:
-        One sorted int64 array of indices a part, of exactly the size asked for (fractions that
-        sum to 1 use every example). A class's count in a part is its share rounded up or down,
-        as long as the parts before it leave enough.
+        A sorted int64 array of indices for each part, of exactly the given size; fractions with
+        the sum 1 use every example. The count of a class in a part is its share, rounded up or
+        down, if earlier parts leave enough.
 
     Raises:
-        InputError: if a size is negative or the parts need more examples than there are.
+        InputError: If a size is negative, or the parts need more examples than there are.
 
     Example:
 
@@ -44,7 +43,7 @@ def stratified_split(
     counts = _part_sizes(len(labels), sizes)
     random = np.random.default_rng(seed)
     _, classes = np.unique(labels, return_inverse=True)
-    # Per class, its examples in random order: every part takes from the front.
+    # Examples of each class in random order; each part takes the first ones left.
     queues = [
         random.permutation(np.flatnonzero(classes == c)) for c in range(classes.max(initial=-1) + 1)
     ]
@@ -58,15 +57,8 @@ def stratified_split(
     return parts
 
 
-def embedded_split(images: np.ndarray, labels: np.ndarray) -> tuple[Examples, Examples]:
-    """Returns the fixed train (80 %) and test (20 %) examples of a source that has no split."""
-    train, test = stratified_split(labels, (0.8, 0.2), seed=0)
-    everything = Examples(images, labels)
-    return everything.subset(train), everything.subset(test)
-
-
 def _part_sizes(total: int, sizes: Sequence[int] | Sequence[float]) -> list[int]:
-    """Turns sizes or fractions into numbers of examples that fit into `total`."""
+    """Converts sizes or fractions to numbers of examples."""
     if any(size < 0 for size in sizes):
         raise InputError(f"split sizes are {list(sizes)}; expected none below 0")
     if all(isinstance(size, (int, np.integer)) for size in sizes):
@@ -75,18 +67,18 @@ def _part_sizes(total: int, sizes: Sequence[int] | Sequence[float]) -> list[int]
         return [int(size) for size in sizes]
     if sum(sizes) > 1 + 1e-9:
         raise InputError(f"split fractions are {list(sizes)}; expected a sum of at most 1")
-    # Rounding the running sum, not each part, leaves nobody out when the fractions sum to 1.
+    # The cumulative sum is rounded, so that fractions with the sum 1 use every example.
     edges = np.rint(np.cumsum([0.0, *sizes]) * total).astype(int)
     return np.diff(edges).tolist()
 
 
 def _apportion(count: int, available: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Shares `count` among classes in proportion to what each has (largest remainder)."""
+    """Divides `count` among classes in proportion to their examples (largest remainder)."""
     if count == 0:
         return np.zeros_like(available)
     quota = available * (count / available.sum())
     take = np.floor(quota + 1e-9).astype(np.int64)
-    # Ties are broken at random: else the first classes would win each of them.
+    # Ties are broken at random, so that no class is preferred.
     order = np.lexsort((random.permutation(len(available)), take - quota))
     take[order[: count - take.sum()]] += 1
     return take

@@ -1,4 +1,4 @@
-"""Labelled images that are read from disk as they are needed."""
+"""Labelled images that are read from disk on demand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from keras_compat.data.examples import near_equal_sizes
+from keras_compat.data.batch_sizes import check_minibatches, near_equal_sizes
 from keras_compat.data.labels import check_labels
 from keras_compat.data.quiet_tensorflow import without_autotuning
 from keras_compat.errors import InputError
@@ -18,14 +18,14 @@ from keras_compat.machine import cores
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Encoded images that a shuffle holds at once.
+# Number of encoded images in the shuffle buffer.
 SHUFFLE_BUFFER = 10_000
-# Minibatches that are ready before they are asked for.
+# Number of minibatches that are prefetched.
 _AHEAD = 2
 
 
 class Stream(Protocol):
-    """What `StreamedExamples` reads from: a fixed sequence of encoded images."""
+    """Fixed sequence of encoded images, the source of `StreamedExamples`."""
 
     name: str
     image_shape: tuple[int, int, int]
@@ -35,24 +35,24 @@ class Stream(Protocol):
         """Returns the encoded images (string scalars), always in the same order."""
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
-        """Returns the uint8 image of `image_shape` for an encoded one."""
+        """Returns an encoded image as uint8 of `image_shape`."""
 
 
 class StreamedExamples:
     """Labelled images with the methods of `Examples`, for data that do not fit into memory.
 
-    Labels are in memory; images are read in the order of the stream and shuffled within a buffer
-    of 10,000 encoded images. TensorFlow Datasets shuffles what it stores too; a set stored in the
-    order of its classes would stay partly so. A subset reads past what it leaves out, without
-    decoding it.
+    Labels are in memory. Images are read in the order of the stream and shuffled in a buffer of
+    10,000 encoded images. A data set stored in the order of its classes is therefore shuffled in
+    part only; TensorFlow Datasets shuffles a data set before it stores it. A subset reads the
+    images that it leaves out, but does not decode them.
 
     Args:
-        stream: where images come from.
-        positions: the place of each example in the stream, int `[N]`, each at most once.
-        labels: integers `[N]`; -1 stands for no label.
+        stream: Source of the images.
+        positions: Index of each example in the stream, int `[N]`, each at most once.
+        labels: Integers `[N]`; -1 stands for no label.
 
     Raises:
-        InputError: if a position occurs twice, or positions and labels differ in number.
+        InputError: If a position occurs twice, or the numbers of positions and labels differ.
     """
 
     def __init__(self, stream: Stream, positions: np.ndarray, labels: np.ndarray):
@@ -78,11 +78,10 @@ class StreamedExamples:
 
     @property
     def images(self) -> np.ndarray:
-        """The images, uint8 `[N, H, W, C]`, read now: for subsets that fit into memory.
+        """Images, uint8 `[N, H, W, C]`, read at each access: for subsets that fit into memory.
 
         Raises:
-            InputError: if they take more than the memory limit that the data were loaded with,
-                unless they are 1,000 or fewer.
+            InputError: If more than 1,000 images exceed the memory limit of the data.
         """
         needed = len(self) * int(np.prod(self.image_shape))
         if needed > self._stream.memory_limit_bytes and len(self) > 1000:
@@ -106,40 +105,33 @@ class StreamedExamples:
         return StreamedExamples(self._stream, self._positions, labels)
 
     def batches(self, batch_size: int, seed: int, start: int = 0) -> tf.data.Dataset:
-        """Returns the endless minibatches of a training run, as data for `fit`.
+        """Returns endless minibatches for `fit`, as `Examples.batches` does.
 
-        Every example comes once an epoch; batches are always full and run on over the end of an
-        epoch. The same arguments give the same batches, whatever TensorFlow's global seed is, and
-        `start=k` gives what follows the first `k`.
+        The same arguments give the same batches, whatever TensorFlow's global seed is.
 
         Args:
-            batch_size: examples a batch; may be more than there are examples.
-            seed: of the orders.
-            start: the index of the first batch; at most one epoch is read to get there.
+            batch_size: Number of examples in each batch; it may exceed the number of examples.
+            seed: Seed of the order in each epoch.
+            start: Index of the first batch; at most one epoch is read to reach it.
 
         Returns:
-            A `tf.data.Dataset` of (images uint8 `[B, H, W, C]`, labels int32 `[B]`) without end:
-            give `fit` a `steps_per_epoch`.
+            An endless `tf.data.Dataset` of (images uint8 `[B, H, W, C]`, labels int32 `[B]`):
+            `fit` needs `steps_per_epoch`.
 
         Raises:
-            InputError: if there are no examples, or an argument is out of range.
+            InputError: If there are no examples, or an argument is out of range.
         """
         import tensorflow as tf
 
-        if len(self) == 0:
-            raise InputError("there are no examples to make minibatches of; expected at least one")
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; expected a positive whole number")
-        if start < 0 or seed < 0:
-            raise InputError(f"start is {start} and seed is {seed}; expected none below 0")
+        check_minibatches(len(self), batch_size, seed, start)
         first_epoch, skipped = divmod(start * batch_size, len(self))
         examples, buffer = self._rows_and_encoded(), self._shuffle_buffer
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
-            # For this function alone: `shuffle` mixes in TensorFlow's global seed, and takes no
-            # tensor as its own beside a global seed of 0.
+            # Local to this function: `shuffle` mixes in TensorFlow's global seed, and accepts a
+            # tensor as its own seed only if the global seed is not 0.
             tf.compat.v1.set_random_seed(1)
-            # A large odd factor keeps the epochs of neighbouring seeds apart.
+            # With a large odd factor, neighbouring seeds share no epoch.
             return examples.shuffle(
                 buffer, seed=seed * 1_000_003 + number, reshuffle_each_iteration=False
             )
@@ -152,7 +144,7 @@ class StreamedExamples:
             .batch(batch_size, drop_remainder=True)
             .prefetch(_AHEAD)
         )
-        # Once more: what the stream says of itself does not come out of `flat_map`.
+        # Again: `flat_map` drops the options of the stream.
         return without_autotuning(batches)
 
     def evaluation_batches(
@@ -161,8 +153,8 @@ class StreamedExamples:
         """Yields every example once, in a fixed shuffled order and near-equal batches.
 
         Args:
-            batch_size: the most examples a batch may have.
-            seed: of the order.
+            batch_size: Maximum number of examples in a batch.
+            seed: Seed of the order.
 
         Yields:
             (images uint8 `[B, H, W, C]`, labels int32 `[B]`).
@@ -181,7 +173,7 @@ class StreamedExamples:
     def fingerprint(self) -> dict[str, object]:
         """Returns the source with its version, the count, the shape and the SHA-256 of the labels.
 
-        Pixels are left out: reading all of them is what streaming avoids.
+        Pixels are left out: streaming avoids reading all of them.
         """
         return {
             "count": len(self),
@@ -195,7 +187,7 @@ class StreamedExamples:
         """Returns (row in these examples, encoded image), in the order of the stream."""
         import tensorflow as tf
 
-        # The row of every place in the stream, -1 where it is not one of these examples.
+        # Row of each image in the stream; -1 if it is not one of these examples.
         row_of = np.full(self._positions.max(initial=-1) + 1, -1, np.int64)
         row_of[self._positions] = np.arange(len(self))
         table = tf.constant(row_of)
@@ -209,7 +201,7 @@ class StreamedExamples:
 
     @cached_property
     def _shuffle_buffer(self) -> int:
-        # The first image tells the scale: large ones shall not fill the memory.
+        # An estimate from the first image, so that large images do not fill the memory.
         encoded_bytes = len(next(self._stream.encoded().take(1).as_numpy_iterator()))
         fits = self._stream.memory_limit_bytes // (4 * encoded_bytes)
         return min(len(self), SHUFFLE_BUFFER, max(fits, 256))

@@ -1,4 +1,4 @@
-"""Images without labels: what a network is adapted to."""
+"""Images without labels, which a network is adapted to."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnlabelledImages:
-    """Images of which nothing is known.
+    """Images without labels.
 
     Args:
-        name: the source's short name, without a path.
-        images: every label is -1.
+        name: Short name of the source, without a path.
+        images: Images, with the label -1 each.
         flippable: Whether a mirrored image keeps its meaning.
 
     Raises:
-        InputError: if there are none, or one has a label.
+        InputError: If there are no images, or an image has a label.
 
     Example:
 
@@ -55,7 +55,7 @@ class UnlabelledImages:
 
 
 def without_labels(dataset: ImageDataset) -> UnlabelledImages:
-    """Returns a data set's training images, and none of its labels.
+    """Returns the training images of a data set without their labels.
 
     Example:
 
@@ -72,12 +72,12 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
     """Loads images without labels.
 
     Args:
-        spec: `folder:PATH` of image files, at any depth and as `load` reads them; or whatever
-            `load` takes, of which the training images are used and the labels dropped.
-        options: see `load`.
+        spec: `folder:PATH` of image files at any depth, read as by `load`; or any spec of `load`,
+            whose training images are used without labels.
+        options: Options, see `load`.
 
     Raises:
-        InputError: as `load`, and if a folder has no images.
+        InputError: See `load`; also if a folder has no images.
     """
     if not is_unlabelled(spec):
         return without_labels(load_source(spec, options))
@@ -86,7 +86,7 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
 
 
 def is_unlabelled(spec: str) -> bool:
-    """Says whether a spec is of a folder of images that are not sorted into classes.
+    """Returns True if a spec names a folder of images that are not sorted into classes.
 
     Example:
 

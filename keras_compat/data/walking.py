@@ -1,4 +1,4 @@
-"""The files of a folder from whomever it comes, links followed."""
+"""Listing of the files of an untrusted folder, with links followed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from keras_compat.errors import InputError
 
 
 def files_below(folder: Path, left_out: Callable[[Path], bool] = lambda path: False) -> list[Path]:
-    """Returns everything in a folder and below it that is not a folder, sorted by path.
+    """Returns all files in a folder and its subfolders, sorted by path.
 
-    Links are followed. Each folder is read once, and none that holds `folder`, so that links
-    which lead back end.
+    Links are followed. Each folder is read once, and no parent of `folder` is read, so that links
+    to earlier folders end.
 
     Args:
         folder: Path of the folder.
-        left_out: Function that says of a path whether it is passed over; of a folder, so is all
-            in it.
+        left_out: Function that returns True for a file or folder to leave out.
 
     Raises:
-        InputError: if a folder cannot be read.
+        InputError: If a folder cannot be read.
 
     Example:
 
@@ -47,10 +46,10 @@ def files_below(folder: Path, left_out: Callable[[Path], bool] = lambda path: Fa
 
 
 def children(folder: Path) -> list[Path]:
-    """Returns what is in a folder, sorted by name.
+    """Returns the files and folders in a folder, sorted by name.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: If it cannot be read.
 
     Example:
 

@@ -1,6 +1,6 @@
-"""What recombined networks are worth, and how alike their features are.
+"""Evaluation of recombined networks and similarity of features.
 
-What needs no compatible training, to compare with, is in `keras_compat.evaluation.baselines`.
+Baselines, which need no compatible training, are in `keras_compat.evaluation.baselines`.
 """
 
 from keras_compat.evaluation.batch_sizes import by_batch_size

@@ -1,4 +1,4 @@
-"""Recombination accuracy by the number of images that are normalized together."""
+"""Recombination accuracy by batch size at inference."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
 BATCH_SIZES = tuple(2**i for i in range(10))
-"""1, 2, 4, ... 512."""
+"""Batch sizes 1, 2, 4, ... 512."""
 IMAGES = 1024
-"""Enough for a standard error below 1.6 points."""
+"""Number of test images, for a standard error below 1.6 points."""
 
-# Images in one call, however many batches they are in.
+# Number of images in one call, in one or several batches.
 _IMAGES_A_CALL = 512
 
 
@@ -36,27 +36,26 @@ def by_batch_size(
     images: int = IMAGES,
     seed: int = 0,
 ) -> dict[int, float]:
-    """Returns what a recombined pair reaches when batches at inference are small or large.
+    """Returns the accuracy of a recombined pair by batch size at inference.
 
-    Each batch is normalized with its own statistics, down to single images. Many small batches
-    are run in one compiled call.
+    Each batch is normalized with its own statistics. Small batches share a compiled call.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits `[batch, classes]`.
-        examples: test images; labels are the head's class indices, see `common_examples`.
-        classes: as for `recombination_accuracy`.
-        batch_sizes: images per batch; those that there are too few examples for are left out.
-        images: draw at most so many of the examples; what does not fill a batch is left out.
-        seed: of the draw.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits `[batch, classes]`.
+        examples: Test images; labels are the head's class indices, see `common_examples`.
+        classes: Classes of the head to predict among, see `recombination_accuracy`.
+        batch_sizes: Batch sizes; those above the number of examples are left out.
+        images: Maximum number of examples drawn; a last batch that is not full is left out.
+        seed: Seed of the draw.
 
     Returns:
-        The accuracy, a fraction from 0 to 1, by batch size.
+        The accuracy, from 0 to 1, by batch size.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, or a size is below one.
+        InputError: If the head does not fit the extractor, or a size is below one.
 
-    Source: Gygli et al. 2021, B.1 asks what batch statistics are worth; the curve is ours.
+    Source: Gygli et al. 2021, B.1, on batch statistics; the curve is ours.
 
     Example:
 
@@ -87,7 +86,7 @@ def by_batch_size(
 
 
 class BatchesAtOnce(keras.Model):
-    """Runs several batches in one call, each as if it were alone."""
+    """Network that runs several batches in one call, each normalized on its own."""
 
     def __init__(self, extractor: keras.Model, head: keras.Model):
         super().__init__()
@@ -101,7 +100,7 @@ class BatchesAtOnce(keras.Model):
         )
 
     def logits(self, images: np.ndarray, batch_size: int) -> np.ndarray:
-        """Returns the logits of all images that fill batches, in their order."""
+        """Returns the logits of all images in full batches, in their order."""
         batches = images[: len(images) // batch_size * batch_size]
         batches = batches.reshape(-1, batch_size, *images.shape[1:]).astype("float32")
         at_once = max(_IMAGES_A_CALL // batch_size, 1)

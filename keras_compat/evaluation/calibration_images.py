@@ -1,4 +1,4 @@
-"""Recombination accuracy by the number of images that moving statistics are taken on."""
+"""Recombination accuracy by the number of calibration images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
 CALIBRATION_IMAGES = tuple(2**i for i in range(4, 13))
-"""16, 32, ... 4,096."""
+"""Numbers of calibration images: 16, 32, ... 4,096."""
 
 
 def by_calibration_images(
@@ -29,27 +29,27 @@ def by_calibration_images(
     counts: Iterable[int] = CALIBRATION_IMAGES,
     batch_size: int = 512,
 ) -> dict[int, float]:
-    """Returns what a recombined pair reaches on single images, by the images it was adapted with.
+    """Returns the accuracy of a recombined pair with moving statistics, by calibration images.
 
-    The pair is given moving statistics by `recalibrate`, so that what it says of an image does not
-    depend on others. More images hold the fewer ones.
+    `recalibrate` gives the pair moving statistics, so that the prediction for an image does not
+    depend on other images. Larger sets of calibration images contain the smaller sets.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits `[batch, classes]`.
-        calibration: images to take statistics on; labels are not used. None of the test images.
-        examples: test images; labels are the head's class indices, see `common_examples`.
-        classes: as for `recombination_accuracy`.
-        counts: of images; those that there are too few for are left out.
-        batch_size: test examples per batch at most; it does not influence the result.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits `[batch, classes]`.
+        calibration: Images for the statistics, other than test images; labels are not used.
+        examples: Test images; labels are the head's class indices, see `common_examples`.
+        classes: Classes of the head to predict among, see `recombination_accuracy`.
+        counts: Numbers of calibration images; those above the size of `calibration` are left out.
+        batch_size: Maximum number of test examples in a batch, without effect on the result.
 
     Returns:
-        The accuracy, a fraction from 0 to 1, by number of images.
+        The accuracy, from 0 to 1, by number of calibration images.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, or a count is below one.
+        InputError: If the head does not fit the extractor, or a count is below one.
 
-    Source: Gygli et al. 2021, B.1, takes statistics on the whole test set; the curve is ours.
+    Source: Gygli et al. 2021, B.1, with statistics of the whole test set; the curve is ours.
 
     Example:
 
@@ -70,7 +70,7 @@ def by_calibration_images(
     found: dict[int, float] = {}
     if not possible:
         return found
-    images = some_images(calibration, max(possible))  # in no order: the first ones are a draw too
+    images = some_images(calibration, max(possible))  # shuffled: the first ones are a draw too
     for count in possible:
         calibrated = recalibrate(extractor, head, images[:count])
         found[count] = recombination_accuracy(

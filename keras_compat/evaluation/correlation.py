@@ -1,4 +1,4 @@
-"""How alike the features of two extractors are, channel by channel (Fig. 3)."""
+"""Correlation of the features of two extractors, channel by channel (Fig. 3)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ def cross_correlation(
 ) -> np.ndarray:
     """Returns the Pearson correlation of each channel of one extractor with each of another.
 
-    Every position of every image is a sample; features are normalized with batch statistics.
-    Images are read batch by batch: memory does not grow with their number.
+    Every position of every image is a sample. Features are normalized with batch statistics.
+    Images are read in batches, so that memory does not grow with their number.
 
     Args:
-        extractor_a: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        extractor_b: likewise; its features have the same height and width.
-        examples: sets of images, such as the test sets of both extractors' data.
-        batch_size: images per batch at most.
+        extractor_a: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        extractor_b: Model from the same images; its features have the same height and width.
+        examples: Sets of images, such as the test sets of both extractors' data.
+        batch_size: Maximum number of images in a batch.
 
     Returns:
-        float64 `[channels_a, channels_b]`, from -1 to 1; 0 for a channel that does not vary.
-        Its diagonal says how alike the extractors are as they are, `optimal_permutation` how alike
-        they can be made by reordering channels.
+        float64 `[channels_a, channels_b]`, from -1 to 1; 0 for a constant channel. The diagonal
+        compares channels in their order; `optimal_permutation` finds the best order.
 
     Raises:
-        InputError: if the features differ in height or width, or there are no images.
+        InputError: If the features differ in height or width, or there are no images.
 
     Source: Li et al. 2016, "Convergent learning" (arXiv:1511.07543); Gygli et al. 2021, Fig. 3.
 
@@ -57,17 +56,17 @@ def cross_correlation(
 
 
 def optimal_permutation(correlation: np.ndarray) -> np.ndarray:
-    """Returns which channel of the second extractor best matches each channel of the first.
+    """Returns the one-to-one matching of channels with the largest sum of correlations.
 
     Args:
         correlation: float `[channels, channels]`, see `cross_correlation`.
 
     Returns:
-        int `[channels]`, each index once: channel i of the first belongs to channel `result[i]` of
-        the second. Of all one-to-one matches it has the largest sum of correlations.
+        int `[channels]`, each index once: channel i of the first extractor matches channel
+        `result[i]` of the second.
 
     Raises:
-        InputError: if the extractors have different numbers of channels.
+        InputError: If the extractors have different numbers of channels.
 
     Source: Li et al. 2016 (bipartite matching); SciPy's `linear_sum_assignment` finds it.
 

@@ -1,4 +1,4 @@
-"""Accuracy over all classes or some of them."""
+"""Accuracy over all or some classes, and mutual information."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ def accuracy(
     restrict: bool = False,
     class_average: bool = False,
 ) -> float:
-    """Returns the share of examples whose largest logit is that of their label.
+    """Returns the fraction of examples whose largest logit is that of their label, from 0 to 1.
 
     Args:
-        logits: scores, float `[N, classes]`.
-        labels: class indices, integer `[N]`; -1 marks an example without a label, left out.
-        classes: count only the examples of these classes; by default all.
-        restrict: choose the largest logit among `classes` only, as if no other class existed.
-        class_average: the share within each class, averaged over the classes that have an
-            example, however many examples each has.
-
-    Returns:
-        A fraction from 0 to 1.
+        logits: Scores, float `[N, classes]`.
+        labels: Class indices, integer `[N]`; examples without a label (-1) are left out.
+        classes: Classes whose examples are counted; by default all.
+        restrict: Whether predictions are restricted to `classes`.
+        class_average: Whether the fraction is computed for each class with examples and then
+            averaged over classes.
 
     Raises:
-        InputError: if shapes do not fit, a class has no logit, or no example is left to count.
+        InputError: If shapes do not fit, a class has no logit, or there are no examples to count.
 
     Source: Gygli et al. 2021, Sec. 5.2 (old classes, new classes, all classes).
 
@@ -64,16 +61,16 @@ def accuracy(
 
 
 def mutual_information(logits: np.ndarray) -> float:
-    """Returns how much predictions say of their images, in nats; no labels are needed.
+    """Returns the mutual information of images and predictions in nats, without labels.
 
-    It is the entropy of the mean prediction minus the mean entropy of the predictions: high where
-    each image gets a clear class and all classes are in use.
+    It is the entropy of the mean prediction minus the mean entropy of the predictions: high if each
+    prediction is confident and all classes are predicted.
 
     Args:
-        logits: scores, float `[N, classes]`.
+        logits: Scores, float `[N, classes]`.
 
     Returns:
-        From 0 to the logarithm of the number of classes.
+        A value from 0 to the logarithm of the number of classes.
 
     Source: Bridle, Heading and MacKay 1991, "Unsupervised classifiers, mutual information and
     'phantom targets'".

@@ -1,4 +1,4 @@
-"""Moments of the features that two extractors make of the same images, batch by batch."""
+"""Moments of the features of two extractors on the same images."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from keras_compat.evaluation.prediction import predicting
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
-# Samples that are in float64 at once.
+# Maximum number of samples in float64 at once.
 _ROWS = 2**14
-# Below this share of its mean, what a channel varies by in float32 is rounding.
+# A channel with a smaller deviation relative to its mean is constant up to float32 rounding.
 _CONSTANT = 1e-6
 
 
 class Moments:
-    """Means and correlations of two sets of channels, in float64, whatever the number of samples.
+    """Means and correlations of two sets of channels, in float64, for any number of samples.
 
-    Batches are merged as by Chan, Golub and LeVeque (1983), which loses nothing to large means.
+    Batches are merged as by Chan, Golub and LeVeque (1983), which is precise for large means.
 
     Args:
-        channels_a: of the one.
-        channels_b: of the other.
+        channels_a: Number of channels of the first set.
+        channels_b: Number of channels of the second set.
 
     Example:
 
@@ -72,12 +72,12 @@ class Moments:
 
     @property
     def deviation_a(self) -> np.ndarray:
-        """Standard deviations, float64 `[channels_a]`; zero of a channel that does not vary."""
+        """Standard deviations, float64 `[channels_a]`; zero for a constant channel."""
         return self._deviation[self._a]
 
     @property
     def deviation_b(self) -> np.ndarray:
-        """Standard deviations, float64 `[channels_b]`; zero of a channel that does not vary."""
+        """Standard deviations, float64 `[channels_b]`; zero for a constant channel."""
         return self._deviation[self._b]
 
     @property
@@ -92,10 +92,7 @@ class Moments:
 
     @property
     def correlation_ab(self) -> np.ndarray:
-        """Pearson correlations, float64 `[channels_a, channels_b]`.
-
-        Zero where a channel does not vary, for which correlation is not defined.
-        """
+        """Pearson correlations, float64 `[channels_a, channels_b]`; zero for a constant channel."""
         return self._correlation(self._a, self._b)
 
     @property
@@ -116,19 +113,16 @@ def feature_moments(
     examples: Iterable[Examples | StreamedExamples],
     batch_size: int = 512,
 ) -> Moments:
-    """Passes images through two extractors; each position of each image is a sample.
+    """Returns the moments of the channels of two extractors; each position is a sample.
 
     Args:
-        extractor_a: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        extractor_b: likewise; its features have the same height and width.
-        examples: one or several sets; labels are not looked at.
-        batch_size: images per batch at most; each batch is normalized with its own statistics.
-
-    Returns:
-        The moments of the channels of both.
+        extractor_a: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        extractor_b: Model from the same images; its features have the same height and width.
+        examples: Sets of images; labels are not used.
+        batch_size: Maximum number of images in a batch, normalized with its own statistics.
 
     Raises:
-        InputError: if the features differ in height or width, or there are no images.
+        InputError: If the features differ in height or width, or there are no images.
     """
     moments = None
     with predicting("batch", extractor_a, extractor_b) as (features_a, features_b):

@@ -1,4 +1,4 @@
-"""Logits of an extractor and a head that are recombined for the occasion."""
+"""Prediction with an extractor and a head without building their network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
-# A compiled function keeps the mode it was traced in, so that there is one for each mode.
+# A compiled function keeps the mode of its tracing, so each mode has its own.
 _compiled_parts: WeakKeyDictionary[keras.Model, dict[str, keras.Model]] = WeakKeyDictionary()
 
 
@@ -29,26 +29,26 @@ def predict_logits(
     batch_size: int = 512,
     statistics: str = "batch",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs the network made of an extractor and a head on every example once.
+    """Returns the logits of an extractor with a head on every example, and the labels.
 
-    Each part is compiled once, however many partners it is evaluated with: a grid of N extractors
-    and M heads costs N + M compilations, not N x M. Batches are shuffled in a fixed order, since
-    batch statistics of a batch with a single class would mislead.
+    Each part is compiled once for all partners: a grid of N extractors and M heads costs N + M
+    compilations, not N x M. Batches are shuffled in a fixed order, so that each has several
+    classes and representative batch statistics.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits `[batch, classes]`.
-        examples: images uint8 and labels, such as `data.load("digits").test`.
-        batch_size: examples per batch at most; with batch statistics it influences the result.
-        statistics: `"batch"` to normalize with the statistics of each batch, `"moving"` with
-            moving statistics. The models themselves stay in the mode they are in.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits `[batch, classes]`.
+        examples: Images uint8 and labels, such as `data.load("digits").test`.
+        batch_size: Maximum number of examples in a batch; batch statistics depend on it.
+        statistics: `"batch"` to normalize with the statistics of each batch, or `"moving"` for
+            moving statistics. The mode of the models is restored.
 
     Returns:
-        `(logits, labels)`: float32 `[N, classes]` and int32 `[N]`, in the same order, which is the
-        order of `examples.evaluation_batches(batch_size)`.
+        `(logits, labels)`: float32 `[N, classes]` and int32 `[N]`, in the order of
+        `examples.evaluation_batches(batch_size)`.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, or a mode is unknown.
+        InputError: If the head does not fit the extractor, or a mode is unknown.
 
     Source: Gygli et al. 2021, Sec. 4 (recombination accuracy; batch statistics at test time).
 
@@ -74,21 +74,21 @@ def predict_logits(
 
 @contextmanager
 def predicting(statistics: str, *parts: keras.Model) -> Iterator[list[Predict]]:
-    """Gives a compiled function for each part, to be called within this context.
+    """Yields a compiled function of each part, for calls within this context.
 
     Args:
-        statistics: `"batch"` or `"moving"`: what the parts normalize with meanwhile.
-        *parts: extractors, heads or other models of one input and one output.
+        statistics: Mode of normalization in this context, `"batch"` or `"moving"`.
+        *parts: Models with one input and one output.
 
     Raises:
-        InputError: if the mode is unknown.
+        InputError: If the mode is unknown.
     """
     with using_statistics(statistics, *parts):
         yield [_compiled(part, statistics).predict_on_batch for part in parts]
 
 
 def _compiled(part: keras.Model, statistics: str) -> keras.Model:
-    """Returns a model on the same layers whose `predict` was only ever traced in one mode."""
+    """Returns a model of the same layers whose `predict` is traced in one mode only."""
     by_mode = _compiled_parts.setdefault(part, {})
     if statistics not in by_mode:
         by_mode[statistics] = keras.Model(part.inputs, part.outputs[0])
@@ -97,7 +97,7 @@ def _compiled(part: keras.Model, statistics: str) -> keras.Model:
 
 @contextmanager
 def using_statistics(mode: str, *models: keras.Model) -> Iterator[None]:
-    """Within this context models normalize with `"batch"` or `"moving"` statistics."""
+    """Sets the mode of normalization, `"batch"` or `"moving"`, within this context."""
     layers = [layer for model in models for layer in normalization_layers(model)]
     before = [layer.statistics for layer in layers]
     try:

@@ -1,4 +1,4 @@
-"""Moving statistics for a recombined pair."""
+"""Moving statistics of a recombined pair."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_compat.data.examples import near_equal_sizes
+from keras_compat.data.batch_sizes import near_equal_sizes
 from keras_compat.errors import InputError
 from keras_compat.layers import (
     BatchStatisticsNormalization,
@@ -28,33 +28,33 @@ def recalibrate(
     keep_extractor: bool = False,
     batch_size: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
-    """Copies a pair and gives the copies moving statistics that fit each other.
+    """Returns copies of a pair with moving statistics, re-estimated on unlabelled images.
 
-    A deployed network sees one image at a time and needs moving statistics. Those of training are
-    wrong for a pair that was recombined: the head met features of other extractors. So they are
-    measured again, on all images as one batch: the exact statistics, no running average. On these
-    images the copies give the logits that the originals give with batch statistics.
+    A deployed network sees one image at a time and needs moving statistics. Those of training do
+    not fit a recombined pair, because the head was trained on features of other extractors. The
+    statistics of all images as one batch are exact: on these images the copies return the logits
+    that the originals return with batch statistics.
 
-    A few hundred images are enough; memory grows with their number, since they are one batch. For
-    more, `batch_size` measures them in parts, each normalized with its own statistics, and pools
-    these: all but the first layer's are then approximate.
+    A few hundred images are enough, and memory grows with their number. With `batch_size`, batches
+    are normalized with their own statistics, and these are pooled. The statistics of all layers
+    but the first are then approximate.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits.
-        images: unlabelled images, uint8 `[N, height, width, channels]`; none of the test images.
-        keep_extractor: keep the moving statistics that `extractor` is in use with, and measure
-            only the head's behind it. For a new head that joins an extractor shipped earlier.
-        batch_size: images a part at most; `None` takes all at once.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits.
+        images: Unlabelled images, uint8 `[N, height, width, channels]`, other than test images.
+        keep_extractor: Whether `extractor` keeps its moving statistics, and only those of the head
+            are measured: for a new head of an extractor that was shipped earlier.
+        batch_size: Maximum number of images in a batch; `None` takes all as one batch.
 
     Returns:
-        New `(extractor, head)` that normalize with moving statistics. The originals are as before.
+        New `(extractor, head)` that normalize with moving statistics.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, the images do not fit the
-            extractor, or `keep_extractor` is given an extractor that uses batch statistics.
+        InputError: If the head does not fit the extractor, the images do not fit the extractor, or
+            `keep_extractor` is given an extractor that uses batch statistics.
 
-    Source: Gygli et al. 2021, Sec. 4 (batch statistics at test time, which this replaces) and B.1.
+    Source: Gygli et al. 2021, B.1; it replaces the batch statistics at test time of Sec. 4.
 
     Example:
 
@@ -88,7 +88,7 @@ def recalibrate(
 
 
 class _PooledMoments:
-    """The moments that normalization layers measured on batches, as those of all batches."""
+    """Moments of normalization layers, pooled over batches."""
 
     def __init__(self, layers: list[BatchStatisticsNormalization]):
         self._layers = layers
@@ -96,7 +96,7 @@ class _PooledMoments:
         self._sums = [[0.0, 0.0] for _ in layers]  # of the values and of their squares
 
     def add(self, count: int) -> None:
-        """Adds what the layers hold now, measured on `count` images."""
+        """Adds the current moments of the layers, measured on `count` images."""
         self._count += count
         for layer, sums in zip(self._layers, self._sums, strict=True):
             mean = ops.convert_to_numpy(layer.moving_mean).astype("float64")
@@ -105,7 +105,7 @@ class _PooledMoments:
             sums[1] = sums[1] + count * (variance + mean**2)
 
     def assign(self) -> None:
-        """Gives the layers the moments of all batches."""
+        """Assigns the pooled moments to the layers."""
         for layer, (values, squares) in zip(self._layers, self._sums, strict=True):
             mean = values / self._count
             layer.moving_mean.assign(mean)
@@ -116,7 +116,7 @@ def _shuffled_batches(images: np.ndarray, batch_size: int | None) -> Iterator[np
     if batch_size is None:
         yield images
         return
-    # A batch of a single class would have other statistics than all images.
+    # Shuffled, because a batch of a single class would have other statistics than all images.
     order = np.random.default_rng(0).permutation(len(images))
     ends = np.cumsum(near_equal_sizes(len(images), batch_size))
     for rows in np.split(order, ends[:-1]):
@@ -124,10 +124,10 @@ def _shuffled_batches(images: np.ndarray, batch_size: int | None) -> Iterator[np
 
 
 def _inference(model: keras.Model) -> Callable[[Any], Any]:
-    """Returns a function that calls a model in inference, updates of its statistics included."""
+    """Returns a function that calls a model in inference mode and updates its statistics."""
     if keras.backend.backend() != "jax":
         return lambda inputs: model(inputs, training=False)
-    # One by one, JAX would compile every operation for every shape: three to seven times slower.
+    # Without `jit`, JAX compiles every operation for every shape: three to seven times slower.
     import jax
 
     @jax.jit

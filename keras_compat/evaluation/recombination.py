@@ -1,4 +1,4 @@
-"""Recombination accuracy: the extractor of one network with the head of another (Sec. 4)."""
+"""Recombination accuracy of the extractor of one network with the head of another (Sec. 4)."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ def recombination_accuracy(
     calibration: Examples | StreamedExamples | None = None,
     class_average: bool = False,
 ) -> float:
-    """Returns how often an extractor with the head of any network is right, without fine-tuning.
+    """Returns the accuracy of an extractor with the head of any network, without fine-tuning.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits `[batch, classes]`.
-        examples: test images of the extractor's data; labels are the head's class indices. For
-            data sets whose classes differ, `common_examples` makes them.
-        classes: predict among these of the head's classes only, and count only their examples; by
-            default all.
-        batch_size: examples per batch at most; with batch statistics it influences the result.
-        statistics: `"batch"` or `"moving"`, as for `predict_logits`; or `"recalibrated"`: moving
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits `[batch, classes]`.
+        examples: Test images of the extractor's data; labels are the head's class indices. For
+            data sets with different classes, see `common_examples`.
+        classes: Classes of the head to predict among; only their examples are counted. By default
+            all classes.
+        batch_size: Maximum number of examples in a batch; batch statistics depend on it.
+        statistics: `"batch"` or `"moving"`, see `predict_logits`; or `"recalibrated"` for moving
             statistics of copies, re-estimated on unlabelled images (B.1).
-        calibration: those images; by default the examples'.
-        class_average: the share within each class, averaged over classes, as for `accuracy`.
+        calibration: Images for `"recalibrated"`; by default `examples`.
+        class_average: Whether the accuracy is averaged over classes, see `accuracy`.
 
     Returns:
         A fraction from 0 to 1.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, or a mode is unknown.
+        InputError: If the head does not fit the extractor, or a mode is unknown.
 
     Source: Gygli et al. 2021, Sec. 4 and B.1.
 
@@ -58,7 +58,7 @@ def recombination_accuracy(
     >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
     >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
     >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))
-    >>> recombination_accuracy(extractor, head, examples)  # equal images: one class for all
+    >>> recombination_accuracy(extractor, head, examples)  # equal images: one class
     0.25
     """
     if statistics == "recalibrated":
@@ -85,28 +85,27 @@ def recombination_matrix(
 ) -> dict[tuple[str, str], float]:
     """Returns the recombination accuracy of every extractor with every head.
 
-    An extractor is evaluated on those test images of its own data set whose classes the head's
-    data set has too. With the head of its own network that is all of them; how it does with that
-    head where it is compared with others, `own_accuracies` says.
+    An extractor is evaluated on the test images of its own data set whose classes the head's data
+    set has too. With the head of its own network these are all its test images;
+    `own_accuracies` evaluates it with that head on the common classes.
 
     Args:
-        extractors: by name of the network.
-        heads: by name of the network; not necessarily of the same networks.
-        tests: the test examples of each extractor's data set, by name of the network.
-        class_names: of each network's data set, by name of the network.
-        restrict: predict among the common classes only, as the paper does; `False` lets a head
-            choose any class it has.
-        batch_size: examples per batch at most; with batch statistics it influences the result.
-        statistics: as for `recombination_accuracy`; re-estimated on all test images of the
+        extractors: Extractors by name of the network.
+        heads: Heads by name of the network, of the same or other networks.
+        tests: Test examples of each extractor's data set, by name of the network.
+        class_names: Class names of each network's data set, by name of the network.
+        restrict: Whether predictions are restricted to the common classes, as in the paper.
+        batch_size: Maximum number of examples in a batch; batch statistics depend on it.
+        statistics: Mode of `recombination_accuracy`; `"recalibrated"` uses all test images of the
             extractor's data.
-        aliases: more names of the same classes, as for `data.match_classes`.
+        aliases: More names of the same classes, see `data.match_classes`.
 
     Returns:
         Fractions from 0 to 1 by (name of the extractor, name of the head).
 
     Raises:
-        InputError: if a head does not take what an extractor emits, two data sets have fewer than
-            two classes in common, or a mode is unknown.
+        InputError: If a head does not fit an extractor, two data sets have fewer than two classes
+            in common, or a mode is unknown.
 
     Source: Gygli et al. 2021, Sec. 4 and Appendix C (common classes).
 
@@ -148,27 +147,17 @@ def own_accuracies(
     statistics: str = "batch",
     aliases: Mapping[str, str] | None = None,
 ) -> dict[tuple[str, str], float]:
-    """Returns how each network does as it was trained, where it is compared with the others.
+    """Returns the accuracy of every network with its own head, in comparison with each partner.
 
-    That is what a recombination accuracy can reach: the same test images and the same restriction
-    as of this network's extractor with a partner's head, but with its own head. For a network
-    trained alone it is the paper's upper bound.
-
-    Args:
-        extractors: by name of the network.
-        heads: by name of the network, at least those of the extractors.
-        tests: as for `recombination_matrix`.
-        class_names: as for `recombination_matrix`.
-        restrict: as for `recombination_matrix`.
-        batch_size: as for `recombination_matrix`.
-        statistics: as for `recombination_matrix`.
-        aliases: as for `recombination_matrix`.
+    Test images and restriction are those of the recombination with the partner's head. For a
+    network trained alone, this is the paper's upper bound of the recombination accuracy. All
+    arguments are those of `recombination_matrix`; `heads` contains the heads of all `extractors`.
 
     Returns:
-        Fractions from 0 to 1 by (name of the network, name of another, the partner).
+        Fractions from 0 to 1 by (name of the network, name of the partner).
 
     Raises:
-        InputError: as `recombination_matrix`.
+        InputError: See `recombination_matrix`.
 
     Source: Gygli et al. 2021, Sec. 4 (upper bound).
 
@@ -208,20 +197,20 @@ def common_examples(
     head_class_names: Sequence[str],
     aliases: Mapping[str, str] | None = None,
 ) -> tuple[Examples | StreamedExamples, list[int]]:
-    """Returns the examples whose classes a head of other data knows, labelled as that head does.
+    """Returns the examples of classes that a head knows, with the head's labels.
 
     Args:
-        examples: of the extractor's data.
-        class_names: the names of their labels.
-        head_class_names: the names of the head's classes.
-        aliases: more names of the same classes, as for `data.match_classes`.
+        examples: Examples of the extractor's data.
+        class_names: Names of their labels.
+        head_class_names: Names of the head's classes.
+        aliases: More names of the same classes, see `data.match_classes`.
 
     Returns:
-        The examples, in their order; and the head's class indices that they are of, in the order
-        of `class_names`.
+        The examples in their order, and the common classes as indices of the head, in the order of
+        `class_names`.
 
     Raises:
-        InputError: if the two have fewer than two classes in common; names both lists.
+        InputError: If there are fewer than two common classes.
 
     Source: Gygli et al. 2021, Appendix C (the nine common classes of CIFAR-10 and STL-10).
 
@@ -234,7 +223,7 @@ def common_examples(
     ([0, 1, 0], [1, 0])
     """
     pairs = _common(class_names, head_class_names, aliases)
-    new_label = np.full(len(class_names) + 1, -1)  # the last one is for what has no label
+    new_label = np.full(len(class_names) + 1, -1)  # the last entry is for label -1
     for own, of_head in pairs:
         new_label[own] = of_head
     labels = new_label[examples.labels]

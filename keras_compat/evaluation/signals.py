@@ -1,4 +1,4 @@
-"""What tells without labels whether a head works on an extractor."""
+"""Signals, without labels, of whether a head works on an extractor."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from keras_compat.networks import check_interface, check_logits
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
-# No division by zero where a channel is always the same.
+# Avoids division by zero for a constant channel.
 _SMALLEST_VARIANCE = 1e-6
-# Less than that, and the head tells nothing on its own extractor that could be recovered.
+# With less, the head has no information on its own extractor that could be recovered.
 _SMALLEST_POSSIBLE = 1e-3
-# Of channels: the spread of information over them is a few hundredths.
+# Number of channel permutations: the information varies by a few hundredths over them.
 _PERMUTATIONS = 5
 
 
 @dataclass(frozen=True)
 class ChannelStatistics:
-    """Mean and variance of each channel of some features, over images and positions: `[channels]`.
+    """Mean and variance of each channel over images and positions, `[channels]`.
 
     Raises:
-        InputError: if they are not of one shape, or a variance is negative.
+        InputError: If their shapes differ, or a variance is negative.
 
     Example:
 
@@ -54,14 +54,11 @@ class ChannelStatistics:
 
 
 def some_images(examples: Examples | StreamedExamples, count: int) -> np.ndarray:
-    """Returns some images of a set, the same ones each time; labels are left out.
+    """Returns a fixed random choice of images, uint8 `[count, height, width, channels]`.
 
     Args:
-        examples: the set.
-        count: of images, at most.
-
-    Returns:
-        uint8 `[count, height, width, channels]`.
+        examples: Examples to choose from.
+        count: Maximum number of images.
 
     Example:
 
@@ -75,11 +72,11 @@ def some_images(examples: Examples | StreamedExamples, count: int) -> np.ndarray
 
 
 def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelStatistics:
-    """Measures the features that an extractor emits, by batch statistics.
+    """Returns the channel statistics of an extractor's features, with batch statistics.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        images: uint8 `[N, height, width, channels]`, as one batch.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        images: Images as one batch, uint8 `[N, height, width, channels]`.
 
     Example:
 
@@ -89,24 +86,19 @@ def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelSta
     (64,)
     """
     with predicting("batch", extractor) as (features,):
-        found = np.asarray(features(images), "float64")
-    axes = tuple(range(found.ndim - 1))
-    return ChannelStatistics(found.mean(axes), found.var(axes))
+        return _statistics(features(images))
 
 
 def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -> float:
-    """Returns how much the answers of a head on an extractor tell of images, without labels.
+    """Returns the mutual information of images and predictions, relative to the maximum.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits.
-        images: uint8 `[N, height, width, channels]`, as one batch.
-
-    Returns:
-        The mutual information of images and predictions, as a part of the largest possible.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits.
+        images: Images as one batch, uint8 `[N, height, width, channels]`.
 
     Raises:
-        InputError: if the head does not take what the extractor emits, or emits probabilities.
+        InputError: If the head does not fit the extractor, or returns probabilities.
 
     Example:
 
@@ -133,32 +125,33 @@ def compatibility_signals(
     own_information: float | None = None,
     mirror: bool = True,
 ) -> dict[str, float]:
-    """Measures without labels whether a head works on an extractor; more is better in all.
+    """Returns signals of compatibility that need no labels; higher is better for each.
 
-    Everything by batch statistics, all images as one batch.
+    All images are one batch, normalized with batch statistics. The signals are:
+
+    - `information`: Mutual information of images and predictions, relative to the maximum.
+    - `recovered`: `information` on a scale from 0, its value after a permutation of channels, with
+      which no head works, to 1, `own_information` or else the maximum.
+    - `confidence`: Mean of the highest probability.
+    - `agreement`: Fraction of predictions that stay the same when the image is shifted by a pixel,
+      and if `mirror` when it is mirrored too.
+    - `features`, only with `trained_on`: 1 / (1 + d), where d is the Kullback-Leibler divergence of
+      the features from `trained_on`, as normal distributions, averaged over channels.
+    - `rotation`, only with `rotation_head`: Accuracy of the rotation head.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: takes what `extractor` emits and returns logits.
-        images: of the extractor's kind, uint8 `[N, height, width, channels]`; some hundreds.
-        rotation_head: of the head's family, with which the extractor may never have met.
-        trained_on: the features that the head was trained on.
-        own_information: that of the head on the extractor that it was trained on.
-        mirror: whether an image and its mirror image have one meaning.
-
-    Returns:
-        `information`: the mutual information of images and predictions, as a part of the largest
-        possible; `recovered`: where that lies between what is left of it when the channels are in
-        another order, with which no head works (0), and `own_information`, or the largest possible
-        (1); `confidence`: the mean of the highest probability; `agreement`: how often the
-        prediction stays the same when the image is moved by a pixel, or mirrored too; and, where
-        it is given what that needs, `features`: 1 / (1 + d), where d is the mean over channels of
-        the Kullback-Leibler divergence of the features from those that the head was trained on,
-        both as normal distributions; `rotation`: the accuracy of the rotation head.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        head: Model from features of `extractor` to logits.
+        images: Some hundreds of the extractor's images, uint8 `[N, height, width, channels]`.
+        rotation_head: Rotation head that the head was trained with; the extractor may be unknown
+            to it.
+        trained_on: Statistics of the features that the head was trained on.
+        own_information: Information of the head on the extractor that it was trained on.
+        mirror: Whether a mirrored image keeps its meaning.
 
     Raises:
-        InputError: if a head does not take what the extractor emits or emits probabilities, or
-            there is one image only.
+        InputError: If a head does not fit the extractor or returns probabilities, or if there are
+            fewer than two images.
 
     Example:
 
@@ -198,31 +191,34 @@ def compatibility_signals(
             turned = keras.ops.convert_to_numpy(rotate(square(images), turns))
             found["rotation"] = float(np.mean(predict(features(turned)).argmax(-1) == turns))
     if trained_on is not None:
-        axes = tuple(range(emitted.ndim - 1))
-        now = ChannelStatistics(emitted.mean(axes, "float64"), emitted.var(axes, "float64"))
-        found["features"] = 1 / (1 + divergence(now, trained_on))
+        found["features"] = 1 / (1 + divergence(_statistics(emitted), trained_on))
     return found
 
 
+def _statistics(features: np.ndarray) -> ChannelStatistics:
+    features = np.asarray(features, "float64")
+    axes = tuple(range(features.ndim - 1))
+    return ChannelStatistics(features.mean(axes), features.var(axes))
+
+
 def _information(logits: np.ndarray) -> float:
-    """Mutual information of images and predictions, as a part of the largest possible."""
     scores = np.asarray(logits, "float64")
     return mutual_information(scores) / math.log(max(2, scores.shape[-1]))
 
 
 def _permuted(features: np.ndarray) -> Iterator[np.ndarray]:
-    """Features with their channels in another order, several times."""
+    """Yields the features with several permutations of their channels."""
     generator = np.random.default_rng(0)
     for _ in range(_PERMUTATIONS):
         yield features[..., generator.permutation(features.shape[-1])]
 
 
 def divergence(one: ChannelStatistics, other: ChannelStatistics) -> float:
-    """Returns the Kullback-Leibler divergence of normal distributions, mean over the channels.
+    """Returns the Kullback-Leibler divergence of `one` from `other`, averaged over channels.
 
     Args:
-        one: from which it is taken.
-        other: of as many channels.
+        one: Statistics, taken as those of a normal distribution for each channel.
+        other: Statistics of as many channels.
 
     Example:
 

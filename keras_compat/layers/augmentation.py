@@ -1,4 +1,4 @@
-"""Random changes to training images that keep what they show."""
+"""Random augmentation of training images as a layer."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ FILL_MODES = ("reflect", "nearest")
 
 @keras.saving.register_keras_serializable("keras_compat")
 class Augmentation(keras.layers.Layer):
-    """Mirrors, shifts, turns and scales every image of a batch at random, in one step.
+    """Flips, shifts, rotates and scales each image of a batch at random.
 
-    It runs inside the compiled training step, also with XLA, and needs no input pipeline;
-    `benchmarks/augmentation.py` compares. Pixels are gathered by index:
+    The layer runs inside the compiled training step, with XLA too, and needs no input pipeline;
+    `benchmarks/augmentation.py` compares the two. Pixels are gathered by index, because
     `keras.ops.image.affine_transform` cannot be compiled with XLA on TensorFlow.
 
     Args:
-        flip: mirror left to right with probability 1/2.
-        shift: the most whole pixels to move by, along each axis.
-        rotation: the most to turn by, in radians, either way.
-        scale: the most to enlarge or shrink by; 0.15 is 0.85 to 1.15.
-        fill_mode: what is beyond the edge: `"reflect"` (d c b a | a b c d | d c b a) or
+        flip: Whether images are mirrored left to right with probability 1/2.
+        shift: Maximum shift along each axis, in whole pixels.
+        rotation: Maximum angle in either direction, in radians.
+        scale: Maximum relative change of size; 0.15 is 0.85 to 1.15.
+        fill_mode: Pixels beyond the edge: `"reflect"` (d c b a | a b c d | d c b a) or
             `"nearest"` (a a a a | a b c d | d d d d).
-        seed: of the layer's own `keras.random.SeedGenerator`; `None` draws one.
-        **kwargs: as `keras.layers.Layer`. The layer computes in float32 unless told otherwise.
+        seed: Seed of the layer's `keras.random.SeedGenerator`; `None` draws one.
+        **kwargs: Arguments of `keras.layers.Layer`; the default `dtype` is float32.
 
     Raises:
-        InputError: if an argument is out of range.
+        InputError: If an argument is out of range.
 
     Source: flip and padded crop as in He et al. 2016, Sec. 4.2 (https://arxiv.org/abs/1512.03385),
-    with reflection for zeros.
+    with reflection instead of zeros.
 
     Example:
 
@@ -62,7 +62,7 @@ class Augmentation(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        # Half precision cannot hold 256 grey values and the places between pixels.
+        # Half precision cannot represent 256 grey values and positions between pixels.
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if shift < 0 or shift != int(shift):
@@ -84,12 +84,12 @@ class Augmentation(keras.layers.Layer):
 
     @classmethod
     def for_photographs(cls, seed: int | None = None, image_size: int = 32) -> Augmentation:
-        """Returns a flip and shifts of an eighth of the image: 4 pixels at 32 x 32."""
+        """Returns flips and shifts of an eighth of the image: 4 pixels at 32 x 32."""
         return cls(flip=True, shift=max(1, round(image_size / 8)), seed=seed)
 
     @classmethod
     def for_digits(cls, seed: int | None = None, image_size: int = 16) -> Augmentation:
-        """Returns small shifts (2 pixels at 16 x 16), turns and scales; never a flip."""
+        """Returns shifts (2 pixels at 16 x 16), rotation and scaling, without flips."""
         return cls(
             shift=max(1, round(image_size / 8)),
             rotation=0.2,
@@ -102,7 +102,7 @@ class Augmentation(keras.layers.Layer):
     def for_dataset(
         cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None
     ) -> Augmentation:
-        """Returns what suits a data set: see `ImageDataset.flippable` and its image size."""
+        """Returns the preset for a data set, by `ImageDataset.flippable` and image size."""
         preset = cls.for_photographs if dataset.flippable else cls.for_digits
         return preset(seed, min(dataset.image_shape[:2]))
 
@@ -110,11 +110,11 @@ class Augmentation(keras.layers.Layer):
         """Augments a batch.
 
         Args:
-            images: uint8 or float `[B, H, W, C]`, any range of values.
-            training: `False` returns the images as they are.
+            images: Images, uint8 or float `[B, H, W, C]`, of any range.
+            training: `False` returns the images unchanged.
 
         Returns:
-            The layer's type (float32), `[B, H, W, C]`, in the range of the input.
+            Images of the layer's dtype (float32), `[B, H, W, C]`, in the range of the input.
         """
         if not training or not (self.flip or self.shift or self.rotation or self.scale):
             return ops.cast(images, self.compute_dtype)
@@ -123,7 +123,7 @@ class Augmentation(keras.layers.Layer):
         return self._sample_pixels(images)
 
     def compute_output_spec(self, images: Any, training: bool = True) -> keras.KerasTensor:
-        """Returns the shape of the input with the layer's type."""
+        """Returns the shape of the input with the layer's dtype."""
         return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Augmentation(keras.layers.Layer):
         }
 
     def _sample_pixels(self, images: Any) -> Any:
-        """Moves by whole pixels: rows and columns are chosen apart, and no value changes."""
+        """Moves images by whole pixels: rows and columns are selected, and no value changes."""
         batch, height, width, _ = ops.shape(images)
         rows = ops.reshape(ops.arange(height, dtype="int32"), (1, height)) + self._shifts(batch)
         columns = ops.reshape(ops.arange(width, dtype="int32"), (1, width))
@@ -149,12 +149,12 @@ class Augmentation(keras.layers.Layer):
         return ops.cast(gather_pixels(images, index), self.compute_dtype)
 
     def _sample_between_pixels(self, images: Any) -> Any:
-        """Moves by any transform: each new pixel lies among four old ones."""
+        """Transforms images with bilinear interpolation among four pixels."""
         batch, height, width, _ = ops.shape(images)
         angle = self._uniform((batch, 1, 1), self.rotation)
         zoom = 1 / (1 + self._uniform((batch, 1, 1), self.scale))
         cosine, sine = ops.cos(angle) * zoom, ops.sin(angle) * zoom
-        # Coordinates count from the middle of the image.
+        # The origin of the coordinates is the centre of the image.
         y = ops.reshape(ops.arange(height, dtype="float32") - (height - 1) / 2, (1, height, 1))
         x = ops.reshape(ops.arange(width, dtype="float32") - (width - 1) / 2, (1, 1, width))
         x = ops.where(self._flips(batch)[:, :, None], -x, x)
@@ -180,7 +180,7 @@ class Augmentation(keras.layers.Layer):
         return above + (below - above) * down
 
     def _index(self, place: Any, size: int) -> Any:
-        """Maps places on an axis that may lie beyond its edges to indices within them."""
+        """Maps positions on an axis, within the image or beyond, to indices within the image."""
         if self.fill_mode == "reflect":
             place = ops.mod(place, 2 * size)
             return ops.minimum(place, 2 * size - 1 - place)
@@ -196,7 +196,7 @@ class Augmentation(keras.layers.Layer):
         return uniform < 0.5
 
     def _shifts(self, batch: int) -> Any:
-        """Returns int32 `[B, 1]`, each of the 2 `shift` + 1 values as likely."""
+        """Returns int32 `[B, 1]`, uniform over the 2 `shift` + 1 values."""
         if not self.shift:
             return ops.zeros((batch, 1), dtype="int32")
         most = self.shift

@@ -1,4 +1,4 @@
-"""Choosing pixels by their places, on every backend."""
+"""Gathering of pixels by index, on every backend."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from keras import ops
 
 
 def gather_pixels(images: Any, places: Any) -> Any:
-    """Returns of each image the pixels at given places.
+    """Returns the pixels of each image at given indices.
 
     Args:
-        images: `[B, H, W, C]`, any type.
-        places: int32 `[B, H', W']`, in [0, H W), counted row by row within each image.
+        images: Images of any dtype, `[B, H, W, C]`.
+        places: Indices in [0, H W), counted row by row in each image, int32 `[B, H', W']`.
 
     Returns:
-        `[B, H', W', C]` of the images' type.
+        Images of the same dtype, `[B, H', W', C]`.
 
     Example:
 
@@ -30,7 +30,7 @@ def gather_pixels(images: Any, places: Any) -> Any:
         # Faster than `take_along_axis` there: see `benchmarks/rotation.py`.
         first = ops.reshape(ops.arange(batch, dtype="int32") * (height * width), (-1, 1, 1))
         return ops.take(ops.reshape(images, (-1, channels)), places + first, axis=0)
-    # Each device finds all that it needs in its own part of the batch.
+    # Indices within each image: a device reads its own part of the batch only.
     pixels = ops.reshape(images, (batch, height * width, channels))
     chosen = ops.reshape(places, (batch, -1, 1))
     gathered = ops.take_along_axis(pixels, chosen, axis=1)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from keras_compat.data import Examples, StreamedExamples
+from keras_compat.data.batch_sizes import near_equal_sizes
 from keras_compat.data.batches import Minibatches
-from keras_compat.data.examples import near_equal_sizes
 from keras_compat.data.labels import UNKNOWN, check_begin_with_0, check_labels
 from keras_compat.errors import InputError
 from keras_compat.training.weights import check_weights, weights_of_labels

@@ -1,5 +1,5 @@
-"""The data sources, one file each; importing this package registers them."""
+"""Data sources, a file each; the import of this package registers them."""
 
 from __future__ import annotations
 
-from keras_compat.data.sources import digits, folder, mnist5k, npz  # noqa: F401
+from keras_compat.data.sources import digits, folder, npz  # noqa: F401

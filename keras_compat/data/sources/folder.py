@@ -1,4 +1,4 @@
-"""A folder of image files: `train/` and `test/`, in each a folder a class."""
+"""Source `folder:PATH`: image files in `train/` and `test/`, with a folder for each class."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _HIDDEN = ("__MACOSX", "#recycle", "#snapshot", "$RECYCLE.BIN")
 
 @sources.register("folder:PATH")
 def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
-    """Loads image files; a class is a folder's name, and all that is below it.
+    """Loads image files; a class has all images below its folder, and the folder's name.
 
     Links are followed. Names that begin with `.` or `@`, `__MACOSX`, `#recycle`, `#snapshot` and
-    `$RECYCLE.BIN` are hidden: copies and thumbnails that programs keep. A file is read if its
-    suffix or its content says that it is an image; one line says what else there was.
+    `$RECYCLE.BIN` are hidden: programs keep copies and thumbnails there. Images are recognized by
+    suffix or content; a warning of one line lists other files.
     """
     root = Path(os.path.expanduser(argument))
     files = _Files(root)
@@ -54,17 +54,13 @@ def load_folder(argument: str, options: LoadOptions) -> ImageDataset:
 
 
 def has_class_folders(argument: str) -> bool:
-    """Says whether a folder is laid out as `load_folder` takes it: `train/` and `test/`."""
+    """Returns True if a folder has `train/` and `test/`, as `load_folder` expects."""
     root = Path(os.path.expanduser(argument))
     return all(os.path.isdir(root / split) for split in ("train", "test"))
 
 
 def load_image_files(argument: str, options: LoadOptions) -> tuple[str, Examples]:
-    """Loads every image file in a folder and below it, sorted by path, without labels.
-
-    Returns:
-        The folder's name, and the examples with the label -1 each.
-    """
+    """Returns the name of a folder and all images below it, sorted by path, with the label -1."""
     root = Path(os.path.expanduser(argument))
     if not os.path.isdir(root):
         raise InputError(f"folder {str(root)!r} does not exist; expected a folder of images")
@@ -83,7 +79,7 @@ _EXPECTED = f"files ending in {', '.join(SUFFIXES)}"
 
 
 class _Files:
-    """The image files of a folder, and what else was found on the way."""
+    """Image files of a folder, and a record of other files found."""
 
     def __init__(self, root: Path):
         self._root = root
@@ -92,7 +88,7 @@ class _Files:
         self._hidden: list[Path] = []
 
     def sorted_into_classes(self) -> tuple[list[str], dict[str, dict[str, list[Path]]]]:
-        """Returns the names of the classes, and of each split the image files of each class."""
+        """Returns the class names, and the image files of each class by split."""
         splits = {split: self._classes(self._root / split) for split in ("train", "test")}
         classes = sorted(splits["train"])
         different = sorted(set(classes) ^ set(splits["test"]))
@@ -110,20 +106,20 @@ class _Files:
         return classes, splits
 
     def images_below(self, folder: Path) -> list[Path]:
-        """Returns the image files in a folder and below it, sorted by path."""
+        """Returns all image files below a folder, sorted by path."""
         found = files_below(folder, self._is_hidden)
         images = [path for path in found if is_image(path)]
         self._no_images += sorted(set(found) - set(images))
         return images
 
     def say_what_is_left_out(self) -> None:
-        """Warns, in one line, of what was found and is not read."""
+        """Warns in one line of files that were found but not read."""
         if left_out := self._left_out():
             message = f"left out of folder {str(self._root)!r}: {left_out}"
             warnings.warn(escape(message), stacklevel=3)
 
     def too_few(self, message: str) -> InputError:
-        """Returns the error for what was not found, with what was found instead."""
+        """Returns an error for too few images or classes, with the files that were left out."""
         left_out = self._left_out()
         return InputError(f"{message}; left out: {left_out}" if left_out else message)
 
@@ -157,7 +153,7 @@ class _Files:
                 raise self.too_few(
                     f"class folder {str(child)!r} has no images; expected {_EXPECTED}"
                 )
-            # Systems write one name in several ways: an accent may be a character of its own.
+            # One name has several spellings: an accent may be a character of its own.
             files.setdefault(unicodedata.normalize("NFC", child.name), []).extend(images)
         if not files:
             raise self.too_few(
@@ -174,7 +170,7 @@ class _Files:
 
 
 def _say_if_dark(folder: Path, images: np.ndarray) -> None:
-    """Warns, in one line, of images that are of another range if they are no dark photographs."""
+    """Warns in one line if all images are nearly black, as those of another range are."""
     if high := highest_if_dark(images):
         message = (
             f"the highest pixel of all images in {str(folder)!r} is {high} of 255; if they hold "
@@ -190,7 +186,7 @@ def _in_colour(paths: Sequence[Path]) -> bool:
 def _common_shape(
     root: Path, paths: Sequence[Path], options: LoadOptions, colour: bool
 ) -> tuple[int, int, int]:
-    """Returns the shape that all images are to have, if they fit into memory so."""
+    """Returns the common shape of all images; raises `InputError` if memory does not suffice."""
     size = options.image_size
     width, height = (size, size) if size else open_image(paths[0]).size
     shape = (height, width, options.channels or (3 if colour else 1))

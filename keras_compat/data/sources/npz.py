@@ -1,4 +1,4 @@
-"""An `.npz` file of arrays: the source for anybody's own data, with no TensorFlow."""
+"""Source `npz:PATH`: arrays in an `.npz` file, read without TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load_npz(argument: str, options: LoadOptions) -> ImageDataset:
 
 
 def _read(file: NpzFile, options: LoadOptions) -> dict[str, np.ndarray]:
-    """Unpacks the arrays, if they and the images made of them fit into memory."""
+    """Returns the arrays; raises `InputError` first if they do not fit into memory."""
     missing = [key for key in _WANTED if key not in file]
     if missing:
         names = file.names[:20]
@@ -62,7 +62,7 @@ def _read(file: NpzFile, options: LoadOptions) -> dict[str, np.ndarray]:
 
 
 def _with_channels(where: str, key: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Returns the shape of images with an axis of channels, `(N, H, W, C)`."""
+    """Returns the shape of images with a channel axis, `(N, H, W, C)`."""
     with_channels = (*shape, 1) if len(shape) == 3 else shape
     if len(with_channels) != 4 or with_channels[3] not in (1, 3) or 0 in with_channels[1:3]:
         raise InputError(
@@ -100,7 +100,7 @@ def _class_names(
             names = _decoded(arrays[key], f"{key} in {str(path)!r}")
             check_class_names(names, f"{key} in {str(path)!r}")
             return names
-    # Train labels alone: a class that only test has shall be an error.
+    # Train labels alone: a class that only the test labels have is an error.
     count = int(splits["train"].labels.max(initial=-1)) + 1
     check_class_count(count, f"y_train in {str(path)!r}")
     return tuple(str(c) for c in range(count))

@@ -1,7 +1,7 @@
-"""A prepared data set of TensorFlow Datasets as it lies on disk, from whomever it comes.
+"""Checks of an untrusted prepared data set of TensorFlow Datasets on disk.
 
-TFDS imports whatever module `features.json` names and follows the paths that its files hold.
-So all that it would read is looked at first, and it is given one folder to read.
+TFDS imports any module that `features.json` names, and follows the paths in its files. So all
+files are checked first, and TFDS reads one folder only.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from keras_compat.files import open_file, parse_json, read_json
 
 _EXPECTED = "a data set that TensorFlow Datasets prepared"
 _LARGEST_FILE = 1 << 26
-# The module of TFDS in which all of its own features are.
+# Module of TFDS with all of its own features.
 _OWN = re.compile(r"tensorflow_datasets\.core\.features(\.[A-Za-z]\w*)+")
-# One name of a class a key, as TFDS wrote them before and since 2022.
+# Keys for the name of a class, as written by TFDS before and since 2022.
 _CLASS_KEYS = ("type", "pythonClassName", "python_class_name")
-# Content that a feature would be made of without a check, such as the path of any file.
+# Content that TFDS would use without a check, such as the path of any file.
 _UNCHECKED_KEYS = ("jsonFeature", "json_feature", "names_file")
 
 
 def check_folder(folder: Path) -> None:
-    """Raises `InputError` if a data set is made of more than plain files and TFDS' own features.
+    """Raises `InputError` if a data set has other than plain files and features of TFDS.
 
     Args:
-        folder: Path of a data set or of one version of it, which need not exist.
+        folder: Path of a data set or of one version; it may be absent.
 
     Example:
 
@@ -51,14 +51,14 @@ def version_folder(folder: Path, config: str | None, version: str | None) -> Pat
 
     Args:
         folder: Path of the data set.
-        config: Name of a configuration; without one, the one that the folder names, if it does.
-        version: Three numbers with dots between, of which `*` stands for any; without one, any.
+        config: Name of a configuration; by default the one that the folder names, if any.
+        version: Three numbers separated by dots, each of them `*` for any; by default any version.
 
     Returns:
-        The folder of the highest such version, or None if there is none that says what is in it.
+        The folder of the highest such version with a `features.json`; `None` if there is none.
 
     Raises:
-        InputError: if what the folder says of itself cannot be read.
+        InputError: If the metadata of the folder cannot be read.
     """
     config = config or _default_config(folder)
     folder = folder / config if config else folder
@@ -74,14 +74,14 @@ def version_folder(folder: Path, config: str | None, version: str | None) -> Pat
 
 
 def written_names(folder: Path, label: str) -> tuple[str, ...] | None:
-    """Returns the class names that are written beside the records, or None if none are.
+    """Returns the class names in the file beside the records; `None` without that file.
 
     Args:
         folder: Path of one version of a data set.
-        label: Name of the label's feature.
+        label: Name of the feature with the label.
 
     Raises:
-        InputError: if they cannot be read.
+        InputError: If the file cannot be read.
     """
     path = folder / f"{label.replace('/', '.')}.labels.txt"
     if not path.exists():
@@ -95,7 +95,7 @@ def written_names(folder: Path, label: str) -> tuple[str, ...] | None:
 
 
 def check_shards(builder: Any) -> None:
-    """Raises `InputError` if the records of a data set are not in its folder.
+    """Raises `InputError` if a record file of a data set is outside its folder.
 
     Args:
         builder: `tfds.core.DatasetBuilder` of a prepared data set.
@@ -128,7 +128,7 @@ def _default_config(folder: Path) -> str | None:
 
 
 def _check_features(path: Path, features: Any) -> None:
-    """Raises `InputError` if TFDS would make anything but its own features of JSON."""
+    """Raises `InputError` if JSON names a feature that is not of TFDS."""
     expected = "features of TensorFlow Datasets' own"
     waiting = [features]
     while waiting:
@@ -145,6 +145,6 @@ def _check_features(path: Path, features: Any) -> None:
                     f"{str(path)!r} names the class {item!r}, which is not among {expected}; "
                     "a data set that brings code along is not read"
                 )
-            # In some versions a text that holds JSON again.
+            # In some versions a string with JSON.
             in_text = key == "content" and isinstance(item, str)
             waiting.append(parse_json(item, str(path), expected) if in_text else item)

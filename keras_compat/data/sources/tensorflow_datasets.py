@@ -1,4 +1,4 @@
-"""The image classification sets of TensorFlow Datasets, in memory or streamed.
+"""Image classification sets of TensorFlow Datasets, in memory or streamed.
 
 Source: https://www.tensorflow.org/datasets/catalog/overview#image_classification
 """
@@ -46,9 +46,9 @@ from keras_compat.errors import InputError, missing_package, unknown_name
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# In colour, but drawn characters: a mirrored one is another one.
+# Drawn characters in colour: a mirrored character is another one.
 _CHARACTERS = ("omniglot",)
-# No namespace before the name: TFDS would fetch the code of others.
+# No namespace before the name: TFDS would download code.
 _SPEC = re.compile(
     r"(?P<name>[A-Za-z]\w*)(/(?P<config>[\w+-][\w+.-]*))?"
     r"(:(?P<version>(\d+|\*)(\.(\d+|\*)){2}))?"
@@ -58,19 +58,19 @@ _SPEC = re.compile(
 def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
     """Loads a prepared data set by its TFDS name, such as `cifar10` or `imagenet_resized/32x32`.
 
-    Without a test split (or with hidden test labels) the validation split is the test set; with
-    a train split alone, a fixed stratified fifth of it.
+    Without a test split, or with hidden test labels, the validation split is the test set. With a
+    train split alone, the test set is a fixed stratified fifth of it.
 
     Args:
-        spec: the TFDS name, optionally with `/config` and `:version`.
-        options: see `keras_compat.data.load`.
+        spec: TFDS name, optionally with `/config` and `:version`.
+        options: Options, see `keras_compat.data.load`.
 
     Returns:
-        The data set; its examples are `StreamedExamples` above the memory limit.
+        The data set; above the memory limit its examples are `StreamedExamples`.
 
     Raises:
-        InputError: if the name is unknown, the data are not prepared, or they are not images with
-            one label each.
+        InputError: If the name is unknown, or the data are not prepared, or not images with one
+            label each.
     """
     tfds = _import_tfds(spec)
     with _quiet():
@@ -80,7 +80,7 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
             return _read(tfds, builder, spec, options)
         except InputError:
             raise
-        # Shards that are gone or cut off, records and images that are others than is said, ...
+        # Absent or truncated shards, records or images that differ from the metadata, ...
         except Exception as error:
             raise InputError(
                 f"TFDS data set {spec!r} in {os.fspath(builder.data_dir)!r} cannot be read: "
@@ -115,7 +115,7 @@ def _read(tfds: ModuleType, builder: Any, spec: str, options: LoadOptions) -> Im
 
 @dataclass(frozen=True)
 class TfdsStream:
-    """One split of a prepared data set, as `StreamedExamples` reads it."""
+    """One split of a prepared data set, the stream of `StreamedExamples`."""
 
     builder: Any
     split: str
@@ -126,11 +126,11 @@ class TfdsStream:
 
     @property
     def name(self) -> str:
-        """Data set, version and split."""
+        """Name of the data set, version and split."""
         return f"{self.builder.info.full_name}:{self.split}"
 
     def labels(self) -> np.ndarray:
-        """Returns all labels, int32 `[N]`, in the order of `encoded`."""
+        """Returns all labels in the order of `encoded`, int32 `[N]`."""
         read = self._read({self.label_key: True}, {}).map(lambda row: row[self.label_key])
         batches = list(read.batch(4096).as_numpy_iterator())
         return np.concatenate([np.empty(0, np.int32), *batches]).astype(np.int32)
@@ -143,14 +143,14 @@ class TfdsStream:
         return self._read({self.image_key: True}, skip).map(lambda row: row[self.image_key])
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
-        """Returns the uint8 image of `image_shape` for an encoded one."""
+        """Returns an encoded image as uint8 of `image_shape`."""
         import tensorflow as tf
 
         feature = self.builder.info.features[self.image_key]
         image = feature.decode_example(encoded)
         height, _, channels = self.image_shape
         if tuple(feature.shape) != self.image_shape:
-            # The same resizing as every other source, so that streaming changes no pixel.
+            # The same resizing as of images in memory, so that streaming changes no pixel.
             image = tf.numpy_function(
                 lambda array: conform(array[np.newaxis], height, channels)[0], [image], tf.uint8
             )
@@ -169,7 +169,7 @@ class TfdsStream:
         return without_autotuning(dataset)
 
 
-# A stream, the places in it that are meant, and their labels.
+# A stream, the indices of examples in it, and their labels.
 _Part = tuple[TfdsStream, np.ndarray, np.ndarray]
 
 
@@ -179,7 +179,7 @@ def _train_and_test(splits: dict[str, TfdsStream]) -> tuple[_Part, _Part]:
     for name in ("test", "validation"):
         if name in splits:
             test_labels = splits[name].labels()
-            # Test labels that the authors keep to themselves are stored as -1.
+            # Hidden test labels are stored as -1.
             if test_labels.min(initial=0) >= 0:
                 return (
                     (train, np.arange(len(labels)), labels),
@@ -218,7 +218,7 @@ def _import_tfds(spec: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps warnings and log lines of TFDS and its imports off the terminal."""
+    """Hides warnings and log lines of TFDS and its imports."""
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow", "tensorflow_datasets")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -233,7 +233,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
-    """Opens a data set that TFDS has the code of, or one that lies prepared in `data_dir`."""
+    """Returns the builder of a data set that TFDS knows, or that is prepared in `data_dir`."""
     name = re.split("[:/]", spec)[0]
     data_dir = os.path.expanduser(options.data_dir or tfds.core.constants.DATA_DIR)
     folder = Path(data_dir, name)
@@ -254,7 +254,7 @@ def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
     config, version = parts["config"], parts["version"]
     try:
         code = tfds.builder_cls(name) if name in known else None
-        # A version or configuration that lies there may be another than the code knows.
+        # A prepared version or configuration may be unknown to the code.
         if code is None or version or (config and config not in code.builder_configs):
             default = None
             if code is not None and code.BUILDER_CONFIGS:
@@ -267,7 +267,7 @@ def _builder(tfds: ModuleType, spec: str, options: LoadOptions) -> Any:
             return code(data_dir=options.data_dir, config=config, version=version)
     except InputError:
         raise
-    # An unknown config or version comes as any of ValueError, AssertionError, DatasetNotFoundError.
+    # An unknown config or version raises ValueError, AssertionError or DatasetNotFoundError.
     except Exception as error:
         raise InputError(
             f"TFDS data set {spec!r} cannot be opened: {_first_line(error)}"
@@ -302,11 +302,11 @@ def _prepare(builder: Any, spec: str, options: LoadOptions) -> None:
 
 
 def _keys(tfds: ModuleType, builder: Any, spec: str) -> tuple[str, str]:
-    """Returns the names of the image and of the label in an example."""
+    """Returns the keys of the image and of the label in an example."""
     features = builder.info.features
     keys = builder.info.supervised_keys
     if keys is None:
-        # Without a recommendation there must be no choice.
+        # Without supervised keys there must be exactly one image and one label.
         images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
         labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
         keys = (images[0], labels[0]) if len(images) == len(labels) == 1 else ()
@@ -341,9 +341,9 @@ def _image_shape(feature: Any, spec: str, options: LoadOptions) -> tuple[int, in
 def _class_names(builder: Any, label_key: str, spec: str) -> tuple[str, ...]:
     where = f"TFDS data set {spec!r}"
     feature = builder.info.features[label_key]
-    check_class_count(feature.num_classes or 0, where)  # before as many names are made
+    check_class_count(feature.num_classes or 0, where)  # before all names are made
     names = tuple(feature.names) if feature.num_classes else ()
-    # TFDS passes over a file of names that it cannot use.
+    # TFDS ignores a file of names that it cannot use.
     written = written_names(Path(builder.data_dir), label_key)
     if written not in (None, names):
         raise InputError(

@@ -1,6 +1,6 @@
-"""Ways to put a head on another network's extractor that need no compatible training.
+"""Baselines: ways to use a head on another network's extractor without compatible training.
 
-To add one: a file with a subclass of `Baseline`, and its line in `BASELINES`.
+To add a baseline, write a file with a subclass of `Baseline` and add its line to `BASELINES`.
 """
 
 from keras_compat.evaluation.baselines.base import Baseline, Connected, Pair

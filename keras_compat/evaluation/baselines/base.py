@@ -1,4 +1,4 @@
-"""What every baseline is given, what it returns, and how much of everything it takes."""
+"""Input, output and default sizes of all baselines."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keras_compat.networks import check_logits
 if TYPE_CHECKING:
     from keras_compat.data import Examples, StreamedExamples
 
-# The defaults of all baselines. A map is fitted on the positions of all images, so that there are
-# thousands of times as many samples as channels.
+# Defaults of all baselines. A map is fitted on all positions of all images, thousands of times as
+# many samples as channels.
 IMAGES = 2_048
 STATISTICS_BATCH = 512
 ANCHORS = 256
@@ -27,21 +27,21 @@ LEARNING_RATE = 0.01
 
 @dataclass(frozen=True)
 class Pair:
-    """An extractor, and the network whose head it is to get; none of them is changed.
+    """An extractor and the target network, whose head it is combined with; both stay unchanged.
 
     Args:
-        extractor: takes images, float32 `[batch, height, width, channels]` in [0, 255].
-        train: the data it was trained on, not its test images.
-        class_names: of these data.
-        target_extractor: the extractor that `target_head` was trained with.
-        target_head: the head to put on `extractor`.
-        target_train: the data that the target network was trained on.
-        target_class_names: of these data, in the order of the head's logits.
-        seed: of what a baseline draws: images, anchors, initial weights, order of the data.
-        aliases: more names of the same classes, as for `data.match_classes`.
+        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
+        train: Training data of the extractor.
+        class_names: Class names of `train`.
+        target_extractor: Extractor that `target_head` was trained with.
+        target_head: Head to combine with `extractor`.
+        target_train: Training data of the target network.
+        target_class_names: Class names of `target_train`, in the order of the head's logits.
+        seed: Seed of a baseline's images, anchors, initial weights and order of the data.
+        aliases: More names of the same classes, see `data.match_classes`.
 
     Raises:
-        InputError: if the head emits probabilities.
+        InputError: If the head returns probabilities.
     """
 
     extractor: keras.Model
@@ -58,7 +58,7 @@ class Pair:
         check_logits(self.target_head)
 
     def draw(self, count: int) -> Examples | StreamedExamples:
-        """Draws so many of the extractor's images, or all of them if they are fewer."""
+        """Returns at most `count` training examples of the extractor, drawn at random."""
         rng = np.random.default_rng(self.seed)
         chosen = rng.choice(len(self.train), min(count, len(self.train)), replace=False)
         return self.train.subset(chosen)
@@ -66,12 +66,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Connected:
-    """What a baseline makes of a pair, to be evaluated as any extractor and head.
+    """Result of a baseline: an extractor and a head that fit each other.
 
     Args:
-        extractor: takes the images of the pair's extractor.
-        head: takes what `extractor` emits; its logits are those of the pair's head.
-        statistics: `"batch"` or `"moving"`, what to evaluate both with.
+        extractor: Model from the images of the pair's extractor.
+        head: Model from features of `extractor` to the logits of the pair's head.
+        statistics: Mode of normalization for evaluation, `"batch"` or `"moving"`.
     """
 
     extractor: keras.Model
@@ -80,20 +80,20 @@ class Connected:
 
 
 class Baseline(ABC):
-    """A way to put a head on another extractor, after both have been trained.
+    """Way to combine a trained head with another trained extractor.
 
-    A subclass is a frozen dataclass of what it takes; its fields have the defaults above.
+    A subclass is a frozen dataclass; its fields are the sizes of its data and training.
     """
 
     @property
     @abstractmethod
     def needs(self) -> str:
-        """What it needs beside the two networks, for tables: `"up to 500 images"`."""
+        """Needs beside the two networks, for tables, such as `"up to 500 images"`."""
 
     @abstractmethod
     def connect(self, pair: Pair) -> Connected:
-        """Makes the pair fit as well as this baseline can.
+        """Returns an extractor and a head made from a pair.
 
         Raises:
-            InputError: if the two networks or their data do not allow it.
+            InputError: If the baseline does not apply to the networks or their data.
         """

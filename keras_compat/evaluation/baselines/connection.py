@@ -1,4 +1,4 @@
-"""The 1x1 convolution that most baselines put between an extractor and a head."""
+"""1x1 convolution between an extractor and a head, which most baselines use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_compat.networks import copy_model, feature_interface
 
 
 def followed_by(extractor: keras.Model, *layers: keras.layers.Layer) -> keras.Model:
-    """Returns an extractor with more layers at its end; the extractor itself is part of it."""
+    """Returns a model of an extractor followed by more layers; it shares the extractor."""
     images = keras.Input(extractor.input_shape[1:], name="images")
     x = extractor(images)
     for layer in layers:
@@ -21,12 +21,12 @@ def followed_by(extractor: keras.Model, *layers: keras.layers.Layer) -> keras.Mo
 def connected_extractor(
     extractor: keras.Model, kernel: np.ndarray, bias: np.ndarray
 ) -> keras.Model:
-    """Returns an extractor whose features are mapped by a 1x1 convolution.
+    """Returns a model of an extractor followed by a 1x1 convolution.
 
     Args:
-        extractor: with features of `channels` channels.
-        kernel: float `[channels, channels of the result]`.
-        bias: float `[channels of the result]`.
+        extractor: Extractor with `channels` channels.
+        kernel: float `[channels, new channels]`.
+        bias: float `[new channels]`.
     """
     layer = keras.layers.Conv2D(kernel.shape[1], 1, name="connection")
     model = followed_by(extractor, layer)
@@ -35,9 +35,9 @@ def connected_extractor(
 
 
 def new_connection(extractor: keras.Model, channels: int, seed: int) -> keras.layers.Conv2D:
-    """Returns a 1x1 convolution to train behind an extractor.
+    """Returns a 1x1 convolution to train after an extractor.
 
-    It begins as the plain swap, where the channels are as many; else as an orthogonal map.
+    Its initial value is the identity for the same number of channels, else an orthogonal map.
     """
     layer = keras.layers.Conv2D(
         channels,
@@ -53,7 +53,7 @@ def new_connection(extractor: keras.Model, channels: int, seed: int) -> keras.la
 
 
 def frozen(model: keras.Model, name: str | None = None) -> keras.Model:
-    """Returns a copy that does not learn and normalizes with batch statistics."""
+    """Returns a frozen copy that normalizes with batch statistics."""
     copy = copy_model(model, name)
     copy.trainable = False
     set_statistics(copy, "batch")

@@ -1,4 +1,4 @@
-"""How the baselines that learn do so: plain Keras, one schedule."""
+"""Training of the baselines that learn, with plain Keras."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def learn(
     seed: int,
     loss: Any = None,
 ) -> None:
-    """Trains what is not frozen of a network with Adam, its learning rate falling to zero.
+    """Trains a network with Adam and a cosine schedule of the learning rate.
 
     Args:
-        network: takes images.
-        examples: images with labels.
-        steps: minibatches.
-        seed: of their order.
-        loss: as in Keras; by default the cross-entropy of logits.
+        network: Model from images; its frozen layers stay unchanged.
+        examples: Images with labels.
+        steps: Number of gradient steps.
+        seed: Seed of the order of the examples.
+        loss: Loss of Keras; by default the cross-entropy of logits.
     """
     network.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),

@@ -1,4 +1,4 @@
-"""Features are mapped to those of the target by least squares."""
+"""Baseline: least-squares map of the features to those of the target."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from scipy.linalg import pinvh
 from keras_compat.evaluation.baselines.linear_map import LinearMap
 from keras_compat.evaluation.moments import Moments
 
-# Features are float32: of what varies less than this share of the largest principal component,
-# most is rounding.
+# Components with a smaller variance relative to the largest are mostly float32 rounding.
 _RANK_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class LeastSquares(LinearMap):
-    """The linear map of standardized features with the least squared error.
+    """Linear map of standardized features with the least squared error.
 
-    Channels that are combinations of others, or constant, leave the solution open; of all it is
+    If channels are linear combinations of others or constant, there are several solutions; this is
     the one with the smallest weights.
 
     Source: Csiszárik et al. 2021, "Similarity and Matching of Neural Network Representations"

@@ -1,4 +1,4 @@
-"""What the maps have in common that are fitted to the moments of two extractors' features."""
+"""Base of the baselines that map the features of one extractor to those of another."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from keras_compat.evaluation.moments import Moments, feature_moments
 
 @dataclass(frozen=True)
 class LinearMap(Baseline):
-    """A 1x1 convolution that makes features like those of the target network's own extractor.
+    """1x1 convolution from the features of an extractor to those of the target's extractor.
 
-    Both extractors see the same images, without labels; each position of each image is a sample.
-    Features are normalized with batch statistics, as when the pair is evaluated.
+    It is fitted on unlabelled images that both extractors see; each position is a sample. Features
+    are normalized with batch statistics, as in evaluation.
 
     Args:
-        images: of the extractor's data.
+        images: Maximum number of images of the extractor's data.
     """
 
     images: int = IMAGES
@@ -45,8 +45,8 @@ class LinearMap(Baseline):
 
     @abstractmethod
     def fit(self, moments: Moments) -> np.ndarray:
-        """Returns the kernel, float `[channels, channels of the target]`."""
+        """Returns the kernel, float `[channels, target channels]`."""
 
     def offset(self, moments: Moments, kernel: np.ndarray) -> np.ndarray:
-        """Returns the bias, by default what makes the means those of the target."""
+        """Returns the bias; by default the mapped features have the means of the target."""
         return moments.mean_b - moments.mean_a @ kernel

@@ -1,4 +1,4 @@
-"""Channels are reordered."""
+"""Baseline: permutation of channels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from keras_compat.evaluation.moments import Moments
 
 @dataclass(frozen=True)
 class Permutation(LinearMap):
-    """The order of channels that correlates best with those of the target's own extractor.
+    """Permutation of channels with the best correlation with the target's extractor.
 
-    Nothing is scaled or shifted.
+    Channels are not scaled or shifted.
 
     Source: Li et al. 2016, "Convergent learning" (arXiv:1511.07543); Gygli et al. 2021, Fig. 3.
 

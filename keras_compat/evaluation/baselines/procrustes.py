@@ -1,4 +1,4 @@
-"""Features are rotated onto those of the target."""
+"""Baseline: orthogonal map of the features to those of the target."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from keras_compat.evaluation.moments import Moments
 
 @dataclass(frozen=True)
 class Procrustes(LinearMap):
-    """The orthogonal map of standardized features with the least squared error.
+    """Orthogonal map of standardized features with the least squared error.
 
-    Standardized as is usual here: centred, and divided by one scale, the root of the summed
-    variances. To scale each channel on its own would make an orthogonal relation another one.
+    Features are centred and divided by one scale, the root of the summed variances, as is usual
+    for this map. A scale for each channel would destroy an orthogonal relation.
 
     Source: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem";
     Ding et al. 2021, "Grounding Representation Similarity with Statistical Testing"

@@ -1,4 +1,4 @@
-"""Images are described relative to anchors."""
+"""Baseline: relative representations, the similarities to anchor images."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _HIDDEN_UNITS = 256
 
 @dataclass(frozen=True)
 class Relative(Baseline):
-    """An image is described by how similar its features are to those of anchor images.
+    """Representation of an image by the similarities of its features to those of anchors.
 
-    The similarity is the cosine of all features of two images, after the anchors' mean is taken
-    off both: behind a ReLU all features point the same way. Orthogonal maps of the channels,
-    shifts and scales leave it as it is. A new head with one hidden layer is trained on these
-    descriptions by the target network's extractor, with the target's own data, and is then put on
-    the other extractor with its features of the same anchors.
+    The similarity is the cosine of all features of two images after the mean of the anchors is
+    subtracted, because features after a ReLU have similar directions. It is invariant to
+    orthogonal maps of the channels, shifts and scales. A new head with one hidden layer is trained
+    on the similarities of the target's extractor, with the target's data. It is then used with the
+    other extractor and its features of the same anchors.
 
-    The descriptions have no height and width: they are of the whole image, not of a position.
+    The representation has no height and width: it describes the whole image.
 
     Args:
-        anchors: images of the extractor's data.
-        steps: minibatches of training.
+        anchors: Maximum number of images of the extractor's data.
+        steps: Number of gradient steps.
 
     Source: Moschella et al. 2023, "Relative representations enable zero-shot latent space
     communication" (arXiv:2209.15430).
@@ -62,14 +62,11 @@ class Relative(Baseline):
 
 
 def relative_extractor(extractor: keras.Model, anchors: np.ndarray) -> keras.Model:
-    """Returns an extractor that emits the similarity of each image to each anchor.
+    """Returns a model from images to similarities `[batch, anchors]`, from -1 to 1.
 
     Args:
-        extractor: with features `[batch, height, width, channels]`.
-        anchors: their features, float `[number, height, width, channels]`.
-
-    Returns:
-        A model from images to similarities `[batch, number]`, from -1 to 1.
+        extractor: Extractor with features `[batch, height, width, channels]`.
+        anchors: Features of the anchors, float `[anchors, height, width, channels]`.
     """
     features = anchors.reshape(len(anchors), -1).astype("float64")
     centre = features.mean(axis=0)

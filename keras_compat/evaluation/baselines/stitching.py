@@ -1,4 +1,4 @@
-"""A stitching layer is trained with labels."""
+"""Baseline: stitching layer trained with labels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from keras_compat.networks import recombine
 
 @dataclass(frozen=True)
 class Stitching(Baseline):
-    """A 1x1 convolution between extractor and head, both frozen, trained with labels.
+    """1x1 convolution between a frozen extractor and a frozen head, trained with labels.
 
-    It learns from the extractor's own training images of the classes that the head knows.
+    The training images are those of the extractor whose classes the head knows.
 
     Args:
-        steps: minibatches of training.
+        steps: Number of gradient steps.
 
     Source: Lenc and Vedaldi 2019, "Understanding image representations by measuring their
     equivariance and equivalence" (arXiv:1411.5908).

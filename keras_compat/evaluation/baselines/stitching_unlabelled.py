@@ -1,4 +1,4 @@
-"""A stitching layer is trained without labels."""
+"""Baseline: stitching layer trained without labels."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from keras_compat.evaluation.baselines.learning import learn
 
 @dataclass(frozen=True)
 class StitchingUnlabelled(Baseline):
-    """A 1x1 convolution, trained so that the head ends with the same features as on its own.
+    """1x1 convolution trained to reproduce the head's penultimate features without labels.
 
-    What the head's last layer receives is compared, in the stitched and in the target network, on
-    the same images. Both networks are frozen.
+    The loss compares the input of the head's last layer in the stitched network and in the target
+    network, on the same images. Both networks are frozen.
 
     Args:
-        images: of the extractor's data.
-        steps: minibatches of training.
+        images: Maximum number of images of the extractor's data.
+        steps: Number of gradient steps.
 
-    Source: the task loss matching of Csiszárik et al. 2021 (arXiv:2110.14633), with the penultimate
-    features in the place of labels, as in distillation (Romero et al. 2015).
+    Source: task loss matching of Csiszárik et al. 2021 (arXiv:2110.14633), with penultimate
+    features instead of labels, as in distillation (Romero et al. 2015).
 
     Example:
 

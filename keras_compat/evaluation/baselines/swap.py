@@ -1,4 +1,4 @@
-"""The head is put on the extractor as it is."""
+"""Baseline: the head on the extractor without adaptation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from keras_compat.evaluation.baselines.base import Baseline, Connected, Pair
 
 @dataclass(frozen=True)
 class Swap(Baseline):
-    """The plain swap, with the moving statistics that each part had in its own network.
+    """Plain swap with the moving statistics of each part from its own network.
 
-    With batch statistics it is the recombination accuracy itself.
+    With batch statistics, the plain swap is the recombination accuracy itself.
 
     Source: Gygli et al. 2021, B.1.
 
@@ -21,9 +21,7 @@ class Swap(Baseline):
     'nothing'
     """
 
-    @property
-    def needs(self) -> str:
-        return "nothing"
+    needs = "nothing"
 
     def connect(self, pair: Pair) -> Connected:
         return Connected(pair.extractor, pair.target_head, "moving")

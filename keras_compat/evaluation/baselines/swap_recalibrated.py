@@ -1,4 +1,4 @@
-"""The head is put on the extractor, and normalization statistics are estimated again."""
+"""Baseline: the head on the extractor with re-estimated moving statistics."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from keras_compat.evaluation.recalibration import recalibrate
 
 @dataclass(frozen=True)
 class SwapRecalibrated(Baseline):
-    """The plain swap, with moving statistics of the recombined pair on unlabelled images.
+    """Plain swap with moving statistics of the recombined pair on unlabelled images.
 
     Args:
-        images: of the extractor's data.
+        images: Maximum number of images of the extractor's data.
 
     Source: Gygli et al. 2021, B.1.
 

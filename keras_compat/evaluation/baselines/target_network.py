@@ -1,4 +1,4 @@
-"""The head stays with its own extractor."""
+"""Baseline: the target network itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from keras_compat.evaluation.baselines.base import Baseline, Connected, Pair
 
 @dataclass(frozen=True)
 class TargetNetwork(Baseline):
-    """The whole target network on the images of the extractor's data; nothing is recombined.
+    """The whole target network on the extractor's data; nothing is recombined.
 
-    What passes images through both extractors has the target's own at hand, so that this is what
-    it has to beat.
+    A baseline that passes images through both extractors has the target's extractor at hand, so
+    this is the accuracy that it must exceed.
 
     Example:
 
@@ -20,9 +20,7 @@ class TargetNetwork(Baseline):
     "the head's own extractor"
     """
 
-    @property
-    def needs(self) -> str:
-        return "the head's own extractor"
+    needs = "the head's own extractor"
 
     def connect(self, pair: Pair) -> Connected:
         return Connected(pair.target_extractor, pair.target_head)
