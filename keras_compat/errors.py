@@ -40,15 +40,15 @@ class WorkerLost(RuntimeError):
     Example:
 
     >>> print(WorkerLost(1, 2, "Connection closed by peer"))
-    worker 1 of 0 to 1 lost another one (Connection closed by peer); all end: start all again with
-    the same command, and what is finished is kept
+    worker 1 of 0 to 1 lost another one (Connection closed by peer); all workers end: start them
+    again with the same command, finished work is kept
     """
 
     def __init__(self, worker: int, workers: int, reason: str):
         first = (reason.strip().splitlines() or ["no answer"])[0]
         super().__init__(
-            f"worker {worker} of 0 to {workers - 1} lost another one ({first[:200]}); all end: "
-            "start all again with the same command, and what is finished is kept"
+            f"worker {worker} of 0 to {workers - 1} lost another one ({first[:200]}); all "
+            "workers end: start them again with the same command, finished work is kept"
         )
 
 

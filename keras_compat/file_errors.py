@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from keras_compat.errors import InputError
 
 KEPT = (
-    "what was finished and the last checkpoint are kept, and the same command goes on there once "
-    "this is mended"
+    "what was finished and the last checkpoint are kept: correct the cause and give the same "
+    "command again to continue"
 )
-WHOLE = "no file is half-written: mend this, and give the same command again"
+WHOLE = "no file is incomplete: correct the cause and give the same command again"
 
 
 @contextmanager

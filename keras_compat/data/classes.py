@@ -96,7 +96,7 @@ def is_class_name(name: object) -> bool:
         isinstance(name, str)
         and 0 < len(name.strip()) <= len(name) <= LONGEST_NAME
         and re.fullmatch(ONE_LINE, name) is not None
-        and not _has_surrogates(name)
+        and not any("\ud800" <= character <= "\udfff" for character in name)
     )
 
 
@@ -220,7 +220,3 @@ def _canonical(name: str, more: Mapping[str, str]) -> str:
     name = _normal(name)
     name = more.get(name, name)
     return ALIASES.get(name, name)
-
-
-def _has_surrogates(name: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in name)

@@ -57,7 +57,9 @@ class ImageDataset:
         for split, examples in (("train", self.train), ("test", self.test)):
             if len(examples) == 0:
                 raise InputError(f"{self.name} has no {split} images; expected at least one")
-            self._check_labels(split, examples.labels)
+            problem = label_out_of_range(examples.labels, len(self.class_names), unknown=False)
+            if problem is not None:
+                raise InputError(f"{self.name} has the {split} label {problem[0]}; {problem[1]}")
         if self.train.image_shape != self.test.image_shape:
             raise InputError(
                 f"{self.name} has train images of {self.train.image_shape} and test images of "
@@ -111,11 +113,6 @@ class ImageDataset:
 
         names = tuple(self.class_names[c] for c in classes) if relabel else self.class_names
         return replace(self, train=select(self.train), test=select(self.test), class_names=names)
-
-    def _check_labels(self, split: str, labels: np.ndarray) -> None:
-        problem = label_out_of_range(labels, len(self.class_names), unknown=False)
-        if problem is not None:
-            raise InputError(f"{self.name} has the {split} label {problem[0]}; {problem[1]}")
 
     def _check_same_classes(self) -> None:
         only = np.setxor1d(self.train.labels, self.test.labels)

@@ -202,7 +202,7 @@ def _as_array(labels: Any, what: str) -> np.ndarray:
     # Nested lists of different lengths.
     except ValueError:
         raise InputError(
-            f"labels in {what} are of no one shape; expected one whole number an image"
+            f"labels in {what} have different lengths; expected one whole number for each image"
         ) from None
 
 

@@ -87,9 +87,11 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     (8, 8, 1)
     """
     if not isinstance(spec, str):
-        raise InputError(f"data set {spec!r} is no text; expected such as 'digits' or 'npz:PATH'")
+        raise InputError(
+            f"data set {spec!r} is not a string; expected one such as 'digits' or 'npz:PATH'"
+        )
     if "\0" in spec:
-        raise InputError(f"data set {spec!r} has a character of no file's name; expected none")
+        raise InputError(f"data set {spec!r} has a zero byte; expected the path of a file")
     name, colon, argument = spec.partition(":")
     key = f"{name}:PATH" if colon else name
     if key not in sources:

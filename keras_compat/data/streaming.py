@@ -63,7 +63,7 @@ class StreamedExamples:
         if self._positions.shape != self.labels.shape:
             raise InputError(
                 f"there are {len(self._positions)} positions and {len(self.labels)} labels; "
-                "expected as many of one as of the other"
+                "expected equal numbers"
             )
         if len(np.unique(self._positions)) < len(self._positions):
             raise InputError("an example of a stream is taken twice; expected each at most once")

@@ -52,7 +52,8 @@ def cross_correlation(
     >>> cross_correlation(extractor, extractor, [test]).diagonal().round(4).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    return feature_moments(extractor_a, extractor_b, examples, batch_size).correlation_ab
+    moments = feature_moments(extractor_a, extractor_b, examples, batch_size)
+    return moments.correlation[moments.a, moments.b]
 
 
 def optimal_permutation(correlation: np.ndarray) -> np.ndarray:
@@ -78,7 +79,5 @@ def optimal_permutation(correlation: np.ndarray) -> np.ndarray:
     ([1, 0], [0.9, 0.2])
     """
     if correlation.ndim != 2 or correlation.shape[0] != correlation.shape[1]:
-        raise InputError(
-            f"correlation has the shape {correlation.shape}; expected as many channels of both"
-        )
+        raise InputError(f"correlation has the shape {correlation.shape}; expected a square matrix")
     return linear_sum_assignment(correlation, maximize=True)[1]

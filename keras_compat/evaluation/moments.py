@@ -21,9 +21,10 @@ _CONSTANT = 1e-6
 
 
 class Moments:
-    """Means and correlations of two sets of channels, in float64, for any number of samples.
+    """Means, deviations and correlations of two sets of channels, for any number of samples.
 
-    Batches are merged as by Chan, Golub and LeVeque (1983), which is precise for large means.
+    The channels of both sets are in one array; the slices `a` and `b` select a set. Batches are
+    merged in float64 as by Chan, Golub and LeVeque (1983), which is precise for large means.
 
     Args:
         channels_a: Number of channels of the first set.
@@ -34,14 +35,14 @@ class Moments:
     >>> moments = Moments(1, 1)
     >>> moments.add(np.array([[1.0], [2.0]]), np.array([[4.0], [2.0]]))
     >>> moments.add(np.array([[3.0]]), np.array([[0.0]]))
-    >>> moments.mean_a.tolist(), moments.correlation_ab.round(6).tolist()
-    ([2.0], [[-1.0]])
+    >>> moments.mean.tolist(), moments.correlation[moments.a, moments.b].round(6).tolist()
+    ([2.0, 2.0], [[-1.0]])
     """
 
     def __init__(self, channels_a: int, channels_b: int):
         self.count = 0
-        self._a, self._b = slice(0, channels_a), slice(channels_a, channels_a + channels_b)
-        self._mean = np.zeros(channels_a + channels_b)
+        self.a, self.b = slice(0, channels_a), slice(channels_a, channels_a + channels_b)
+        self.mean = np.zeros(channels_a + channels_b)
         self._comoment = np.zeros((channels_a + channels_b,) * 2)
 
     def add(self, samples_a: np.ndarray, samples_b: np.ndarray) -> None:
@@ -52,59 +53,30 @@ class Moments:
 
     def _merge(self, samples: np.ndarray) -> None:
         mean = samples.mean(axis=0)
-        difference = mean - self._mean
+        difference = mean - self.mean
         total = self.count + len(samples)
         centred = samples - mean
         self._comoment += centred.T @ centred
         self._comoment += np.outer(difference, difference) * (self.count * len(samples) / total)
-        self._mean += difference * (len(samples) / total)
+        self.mean += difference * (len(samples) / total)
         self.count = total
 
     @property
-    def mean_a(self) -> np.ndarray:
-        """Means, float64 `[channels_a]`."""
-        return self._mean[self._a]
-
-    @property
-    def mean_b(self) -> np.ndarray:
-        """Means, float64 `[channels_b]`."""
-        return self._mean[self._b]
-
-    @property
-    def deviation_a(self) -> np.ndarray:
-        """Standard deviations, float64 `[channels_a]`; zero for a constant channel."""
-        return self._deviation[self._a]
-
-    @property
-    def deviation_b(self) -> np.ndarray:
-        """Standard deviations, float64 `[channels_b]`; zero for a constant channel."""
-        return self._deviation[self._b]
-
-    @property
-    def covariance_ab(self) -> np.ndarray:
-        """Covariances, float64 `[channels_a, channels_b]`."""
-        return self._comoment[self._a, self._b] / self.count
-
-    @property
-    def correlation_aa(self) -> np.ndarray:
-        """Pearson correlations, float64 `[channels_a, channels_a]`."""
-        return self._correlation(self._a, self._a)
-
-    @property
-    def correlation_ab(self) -> np.ndarray:
-        """Pearson correlations, float64 `[channels_a, channels_b]`; zero for a constant channel."""
-        return self._correlation(self._a, self._b)
-
-    @property
-    def _deviation(self) -> np.ndarray:
+    def deviation(self) -> np.ndarray:
+        """Standard deviations, float64 `[channels]`; zero for a constant channel."""
         deviation = np.sqrt(np.diagonal(self._comoment) / max(self.count, 1))
-        return np.where(deviation > _CONSTANT * np.abs(self._mean), deviation, 0.0)
+        return np.where(deviation > _CONSTANT * np.abs(self.mean), deviation, 0.0)
 
-    def _correlation(self, rows: slice, columns: slice) -> np.ndarray:
-        divisor = np.where(self._deviation > 0, self._deviation, np.inf)
-        return (
-            self._comoment[rows, columns] / self.count / np.outer(divisor[rows], divisor[columns])
-        )
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariances, float64 `[channels, channels]`."""
+        return self._comoment / self.count
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Pearson correlations, float64 `[channels, channels]`; zero for a constant channel."""
+        divisor = np.where(self.deviation > 0, self.deviation, np.inf)
+        return self.covariance / np.outer(divisor, divisor)
 
 
 def feature_moments(
@@ -138,5 +110,5 @@ def feature_moments(
                     moments = Moments(a.shape[-1], b.shape[-1])
                 moments.add(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]))
     if moments is None:
-        raise InputError("there are no images to pass through the extractors; expected some")
+        raise InputError("there are no images; expected at least one")
     return moments

@@ -54,14 +54,13 @@ def predict_logits(
 
     Example:
 
-    >>> from keras_compat import networks
     >>> from keras_compat.data import Examples
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
-    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.array([0, 1, 2, 0], "int32"))
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
+    >>> examples = Examples(np.zeros((4, 8, 8, 1), "uint8"), np.arange(4))
     >>> logits, labels = predict_logits(extractor, head, examples)
     >>> logits.shape, sorted(labels.tolist())
-    ((4, 3), [0, 0, 1, 2])
+    ((4, 4), [0, 1, 2, 3])
     """
     check_interface(extractor, head)
     all_logits, all_labels = [], []

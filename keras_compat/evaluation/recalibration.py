@@ -58,13 +58,13 @@ def recalibrate(
 
     Example:
 
-    >>> from keras_compat import networks
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
-    >>> images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), "uint8")
+    >>> inputs = keras.Input((2, 2, 1))
+    >>> extractor = keras.Model(inputs, BatchStatisticsNormalization()(inputs))
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
+    >>> images = np.random.default_rng(0).integers(0, 256, (4, 2, 2, 1), "uint8")
     >>> extractor, head = recalibrate(extractor, head, images)
     >>> head.predict_on_batch(extractor.predict_on_batch(images[:1])).shape
-    (1, 3)
+    (1, 4)
     """
     check_interface(extractor, head)
     images = _checked(images, extractor)

@@ -80,10 +80,9 @@ def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelSta
 
     Example:
 
-    >>> from keras_compat import networks
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
     >>> channel_statistics(extractor, np.zeros((4, 8, 8, 1), "uint8")).mean.shape
-    (64,)
+    (1,)
     """
     with predicting("batch", extractor) as (features,):
         return _statistics(features(images))
@@ -102,9 +101,8 @@ def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -
 
     Example:
 
-    >>> from keras_compat import networks
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
     >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
     >>> 0 < information(extractor, head, images) < 1
     True
@@ -130,11 +128,11 @@ def compatibility_signals(
     All images are one batch, normalized with batch statistics. The signals are:
 
     - `information`: Mutual information of images and predictions, relative to the maximum.
-    - `recovered`: `information` on a scale from 0, its value after a permutation of channels, with
-      which no head works, to 1, `own_information` or else the maximum.
+    - `recovered`: `information`, rescaled. 0 is its value after a permutation of the channels, with
+      which no head works; 1 is `own_information`, by default the maximum.
     - `confidence`: Mean of the highest probability.
-    - `agreement`: Fraction of predictions that stay the same when the image is shifted by a pixel,
-      and if `mirror` when it is mirrored too.
+    - `agreement`: Fraction of predictions that stay the same for an image shifted by a pixel and,
+      with `mirror`, for the mirrored shifted image.
     - `features`, only with `trained_on`: 1 / (1 + d), where d is the Kullback-Leibler divergence of
       the features from `trained_on`, as normal distributions, averaged over channels.
     - `rotation`, only with `rotation_head`: Accuracy of the rotation head.
@@ -143,8 +141,8 @@ def compatibility_signals(
         extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
         head: Model from features of `extractor` to logits.
         images: Some hundreds of the extractor's images, uint8 `[N, height, width, channels]`.
-        rotation_head: Rotation head that the head was trained with; the extractor may be unknown
-            to it.
+        rotation_head: Rotation head that the head was trained with; the extractor may have been
+            trained without it.
         trained_on: Statistics of the features that the head was trained on.
         own_information: Information of the head on the extractor that it was trained on.
         mirror: Whether a mirrored image keeps its meaning.
@@ -155,9 +153,8 @@ def compatibility_signals(
 
     Example:
 
-    >>> from keras_compat import networks
-    >>> extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    >>> head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
+    >>> extractor = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.AveragePooling2D(4)])
+    >>> head = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])  # 4 classes
     >>> images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
     >>> sorted(compatibility_signals(extractor, head, images))
     ['agreement', 'confidence', 'information', 'recovered']

@@ -1,7 +1,5 @@
 """The pair of parts that several test files evaluate."""
 
-from __future__ import annotations
-
 import keras
 import pytest
 

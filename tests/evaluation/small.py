@@ -1,7 +1,5 @@
 """Small extractors, heads and data that the tests of evaluation share."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import ops

@@ -1,13 +1,12 @@
 """Small batches in one call against each batch alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, by_batch_size, predict_logits
-from keras_compat.layers import normalization_layers, set_statistics
+from keras_compat.evaluation.prediction import using_statistics
+from keras_compat.layers import normalization_layers
 from tests.evaluation.small import random_examples
 
 
@@ -48,14 +47,9 @@ def position_of_last(examples):
 def test_uses_batch_statistics_and_leaves_the_mode_as_it_is(pair):
     examples = random_examples(8)
     expected = by_batch_size(*pair, examples, batch_sizes=[2])
-    for model in pair:
-        set_statistics(model, "moving")
-    try:
+    with using_statistics("moving", *pair):
         assert by_batch_size(*pair, examples, batch_sizes=[2]) == expected
         assert {x.statistics for m in pair for x in normalization_layers(m)} == {"moving"}
-    finally:
-        for model in pair:
-            set_statistics(model, "batch")
 
 
 def test_refuses_what_is_no_size(pair):

@@ -1,7 +1,5 @@
 """Moving statistics taken on few and on many images."""
 
-from __future__ import annotations
-
 import pytest
 
 from keras_compat.errors import InputError

@@ -1,7 +1,5 @@
 """Streamed correlation against NumPy on everything at once."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import keras
@@ -12,7 +10,7 @@ from keras import ops
 from keras_compat.data import Examples
 from keras_compat.errors import InputError
 from keras_compat.evaluation import cross_correlation, optimal_permutation
-from keras_compat.layers import set_statistics
+from keras_compat.evaluation.prediction import using_statistics
 from tests.evaluation.small import SHAPE, build_extractor, random_examples
 
 
@@ -44,11 +42,8 @@ def test_equals_numpy_on_the_whole_of_several_sets(extractors):
 def test_uses_batch_statistics_whatever_mode_the_extractors_are_in(extractors):
     a, b = extractors
     expected = cross_correlation(a, b, [random_examples(6)])
-    set_statistics(a, "moving")
-    try:
+    with using_statistics("moving", a):
         np.testing.assert_allclose(cross_correlation(a, b, [random_examples(6)]), expected)
-    finally:
-        set_statistics(a, "batch")
 
 
 def grey_and(scale, offset):

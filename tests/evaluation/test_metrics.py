@@ -1,7 +1,5 @@
 """Accuracy against hand-made cases and scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score

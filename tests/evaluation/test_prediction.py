@@ -1,18 +1,17 @@
 """Logits of recombined pairs, in both modes of normalization."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 
 import numpy as np
 import pytest
 
-from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.evaluation import predict_logits
-from keras_compat.layers import normalization_layers, recalibrating, set_statistics
-from tests.evaluation.small import build_pair, called
+from keras_compat.evaluation.prediction import using_statistics
+from keras_compat.layers import normalization_layers, recalibrating
+from keras_compat.networks import copy_model
+from tests.evaluation.small import build_head, build_pair, called
 
 
 def test_equals_calling_the_parts_on_the_same_batches(pair, examples):
@@ -32,33 +31,24 @@ def test_each_mode_is_right_whatever_was_compiled_before(pair, examples):
     moving, _ = predict_logits(extractor, head, examples, statistics="moving")
     assert {x.statistics for m in pair for x in normalization_layers(m)} == {"batch"}
     np.testing.assert_allclose(batch, called(extractor, head, images), atol=1e-4)
-    for model in pair:
-        set_statistics(model, "moving")
-    try:
+    with using_statistics("moving", *pair):
         np.testing.assert_allclose(moving, called(extractor, head, images), atol=1e-4)
         again, _ = predict_logits(extractor, head, examples, statistics="batch")
-    finally:
-        for model in pair:
-            set_statistics(model, "batch")
     assert np.abs(batch - moving).max() > 0.01
     np.testing.assert_array_equal(again, batch)
 
 
 def test_sees_weights_and_statistics_that_change_after_compilation(pair, examples):
-    extractor, head = pair
+    extractor, head = pair = [copy_model(model) for model in pair]
     images = next(iter(examples.evaluation_batches(11)))[0]
-    weights = [m.get_weights() for m in pair]
-    try:
-        with recalibrating(pair):
-            expected = called(extractor, head, images)
-        moving, _ = predict_logits(extractor, head, examples, statistics="moving")
-        np.testing.assert_allclose(moving, expected, atol=1e-3)
-        head.get_layer("logits").bias.assign([0.0, 0.0, 100.0])
-        logits, _ = predict_logits(extractor, head, examples)
-        assert (logits.argmax(axis=1) == 2).all()
-    finally:
-        for model, values in zip(pair, weights, strict=True):
-            model.set_weights(values)
+    predict_logits(extractor, head, examples, statistics="moving")
+    with recalibrating(pair):
+        expected = called(extractor, head, images)
+    moving, _ = predict_logits(extractor, head, examples, statistics="moving")
+    np.testing.assert_allclose(moving, expected, atol=1e-3)
+    head.get_layer("logits").bias.assign([0.0, 0.0, 100.0])
+    logits, _ = predict_logits(extractor, head, examples, statistics="moving")
+    assert (logits.argmax(axis=1) == 2).all()
 
 
 def test_models_are_freed_although_their_compiled_form_is_kept(examples):
@@ -72,7 +62,7 @@ def test_models_are_freed_although_their_compiled_form_is_kept(examples):
 
 def test_refuses_parts_that_do_not_fit_and_unknown_modes(pair, examples):
     extractor, head = pair
-    other = networks.build_head("mobilenet_v2_small", input_channels=9, classes=3, seed=1)
+    other = build_head(channels=9)
     with pytest.raises(InputError, match="8.*9"):
         predict_logits(extractor, other, examples)
     with pytest.raises(InputError, match="'running'"):

@@ -1,18 +1,16 @@
 """Moving statistics of a pair against NumPy and against batch statistics."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_compat import networks
 from keras_compat.data import Examples
 from keras_compat.errors import InputError
 from keras_compat.evaluation import recalibrate, recombination_accuracy
 from keras_compat.layers import BatchStatisticsNormalization, normalization_layers, set_statistics
-from tests.evaluation.small import build_pair, called, random_examples
+from keras_compat.networks import copy_model
+from tests.evaluation.small import build_head, build_pair, called, random_examples
 
 
 @pytest.fixture(scope="module")
@@ -54,26 +52,19 @@ def test_the_originals_are_untouched(pair, images):
     assert {x.statistics for m in new for x in normalization_layers(m)} == {"moving"}
     assert not any(same(m.get_weights(), w) for m, w in zip(new, before, strict=True))
     for old, copy in zip(pair, new, strict=True):
-        assert same(
-            [ops.convert_to_numpy(v) for v in old.trainable_variables],
-            [ops.convert_to_numpy(v) for v in copy.trainable_variables],
-        )
+        values = ([ops.convert_to_numpy(v) for v in m.trainable_variables] for m in (old, copy))
+        assert same(*values)
 
 
 def test_frozen_parts_are_measured_too(pair, images):
-    extractor, head = recalibrate(*pair, images)
-    for model in pair:
+    frozen = [copy_model(model) for model in pair]
+    for model in frozen:
         model.trainable = False
-    try:
-        frozen = recalibrate(*pair, images)
-    finally:
-        for model in pair:
-            model.trainable = True
-    for a, b in zip((extractor, head), frozen, strict=True):
-        for x, y in zip(normalization_layers(a), normalization_layers(b), strict=True):
-            np.testing.assert_allclose(
-                ops.convert_to_numpy(x.moving_mean), ops.convert_to_numpy(y.moving_mean), atol=1e-5
-            )
+    expected, found = (_norms(*recalibrate(*each, images)) for each in (pair, frozen))
+    for x, y in zip(expected, found, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(x.moving_mean), ops.convert_to_numpy(y.moving_mean), atol=1e-5
+        )
 
 
 def test_a_new_head_fits_an_extractor_in_use(pair, images):
@@ -97,7 +88,7 @@ def test_refuses_images_and_heads_that_do_not_fit(pair, images):
     for wrong in (images[:0], images[..., 0], images[:, :4], np.repeat(images, 3, axis=-1)):
         with pytest.raises(InputError, match=r"\(8, 8, 1\)"):
             recalibrate(extractor, head, wrong)
-    other = networks.build_head("mobilenet_v2_small", input_channels=9, classes=3, seed=1)
+    other = build_head(channels=9)
     with pytest.raises(InputError, match="emits"):
         recalibrate(extractor, other, images)
 

@@ -1,7 +1,5 @@
 """Recombination accuracy of networks that are right or wrong by construction."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

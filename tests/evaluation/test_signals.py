@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.evaluation import (
     ChannelStatistics,
@@ -14,6 +13,7 @@ from keras_compat.evaluation import (
     mutual_information,
 )
 from keras_compat.evaluation.signals import divergence
+from tests.evaluation.small import build_head, build_pair
 
 # A dot left of the middle, or right of it: two classes that are each other's mirror images.
 DOTS = np.zeros((8, 4, 4, 1), "uint8")
@@ -134,10 +134,9 @@ def test_information_has_the_bounds_it_says():
 
 
 def test_what_does_not_fit():
-    extractor = networks.build_extractor("mobilenet_v2_small", (8, 8, 1), seed=0)
-    head = networks.build_head("mobilenet_v2_small", classes=3, seed=0)
+    extractor, head = build_pair()
     images = np.zeros((4, 8, 8, 1), "uint8")
-    other = networks.build_head("mobilenet_v2_small", input_channels=3, classes=4, seed=0)
+    other = build_head(channels=3, classes=4)
     with pytest.raises(InputError, match="takes"):
         compatibility_signals(extractor, head, images, rotation_head=other)
     with pytest.raises(InputError, match="1 images; expected some hundreds"):

@@ -30,12 +30,12 @@ def load_npz(argument: str, options: LoadOptions) -> ImageDataset:
     """Loads `x_train`, `y_train`, `x_test`, `y_test` and, if there, `classes` or `class_names`."""
     path = Path(os.path.expanduser(argument))
     with open_npz(path) as file:
-        arrays = _read(file, options)
-    splits = {split: _examples(path, arrays, split, options) for split in ("train", "test")}
-    names = _class_names(path, arrays, splits)
+        where, arrays = file.where, _read(file, options)
+    train, test = (_examples(where, arrays, split, options) for split in ("train", "test"))
+    names = _class_names(where, arrays, train.labels)
     named = any(key in arrays for key in _NAMES)
     flippable = named and look_flippable(names, arrays["x_train"].shape[3:] == (3,))
-    return ImageDataset(short_name(path.stem), splits["train"], splits["test"], names, flippable)
+    return ImageDataset(short_name(path.stem), train, test, names, flippable)
 
 
 def _read(file: NpzFile, options: LoadOptions) -> dict[str, np.ndarray]:
@@ -73,37 +73,37 @@ def _with_channels(where: str, key: str, shape: tuple[int, ...]) -> tuple[int, .
 
 
 def _examples(
-    path: Path, arrays: dict[str, np.ndarray], split: str, options: LoadOptions
+    where: str, arrays: dict[str, np.ndarray], split: str, options: LoadOptions
 ) -> Examples:
-    images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-    images = images.reshape(_with_channels(repr(str(path)), f"x_{split}", images.shape))
-    if labels.ndim and len(images) != len(labels):
+    x, y = f"x_{split}", f"y_{split}"
+    images = arrays[x].reshape(_with_channels(where, x, arrays[x].shape))
+    if arrays[y].ndim and len(images) != len(arrays[y]):
         raise InputError(
-            f"{str(path)!r} has {len(images)} images in x_{split} but {len(labels)} labels in "
-            f"y_{split}; expected one label an image"
+            f"{where} has {len(images)} images in {x} but {len(arrays[y])} labels in {y}; "
+            "expected one label for each image"
         )
-    labels = check_labels(labels, len(images), f"y_{split} of {str(path)!r}", unknown=False)
-    images = to_uint8(images, f"x_{split} in {str(path)!r}")
+    labels = check_labels(arrays[y], len(images), f"{y} of {where}", unknown=False)
+    images = to_uint8(images, f"{x} in {where}")
     return Examples(conform(images, options.image_size, options.channels), labels)
 
 
 def _class_names(
-    path: Path, arrays: dict[str, np.ndarray], splits: dict[str, Examples]
+    where: str, arrays: dict[str, np.ndarray], train_labels: np.ndarray
 ) -> tuple[str, ...]:
     for key in _NAMES:
         if key in arrays:
             if arrays[key].ndim != 1 or arrays[key].dtype.kind not in "US":
                 raise InputError(
-                    f"{key} in {str(path)!r} is {arrays[key].dtype} of shape {arrays[key].shape}; "
+                    f"{key} in {where} is {arrays[key].dtype} of shape {arrays[key].shape}; "
                     "expected strings of shape (classes,)"
                 )
-            names = _decoded(arrays[key], f"{key} in {str(path)!r}")
-            check_class_names(names, f"{key} in {str(path)!r}")
+            names = _decoded(arrays[key], f"{key} in {where}")
+            check_class_names(names, f"{key} in {where}")
             return names
-    # Train labels alone: a class that only the test labels have is an error.
-    count = int(splits["train"].labels.max(initial=-1)) + 1
-    check_class_count(count, f"y_train in {str(path)!r}")
-    return tuple(str(c) for c in range(count))
+    # A class that only the test labels have is an error.
+    count = int(train_labels.max(initial=-1)) + 1
+    check_class_count(count, f"y_train in {where}")
+    return tuple(map(str, range(count)))
 
 
 def _decoded(names: np.ndarray, where: str) -> tuple[str, ...]:

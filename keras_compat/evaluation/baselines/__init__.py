@@ -4,15 +4,10 @@ To add a baseline, write a file with a subclass of `Baseline` and add its line t
 """
 
 from keras_compat.evaluation.baselines.base import Baseline, Connected, Pair
-from keras_compat.evaluation.baselines.least_squares import LeastSquares
-from keras_compat.evaluation.baselines.permutation import Permutation
-from keras_compat.evaluation.baselines.procrustes import Procrustes
+from keras_compat.evaluation.baselines.linear_maps import LeastSquares, Permutation, Procrustes
 from keras_compat.evaluation.baselines.relative import Relative
-from keras_compat.evaluation.baselines.stitching import Stitching
-from keras_compat.evaluation.baselines.stitching_unlabelled import StitchingUnlabelled
-from keras_compat.evaluation.baselines.swap import Swap
-from keras_compat.evaluation.baselines.swap_recalibrated import SwapRecalibrated
-from keras_compat.evaluation.baselines.target_network import TargetNetwork
+from keras_compat.evaluation.baselines.stitching import Stitching, StitchingUnlabelled
+from keras_compat.evaluation.baselines.swap import Swap, SwapRecalibrated, TargetNetwork
 from keras_compat.registry import Registry
 
 BASELINES: Registry[Baseline] = Registry("baseline")

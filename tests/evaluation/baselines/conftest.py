@@ -1,7 +1,5 @@
 """A trained network, and extractors that differ from its own in ways that can be undone."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Baselines that learn make up for shuffled and mixed channels."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

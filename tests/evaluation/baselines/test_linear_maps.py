@@ -1,7 +1,5 @@
 """Maps that are fitted without labels undo what they can undo, to rounding."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.stats import ortho_group

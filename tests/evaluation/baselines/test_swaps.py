@@ -1,7 +1,5 @@
 """The plain swap, with the statistics of training and with new ones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from keras_compat.evaluation import recalibrate, recombination_accuracy
