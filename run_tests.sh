@@ -16,7 +16,7 @@ ruff format --check .
 without_backend=(
   tests/experiments/{test_settings,runner/test_output_folder,runner/test_run_lock}.py
   tests/experiments/compatibility_analysis/test_{groups,methods,studies}.py
-  tests/data/test_{classes,examples,folder,image_files,npz,splits,tfds,tfds_strangers,unlabelled}.py
+  tests/data/test_{classes,every_source,examples,folder,image_files,npz,splits,tfds,tfds_strangers,unlabelled}.py
   tests/test_{escaping,files,printing,versions}.py
   {tests,keras_compat}/reporting
 )

@@ -1,7 +1,5 @@
 """A path holds the old content or the new, never half of it."""
 
-from __future__ import annotations
-
 import os
 import stat
 from unittest.mock import Mock

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import unicodedata
 
 import pytest
@@ -12,6 +10,7 @@ from keras_compat.data.classes import check_class_names, look_flippable
 from keras_compat.errors import InputError
 from keras_compat.store.manifest import Line
 
+LINES = TypeAdapter(list[Line])
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
@@ -91,13 +90,13 @@ def test_names_that_no_component_is_saved_with_are_refused(name: str):
     with pytest.raises(InputError, match="^pets has the class name [^\n]*rename the class$"):
         check_class_names(["cat", name], "pets")
     with pytest.raises(ValidationError):
-        TypeAdapter(Line).validate_python(name)
+        LINES.validate_python([name])
 
 
 @given(names=st.lists(st.text(), max_size=4))
 def test_names_are_taken_exactly_if_a_manifest_takes_them_and_none_is_blank(names: list[str]):
     try:
-        TypeAdapter(list[Line]).validate_python(names)
+        LINES.validate_python(names)
         saved = len({unicodedata.normalize("NFC", name) for name in names}) == len(names)
         saved = saved and all(name.strip() for name in names)
     except ValidationError:

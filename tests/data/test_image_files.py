@@ -1,7 +1,5 @@
 """Image files of every kind of pixels, and of none: right, or refused in one line."""
 
-from __future__ import annotations
-
 import io
 import os
 import struct

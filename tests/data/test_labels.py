@@ -1,7 +1,5 @@
 """Labels are checked in one place: the same ones are right in arrays, examples and files."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np
@@ -46,7 +44,7 @@ BAD = {
     "one row": (np.array([[0, 1]]), r"shape \(1, 2\)"),
     "a number": (np.array(0), r"shape \(\)"),
     "cube": (np.zeros((2, 1, 1), int), r"shape \(2, 1, 1\)"),
-    "ragged": ([[0], [1, 2]], "no one shape"),
+    "ragged": ([[0], [1, 2]], "different lengths"),
     "too few": (np.array([0]), "2 images and 1 labels"),
     "too many": (np.array([0, 1, 1]), "2 images and 3 labels"),
     "far too large": (np.array([0, 2**63], np.uint64), f"label {2**63}"),

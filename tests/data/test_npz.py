@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 import os
 import struct
@@ -71,11 +69,7 @@ def test_floats_grey_images_and_label_columns(tmp_path: Path):
     [
         ({"x_test": None, "y_test": None}, "has no x_test, y_test"),
         ({"x_train": np.full((6, 8, 8, 3), np.nan)}, "NaN"),
-        ({"x_train": np.full((6, 8, 8, 3), 255.0)}, "floats in [255, 255]"),
-        ({"x_train": np.full((6, 8, 8, 3), 256)}, "integers in [256, 256]"),
-        ({"x_train": np.ones((6, 8, 8, 3), np.uint16)}, "integers of at most 1, which are nearly"),
         ({"x_test": np.full((4, 8, 8, 3), 16)}, "x_test in"),
-        ({"x_test": np.ones((4, 8, 8, 3), complex)}, "of type complex128"),
         ({"x_train": np.zeros((6, 8, 8, 2), np.uint8)}, "shape (6, 8, 8, 2)"),
         ({"x_train": np.zeros((6, 3, 8, 8), np.uint8)}, "channels last"),
         ({"x_train": np.zeros((6, 0, 8, 3), np.uint8)}, "shape (6, 0, 8, 3)"),
@@ -84,8 +78,6 @@ def test_floats_grey_images_and_label_columns(tmp_path: Path):
         ({"classes": np.array([b"caf\xe9", b"b"])}, "not UTF-8"),
         ({"classes": np.array(["caf\udce9", "b"])}, "rename the class"),
         ({"classes": np.array(["two\nlines", "b"])}, "rename the class"),
-        ({"classes": np.array(["", "b"])}, "rename the class"),
-        ({"classes": np.array(["c" * 201, "b"])}, "rename the class"),
         ({"classes": np.array(["e\u0301", "\u00e9"])}, "occur twice"),
         ({"classes": np.zeros((10**6, 2), "S1")}, "has 2000000 classes"),
         (
@@ -99,10 +91,8 @@ def test_floats_grey_images_and_label_columns(tmp_path: Path):
         ({"classes": np.array(["cat", "dog"], object)}, "pickled objects"),
         ({"classes": np.array([1, 2])}, "expected strings"),
         ({"y_train": np.array([0.0, 1, 0, 1, 0, 1])}, "y_train"),
-        ({"y_train": np.eye(6, 2, dtype=int)}, "y_train"),
         ({"y_train": np.array([0, 1, 0, 1, 0, 2])}, "train label 2; expected 0 to 1"),
         ({"y_train": np.array([0, 1, 0, 1, 0, -1])}, "label -1"),
-        ({"y_train": np.array([0, 1, 0, 1, 0, 2**40])}, f"label {2**40}"),
         ({"y_test": np.zeros(4, int)}, "'dog' is in one of them only"),
         ({"y_test": np.array([0, 1, 0, 2]), "classes": None}, "test label 2"),
         ({"y_train": np.zeros(6, int), "y_test": np.zeros(4, int), "classes": None}, "one class"),
@@ -325,9 +315,7 @@ def test_a_truncated_file(tmp_path: Path):
         data.load(f"npz:{tmp_path / 'cut.npz'}")
 
 
-def test_a_missing_file_and_a_single_array(tmp_path: Path):
-    with pytest.raises(InputError, match="does not exist"):
-        data.load(f"npz:{tmp_path / 'none.npz'}")
+def test_a_single_array(tmp_path: Path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(InputError, match="single array"):
         data.load(f"npz:{tmp_path / 'one.npy'}")

@@ -1,7 +1,5 @@
 """Prepared TFDS folders of strangers: they run no code, lead nowhere else and never hang."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -20,6 +18,7 @@ from tests.data.tiny_tfds import examples, prepare
 EVIL = "evil_feature.Evil"
 OWN = "tensorflow_datasets.core.features"
 DEEP = "[" * 100_000
+FEATURES, DIMENSIONS = "featuresDict features", "image image shape dimensions"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +52,18 @@ def changed(name: str, change: Callable[[dict], object]) -> Callable[[Path], Non
         path.write_text(content if isinstance(content, str) else json.dumps(content))
 
     return spoil
+
+
+def put(name: str, place: str, value: object) -> Callable[[Path], None]:
+    """Sets a value in a JSON file; its place is given by keys and indices."""
+
+    def change(content: dict) -> None:
+        *way, last = place.split()
+        for key in way:
+            content = content[int(key) if key.isdecimal() else key]
+        content[last] = value
+
+    return changed(name, change)
 
 
 def written(name: str, text: str) -> Callable[[Path], None]:
@@ -95,12 +106,12 @@ def older(content: dict | str, name: str = "Text", **more: object) -> dict:
     return {"type": f"{OWN}.text_feature.{name}", "content": content, **more}
 
 
-def child(feature: dict) -> Callable[[dict], None]:
-    return changed("features.json", lambda f: f["featuresDict"]["features"].update(extra=feature))
+def child(feature: dict) -> Callable[[Path], None]:
+    return put("features.json", f"{FEATURES} extra", feature)
 
 
 RUNS_CODE = {
-    "features of another class": changed("features.json", lambda f: f.update(pythonClassName=EVIL)),
+    "features of another class": put("features.json", "pythonClassName", EVIL),
     "a nested one": child(evil_feature()),
     "by the other name of the field": child({"python_class_name": EVIL, "text": {}}),
     "one in a sequence": child(
@@ -123,12 +134,10 @@ RUNS_CODE = {
             "jsonFeature": {"json": json.dumps({"a": {"type": EVIL, "content": {}}})},
         }
     ),
-    "in dataset_info.json": changed(
-        "dataset_info.json", lambda i: i.update(features=evil_feature())
-    ),
+    "in dataset_info.json": put("dataset_info.json", "features", evil_feature()),
     "in a folder named as configuration": elsewhere,
     "in a link to the folder above": linked,
-    "its module": changed("dataset_info.json", lambda i: i.update(moduleName="evil_feature")),
+    "its module": put("dataset_info.json", "moduleName", "evil_feature"),
 }
 
 
@@ -170,53 +179,32 @@ OTHERS = {
     "a pipe as names": (pipe("1.0.0/label.labels.txt"), "is no plain file"),
     "a pipe as records": (pipe("1.0.0/pets-train.tfrecord-00000-of-00001"), "is no plain file"),
     "records elsewhere": (
-        changed(
-            "dataset_info.json",
-            lambda i: i["splits"][0].update(filepathTemplate="../../../x-{SHARD_X_OF_Y}"),
-        ),
+        put("dataset_info.json", "splits 0 filepathTemplate", "../../../x-{SHARD_X_OF_Y}"),
         "which is not in that folder",
     ),
     "records of no name": (
-        changed("dataset_info.json", lambda i: i["splits"][0].update(filepathTemplate="{BOGUS}")),
+        put("dataset_info.json", "splits 0 filepathTemplate", "{BOGUS}"),
         "",
     ),
     "a split of no name": (changed("dataset_info.json", lambda i: i["splits"][0].clear()), ""),
-    "a version of no numbers": (changed("dataset_info.json", lambda i: i.update(version="x")), ""),
+    "a version of no numbers": (put("dataset_info.json", "version", "x"), ""),
     "a number of records that is not one": (
-        changed("dataset_info.json", lambda i: i["splits"][0].update(shardLengths=["-3"])),
+        put("dataset_info.json", "splits 0 shardLengths", ["-3"]),
         "",
     ),
     "more classes than anything has": (
-        changed(
-            "features.json",
-            lambda f: f["featuresDict"]["features"]["label"]["classLabel"].update(
-                numClasses=str(10**12)
-            ),
-        ),
+        put("features.json", f"{FEATURES} label classLabel numClasses", str(10**12)),
         f"has {10**12} classes",
     ),
     "images without end": (
-        changed(
-            "features.json",
-            lambda f: f["featuresDict"]["features"]["image"]["image"]["shape"].update(
-                dimensions=[str(2**40), str(2**40), "3"]
-            ),
-        ),
+        put("features.json", f"{FEATURES} {DIMENSIONS}", [str(2**40), str(2**40), "3"]),
         "expected 1 to 8192 pixels a side",
     ),
     "another size than the images": (
-        changed(
-            "features.json",
-            lambda f: f["featuresDict"]["features"]["image"]["image"]["shape"].update(
-                dimensions=["5", "5", "3"]
-            ),
-        ),
+        put("features.json", f"{FEATURES} {DIMENSIONS}", ["5", "5", "3"]),
         "cannot be read",
     ),
-    "another kind of records": (
-        changed("dataset_info.json", lambda i: i.update(fileFormat="parquet")),
-        "",
-    ),
+    "another kind of records": (put("dataset_info.json", "fileFormat", "parquet"), ""),
     "names that are not UTF-8": (
         lambda folder: (folder / "pets/1.0.0/label.labels.txt").write_bytes(b"caf\xe9\nb\nc\n"),
         "label.labels.txt' cannot be read",

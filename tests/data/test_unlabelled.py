@@ -8,9 +8,7 @@ from keras_compat.data import (
     Examples,
     UnlabelledImages,
     is_unlabelled,
-    load,
     load_images,
-    without_labels,
 )
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
@@ -41,24 +39,6 @@ def test_colour_and_size_are_those_asked_for(tmp_path):
     assert found.image_shape == (2, 2, 3) and found.flippable
     with pytest.raises(InputError, match="give an image_size"):
         load_images(f"folder:{tmp_path}", LoadOptions())
-
-
-def test_a_sorted_folder_gives_its_training_images_without_labels(tmp_path):
-    for split, value in (("train", 3), ("test", 9)):
-        for name in ("cat", "dog"):
-            write(tmp_path / split / name / "a.png", value)
-    spec = f"folder:{tmp_path}"
-    assert not is_unlabelled(spec)
-    found = load_images(spec, LoadOptions())
-    assert found.images.images[:, 0, 0, 0].tolist() == [3, 3]
-    assert found.images.labels.tolist() == [-1, -1]
-
-
-def test_dropping_labels_keeps_images_and_what_they_are():
-    dataset = load("digits")
-    found = without_labels(dataset)
-    np.testing.assert_array_equal(found.images.images, dataset.train.images)
-    assert (found.name, found.flippable) == ("digits", False)
 
 
 def test_labels_and_no_images_are_refused(tmp_path):

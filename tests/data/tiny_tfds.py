@@ -1,7 +1,5 @@
 """Small prepared TFDS data sets that tests write themselves."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
