@@ -19,7 +19,7 @@ from keras_compat.files import (
     written_atomically,
 )
 from keras_compat.store.errors import UnreachableError
-from keras_compat.store.storage import LocalPlace
+from keras_compat.store.storage import LocalStorage
 
 
 def write_folder(path, text):
@@ -192,7 +192,7 @@ def publish_then_fail(path):
     def fail():
         raise UnreachableError("full")
 
-    LocalPlace(path).publish("head/1", {"manifest.json": b"{}"}, fail)
+    LocalStorage(path).publish("head/1", {"manifest.json": b"{}"}, fail)
 
 
 def run_then_fail(path):

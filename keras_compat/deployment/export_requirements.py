@@ -16,7 +16,7 @@ FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
 """Names of outputs, and what an output can be."""
 
 
-def check_ends(model: keras.Model, path: str | Path) -> None:
+def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
     """Raises `InputError` unless a model has one input of numbers and one output.
 
     Args:
@@ -30,7 +30,7 @@ def check_ends(model: keras.Model, path: str | Path) -> None:
     Example:
 
     >>> one, other = keras.Input((3,)), keras.Input((3,))
-    >>> check_ends(keras.Model([one, other], one + other), "server")
+    >>> check_one_input_and_output(keras.Model([one, other], one + other), "server")
     Traceback (most recent call last):
         ...
     keras_compat.errors.InputError: the model for server has 2 inputs; expected one: ...
@@ -140,7 +140,7 @@ def check_moving_statistics(model: keras.Model, path: str | Path, kind: str) -> 
         )
 
 
-def fitting_shape(
+def full_input_shape(
     model: keras.Model, input_shape: Sequence[int] | None, path: str | Path
 ) -> tuple[int, ...]:
     """Returns the shape of one input, with every size known.
@@ -160,7 +160,7 @@ def fitting_shape(
 
     >>> from keras_compat import networks
     >>> head = networks.build_head("resnet8", input_channels=8, classes=3, seed=0)
-    >>> fitting_shape(head, (4, 4, 8), "head.tflite")
+    >>> full_input_shape(head, (4, 4, 8), "head.tflite")
     (4, 4, 8)
     """
     own = tuple(model.input_shape[1:])

@@ -12,9 +12,9 @@ import numpy as np
 from keras_compat.deployment.export_requirements import (
     FEATURES,
     check_class_names,
-    check_ends,
     check_moving_statistics,
-    fitting_shape,
+    check_one_input_and_output,
+    full_input_shape,
     output_request,
 )
 from keras_compat.deployment.representative import check_representative, image_range
@@ -96,9 +96,9 @@ class LiteRTExport:
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
-        check_ends(self.model, self.path)
+        check_one_input_and_output(self.model, self.path)
         check_moving_statistics(self.model, self.path, "a LiteRT file")
-        shape = fitting_shape(self.model, self.input_shape, self.path)
+        shape = full_input_shape(self.model, self.input_shape, self.path)
         if self.quantization not in QUANTIZATIONS:
             raise unknown_name("quantization", self.quantization, QUANTIZATIONS)
         if self.uint8_input and (self.quantization != "int8" or not self.takes_images):

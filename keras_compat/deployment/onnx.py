@@ -12,9 +12,9 @@ import keras
 from keras_compat.deployment.export_requirements import (
     FEATURES,
     check_class_names,
-    check_ends,
     check_moving_statistics,
-    fitting_shape,
+    check_one_input_and_output,
+    full_input_shape,
     output_request,
 )
 from keras_compat.networks import check_interface
@@ -53,11 +53,11 @@ class ONNXExport:
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
-        check_ends(self.model, self.path)
+        check_one_input_and_output(self.model, self.path)
         check_moving_statistics(self.model, self.path, "an ONNX file on a desktop")
         check_class_names(self.model, self.class_names, self.path)
         return {
-            "input_shape": fitting_shape(self.model, self.input_shape, self.path),
+            "input_shape": full_input_shape(self.model, self.input_shape, self.path),
             "input_name": self.input_name,
             "class_names": list(self.class_names),
             **output_request(self.model, self.output_name, self.probabilities, self.path),

@@ -11,7 +11,7 @@ import keras
 
 from keras_compat.deployment.export_requirements import (
     check_class_names,
-    check_ends,
+    check_one_input_and_output,
     output_request,
 )
 from keras_compat.errors import InputError
@@ -50,7 +50,7 @@ class SavedModelExport:
 
     def request(self) -> dict:
         """Returns what the process that writes the file must know."""
-        check_ends(self.model, self.path)
+        check_one_input_and_output(self.model, self.path)
         check_class_names(self.model, self.class_names, self.path)
         shape = self.model.input_shape[1:]
         if len(self.class_names) and (None in shape or len(shape) != 3):

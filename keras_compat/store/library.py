@@ -30,7 +30,7 @@ from keras_compat.store.names import (
     is_version,
 )
 from keras_compat.store.package import Package, check_file, check_names
-from keras_compat.store.storage import CLAIM, STAGING, open_place
+from keras_compat.store.storage import CLAIM, STAGING, open_storage
 
 Look = Callable[[Manifest, str], object]
 """Looks at a manifest and a component's name, and raises a `StoreError` if something is wrong."""
@@ -99,13 +99,13 @@ class Store:
     """
 
     def __init__(self, url: str | os.PathLike[str], largest: int = LARGEST_WEIGHTS):
-        self._place = open_place(url)
+        self._storage = open_storage(url)
         self._largest = largest
 
     @property
     def url(self) -> str:
         """Where it lies."""
-        return self._place.url
+        return self._storage.url
 
     def publish(self, reference: Reference, package: Package) -> None:
         """Adds a version.
@@ -125,9 +125,9 @@ class Store:
             # Checksums are taken while the files are written, and before they can be seen.
             with ThreadPoolExecutor(max_workers=1) as thread:
                 checked = thread.submit(_check_files, reference, package)
-                self._place.publish(path, content, ready=checked.result)
+                self._storage.publish(path, content, ready=checked.result)
         except FileExistsError:
-            if MANIFEST in self._place.names(path):
+            if MANIFEST in self._storage.names(path):
                 text = "is published, and versions do not change; take the next version"
             else:
                 text = (
@@ -162,7 +162,7 @@ class Store:
             StoreError: as `publish`.
         """
         self.check_free(reference)
-        self._place.try_out(_path(reference), _content(reference, package))
+        self._storage.try_out(_path(reference), _content(reference, package))
 
     def resolve(self, reference: Reference) -> Reference:
         """Returns the version that a reference stands for.
@@ -178,7 +178,7 @@ class Store:
                 raise self._not_published(reference)
             return Reference(reference.name, versions[-1])
         try:
-            text = self._place.read(_alias_path(reference), _LONGEST_VERSION)
+            text = self._storage.read(_alias_path(reference), _LONGEST_VERSION)
         except (FileNotFoundError, NotADirectoryError):
             raise self._not_published(reference) from None
         version = text.decode("ascii", "replace").strip()
@@ -201,7 +201,7 @@ class Store:
         """Returns the content of a component's manifest, not looked at."""
         reference = self.resolve(reference)
         try:
-            return self._place.read(f"{_path(reference)}/{MANIFEST}", LARGEST_MANIFEST)
+            return self._storage.read(f"{_path(reference)}/{MANIFEST}", LARGEST_MANIFEST)
         except (FileNotFoundError, NotADirectoryError):
             raise self._not_published(reference) from None
 
@@ -222,7 +222,7 @@ class Store:
             before(manifest, str(reference))
         path = _path(reference)
         # A publisher at a URL takes its claim back last.
-        present = [name for name in self._place.names(path) if name != CLAIM]
+        present = [name for name in self._storage.names(path) if name != CLAIM]
         check_names(str(reference), present, manifest)
         found = {}
         for name, record in manifest.files.items():
@@ -230,7 +230,7 @@ class Store:
             try:
                 # Not a byte more than the manifest says is ever held.
                 with memory_for(f"{name} of {reference}"):
-                    found[name] = self._place.read(f"{path}/{name}", min(limit, record.size))
+                    found[name] = self._storage.read(f"{path}/{name}", min(limit, record.size))
             except FileNotFoundError:
                 raise self._not_published(reference) from None
             check_file(f"{name} of {reference}", found[name], record)
@@ -238,7 +238,7 @@ class Store:
 
     def names(self) -> list[str]:
         """Returns the names of all components; what is none is left out, see `verify`."""
-        return [name for name in self._place.names("") if _is_name(name) and self._any(name)]
+        return [name for name in self._storage.names("") if _is_name(name) and self._any(name)]
 
     def _any(self, name: str) -> bool:
         try:
@@ -249,14 +249,14 @@ class Store:
     def versions(self, name: str) -> list[str]:
         """Returns the versions of a component, the highest last; nothing if there is none."""
         check_name(name)
-        found = [version for version in self._place.names(name) if is_version(version)]
-        whole = (v for v in found if MANIFEST in self._place.names(f"{name}/{v}"))
+        found = [version for version in self._storage.names(name) if is_version(version)]
+        whole = (v for v in found if MANIFEST in self._storage.names(f"{name}/{v}"))
         return sorted(whole, key=in_order)
 
     def aliases(self, name: str) -> dict[str, str]:
         """Returns the aliases of a component with the versions that they point at."""
         check_name(name)
-        present = self._place.names(f"{name}/{_ALIASES}")
+        present = self._storage.names(f"{name}/{_ALIASES}")
         found = [alias for alias in present if is_alias(alias) and alias != LATEST]
         return {alias: self.resolve(Reference(name, alias)).tag for alias in found}
 
@@ -267,7 +267,7 @@ class Store:
             on_fault: is called with what cannot; without it that is passed over.
         """
         found = []
-        for name in filter(_is_name, self._place.names("")):
+        for name in filter(_is_name, self._storage.names("")):
             try:
                 aliases, versions = self.aliases(name), self.versions(name)
             except StoreError as error:
@@ -296,7 +296,7 @@ class Store:
                 f"not {LATEST}, which is always the highest version"
             )
         self.manifest(Reference(name, version))
-        self._place.put(_alias_path(Reference(name, alias)), version.encode())
+        self._storage.put(_alias_path(Reference(name, alias)), version.encode())
 
     def remove_alias(self, name: str, alias: str) -> None:
         """Removes an alias; the version stays.
@@ -306,7 +306,7 @@ class Store:
         """
         if alias not in self.aliases(name):
             raise self._not_published(Reference(name, alias))
-        self._place.remove(_alias_path(Reference(name, alias)))
+        self._storage.remove(_alias_path(Reference(name, alias)))
 
     def remove(self, reference: Reference) -> None:
         """Removes a version; what was made from it stays.
@@ -323,9 +323,9 @@ class Store:
                 raise InUseError(
                     f"{reference} is {reference.name}@{alias}; point that alias elsewhere first"
                 )
-        if not self._place.names(_path(reference)):
+        if not self._storage.names(_path(reference)):
             raise self._not_published(reference)
-        self._place.remove(_path(reference))
+        self._storage.remove(_path(reference))
 
     def verify(
         self,
@@ -352,10 +352,10 @@ class Store:
 
         left = "left by a publisher that died or is at work; clean removes it"
         try:
-            faults += [Fault(path, left) for path in self._place.leftovers()]
+            faults += [Fault(path, left) for path in self._storage.leftovers()]
         except InputError as error:
             faults.append(Fault(STAGING, str(error)))
-        for name in self._place.names(""):
+        for name in self._storage.names(""):
             if name == STAGING:
                 continue  # told of above
             if not _is_name(name):
@@ -367,9 +367,9 @@ class Store:
     def _count(self) -> int:
         """How many components there are, whatever is wrong with them."""
         count = 0
-        for name in filter(_is_name, self._place.names("")):
+        for name in filter(_is_name, self._storage.names("")):
             with suppress(InputError):  # a fault, which is told of in its turn
-                count += sum(map(is_version, self._place.names(name)))
+                count += sum(map(is_version, self._storage.names(name)))
         return count
 
     def _verify(
@@ -380,7 +380,7 @@ class Store:
         looked: Callable[[], object],
     ) -> Iterator[Fault]:
         try:
-            inside = self._place.names(name)
+            inside = self._storage.names(name)
         except InputError as error:
             yield Fault(name, str(error))
             return
@@ -400,7 +400,7 @@ class Store:
 
     def _verify_aliases(self, name: str) -> Iterator[Fault]:
         try:
-            aliases = self._place.names(f"{name}/{_ALIASES}")
+            aliases = self._storage.names(f"{name}/{_ALIASES}")
         except InputError as error:
             yield Fault(f"{name}/{_ALIASES}", str(error))
             return
@@ -420,9 +420,9 @@ class Store:
         Args:
             older_than_s: what is younger may be of a publisher that is at work, and stays.
         """
-        found = self._place.leftovers(older_than_s)
+        found = self._storage.leftovers(older_than_s)
         for path in found:
-            self._place.discard(path)
+            self._storage.discard(path)
         return found
 
     def _not_published(self, reference: Reference) -> NotPublishedError:

@@ -51,7 +51,7 @@ def told(method: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """What the store asks of where it lies; all paths are relative, with `/` between names."""
 
     url: str
@@ -96,7 +96,7 @@ class Place(Protocol):
         """Removes one of the leftovers."""
 
 
-def open_place(url: str | os.PathLike[str]) -> Place:
+def open_storage(url: str | os.PathLike[str]) -> Storage:
     """Returns the place that a path or an fsspec URL names.
 
     Args:
@@ -108,12 +108,12 @@ def open_place(url: str | os.PathLike[str]) -> Place:
 
     Example:
 
-    >>> open_place("memory://parts").url
+    >>> open_storage("memory://parts").url
     'memory://parts'
     """
     text = os.fspath(url)
     if "://" not in text:
-        return LocalPlace(Path(text))
+        return LocalStorage(Path(text))
     import fsspec  # listing a folder does without
 
     try:
@@ -126,11 +126,11 @@ def open_place(url: str | os.PathLike[str]) -> Place:
             "fsspec knows and whose package is installed"
         ) from None
     if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
-        return LocalPlace(Path(root))
-    return RemotePlace(system, root, text)
+        return LocalStorage(Path(root))
+    return RemoteStorage(system, root, text)
 
 
-class LocalPlace:
+class LocalStorage:
     """A folder on this machine: what is published is renamed to its place.
 
     Args:
@@ -264,7 +264,7 @@ class LocalPlace:
         return Path(place)
 
 
-class RemotePlace:
+class RemoteStorage:
     """What fsspec reaches: a claim keeps others away, and the manifest comes last.
 
     Args:

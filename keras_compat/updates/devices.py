@@ -18,7 +18,7 @@ from keras_compat.store import Reference
 from keras_compat.store.names import check_name
 from keras_compat.store.package import sha256
 from keras_compat.updates.device_client import SCHEMA
-from keras_compat.updates.places import check_device_folder
+from keras_compat.updates.output_paths import check_device_folder
 
 EXTRACTOR, DEVICE = "extractor.tflite", "device.json"
 

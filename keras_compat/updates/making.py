@@ -36,7 +36,7 @@ from keras_compat.updates.device_client import (
 )
 from keras_compat.updates.devices import EXTRACTOR, passing_on
 from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest, check_kind
-from keras_compat.updates.places import check_archive
+from keras_compat.updates.output_paths import check_archive
 
 _MOST_NAMED = 5
 

@@ -115,9 +115,9 @@ def test_files_that_do_not_fit_the_manifest_are_not_published(store):
 def claimed(store, version, said, ago_s):
     """Leaves a claim that says a time, and that the file system has had for a while."""
     path = f"head/{version}/{CLAIM}"
-    store._place.put(path, said)
-    system = store._place._system
-    system.store[store._place._at(path)].modified = datetime.now(UTC) - timedelta(seconds=ago_s)
+    store._storage.put(path, said)
+    system = store._storage._system
+    system.store[store._storage._at(path)].modified = datetime.now(UTC) - timedelta(seconds=ago_s)
     return path
 
 
@@ -125,12 +125,12 @@ def test_a_publisher_that_died_at_a_url_is_found_and_cleaned():
     url = f"memory://{uuid.uuid4()}"
     store = Store(url)
     claimed(store, "1", b"", 4000)
-    store._place.put("head/1/weights.safetensors", b"half")
+    store._storage.put("head/1/weights.safetensors", b"half")
     assert store.names() == []
     assert [fault.path for fault in store.verify()][0] == f"head/1/{CLAIM}"
     with pytest.raises(AlreadyPublishedError, match="died"):
         store.publish(at("head@1"), made.head_package())
-    store._place.put(f"head/2/{CLAIM}", f"other {time.time()}".encode())  # at work
+    store._storage.put(f"head/2/{CLAIM}", f"other {time.time()}".encode())  # at work
     assert store.clean() == [f"head/1/{CLAIM}"]
     store.clean(older_than_s=0)
     store.publish(at("head@1"), made.head_package())
@@ -174,7 +174,7 @@ def test_a_claim_that_says_no_time_is_as_old_as_its_file(said, ago_s):
 def test_where_the_file_system_has_no_times_such_a_claim_is_old(said, monkeypatch):
     store = Store(f"memory://{uuid.uuid4()}")
     path = claimed(store, "1", at_a_time(said), 0)
-    monkeypatch.setattr(type(store._place._system), "modified", AbstractFileSystem.modified)
+    monkeypatch.setattr(type(store._storage._system), "modified", AbstractFileSystem.modified)
     assert store.clean() == [path]
 
 
@@ -189,7 +189,7 @@ def test_a_claim_elsewhere_takes_nothing_with_it():
     store = Store(f"memory://{uuid.uuid4()}")
     store.publish(at("head@1"), made.head_package())
     for path in (CLAIM, f"head/{CLAIM}", f"head/1/more/{CLAIM}"):
-        store._place.put(path, b"")
+        store._storage.put(path, b"")
     assert store.clean(older_than_s=0) == []
     assert store.versions("head") == ["1"]
 
@@ -243,7 +243,7 @@ def test_listing_needs_no_keras(tmp_path):
 def test_at_a_url_who_comes_second_changes_nothing(monkeypatch):
     url = f"memory://{uuid.uuid4()}"
     first, second = Store(url), Store(url)
-    system = second._place._system
+    system = second._storage._system
     asked = type(system).makedirs
 
     def meanwhile(self, *arguments, **keywords):
@@ -260,7 +260,7 @@ def test_at_a_url_who_comes_second_changes_nothing(monkeypatch):
 
 def test_a_claim_that_was_removed_is_told_and_leaves_no_half(monkeypatch):
     store = Store(f"memory://{uuid.uuid4()}")
-    monkeypatch.setattr(store._place, "_claimed_by", lambda claim: b"")
+    monkeypatch.setattr(store._storage, "_claimed_by", lambda claim: b"")
     with pytest.raises(UnreachableError, match="someone removed what was being written"):
         store.publish(at("head@1"), made.head_package())
     assert store.names() == [] and store.entries() == []
@@ -268,10 +268,10 @@ def test_a_claim_that_was_removed_is_told_and_leaves_no_half(monkeypatch):
 
 def test_one_bad_entry_keeps_nobody_from_the_others(store):
     store.publish(at("head@1"), made.head_package())
-    store._place.put("notes.txt", b"not a component")
+    store._storage.put("notes.txt", b"not a component")
     manifest = made.head_package().manifest.to_json()
     newer = manifest.replace(b'"schema_version": 1', b'"schema_version": 2')
-    store._place.put("newer/1/manifest.json", newer)
+    store._storage.put("newer/1/manifest.json", newer)
     faults = []
     assert [str(entry.reference) for entry in store.entries(faults.append)] == ["head@1"]
     assert "newer/1" in [fault.path for fault in faults]
@@ -341,7 +341,7 @@ def test_a_file_that_may_not_grow_leaves_nothing(tmp_path):
 @pytest.mark.parametrize("file", ["weights.safetensors", "README.md", "manifest.json"])
 def test_at_a_url_what_cannot_be_written_is_taken_back(file, monkeypatch):
     store = Store(f"memory://{uuid.uuid4()}")
-    system = store._place._system
+    system = store._storage._system
     pipe = type(system).pipe_file
 
     def full(self, path, value, **keywords):

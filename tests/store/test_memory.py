@@ -89,14 +89,14 @@ def test_other_errors_stay():
 def test_a_file_that_memory_does_not_hold_is_a_fault_of_its_component(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.publish(Reference("head", "1"), made.head_package())
-    read = type(store._place).read
+    read = type(store._storage).read
 
     def short(self, path, limit):
         if path.endswith("weights.safetensors"):
             raise MemoryError
         return read(self, path, limit)
 
-    monkeypatch.setattr(type(store._place), "read", short)
+    monkeypatch.setattr(type(store._storage), "read", short)
     (fault,) = store.verify()
     assert fault.error.startswith("weights.safetensors of head@1 takes more memory")
     with pytest.raises(InputError):

@@ -12,7 +12,7 @@ from keras_compat.errors import InputError
 from keras_compat.store import Reference
 from keras_compat.store.package import sha256
 from keras_compat.updates import device_client, devices, install
-from keras_compat.updates.places import check_device_folder
+from keras_compat.updates.output_paths import check_device_folder
 from tests.updates import made
 
 pytestmark = pytest.mark.once

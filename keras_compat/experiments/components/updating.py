@@ -15,7 +15,7 @@ from keras_compat.experiments.components.operations import fitting, unlabelled
 from keras_compat.store import Reference, Store, load
 from keras_compat.store.recombining import origin
 from keras_compat.updates.making import check_update, read_installed
-from keras_compat.updates.places import check_device_folder
+from keras_compat.updates.output_paths import check_device_folder
 
 # A device sees one image at a time, and so do those who measure it.
 _MOST_TEST_IMAGES = 10_000
