@@ -26,7 +26,7 @@ from benchmarks import output
 from benchmarks.alternating import alternate
 from keras_compat import networks
 from keras_compat.deployment import SavedModelExport
-from keras_compat.deployment.conversion import write_as_it_is, write_saved_model
+from keras_compat.deployment.conversion import write_saved_model, write_unfolded
 from keras_compat.layers import set_statistics
 from keras_compat.reporting import Run
 
@@ -43,7 +43,7 @@ def write(architecture: str, folder: str, folded: bool) -> Path:
     set_statistics(network, "moving")
     path = Path(folder, f"{architecture}-{folded}")
     job = {"path": str(path), **SavedModelExport(network, path).request()}
-    (write_saved_model if folded else write_as_it_is)(network, job)
+    (write_saved_model if folded else write_unfolded)(network, job)
     return path
 
 

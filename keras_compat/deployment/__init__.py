@@ -1,10 +1,10 @@
-"""From a recombined pair to files for servers, desktops and phones, and back for a last check.
+"""Export of recombined pairs for servers, desktops and phones, and a check of the exported files.
 
-1. `recalibrate` gives the pair moving statistics, so that it can see one image at a time.
-2. `export` writes SavedModels, ONNX and LiteRT files, all in one process of their own.
-3. `evaluate_exported` runs the files in a fresh process without this package and without Keras.
+1. `recalibrate` measures moving statistics, so that a pair can take a single image.
+2. `export` writes SavedModels, ONNX and LiteRT files in one separate process.
+3. `evaluate_exported` runs the files in a new process without this package and without Keras.
 
-A further format is one file with a job class like `SavedModelExport` and one line in
+To add a format, write one file with a job class like `SavedModelExport` and add one line to
 `conversion.WRITERS`.
 """
 

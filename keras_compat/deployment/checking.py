@@ -1,4 +1,4 @@
-"""The one run that every file passes before it is called written."""
+"""Comparison of an exported file with Keras, before the file appears at its path."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from keras_compat.errors import InputError
 
 _IMAGES = 2
 _OPEN_SIZE = 128
-"""Pixels a side, for a model that takes any size: as many as every known architecture needs."""
+"""Height and width for a model that takes any size; large enough for every known architecture."""
 
 _TOLERANCES = {"float32": 1e-3, "float16": 0.05, "dynamic": 0.25, "int8": 0.25}
-"""Largest mean difference from Keras, as a part of the largest output; of float32 no number may
-differ by more. Networks that have learnt nothing come to a fifth of it."""
+"""Largest allowed difference from Keras, as a fraction of the largest output. For float32 it bounds
+each number, else the mean. Untrained networks reach a fifth of it."""
 
-_NOTHING = 1e-5
-"""What is left of numbers that ought to be 0."""
+_ABSOLUTE_TOLERANCE = 1e-5
+"""Absolute tolerance for outputs that are 0 in exact arithmetic."""
 
 
 def sample_inputs(model: keras.Model, job: dict[str, Any]) -> np.ndarray:
-    """Returns inputs to run a file on: representative ones if the job has them.
+    """Returns inputs to run a file on: the representative inputs of a job, or else random ones.
 
     Args:
-        model: Model that the file is made of.
-        job: See `conversion`; of a SavedModel a size may be None.
+        model: Model to be exported.
+        job: Request of an export, see `conversion`. A SavedModel's size may be None.
 
     Returns:
-        float32 `[N, *shape]`. Whole numbers are 0 or 1 where they are no pixels: they may be the
-        rows of a table that nobody knows the length of.
+        float32 `[N, *shape]`. Integers that are not pixels are 0 or 1, because they may index a
+        table of unknown length.
     """
     if job.get("representative"):
         return np.load(job["representative"], allow_pickle=False)[:_IMAGES]
     (taken,) = keras.tree.flatten(model.inputs)
     shape = [size or _OPEN_SIZE for size in job["input_shape"]]
-    # A model that is made for one size of batches alone is found out by another.
+    # Another batch size than the model's own reveals a model with a fixed batch size.
     batch = _IMAGES + (taken.shape[0] == _IMAGES)
     generator = np.random.default_rng(0)
     if len(shape) < 3 and not keras.backend.is_float_dtype(taken.dtype):
@@ -47,15 +47,15 @@ def sample_inputs(model: keras.Model, job: dict[str, Any]) -> np.ndarray:
 
 
 def check_file(inputs: np.ndarray, expected: np.ndarray, job: dict[str, Any]) -> None:
-    """Raises `InputError` if a file cannot be run or gives other numbers than Keras.
+    """Raises `InputError` if a file cannot be run or returns other numbers than Keras.
 
     Args:
-        inputs: See `sample_inputs`.
-        expected: Outputs of Keras for them.
-        job: See `conversion`.
+        inputs: Inputs from `sample_inputs`.
+        expected: Outputs of the Keras model for `inputs`.
+        job: Request of an export, see `conversion`.
 
     Raises:
-        InputError: if so; the message names the file, its format and what it gave.
+        InputError: The message names the file, its format and the difference.
     """
     what = f"{job['name']} ({job['format']})"
     found = RUNNERS[job["format"]]([job["path"]], inputs, len(inputs))
@@ -66,12 +66,12 @@ def check_file(inputs: np.ndarray, expected: np.ndarray, job: dict[str, Any]) ->
         )
     precision = job.get("quantization", "float32")
     difference = np.abs(found.astype("float64") - expected)
-    # Where Keras itself gives no number, such as the logarithm of 0, the file has to give the same.
+    # Keras' own NaN and infinity, such as log(0), must be the same in the file.
     difference[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0
     far = difference.max() if precision == "float32" else difference.mean()
     finite = np.abs(expected[np.isfinite(expected)])
     largest = float(finite.max()) if finite.size else 0.0
-    if not far <= _TOLERANCES[precision] * largest + _NOTHING:
+    if not far <= _TOLERANCES[precision] * largest + _ABSOLUTE_TOLERANCE:
         raise InputError(
             f"{what} gives other numbers than Keras: they differ by {far:.3g} of {largest:.3g} in "
             f"{precision}; expected {_TOLERANCES[precision]:g} of that at most: nothing was written"

@@ -1,10 +1,10 @@
-"""The process that writes SavedModels, LiteRT and ONNX files: `python -m` this, see `export`.
+"""Entry point of the process that writes SavedModels, LiteRT and ONNX files, see `export`.
 
-Weights enter the traced function through `stateless_call`: as constants for LiteRT and ONNX, whose
-converters then fold normalization into the convolutions (with variables LiteRT's leaves the weights
-outside of the graph, or takes four times as long by way of a SavedModel), and as plain
-`tf.Variable`s for the SavedModel, which loads twice as fast without Keras' own objects in it.
-Nothing folds those, so normalization is folded here (benchmarks/saved_model.py).
+Weights enter the traced function through `stateless_call`. For LiteRT and ONNX they are constants,
+so that the converters fold normalization into the convolutions. (With variables, LiteRT's converter
+leaves the weights outside of the graph; by way of a SavedModel it takes four times as long.) For
+the SavedModel they are plain `tf.Variable`s, without Keras objects: the file loads twice as fast.
+TensorFlow does not fold these, so this module folds normalization (benchmarks/saved_model.py).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from keras_compat.networks.copying import Copies
 from keras_compat.networks.structure import is_functional
 
 _LONGEST = 300
-"""Characters of what is told of another library's error."""
+"""Maximum number of characters quoted from another library's error."""
 
 
 def write_saved_model(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
-    """Writes a model to the folder `job["path"]`, batch size free; returns no operators."""
-    write_as_it_is(fold_normalization(model) if is_functional(model) else model, job)
+    """Writes a model, normalization folded, to the folder `job["path"]` for any batch size."""
+    write_unfolded(fold_normalization(model) if is_functional(model) else model, job)
     return {}
 
 
-def write_as_it_is(model: keras.Model, job: dict[str, Any]) -> None:
+def write_unfolded(model: keras.Model, job: dict[str, Any]) -> None:
     """Writes a model, layer by layer, to the folder `job["path"]`."""
     import tensorflow as tf
 
@@ -83,7 +83,7 @@ def write_litert(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     try:
         content = converter.convert()
     except Exception as error:
-        # The converter has no error of its own for this case; it lists the operators in the text.
+        # The converter has no error class for this case; its message lists the operators.
         outside = re.search(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
         if outside is None:
             raise
@@ -112,7 +112,7 @@ def _description(job: dict[str, Any]) -> Description:
 
 
 def _quantize(converter: Any, job: dict[str, Any]) -> None:
-    """Tells LiteRT's converter in which types to store and to compute."""
+    """Sets the types in which LiteRT's converter stores weights and computes."""
     import tensorflow as tf
 
     quantization = job["quantization"]
@@ -123,17 +123,17 @@ def _quantize(converter: Any, job: dict[str, Any]) -> None:
     if quantization == "int8":
         inputs = np.load(job["representative"], allow_pickle=False)
         if job["image_range"] is not None and job["image_range"][1]:
-            # With both ends of the range a pixel's value is its code: nothing is rounded.
+            # With both ends of the range present, a pixel's value is its 8-bit code: no rounding.
             inputs[0].flat[0], inputs[0].flat[-1] = job["image_range"][0]
         converter.representative_dataset = lambda: ([x[None]] for x in inputs)
-        # Nothing is left in float32 for want of an operator of 8 bits: that ends in an error.
+        # An operator without an 8-bit version is an error, not a float32 operator.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         if job["uint8_input"]:
             converter.inference_input_type = tf.uint8
 
 
 def write_onnx(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
-    """Writes a model to the file `job["path"]`, batch size free; returns its operators."""
+    """Writes a model to the file `job["path"]` for any batch size; returns its operators."""
     import onnx
 
     found = onnx_model(_with_constants(model, (None, *job["input_shape"]), job))
@@ -178,7 +178,7 @@ def _function(
 
 
 def _load(path: str) -> keras.Model:
-    """Loads a model; one of another precision than float32 is rebuilt in float32."""
+    """Loads a model; rebuilds a model of another precision in float32."""
     model = keras.saving.load_model(path, compile=False)
     layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
     if all(layer.compute_dtype == layer.variable_dtype == "float32" for layer in layers):
@@ -198,12 +198,12 @@ def write(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
     """Writes a model as a job says and runs the file once; returns its operators.
 
     Raises:
-        InputError: if the model cannot be written, or the file does not give what Keras does.
+        InputError: If the model cannot be written, or the file returns other numbers than Keras.
     """
-    with _in_one_line(job):
+    with _as_input_error(job):
         inputs = sample_inputs(model, job)
         (expected,) = keras.tree.flatten(model(inputs, training=False))
-        job |= _what_it_is(keras.ops.convert_to_numpy(expected), job)
+        job |= _detected_probabilities(keras.ops.convert_to_numpy(expected), job)
         if job["softmax"]:
             expected = keras.ops.softmax(expected)
         operators = WRITERS[job["format"]](model, job)
@@ -212,19 +212,19 @@ def write(model: keras.Model, job: dict[str, Any]) -> dict[str, int]:
 
 
 @contextmanager
-def _in_one_line(job: dict[str, Any]) -> Iterator[None]:
-    """Makes an `InputError` of any error of Keras, TensorFlow, tf2onnx, onnx or a runtime."""
+def _as_input_error(job: dict[str, Any]) -> Iterator[None]:
+    """Turns any error of Keras, TensorFlow, tf2onnx, onnx or a runtime into an `InputError`."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
         what = f"{job['name']} ({job['format']})"
-        raise InputError(f"{what} cannot be written: {_told(error)}") from error
+        raise InputError(f"{what} cannot be written: {_one_line(error)}") from error
 
 
-def _what_it_is(outputs: np.ndarray, job: dict[str, Any]) -> dict[str, Any]:
-    """Says of outputs that they are probabilities already, also of a layer that nobody knows."""
+def _detected_probabilities(outputs: np.ndarray, job: dict[str, Any]) -> dict[str, Any]:
+    """Returns changes to a job whose model emits probabilities that its layers do not reveal."""
     if job["values"] == LOGITS or job["softmax"]:
         sums = outputs.sum(axis=-1)
         if outputs.shape[-1] > 1 and outputs.min() >= 0 and np.allclose(sums, 1, atol=1e-4):
@@ -233,8 +233,8 @@ def _what_it_is(outputs: np.ndarray, job: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _told(error: object) -> str:
-    """Returns what an error of a library says, as one line of a length that is read."""
+def _one_line(error: object) -> str:
+    """Returns an error's message as one line of limited length."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
@@ -252,11 +252,11 @@ def main(request_file: str, reply_file: str) -> None:
     loaded: dict[str, keras.Model] = {}
     try:
         for job in json.loads(Path(request_file).read_text())["jobs"]:
-            # It is what is read if this process ends here.
+            # `run_python` reads this reply if the process dies here.
             name = f"{job['name']} ({job['format']})"
             Path(reply_file).write_text(json.dumps({"at_work_on": name}))
             if job["model"] not in loaded:
-                with _in_one_line(job):
+                with _as_input_error(job):
                     loaded[job["model"]] = _load(job["model"])
             start = time.perf_counter()
             operators = write(loaded[job["model"]], job)

@@ -1,4 +1,4 @@
-"""Runs exported files the way their users will: without this package and without Keras."""
+"""Evaluation of exported files in a process without this package and without Keras."""
 
 from __future__ import annotations
 
@@ -21,24 +21,21 @@ def evaluate_exported(
     images: np.ndarray,
     batch_size: int = 500,
 ) -> list[np.ndarray]:
-    """Runs exported files on images, in one fresh process that sees only the files.
-
-    The process is `python -I` on a script that imports NumPy and TensorFlow (for SavedModels),
-    onnxruntime (for ONNX) or ai-edge-litert (for LiteRT); importing `keras_compat` or `keras` fails
-    in it.
+    """Runs exported files on images in one new process that cannot import Keras or this package.
 
     Args:
-        exports: each a SavedModel's folder, or a tuple of files to run one after another:
+        exports: For each export, a SavedModel's folder, or a tuple of files to run one after
+            another:
             `(extractor, head)` or `(network,)`. Files ending in `.onnx` are ONNX, others LiteRT.
         images: uint8 `[N, height, width, channels]`.
-        batch_size: images per call; LiteRT files take one image at a time.
+        batch_size: Number of images per call; LiteRT files take one image at a time.
 
     Returns:
-        For each of `exports` its logits, float32 `[N, classes]`, in the order of `images`.
+        For each export its outputs, float32 `[N, classes]`, in the order of `images`.
 
     Raises:
-        InputError: if there is no image, a path does not exist, a file is damaged or does not take
-            these images, or a package is not installed.
+        InputError: If there is no image, a path does not exist, a file is damaged or does not take
+            these images, or a package (TensorFlow, onnxruntime or ai-edge-litert) is not installed.
 
     Example:
 
@@ -72,51 +69,19 @@ def evaluate_exported(
 
 
 def evaluate_saved_model(path: str | Path, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-    """Runs one SavedModel in a fresh process; see `evaluate_exported`.
-
-    Args:
-        path: the SavedModel's folder.
-        images: uint8 `[N, height, width, channels]`.
-        batch_size: images per call.
-
-    Returns:
-        Logits, float32 `[N, classes]`.
-
-    Raises:
-        InputError: if the path does not exist or cannot be run, or TensorFlow is not installed.
-
-    Example:
-
-    >>> logits = evaluate_saved_model("server", images)  # doctest: +SKIP
-    """
+    """Runs the SavedModel in a folder; see `evaluate_exported`."""
     return evaluate_exported([path], images, batch_size)[0]
 
 
 def evaluate_litert(
     extractor_path: str | Path, head_path: str | Path, images: np.ndarray
 ) -> np.ndarray:
-    """Runs an extractor's and a head's LiteRT file in a fresh process; see `evaluate_exported`.
-
-    Args:
-        extractor_path: the extractor's file.
-        head_path: the head's file.
-        images: uint8 `[N, height, width, channels]`.
-
-    Returns:
-        Logits, float32 `[N, classes]`.
-
-    Raises:
-        InputError: if a path does not exist or cannot be run, or ai-edge-litert is not installed.
-
-    Example:
-
-    >>> logits = evaluate_litert("extractor.tflite", "head.tflite", images)  # doctest: +SKIP
-    """
+    """Runs an extractor's and a head's LiteRT file; see `evaluate_exported`."""
     return evaluate_exported([(extractor_path, head_path)], images)[0]
 
 
 def _kind(paths: Sequence[Path]) -> str:
-    """The format of files that run one after another."""
+    """Returns the format of files that run one after another."""
     onnx = {path.suffix == ".onnx" for path in paths}
     if len(onnx) > 1:
         raise InputError(f"{', '.join(map(str, paths))}; expected files of one format")

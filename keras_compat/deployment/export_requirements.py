@@ -1,4 +1,4 @@
-"""What a model must be for a file that takes single images, whatever its format."""
+"""Requirements that a model must meet to be exported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_compat.layers import normalization_layers
 from keras_compat.networks.logits import emits_probabilities
 
 FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
-"""Names of outputs, and what an output can be."""
+"""Names of outputs, and kinds of values that an output can have."""
 
 
 def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
@@ -24,8 +24,7 @@ def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
         path: Path of the file to write, for the message.
 
     Raises:
-        InputError: if the model has another number of inputs or outputs, takes text, or has no
-            shape yet.
+        InputError: If the model has several inputs or outputs, takes text, or has no shapes yet.
 
     Example:
 
@@ -63,21 +62,20 @@ def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
 def output_request(
     model: keras.Model, output_name: str | None, probabilities: bool, path: str | Path
 ) -> dict:
-    """Returns what a file emits: its name, what its numbers are, and whether softmax is missing.
+    """Returns the name and the kind of a file's output, and whether softmax is to be added.
 
     Args:
         model: Network, extractor or head.
-        output_name: Name of the output, or None for `"logits"` or `"probabilities"`, as it is.
+        output_name: Name of the output; None stands for `"logits"` or `"probabilities"`.
         probabilities: Whether the file shall emit probabilities.
         path: Path of the file to write, for the message.
 
     Returns:
         `output_name`; `values`, which is `"features"`, `"logits"` or `"probabilities"`; and
-        `softmax`, whether it is to be added.
+        `softmax`, which is True if softmax is to be added.
 
     Raises:
-        InputError: if the name says another thing than what the file emits, or what it emits
-            cannot be made probabilities.
+        InputError: If the name contradicts the output, or the output cannot become probabilities.
 
     Example:
 
@@ -114,15 +112,12 @@ def output_request(
 
 
 def check_moving_statistics(model: keras.Model, path: str | Path, kind: str) -> None:
-    """Raises `InputError` if a model needs batches of images.
+    """Raises `InputError` if a layer of a model normalizes by batch statistics.
 
     Args:
-        model: a network, an extractor or a head.
-        path: the file to write, for the message.
-        kind: of file, for the message, such as `"a LiteRT file"`.
-
-    Raises:
-        InputError: if a layer uses batch statistics.
+        model: Network, extractor or head.
+        path: Path of the file to write, for the message.
+        kind: Words for the file, such as `"a LiteRT file"`, for the message.
 
     Example:
 
@@ -146,15 +141,12 @@ def full_input_shape(
     """Returns the shape of one input, with every size known.
 
     Args:
-        model: a network, an extractor or a head.
-        input_shape: shape without the batch; the model's own if none.
-        path: the file to write, for the message.
-
-    Returns:
-        The shape without the batch.
+        model: Network, extractor or head.
+        input_shape: Shape without the batch; the model's own if None.
+        path: Path of the file to write, for the message.
 
     Raises:
-        InputError: if a size stays open or does not fit the model's.
+        InputError: If a size is unknown or does not fit the model's.
 
     Example:
 
@@ -177,17 +169,14 @@ def full_input_shape(
 
 
 def check_class_names(model: keras.Model, class_names: Sequence[str], path: str | Path) -> None:
-    """Raises `InputError` if there are class names, but not one line for each output.
+    """Raises `InputError` unless there are no class names, or one valid name for each output.
+
+    A line break within a name would shift the lines of `labels.txt`.
 
     Args:
-        model: a network or a head.
-        class_names: of its outputs, or none.
-        path: the file to write, for the message.
-
-    Raises:
-        InputError: if their number is not that of the outputs, or one is no name that a data
-            set could have: a line break in `labels.txt` would give all that follow the name of
-            their neighbour.
+        model: Network or head.
+        class_names: Names of its outputs, or none.
+        path: Path of the file to write, for the message.
 
     Example:
 

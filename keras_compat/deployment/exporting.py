@@ -1,4 +1,4 @@
-"""Writes networks, extractors and heads for servers, desktops and phones."""
+"""Export of networks, extractors and heads for servers, desktops and phones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_compat.errors import InputError
 from keras_compat.files import check_free, written_atomically
 
 Export = SavedModelExport | LiteRTExport | ONNXExport
-"""What `export` takes: a model, where to write it, and how."""
+"""Job of `export`: a model, a path and the format's options."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Exported:
     """A file or folder that was written.
 
     Attributes:
-        path: where it lies.
-        format: `"saved_model"`, `"litert"` or `"onnx"`.
-        size_bytes: of the file, or of all files in the folder.
-        seconds: Seconds that writing and checking it took, without loading the model.
-        operators: of a LiteRT or ONNX file, a count by name; empty for a SavedModel.
+        path: Path of the file or folder.
+        format: Format: `"saved_model"`, `"litert"` or `"onnx"`.
+        size_bytes: Size of the file, or of all files in the folder.
+        seconds: Seconds that writing and checking took, without loading the model.
+        operators: Number of operators by name in a LiteRT or ONNX file; empty for a SavedModel.
     """
 
     path: Path
@@ -45,28 +45,26 @@ class Exported:
 def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]:
     """Writes any number of SavedModels, LiteRT and ONNX files.
 
-    All in one process of its own: TensorFlow's converter leaks memory, and a run on JAX keeps
-    TensorFlow out of its own process this way. Starting that process takes seconds, a file less
-    than one, so pass all jobs at once. Weights of reduced or double precision are written as
-    float32. Each file is run once and its numbers are compared with Keras'; nothing appears at a
-    path before all files are whole and right.
+    One separate process writes all files: TensorFlow's converter leaks memory, and a run on JAX
+    stays free of TensorFlow. Starting the process takes seconds, a file less than one, so pass all
+    jobs at once. Weights of another precision are written as float32. Each file is run once and
+    compared with Keras. No file appears at its path before all files are complete and checked.
 
     Args:
-        jobs: what to write. LiteRT and ONNX need models with moving statistics, see `recalibrate`;
-            a SavedModel with batch statistics depends on the batches it is sent.
-        overwrite: whether a path that exists is replaced.
+        jobs: Files to write. LiteRT and ONNX need models with moving statistics, see `recalibrate`;
+            the outputs of a SavedModel with batch statistics depend on the batches it is sent.
+        overwrite: Whether existing paths are replaced.
 
     Returns:
-        What was written, in the order of the jobs.
+        The written files, in the order of the jobs.
 
     Raises:
-        InputError: if a package is not installed, a path exists or is named twice, a shape or
-            class names do not fit, a model has several inputs or outputs or takes text, one for
-            LiteRT or ONNX uses batch statistics, or one for LiteRT needs Flex (SELECT_TF_OPS) or
-            other custom operators; if the model cannot be saved and loaded by Keras, or be
-            converted, or the file gives other numbers than Keras; if the process runs out of memory
-            or is ended, or a folder is full or cannot be written to. What was at the paths is
-            still there.
+        InputError: If a package is not installed; a path exists or is named twice; a shape or class
+            names do not fit; a model has several inputs or outputs, takes text, or uses batch
+            statistics (for LiteRT or ONNX); Keras cannot save and load it; it cannot be converted,
+            or needs Flex (SELECT_TF_OPS) or other custom operators; a file returns other numbers
+            than Keras; the process runs out of memory or is killed; or a folder is full or
+            read-only. Existing files stay as they were.
 
     Source: https://keras.io/api/models/model_saving_apis/export,
     https://ai.google.dev/edge/litert and https://onnx.ai.
@@ -78,14 +76,14 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     >>> export([SavedModelExport(network, "server"), *jobs])  # doctest: +SKIP
     """
     paths = [Path(job.path) for job in jobs]
-    places = [*paths, *(path for job in jobs for path in job.beside.values())]
-    if len(set(places)) < len(places):
-        raise InputError(f"paths {[str(p) for p in places]}; expected each one once")
+    outputs = [*paths, *(path for job in jobs for path in job.beside.values())]
+    if len(set(outputs)) < len(outputs):
+        raise InputError(f"paths {[str(p) for p in outputs]}; expected each one once")
     for job, path in zip(jobs, paths, strict=True):
         for package in job.packages:
             require(package, f"writing {path.name} ({job.format})")
-        for place in (path, *job.beside.values()):
-            check_free(place, overwrite)
+        for output in (path, *job.beside.values()):
+            check_free(output, overwrite)
     requests = [{"format": job.format, "name": str(job.path), **job.request()} for job in jobs]
     if not jobs:
         return []
@@ -104,7 +102,7 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
 
 
 def _write(jobs: Sequence[Export], requests: list[dict]) -> list[dict]:
-    """Lets a process write all files, and puts them in their places."""
+    """Writes all files in a separate process and renames them to their paths."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as renames:
         models: dict[int, str] = {}
         for job, request in zip(jobs, requests, strict=True):
@@ -115,20 +113,20 @@ def _write(jobs: Sequence[Export], requests: list[dict]) -> list[dict]:
                 request["representative"] = str(Path(folder, f"{requests.index(request)}.npy"))
                 save_array(request["representative"], np.asarray(job.representative, "float32"))
             request["model"] = models[id(job.model)]
-            # The last one entered is renamed first: what lies beside a file is there before it is.
-            for name, place in {"path": Path(job.path), **job.beside}.items():
-                request[name] = str(renames.enter_context(written_atomically(place)).absolute())
+            # ExitStack renames in reverse order: companion files appear before the main file.
+            for name, target in {"path": Path(job.path), **job.beside}.items():
+                request[name] = str(renames.enter_context(written_atomically(target)).absolute())
         arguments = ["-m", "keras_compat.deployment.conversion"]
         return run_python(arguments, {"jobs": requests}, with_package=True)["results"]
 
 
 def _save(model: keras.Model, file: str, path: str | Path) -> None:
-    """Saves a model for the process that writes files of it."""
+    """Saves a model for the process that converts it."""
     try:
         model.save(file)
     except OSError:
         raise
-    except Exception as error:  # whatever a layer without a whole get_config ends in
+    except Exception as error:  # a layer with an incomplete get_config raises any error
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"the model for {path} cannot be saved by Keras: {first}") from error
 
@@ -136,23 +134,7 @@ def _save(model: keras.Model, file: str, path: str | Path) -> None:
 def export_saved_model(
     network: keras.Model, path: str | Path, *, overwrite: bool = False
 ) -> Exported:
-    """Writes one network as a SavedModel; see `SavedModelExport` and `export`.
-
-    Args:
-        network: takes images, returns logits; should use moving statistics, see `recalibrate`.
-        path: the folder to write.
-        overwrite: whether a path that exists is replaced.
-
-    Returns:
-        What was written.
-
-    Raises:
-        InputError: if TensorFlow is not installed, or the path exists.
-
-    Example:
-
-    >>> export_saved_model(networks.recombine(extractor, head), "server")  # doctest: +SKIP
-    """
+    """Writes one network as a SavedModel; see `SavedModelExport` and `export`."""
     return export([SavedModelExport(network, path)], overwrite=overwrite)[0]
 
 
@@ -163,26 +145,7 @@ def export_litert(
     *,
     overwrite: bool = False,
 ) -> Exported:
-    """Writes one network, extractor or head as a LiteRT file; see `LiteRTExport` and `export`.
-
-    Args:
-        model: should use moving statistics, see `recalibrate`.
-        path: the file to write.
-        input_shape: shape without the batch, needed for a head: the extractor's output.
-        overwrite: whether a path that exists is replaced.
-
-    Returns:
-        What was written.
-
-    Raises:
-        InputError: if TensorFlow or ai-edge-litert is not installed, the path exists, the shape
-            does not fit, or the model uses batch statistics or needs Flex (SELECT_TF_OPS) or other
-            custom operators.
-
-    Example:
-
-    >>> export_litert(head, "head.tflite", extractor.output_shape[1:])  # doctest: +SKIP
-    """
+    """Writes one network, extractor or head as a LiteRT file; see `LiteRTExport` and `export`."""
     return export([LiteRTExport(model, path, input_shape)], overwrite=overwrite)[0]
 
 

@@ -1,4 +1,4 @@
-"""Puts normalization by moving statistics into the weights before it."""
+"""Folding of normalization by moving statistics into the weights before it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,19 @@ _LINEAR = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:
-    """Returns a model that computes the same with fewer layers: normalization is in the weights.
+    """Returns a model with normalization folded into the weights, which computes the same.
 
-    A convolution or dense layer that nothing but a normalization by moving statistics follows
-    becomes one layer with a bias. A normalization after anything else, or by the statistics of a
-    batch, stays as it is.
+    A convolution or dense layer whose only follower is a normalization by moving statistics becomes
+    one layer with a bias. Other normalization layers, and those by batch statistics, stay.
 
     Args:
-        model: functional; is left as it is.
+        model: Functional model; stays unchanged.
 
     Returns:
-        A functional model of the same inputs and outputs. Layers that do not change are shared
-        with `model`.
+        A functional model of the same inputs and outputs. It shares unchanged layers with `model`.
 
     Raises:
-        InputError: if the model is not functional.
+        InputError: If the model is not functional.
 
     Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, Sec. 3.2.
 
@@ -48,7 +46,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     made_by = {id(call.outputs[0]): call for call in graph.calls}
 
     def linear_before(call: Call) -> Call | None:
-        """Returns the call whose weights can take a normalization, if it is one."""
+        """Returns the call whose weights can absorb a normalization, or None."""
         if not _normalizes_channels(call.operation):
             return None
         before = made_by.get(id(call.inputs[0]))
@@ -78,7 +76,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 
 
 def _normalizes_channels(layer: Any) -> bool:
-    """Says whether a layer scales and shifts each channel, the last axis, by constants."""
+    """Returns whether a layer scales and shifts each channel, the last axis, by constants."""
     if type(layer) is BatchStatisticsNormalization:
         moving = layer.statistics == "moving"
     else:
@@ -93,7 +91,7 @@ def _is_linear(layer: Any) -> bool:
 
 
 def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
-    """Returns a linear layer that does what a layer and the normalization after it do."""
+    """Returns one linear layer that replaces a layer and the normalization after it."""
     mean, variance, gamma, beta = (
         None if v is None else keras.ops.convert_to_numpy(v).astype("float64")
         for v in (
@@ -104,7 +102,7 @@ def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
         )
     )
     scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + normalization.epsilon)
-    # Not what `get_weights` lists: with LoRA the kernel is a sum.
+    # `layer.kernel`, not `get_weights`: with LoRA the kernel is a sum of weights.
     kernel, bias = (
         0.0 if w is None else keras.ops.convert_to_numpy(w).astype("float64")
         for w in (layer.kernel, layer.bias)
@@ -114,7 +112,7 @@ def _fold(layer: Any, normalization: Any) -> keras.layers.Layer:
     config.pop("lora_rank", None)
     folded = type(layer).from_config(config)
     folded.build(layer.input.shape)
-    # A depthwise kernel ends in channels and multiplier, whose product are the outputs.
+    # A depthwise kernel ends in (channels, multiplier); their product is the number of outputs.
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     factor = scale.reshape(kernel.shape[-2:]) if is_depthwise else scale
     folded.set_weights([kernel * factor, offset])

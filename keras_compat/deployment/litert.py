@@ -1,4 +1,4 @@
-"""What a LiteRT file for phones is to hold."""
+"""Jobs that write LiteRT files for phones."""
 
 from __future__ import annotations
 
@@ -29,41 +29,40 @@ _BATCH = 32
 class LiteRTExport:
     """A LiteRT file to be written, for one image at a time.
 
-    With `"float16"` weights take half the room and with `"dynamic"` a quarter; all else stays
-    float32. With `"int8"` the whole network computes in 8 bits, from ranges that it takes on
-    representative inputs; what goes in and out stays float32, but for an extractor's images, which
-    may be uint8. So a head of 8 bits serves any extractor of its interface, and is given what that
-    one emits, not what the extractor that it was quantized with would. Features in 8 bits, at one
-    scale recorded for all extractors and heads, are as accurate and 5 % faster
+    Quantization: `"float16"` halves the size of the weights and `"dynamic"` quarters it; inputs,
+        outputs
+    and features stay float32. `"int8"` computes in 8 bits, with ranges measured on representative
+    inputs; the file's input and output stay float32, except an extractor's images, which may be
+    uint8. So an 8-bit head takes the features of any extractor of its interface. One 8-bit scale
+    for the features of all extractors and heads would be as accurate and 5 % faster
     (`results/benchmarks/litert.json`): too little for files that no longer fit those of float32.
 
-    The file says itself how images go in and whether logits or probabilities come out and, with
-    class names, holds `labels.txt`, as Android Studio and MediaPipe read them; MediaPipe shows what
-    comes out as it is. For those who call the interpreter themselves the same lies beside it:
-    `head.json`, with the file's SHA-256, and `head.labels.txt` for `head.tflite`.
+    Metadata: the file states the range of its images, and whether it returns logits or
+        probabilities.
+    With class names it holds `labels.txt`, as Android Studio and MediaPipe read it; MediaPipe shows
+    the outputs unchanged. The same is written beside `head.tflite` for apps that call the
+    interpreter themselves: `head.json`, with the file's SHA-256, and `head.labels.txt`.
 
-    Images go in as pixels, 0 to 255, unless `representative` shows that the model takes them
-    otherwise. If all values lie in [0, 1] or [-1, 1] and use more than half of it, that is their
-    range, and uint8 pixels are brought to it. Of other values from 0 to 255, the range is 0 to 255
-    if they use more than half of it or are uint8. Else it is from the least to the greatest value;
-    what lies outside is cut off by a file of 8 bits, and what MediaPipe would have to do to its
-    images is not known, so that it refuses the file.
+    Image range: 0 to 255, unless `representative` shows another. If all values lie in [0, 1] or
+    [-1, 1] and span more than half of it, that is the range, and uint8 pixels are scaled to it. If
+    values lie in [0, 255] and span more than half of it or are uint8, the range is 0 to 255. Else
+    it is from the least to the greatest value: an 8-bit file clips values outside of it, and
+    MediaPipe refuses the file, because it does not know how to scale its images.
 
     Attributes:
-        model: a network, an extractor or a head.
-        path: the file to write, by convention `*.tflite`.
-        input_shape: shape without the batch, for a model that leaves its height and width open,
-            such as a head.
-        input_name: name of the input in the file's signature; what is not `features` are images.
-        output_name: name of the output in the file's signature; none for `logits` or
-            `probabilities`, whichever it gives.
+        model: Network, extractor or head.
+        path: Path of the file to write, by convention `*.tflite`.
+        input_shape: Shape without the batch, for a model without a fixed height and width, such as
+            a head.
+        input_name: Name of the input in the file's signature; any name but `features` means images.
+        output_name: Name of the output in the file's signature; None for `logits` or
+            `probabilities`.
         quantization: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
-        representative: what the model will be given: `[N, *input_shape]`, numbers of any type,
-            finite and not all alike; for `"int8"`, which needs it, 10 or more, better some
-            hundreds.
-        uint8_input: whether the file takes pixels as uint8, with `"int8"` and images only.
-        class_names: of the outputs of a network or a head, or none.
-        probabilities: whether the file ends in softmax, also where the model does not.
+        representative: Typical inputs `[N, *input_shape]`, finite numbers of any type, not all
+            equal. `"int8"` needs at least 10, better some hundreds.
+        uint8_input: Whether the file takes pixels as uint8; with `"int8"` and images only.
+        class_names: Names of the outputs of a network or a head, or none.
+        probabilities: Whether the file ends in softmax, also where the model does not.
     """
 
     model: keras.Model
@@ -91,11 +90,11 @@ class LiteRTExport:
 
     @property
     def takes_images(self) -> bool:
-        """Whether images go in, and not an extractor's features."""
+        """Whether the input is images, not an extractor's features."""
         return self.input_name != FEATURES
 
     def request(self) -> dict:
-        """Returns what the process that writes the file must know."""
+        """Returns the request for the process that writes the file."""
         check_one_input_and_output(self.model, self.path)
         check_moving_statistics(self.model, self.path, "a LiteRT file")
         shape = full_input_shape(self.model, self.input_shape, self.path)
@@ -140,22 +139,19 @@ def litert_pair(
     A phone that has the extractor's file then needs only the file of a new head.
 
     Args:
-        extractor: takes images of a fixed size; its output `features` is the head's input.
-        head: takes what `extractor` emits; its height and width become the extractor's.
-        extractor_path: the extractor's file.
-        head_path: the head's file.
-        class_names: of the head's outputs, or none.
-        quantization: of both, see `LiteRTExport`.
-        representative: for `"int8"`, images as the extractor will be given: `[N, height, width,
-            channels]`; the head's inputs are what the extractor makes of them.
-        uint8_input: whether the extractor's file takes uint8.
-        probabilities: whether the head's file ends in softmax, also where the head does not.
-
-    Returns:
-        Two jobs for `export`.
+        extractor: Model of images of a fixed size; its output is named `features`.
+        head: Model of the extractor's features; it takes their height and width.
+        extractor_path: Path of the extractor's file.
+        head_path: Path of the head's file.
+        class_names: Names of the head's outputs, or none.
+        quantization: Quantization of both files, see `LiteRTExport`.
+        representative: For `"int8"`, typical images `[N, height, width, channels]`. The extractor
+            computes the head's representative inputs from them.
+        uint8_input: Whether the extractor's file takes uint8.
+        probabilities: Whether the head's file ends in softmax, also where the head does not.
 
     Raises:
-        InputError: if the head does not take what the extractor emits.
+        InputError: If the head does not take the extractor's features.
 
     Example:
 
@@ -177,7 +173,7 @@ def litert_pair(
     )
     features = None
     if representative is not None:
-        first.request()  # raises before images of another shape go through the extractor
+        first.request()  # raises an InputError before the extractor gets images of another shape
         images = np.asarray(representative, "float32")
         features = extractor.predict(images, batch_size=_BATCH, verbose=0)
     second = LiteRTExport(

@@ -1,9 +1,9 @@
-"""Metadata of LiteRT files: input range, kind of outputs, and the classes' names.
+"""Metadata of LiteRT files: input range, kind of outputs, and class names.
 
 The format is TensorFlow Lite's metadata, which Android Studio, MediaPipe and the Task Library read:
-a flatbuffer in the file, and `labels.txt` in a zip archive at its end. It is built field by field:
-of the two packages with a writer, that of mediapipe 1.2.3 ends in a ModuleNotFoundError, and
-tflite-support 0.4.4 asks for protobuf below 4.
+a flatbuffer in the file, and `labels.txt` in a zip archive at the file's end. This module builds it
+field by field: of the two packages with a writer, that of mediapipe 1.2.3 ends in a
+ModuleNotFoundError, and tflite-support 0.4.4 needs protobuf below 4.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from keras_compat.deployment.representative import PIXELS
 
 LABELS = "labels.txt"
 _FIELD, _IDENTIFIER, _MODEL_IDENTIFIER = "TFLITE_METADATA", b"M001", b"TFL3"
-# All that is written here has been in the format from its first version.
+# All fields written here exist since the format's first version.
 _PARSER = "1.0.0"
 # Members of the schema's unions and enumerations.
 _FEATURES, _IMAGE, _NORMALIZATION, _AXIS_LABELS = 1, 2, 1, 2
 _COLOURS = {3: 1, 1: 2}
-# The format has no field for this: its score calibration is a sigmoid for each class.
+# The format has no field for the kind of outputs: its score calibration is a sigmoid per class.
 _MEANINGS = {
     LOGITS: "Logits of the classes, any number; softmax makes probabilities of them.",
     PROBABILITIES: "Probabilities of the classes, 0 to 1.",
@@ -38,16 +38,16 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class Description:
-    """What a LiteRT file takes and gives.
+    """Description of a LiteRT file's input and output.
 
     Attributes:
-        input_name: of its only input.
-        output_name: of its only output.
-        channels: of the images that go in; none for features.
-        class_names: of the outputs, or none.
+        input_name: Name of the only input.
+        output_name: Name of the only output.
+        channels: Number of channels of the images; None for features.
+        class_names: Names of the outputs, or none.
         values: Kind of the outputs: `"features"`, `"logits"` or `"probabilities"`.
-        image_range: the least and the greatest value of the images that go in.
-        takes_pixels: whether these two are a black and a white pixel.
+        image_range: Least and greatest value of the images.
+        takes_pixels: Whether these two values are a black and a white pixel.
     """
 
     input_name: str
@@ -60,28 +60,21 @@ class Description:
 
     @property
     def normalization(self) -> tuple[float, float]:
-        """Mean and standard deviation: what to subtract from a pixel, then what to divide by."""
+        """Mean and standard deviation: `(pixel - mean) / std` is the input."""
         low, high = self.image_range
         std = 255 / (high - low)
         return 0.0 - low * std, std
 
 
 def add_metadata(content: bytes, description: Description) -> bytes:
-    """Returns a LiteRT file with metadata and, if there are class names, `labels.txt`.
+    """Returns a LiteRT file with metadata added and, if there are class names, `labels.txt`.
 
     Args:
-        content: a LiteRT file without metadata.
-        description: what it takes and gives.
-
-    Returns:
-        The file; it computes what it did.
+        content: LiteRT file without metadata.
+        description: Description of its input and output.
 
     Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata and the schema,
     `metadata_schema.fbs` of MediaPipe.
-
-    Example:
-
-    >>> described = add_metadata(content, Description("images", "logits", 3))  # doctest: +SKIP
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -99,21 +92,18 @@ def add_metadata(content: bytes, description: Description) -> bytes:
 
 
 def description_text(content: bytes, description: Description) -> str:
-    """Returns the same as JSON, for those who call the interpreter themselves.
+    """Returns a file's description as JSON, for apps that call the interpreter themselves.
 
     Args:
-        content: the LiteRT file.
-        description: what it takes and gives.
+        content: LiteRT file.
+        description: Description of its input and output.
 
     Returns:
-        JSON: `input` and `output` with name, shape and type (and what a value of 8 bits stands
-        for: `(value - zero_point) * scale`), of images their `range` and, if it is known, what
-        makes it of pixels, `(pixel - mean) / std`; of what comes out `values`, which are
-        `"features"`, `"logits"` or `"probabilities"`, and the `classes`; the `sha256` of the file.
-
-    Example:
-
-    >>> print(description_text(content, Description("images", "logits", 3)))  # doctest: +SKIP
+        JSON with `input` and `output`, each with name, shape, type and, for 8 bits, `scale` and
+        `zero_point`: a value means `(value - zero_point) * scale`. For images it has their `range`
+        and, if known, `mean` and `std`: `(pixel - mean) / std` is the input. The output has
+        `values` (`"features"`, `"logits"` or `"probabilities"`) and the `classes`. `sha256` is the
+        file's.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -145,7 +135,7 @@ def description_text(content: bytes, description: Description) -> str:
 
 
 def labels_text(class_names: Sequence[str]) -> str:
-    """Returns class names as `labels.txt` holds them, one a line.
+    """Returns class names as the text of `labels.txt`, one name a line.
 
     Example:
 
@@ -156,13 +146,7 @@ def labels_text(class_names: Sequence[str]) -> str:
 
 
 def build_metadata(description: Description) -> bytes:
-    """Returns the flatbuffer `ModelMetadata` that describes a file.
-
-    Args:
-        description: what the file takes and gives.
-
-    Returns:
-        Its bytes.
+    """Returns the flatbuffer `ModelMetadata` for a description.
 
     Example:
 
@@ -190,7 +174,7 @@ def build_metadata(description: Description) -> bytes:
 
 
 class _Tables:
-    """Builds tables by the numbers of their fields, in the order of the schema."""
+    """Builder of flatbuffer tables; fields are numbered in the schema's order."""
 
     def __init__(self, builder: Any):
         self.builder = builder
@@ -266,9 +250,9 @@ def _tensor(
 
 
 def _with_labels(content: bytes, class_names: Sequence[str]) -> bytes:
-    """Appends the archive; not compressed, since phones read it where it lies in memory."""
+    """Appends the zip archive, uncompressed because phones read it in place."""
     file = io.BytesIO(content)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
-        # With a date of its own, the same model would not give the same file.
+        # `ZipInfo` has a fixed date: the same model gives the same file.
         archive.writestr(zipfile.ZipInfo(LABELS), labels_text(class_names))
     return file.getvalue()

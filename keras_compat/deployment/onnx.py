@@ -1,4 +1,4 @@
-"""What an ONNX file for desktops is to hold."""
+"""Jobs that write ONNX files for desktops."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class ONNXExport:
     """An ONNX file to be written, float32, for batches of any size.
 
     A network takes `images`, float32 `[batch, height, width, channels]` in the range that it was
-    trained on, and returns `logits` or `probabilities`, float32 `[batch, classes]`. Its class names
-    lie in the file's metadata under `class_names`, as JSON.
+    trained on, and returns `logits` or `probabilities`, float32 `[batch, classes]`. The file's
+    metadata hold its class names as JSON under `class_names`.
 
     Attributes:
-        model: a network, an extractor or a head.
-        path: the file to write, by convention `*.onnx`.
-        input_shape: shape without the batch, for a model that leaves its height and width open,
-            such as a head.
-        input_name: name of the input.
-        output_name: name of the output; none for `logits` or `probabilities`, whichever it gives.
-        class_names: of the outputs of a network or a head, or none.
-        probabilities: whether the file ends in softmax, also where the model does not.
+        model: Network, extractor or head.
+        path: Path of the file to write, by convention `*.onnx`.
+        input_shape: Shape without the batch, for a model without a fixed height and width, such as
+            a head.
+        input_name: Name of the input.
+        output_name: Name of the output; None for `logits` or `probabilities`.
+        class_names: Names of the outputs of a network or a head, or none.
+        probabilities: Whether the file ends in softmax, also where the model does not.
     """
 
     model: keras.Model
@@ -52,7 +52,7 @@ class ONNXExport:
     packages = ("tensorflow", "tf2onnx", "onnxruntime")
 
     def request(self) -> dict:
-        """Returns what the process that writes the file must know."""
+        """Returns the request for the process that writes the file."""
         check_one_input_and_output(self.model, self.path)
         check_moving_statistics(self.model, self.path, "an ONNX file on a desktop")
         check_class_names(self.model, self.class_names, self.path)
@@ -74,19 +74,7 @@ def onnx_pair(
 ) -> list[ONNXExport]:
     """Returns the jobs that write an extractor and a head to separate ONNX files.
 
-    Args:
-        extractor: takes images of a fixed size; its output `features` is the head's input.
-        head: takes what `extractor` emits; its height and width become the extractor's.
-        extractor_path: the extractor's file.
-        head_path: the head's file.
-        class_names: of the head's outputs, or none.
-        probabilities: whether the head's file ends in softmax, also where the head does not.
-
-    Returns:
-        Two jobs for `export`.
-
-    Raises:
-        InputError: if the head does not take what the extractor emits.
+    Arguments and errors are those of `litert_pair`.
 
     Example:
 

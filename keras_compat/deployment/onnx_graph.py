@@ -1,4 +1,4 @@
-"""A TensorFlow function as an ONNX model, where tf2onnx alone does not get there."""
+"""Conversion of a TensorFlow function to ONNX, with the cases that tf2onnx alone gets wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def onnx_model(function: Any) -> Any:
-    """Returns what a function computes as an ONNX model.
+    """Returns a function's computation as an ONNX model.
 
     Args:
         function: TensorFlow function with an `input_signature` of one tensor, which returns a dict
@@ -21,7 +21,7 @@ def onnx_model(function: Any) -> Any:
         `onnx.ModelProto`.
 
     Raises:
-        RuntimeError: if an operator cannot be converted; the message names it and its layer.
+        RuntimeError: If an operator cannot be converted; the message names it and its layer.
 
     Source: https://github.com/onnx/tensorflow-onnx.
     """
@@ -32,7 +32,7 @@ def onnx_model(function: Any) -> Any:
         found, _ = tf2onnx.convert.from_function(
             plain, plain.input_signature, custom_op_handlers=_HANDLERS
         )
-    # It goes on after an error, and what it ends with cannot be run.
+    # tf2onnx continues after an error and returns a model that cannot be run.
     if errors:
         raise RuntimeError(errors[0])
     _round_up_scales(found)
@@ -40,10 +40,10 @@ def onnx_model(function: Any) -> Any:
 
 
 def _plain(function: Any) -> Any:
-    """Returns the function with nothing outside of it and no parts that ask for XLA.
+    """Returns the function without captured tensors and without requests for XLA.
 
-    Tensors that layers hold beside their weights would become further inputs of the file; a
-    convolution in groups, which Keras compiles, an operator that ONNX has not.
+    Captured tensors, which layers hold beside their weights, would become further inputs of the
+    file. Keras compiles a convolution in groups with XLA, an operator that ONNX does not have.
     """
     import tensorflow as tf
 
@@ -75,9 +75,9 @@ def _value(outside: Any, inside: Any) -> np.ndarray:
 
 
 def _round_up_scales(model: Any) -> None:
-    """Lets a resized image have the size it was to have.
+    """Rounds the scales of resized images up, so that each image gets its intended size.
 
-    That is its size times a scale in float32, of which the whole part counts: 12 x 7/12 is 6.
+    ONNX computes the size as the integer part of size times scale in float32: 12 x 7/12 becomes 6.
     """
     from onnx import numpy_helper
 
@@ -90,11 +90,11 @@ def _round_up_scales(model: Any) -> None:
 
 
 def _handler(write: Callable[[Callable[..., str], str, str], list]) -> tuple[Callable, list]:
-    """Returns a handler for tf2onnx that writes an operator as others.
+    """Returns a handler for tf2onnx that replaces an operator by others.
 
     Args:
-        write: Function of a function that adds an operator, the name of its input and that of the
-            constant 1; returns the last operator and its inputs.
+        write: Function of three arguments: a function that adds an operator, the name of its input
+            and the name of the constant 1. It returns the last operator and its inputs.
     """
 
     def handle(context: Any, node: Any, name: str, args: list[Any]) -> None:
@@ -114,7 +114,7 @@ def _handler(write: Callable[[Callable[..., str], str, str], list]) -> tuple[Cal
 
 
 _HANDLERS = {
-    # Exact GELU has it.
+    # Used by exact GELU.
     "Erfc": _handler(lambda add, x, one: ("Sub", [one, add("Erf", x)])),
     "Expm1": _handler(lambda add, x, one: ("Sub", [add("Exp", x), one])),
     "Log1p": _handler(lambda add, x, one: ("Log", [add("Add", x, one)])),
@@ -124,7 +124,7 @@ _XLA = "_XlaMustCompile"
 
 @contextmanager
 def _errors_of(logger: str) -> Iterator[list[str]]:
-    """Collects what a package says of its errors."""
+    """Collects the errors that a package logs."""
     found: list[str] = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: found.append(record.getMessage())

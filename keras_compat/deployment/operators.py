@@ -1,4 +1,4 @@
-"""Which operators a LiteRT file asks of a phone."""
+"""Operators of a LiteRT file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from keras_compat.deployment.optional_dependencies import require
 from keras_compat.errors import InputError
 
-# A file with these holds its weights outside of the graph and starts empty.
+# A file with these operators has its weights outside of the graph and starts empty.
 _STATEFUL = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
 
 
 def litert_operators(content: bytes | str | Path) -> dict[str, int]:
-    """Counts the operators of a LiteRT file.
+    """Returns the number of each operator in a LiteRT file.
 
     Args:
-        content: the file's bytes, or its path.
+        content: Bytes or path of the file.
 
     Returns:
-        A count for each operator, by name, such as `{"CONV_2D": 3}`. An operator from outside the
-        LiteRT set carries its own name after `CUSTOM:`; `CUSTOM:Flex...` (SELECT_TF_OPS) needs
-        parts of TensorFlow on the phone.
+        Counts by name, such as `{"CONV_2D": 3}`. An operator outside of the LiteRT set has its own
+        name after `CUSTOM:`; `CUSTOM:Flex...` (SELECT_TF_OPS) needs parts of TensorFlow on the
+        phone.
 
     Raises:
-        InputError: if ai-edge-litert is not installed.
+        InputError: If ai-edge-litert is not installed.
 
-    Source: the schema of the format, https://ai.google.dev/edge/litert.
+    Source: the format's schema, https://ai.google.dev/edge/litert.
 
     Example:
 
@@ -51,11 +51,11 @@ def check_operators(operators: dict[str, int], what: str) -> None:
     """Raises `InputError` if a LiteRT file cannot run with the LiteRT interpreter alone.
 
     Args:
-        operators: what `litert_operators` returns.
-        what: the file, for the message.
+        operators: Counts from `litert_operators`.
+        what: Name of the file, for the message.
 
     Raises:
-        InputError: if there is a Flex or other custom operator, or weights outside of the graph.
+        InputError: If there is a Flex or other custom operator, or weights outside of the graph.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Optional packages that only the files for servers, desktops and phones need."""
+"""Packages that only exports need, checked without importing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXTRAS = {"tf2onnx": "onnx", "onnxruntime": "onnx"}
 
 
 def installed(package: str) -> bool:
-    """Says whether a package is installed, without importing it.
+    """Returns whether a package is installed, without importing it.
 
     Example:
 
@@ -19,19 +19,16 @@ def installed(package: str) -> bool:
     """
     try:
         return find_spec(package) is not None
-    except (ImportError, ValueError):  # hidden on purpose, by a finder or a None in sys.modules
+    except (ImportError, ValueError):  # hidden by an import hook or a None in sys.modules
         return False
 
 
 def require(package: str, needed_for: str) -> None:
-    """Raises the error that names the extra, if a package is not installed; does not import it.
+    """Raises `InputError`, which names the extra to install, if a package is not installed.
 
     Args:
-        package: the import name, such as `"tensorflow"` or `"onnxruntime"`.
-        needed_for: what cannot be done without it.
-
-    Raises:
-        InputError: if the package is not installed.
+        package: Import name, such as `"tensorflow"` or `"onnxruntime"`.
+        needed_for: Words for the work that needs it, for the message.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Python processes of their own, for work that leaks or must not see this package."""
+"""Separate Python processes, for work that leaks memory or must not see this package."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from keras_compat.errors import InputError
 
 _PACKAGE_ROOT = Path(__file__).parents[2]
 _LONGEST = 300
-"""Characters of what is told of a process's last words."""
+"""Maximum number of characters quoted from a process's output."""
 
 
 def save_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
-    """Writes an array for another process as `np.save` does, which is silent where a disk is full.
+    """Writes an array with `np.save`, and raises an error on a full disk, which `np.save` ignores.
 
     Args:
         path: Path of the `.npy` file.
-        array: Array of any type that NumPy has itself.
+        array: Array of any type of NumPy.
 
     Raises:
-        OSError: if it cannot be written as a whole.
+        OSError: If the file is incomplete.
     """
     np.save(path, array)
     if os.path.getsize(path) < array.nbytes:
@@ -41,21 +41,18 @@ def run_python(
 ) -> dict[str, Any]:
     """Runs Python on a JSON request and returns its JSON reply.
 
-    The process finds the path of the request and of the reply as its last two arguments. It works
-    on the CPU: a GPU may be full of the model that is being trained, and files don't depend on it.
+    The process gets the paths of the request and of the reply as its last two arguments. It uses
+    the CPU: a GPU may be full of the model in training, and the files do not depend on it.
 
     Args:
-        arguments: what comes after `python`.
-        request: what the process shall do; anything that JSON holds.
-        with_package: whether `keras_compat` shall be importable from where this one lies.
-
-    Returns:
-        The reply.
+        arguments: Arguments of `python`.
+        request: Any value that JSON can hold.
+        with_package: Whether the process can import this `keras_compat`.
 
     Raises:
-        InputError: if the reply is `{"input_error": message}`, or the process cannot be started
-            or ends before it; the message says what it printed last, and begins with `name` if
-            what there is of a reply is `{"at_work_on": name}`.
+        InputError: If the reply is `{"input_error": message}`, or the process cannot be started or
+            dies before it replies. The message then quotes the last line of its output. It begins
+            with `name` if the reply is `{"at_work_on": name}`.
 
     Example:
 
@@ -101,7 +98,7 @@ def _filled(file: Path) -> bool:
 
 
 def _end(code: int, printed: str) -> str:
-    """Says how a process ended."""
+    """Returns words for the end of a process."""
     last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "")
     said = f"; it said last: {last[:_LONGEST]}" if last else ""
     if code >= 0:

@@ -1,4 +1,4 @@
-"""Inputs that show what a LiteRT file will be given."""
+"""Representative inputs: typical inputs from which a LiteRT file takes its ranges."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from keras_compat.errors import InputError
 
 PIXELS = (0.0, 255.0)
 _RANGES = ((0.0, 1.0), (-1.0, 1.0))
-"""What preprocessing outside of a network makes of pixels, most often."""
+"""Most common ranges of pixels after preprocessing outside of a network."""
 _FEWEST = 10
 
 
 def check_representative(inputs: Any, shape: Sequence[int], path: str | Path) -> None:
-    """Raises `InputError` unless inputs show what values a file will be given.
+    """Raises `InputError` unless inputs show the range of values that a file will get.
 
     Args:
-        inputs: Array `[N, *shape]` of numbers, as the user passed it, or None.
+        inputs: Array `[N, *shape]` of numbers from the user, or None.
         shape: Shape of one input.
         path: Path of the file to write, for the message.
 
     Raises:
-        InputError: if the shape or the type does not fit, there are fewer than 10 inputs, a value
-            is not finite, or all are alike.
+        InputError: If the shape or the type does not fit, there are fewer than 10 inputs, a value
+            is not finite, or all values are equal.
 
     Example:
 
@@ -40,7 +40,7 @@ def check_representative(inputs: Any, shape: Sequence[int], path: str | Path) ->
     if found is None or found[1:] != tuple(shape) or not found[0]:
         raise InputError(
             f"{what} is of shape {found}; expected some hundred inputs of {tuple(shape)}, from "
-            "which the ranges of 8 bits are taken"
+            "which the 8-bit ranges are measured"
         )
     values = np.asarray(inputs)
     if values.dtype.kind not in "buif":
@@ -48,7 +48,7 @@ def check_representative(inputs: Any, shape: Sequence[int], path: str | Path) ->
     if len(values) < _FEWEST:
         raise InputError(
             f"{what} holds {len(values)} inputs; expected {_FEWEST} or more, better some hundreds, "
-            "from which the ranges of 8 bits are taken"
+            "from which the 8-bit ranges are measured"
         )
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all():
@@ -63,15 +63,15 @@ def image_range(
     """Returns the range of the images that a file takes.
 
     Args:
-        images: Array `[N, ...]` that `check_representative` let pass, or None for pixels.
+        images: Array `[N, ...]` that `check_representative` accepted, or None for pixels.
         uint8_input: Whether the file takes pixels as uint8.
         path: Path of the file to write, for the message.
 
     Returns:
-        The lower and the upper end, and whether black and white pixels lie there.
+        The lower and the upper end, and whether they are a black and a white pixel.
 
     Raises:
-        InputError: if the file is to take uint8, and it is not known what a pixel is to the model.
+        InputError: If the file is to take uint8 and the model's range of pixels is unknown.
 
     Example:
 

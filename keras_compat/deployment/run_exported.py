@@ -1,4 +1,4 @@
-"""Runs SavedModels, ONNX and LiteRT files on images and stores their logits; a script of its own.
+"""Script that runs SavedModels, ONNX and LiteRT files on images and stores their outputs.
 
 `python -I run_exported.py REQUEST REPLY`, both JSON. The request:
 
@@ -7,8 +7,7 @@
       {"kind": "onnx", "paths": ["extractor.onnx", "head.onnx"], "logits": "1.npy"},
       {"kind": "litert", "paths": ["extractor.tflite", "head.tflite"], "logits": "2.npy"}]}
 
-It needs NumPy, and TensorFlow for SavedModels, onnxruntime for ONNX, ai-edge-litert for LiteRT
-files.
+It needs NumPy, and TensorFlow for SavedModels, onnxruntime for ONNX, ai-edge-litert for LiteRT.
 """
 
 import json
@@ -18,12 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-# The files must stand alone: what trained them cannot be imported here.
+# The files must work without the packages that trained them.
 BLOCKED = ("keras", "keras_compat")
 
 
 def run_saved_model(paths, images, batch_size):
-    """Returns the logits of a SavedModel, batch by batch."""
+    """Returns the outputs of a SavedModel, batch by batch."""
     import tensorflow as tf
 
     serve = tf.saved_model.load(paths[0]).signatures["serving_default"]
@@ -37,7 +36,7 @@ def run_saved_model(paths, images, batch_size):
 
 
 def run_onnx(paths, images, batch_size):
-    """Returns the logits of ONNX files, one feeding the next, batch by batch."""
+    """Returns the outputs of ONNX files, each feeding the next, batch by batch."""
     import onnxruntime
 
     try:
@@ -50,16 +49,16 @@ def run_onnx(paths, images, batch_size):
             for part in parts:
                 (x,) = part.run(None, {part.get_inputs()[0].name: x})
             logits.append(x)
-    except Exception as error:  # onnxruntime's own errors have no class above them but this
+    except Exception as error:  # onnxruntime's errors have no other base class
         raise RuntimeError(str(error)) from error
     return np.concatenate(logits)
 
 
 def run_litert(paths, images, batch_size):
-    """Returns the logits of LiteRT files, one feeding the next, image by image.
+    """Returns the outputs of LiteRT files, each feeding the next, image by image.
 
     Several interpreters of one thread each share the images: one interpreter of two threads takes
-    half as much processor time again and is hardly faster, since single small images are quick.
+    half as much processor time again and is hardly faster, since small images are quick.
     """
     shares = np.array_split(images, min(os.cpu_count() or 1, len(images)))
     with ThreadPoolExecutor(len(shares)) as pool:
@@ -67,7 +66,7 @@ def run_litert(paths, images, batch_size):
 
 
 def run_litert_share(paths, images):
-    """Returns the logits of LiteRT files with interpreters of its own."""
+    """Returns the outputs of LiteRT files for some of the images."""
     from ai_edge_litert.interpreter import Interpreter
 
     parts = []
@@ -87,7 +86,7 @@ def run_litert_share(paths, images):
 
 
 def quantized(values, inputs):
-    """Returns values in the type that an input of a LiteRT file takes."""
+    """Returns values in the type of a LiteRT file's input."""
     scale, zero = inputs["quantization"]
     if not scale:
         return values.astype(inputs["dtype"])
@@ -99,7 +98,7 @@ RUNNERS = {"saved_model": run_saved_model, "onnx": run_onnx, "litert": run_liter
 
 
 def main(request_file, reply_file):
-    """Does what the request says; replies with nothing, or with what is wrong with a file."""
+    """Runs the request's jobs; replies with `{}` or with a file's error."""
     for name in BLOCKED:
         sys.modules[name] = None
     with open(request_file) as file:

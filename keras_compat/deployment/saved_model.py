@@ -1,4 +1,4 @@
-"""What a SavedModel for servers is to hold."""
+"""Jobs that write SavedModels for servers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from keras_compat.errors import InputError
 class SavedModelExport:
     """A TensorFlow SavedModel to be written, for batches of any size.
 
-    Its signature `serving_default` takes `images`, float32 `[batch, height, width, channels]` in
-    the range that the network was trained on, and returns `{"logits": [batch, classes]}`; or
-    `"probabilities"`, of a network that ends in softmax or sigmoid. The signature `probabilities`
-    takes the same and returns `{"probabilities": [batch, classes]}`, which softmax makes of logits;
-    a network of one logit has none.
+    Signatures:
 
-    With class names there are two more, which return these probabilities as `scores`, and
-    `classes`, their names as strings of the same shape: `pixels` takes `images` as uint8, and
-    `encoded`, of networks for grey or colour images, takes `image_bytes`, strings `[batch]` of JPEG
-    or PNG files of any size, as TensorFlow Serving's clients send them. A file is decoded as it is:
-    an orientation in its EXIF data is for the client to apply, and what is transparent keeps the
-    colour beneath. Both give the network pixels from 0 to 255.
+    - `serving_default` takes `images`, float32 `[batch, height, width, channels]` in the range that
+      the network was trained on, and returns `{"logits": [batch, classes]}`, or `"probabilities"`
+      for a network that ends in softmax or sigmoid.
+    - `probabilities` takes the same and returns `{"probabilities": [batch, classes]}`, with softmax
+      added to logits. A network of one logit has no such signature.
+    - With class names, `pixels` takes `images` as uint8 from 0 to 255.
+    - With class names, `encoded` takes `image_bytes`, strings `[batch]` of JPEG or PNG files of any
+      size, as TensorFlow Serving's clients send them; for networks of grey or colour images. The
+      client must apply an orientation in EXIF data; transparent pixels keep their colour.
+
+    `pixels` and `encoded` return the probabilities as `scores`, and `classes`, the class names as
+    strings of the same shape.
 
     Attributes:
-        model: a network, such as `networks.recombine` returns.
-        path: the folder to write.
+        model: Network, such as `networks.recombine` returns.
+        path: Path of the folder to write.
         class_names: Names of the network's outputs; none for no `pixels` and no `encoded`.
     """
 
@@ -49,7 +51,7 @@ class SavedModelExport:
     packages = ("tensorflow",)
 
     def request(self) -> dict:
-        """Returns what the process that writes the file must know."""
+        """Returns the request for the process that writes the file."""
         check_one_input_and_output(self.model, self.path)
         check_class_names(self.model, self.class_names, self.path)
         shape = self.model.input_shape[1:]

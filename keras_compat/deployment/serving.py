@@ -17,7 +17,7 @@ from keras_compat.deployment.saved_model import SavedModelExport
 from keras_compat.errors import InputError
 
 _TOLERANCE = 1e-3
-"""Of logits, between Keras and what a server computes."""
+"""Largest allowed difference between the logits of Keras and of the server."""
 
 
 def export_version(
@@ -28,22 +28,21 @@ def export_version(
 ) -> Path:
     """Writes a network as the next version that a model server loads.
 
-    A server takes a folder whose name is a number as soon as it is there. So the version is
-    written under another name, run in a process that sees only the files, compared with Keras, and
-    renamed at the end.
+    A server loads a folder as soon as its name is a number. So the version is written under another
+    name, run in a process that sees only the files, compared with Keras, and renamed last.
 
     Args:
-        network: takes images, returns logits; with moving statistics, see `recalibrate`.
-        folder: of all versions of this model: `1`, `2`, ... It is made if it is not there.
-        class_names: of the outputs.
-        images: to compare on, uint8 `[N, height, width, channels]`.
+        network: Network of images, with moving statistics, see `recalibrate`.
+        folder: Folder of all versions of this model: `1`, `2`, ... It is made if it does not exist.
+        class_names: Names of the outputs.
+        images: Images to compare on, uint8 `[N, height, width, channels]`.
 
     Returns:
         The folder of the version.
 
     Raises:
-        InputError: if a name or an image does not fit, or TensorFlow is not installed.
-        ArithmeticError: if the files give other logits than Keras; nothing is left behind.
+        InputError: If a name or an image does not fit, or TensorFlow is not installed.
+        ArithmeticError: If the files give other logits than Keras; no version is written.
 
     Source: https://www.tensorflow.org/tfx/serving/architecture#aspired_versions.
 
@@ -71,7 +70,7 @@ def export_version(
 
 
 def _renamed(written: Path, folder: Path) -> Path:
-    """Gives a version the next number, also when others do the same."""
+    """Renames a version to the next number, also while other publishers do the same."""
     while True:
         numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
         version = folder / str(max(numbers, default=0) + 1)

@@ -1,4 +1,4 @@
-"""What a server's clients can send to a SavedModel beside batches of float32."""
+"""Signatures of a SavedModel beside `serving_default`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras_compat.deployment.export_requirements import PROBABILITIES
 
 PIXELS, ENCODED = "pixels", "encoded"
 _FILE_CHANNELS = (1, 3)
-# ITU-R 601, as Pillow makes grey of colour.
+# ITU-R 601, with which Pillow converts colour to grey.
 _GREY = (0.299, 0.587, 0.114)
 
 
@@ -19,18 +19,17 @@ def serving_signatures(
     values: str,
     class_names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Returns signatures for probabilities, and with class names for uint8 and encoded images.
+    """Returns signatures for probabilities and, with class names, for uint8 and encoded images.
 
     Args:
-        serve: Function of images, float32, to a dict of one tensor `[batch, classes]`.
+        serve: Function of float32 images that returns a dict of one tensor `[batch, classes]`.
         shape: Shape of the images, `(None, height, width, channels)`.
-        values: Word for what `serve` returns, `"logits"` or `"probabilities"`.
+        values: Kind of the outputs of `serve`: `"logits"` or `"probabilities"`.
         class_names: Names of the outputs.
 
     Returns:
-        TensorFlow functions by the names of their signatures, see `SavedModelExport`. An input
-        whose name ends in `_bytes` is one that TensorFlow Serving's REST interface decodes from
-        base64.
+        TensorFlow functions by signature name, see `SavedModelExport`. TensorFlow Serving's REST
+        interface decodes inputs whose name ends in `_bytes` from base64.
     """
     import tensorflow as tf
 
@@ -55,7 +54,7 @@ def serving_signatures(
         return {"scores": found, "classes": tf.broadcast_to(names, tf.shape(found))}
 
     def decode(content: Any) -> Any:
-        # Grey by Pillow's weights and antialiased where it shrinks, as images are for training.
+        # Grey by Pillow's weights and antialiased where it shrinks, as in training.
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
         image = tf.cast(image, "float32")
         if channels == 1:
