@@ -1,6 +1,6 @@
-"""Components that outlive the run that made them: published, found, checked, recombined.
+"""A store of components: publish, find, verify, load and recombine them.
 
-What needs no network is imported at once; the rest, and Keras with it, when it is asked for.
+Names that need Keras are imported on first use.
 """
 
 from __future__ import annotations

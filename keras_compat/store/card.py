@@ -9,19 +9,14 @@ from keras_compat.store.manifest import Manifest
 
 
 def write_card(manifest: Manifest, what: str) -> str:
-    """Returns the model card.
+    """Returns the model card of a component.
 
     Args:
-        manifest: what is said of the component.
-        what: its name.
+        manifest: Manifest of the component.
+        what: Name of the component.
 
     Source: the front matter is that of
     https://huggingface.co/docs/hub/model-cards#model-card-metadata.
-
-    Example:
-
-    >>> write_card(manifest, "phone@1").splitlines()[1]  # doctest: +SKIP
-    'library_name: keras'
     """
     built = [
         f"- {part}: `{record.architecture}`, {record.normalization} normalization"
@@ -67,5 +62,5 @@ def write_card(manifest: Manifest, what: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in YAML, of which JSON's strings are a part."""
+    """Returns a text as JSON, which YAML contains."""
     return json.dumps(text)

@@ -1,4 +1,4 @@
-"""What can be wrong with a component, one error a fault; all are one line that says what to do."""
+"""Errors of the store, one class per fault; each message is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -6,59 +6,59 @@ from keras_compat.errors import InputError
 
 
 class StoreError(InputError):
-    """Base of what the store raises."""
+    """Base class of the store's errors."""
 
 
 class BadNameError(StoreError):
-    """A name, a version or an alias that the store does not take."""
+    """A name, version or alias is invalid."""
 
 
 class NotPublishedError(StoreError):
-    """There is no such component, version or alias."""
+    """The component, version or alias does not exist."""
 
 
 class AlreadyPublishedError(StoreError):
-    """The version is there already: versions do not change."""
+    """The version exists; versions never change."""
 
 
 class InUseError(StoreError):
-    """An alias points at what was to be removed."""
+    """An alias points at the version to be removed."""
 
 
 class UnsafePathError(StoreError):
-    """A link, a device or a pipe in the place of a file or a folder."""
+    """A link, a device or a pipe is in the place of a file or a folder."""
 
 
 class UnreachableError(StoreError):
-    """The file system does not let the store be read or written."""
+    """The file system refuses to read or write the store."""
 
 
 class WrongFilesError(StoreError):
-    """Files are missing, or are there that the manifest does not name."""
+    """Files are missing, or the manifest does not name them."""
 
 
 class DamagedError(StoreError):
-    """A file has another size or another SHA-256 than the manifest says."""
+    """A file has another size or SHA-256 than the manifest says."""
 
 
 class TooLargeError(StoreError):
-    """Something claims or takes more bytes than it may."""
+    """Something claims or takes more bytes than allowed."""
 
 
 class BadManifestError(StoreError):
-    """The manifest is no JSON, or not of the schema."""
+    """The manifest is not JSON, or does not fit the schema."""
 
 
 class NewerSchemaError(StoreError):
-    """The manifest is of a schema that a later release of this package wrote."""
+    """The manifest has the schema of a later release of this package."""
 
 
 class UnknownArchitectureError(StoreError):
-    """The architecture, an argument or a split is not in the registry."""
+    """The registry lacks the architecture, an argument or a split."""
 
 
 class BadWeightsError(StoreError):
-    """The weights are not those of the architecture, or hold values that no network has."""
+    """The weights do not fit the architecture, or hold impossible values."""
 
 
 class IncompatibleError(StoreError):

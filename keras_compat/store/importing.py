@@ -1,4 +1,4 @@
-"""A user's own `.keras` files, to be published."""
+"""Safe loading of a user's own `.keras` files, to be published."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INITIALIZERS = (
 )
 _OURS = ("BatchStatisticsNormalization", "ChannelPadding", "SeededHeNormal", "UnitLength")
 _ROOT = ("keras.src.models.functional", "Functional")
-# By what Keras looks a class up: the module and the name, or the registered name.
+# Keras looks a class up by module and name, or by its registered name.
 ALLOWED = frozenset(
     {
         _ROOT,
@@ -48,17 +48,17 @@ ALLOWED = frozenset(
 
 
 def load_keras_file(path: str | Path) -> keras.Model:
-    """Loads a user's own model, if it is made of layers on a list, and without its compilation.
+    """Loads a user's own model, uncompiled, if all of its layers are on a list of allowed layers.
 
-    The list holds what the registry's architectures are made of, no layer that runs code of its
-    own. It is no sandbox: of a model that is not yours, ask for a component instead. A private
-    copy is looked at and loaded, so that both see the same bytes.
+    The list holds the layers of the registry's architectures, none of which runs code from the
+    file. This is not a sandbox: from a stranger, ask for a component instead. A private copy is
+    checked and loaded, so that both read the same bytes.
 
     Args:
-        path: a `.keras` file.
+        path: Path of a `.keras` file.
 
     Raises:
-        InputError: if it is no such file, or holds something that is not on the list.
+        InputError: If the file is not a `.keras` file, or holds something that is not on the list.
 
     Source: https://keras.io/guides/serialization_and_saving.
 
@@ -70,11 +70,11 @@ def load_keras_file(path: str | Path) -> keras.Model:
     keras_compat.errors.InputError: 'no/such.keras' is no .keras file (...); ...
     """
     path = expanded(path)
-    # Keras takes a file for HDF5, a zip or a folder by its name, in lower case.
+    # Keras decides by the name's lower-case suffix whether a file is HDF5, a zip or a folder.
     if path.suffix != ".keras":
         raise _no_keras_file(path, "its name does not end in .keras")
     with _copied(path) as copy:
-        config, stored = _looked_at(path, copy)
+        config, stored = _checked_content(path, copy)
         for used in sorted(_classes(config, path), key=str):
             if used not in ALLOWED:
                 named = ".".join(str(part) for part in used if part)
@@ -84,7 +84,7 @@ def load_keras_file(path: str | Path) -> keras.Model:
             if wanted > stored:
                 raise ValueError(f"its layers take {wanted} numbers, and it holds {stored}")
             return keras.saving.load_model(copy, compile=False, safe_mode=True)
-        # Keras raises whatever a broken file leads it to.
+        # A broken file can make Keras raise any error.
         except Exception as error:
             told = str(error).replace(str(copy), str(path)) or type(error).__name__
             told = " ".join(told.split())[:200]
@@ -92,10 +92,10 @@ def load_keras_file(path: str | Path) -> keras.Model:
 
 
 def expanded(path: str | Path) -> Path:
-    """Returns a path with the home folder in the place of `~`.
+    """Returns a path with `~` replaced by the home folder.
 
     Raises:
-        InputError: if there is no such home.
+        InputError: If there is no such home folder.
 
     Example:
 
@@ -110,7 +110,7 @@ def expanded(path: str | Path) -> Path:
 
 @contextmanager
 def _copied(path: Path) -> Iterator[Path]:
-    """Copies a file to where nobody else can change it."""
+    """Copies a file to a private folder, where nobody else can change it."""
     try:
         with open_file(path) as file, tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "model.keras")
@@ -124,16 +124,16 @@ def _copied(path: Path) -> Iterator[Path]:
         raise _no_keras_file(path, getattr(error, "strerror", None) or str(error)) from None
 
 
-def _looked_at(path: Path, copy: Path) -> tuple[Any, int]:
-    """Returns the configuration in a `.keras` file, and how many numbers its weights are."""
+def _checked_content(path: Path, copy: Path) -> tuple[Any, int]:
+    """Returns the configuration in a `.keras` file and the count of numbers in its weights."""
     try:
         with zipfile.ZipFile(copy) as archive:
             members = archive.infolist()
-            # Of two members with one name, programs read either.
+            # Two members of one name are refused: programs differ in which one they read.
             if sorted(member.filename for member in members) != _MEMBERS:
                 shown = sorted(member.filename for member in members)[:5]
                 raise ValueError(f"it holds {shown}, not {_MEMBERS}")
-            # Keras does not compress; what is compressed can be a million times as large.
+            # Keras does not compress; a compressed member can expand a million times.
             if any(
                 member.compress_type != zipfile.ZIP_STORED
                 or member.compress_size != member.file_size
@@ -151,13 +151,13 @@ def _looked_at(path: Path, copy: Path) -> tuple[Any, int]:
                 return config, _numbers(weights)
     except InputError:
         raise
-    # An archive that is encrypted is a RuntimeError; h5py raises errors of all kinds.
+    # An encrypted archive raises RuntimeError; h5py raises errors of many classes.
     except Exception as error:
         raise _no_keras_file(path, str(error) or type(error).__name__) from None
 
 
 def _numbers(weights: h5py.File) -> int:
-    """Returns how many numbers an HDF5 file holds; refuses all that leads out of it."""
+    """Returns the count of numbers in an HDF5 file; refuses links and external storage."""
     numbers = 0
 
     def fault(name: str, link: Any) -> str | None:
@@ -167,7 +167,7 @@ def _numbers(weights: h5py.File) -> int:
         found = weights[name]
         if isinstance(found, h5py.Group):
             return None
-        # Keras writes bfloat16 as "V", and so are records, which can hold references.
+        # Keras writes bfloat16 as "V"; records are "V" too, and can hold references.
         plain = isinstance(found, h5py.Dataset) and found.dtype.kind in "biufV"
         if not plain or found.shape is None or found.dtype.names:
             return f"{name!r} in its weights holds no numbers"
@@ -179,7 +179,7 @@ def _numbers(weights: h5py.File) -> int:
         numbers += size
         return None
 
-    # By links, for these are not followed: one can lead to a pipe, which never ends.
+    # Visits links without following them: a link can lead to a pipe, which never ends.
     wrong = weights.visititems_links(fault)
     if wrong:
         raise ValueError(wrong)
@@ -187,7 +187,7 @@ def _numbers(weights: h5py.File) -> int:
 
 
 def _count(config: dict[str, Any]) -> int:
-    """Returns how many numbers the weights of a model are; allocates none."""
+    """Returns the count of numbers in a model's weights without allocating them."""
 
     def counted() -> int:
         model = keras.saving.deserialize_keras_object({**config, "compile_config": None})
@@ -210,7 +210,7 @@ def _not_on_the_list(path: Path, named: str) -> InputError:
 
 
 def _classes(config: Any, path: Path) -> set[tuple[str | None, str]]:
-    """Returns all that a configuration names to be made: module, or package, and class."""
+    """Returns all classes that a configuration names, as pairs of module or package, and name."""
     registered = keras.saving.get_custom_objects()
     found: set[tuple[str | None, str]] = set()
     waiting = [config]
@@ -221,20 +221,20 @@ def _classes(config: Any, path: Path) -> set[tuple[str | None, str]]:
         elif isinstance(value, dict):
             waiting.extend(inner for key, inner in value.items() if key != "registered_name")
             if "class_name" in value:
-                used = _looked_up(value)
-                # A model within a model could be compiled, which runs what that names.
+                used = _looked_up_class(value)
+                # A nested model could be compiled, which calls functions that it names.
                 found.add(used if used != _ROOT or value is config else (None, "a model within"))
-        # Keras takes a text for the class or the function that is registered by it.
+        # Keras replaces a text by the class or function registered under it.
         elif isinstance(value, str) and value in registered:
             raise _not_on_the_list(path, value)
     return found
 
 
-def _looked_up(value: dict[str, Any]) -> tuple[str | None, str]:
-    """Returns the module that Keras takes a class from, or the package that registered it."""
+def _looked_up_class(value: dict[str, Any]) -> tuple[str | None, str]:
+    """Returns the module or the package, and the name, under which Keras looks a class up."""
     module, name = value.get("module"), str(value["class_name"])
     registered = value.get("registered_name", name)
-    # A registered name goes before the module, and the module counts where it is unknown.
+    # Keras prefers a registered name to the module; an unknown one falls back to the module.
     if registered == f"keras_compat>{name}" and str(module).startswith("keras_compat."):
         return "keras_compat", name
     if registered not in (None, name) or registered in keras.saving.get_custom_objects():

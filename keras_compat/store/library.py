@@ -32,13 +32,13 @@ from keras_compat.store.names import (
 from keras_compat.store.package import Package, check_file, check_names
 from keras_compat.store.storage import CLAIM, STAGING, open_storage
 
-Look = Callable[[Manifest, str], object]
-"""Looks at a manifest and a component's name, and raises a `StoreError` if something is wrong."""
+Check = Callable[[Manifest, str], object]
+"""Check of a manifest and a component's name; raises a `StoreError` if it fails."""
 
 _ALIASES = "aliases"
 _LONGEST_VERSION = 64
 LARGEST_WEIGHTS = 2**32
-"""Bytes of weights that are read, unless something else is said."""
+"""Default limit of weights in bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Entry:
     """A published version.
 
     Attributes:
-        reference: its name and version.
-        manifest: what is said of it.
-        aliases: those that point at it.
+        reference: Name and version.
+        manifest: Manifest of the version.
+        aliases: Aliases that point at the version.
     """
 
     reference: Reference
@@ -61,8 +61,8 @@ class Fault:
     """Something that `Store.verify` found.
 
     Attributes:
-        path: Place in the store; escaped, for whoever writes into a store chooses its names.
-        error: what is wrong.
+        path: Path in the store, escaped because strangers may choose names in a store.
+        error: Words for the fault.
     """
 
     path: str
@@ -73,23 +73,23 @@ class Fault:
 
 
 class Store:
-    """Components in a folder, or at an fsspec URL.
+    """Components in a folder or at an fsspec URL.
 
     `NAME/VERSION/` holds `manifest.json`, `weights.safetensors` and `README.md`;
-    `NAME/aliases/ALIAS` the version that an alias points at. Versions never change.
+    `NAME/aliases/ALIAS` holds the version that an alias points at. Versions never change.
 
-    In a folder, publishing is one rename: a reader sees a component whole or not at all, two
-    publishers of one version leave the first, and one that dies leaves nothing but a folder in
-    `.staging`. At a URL the version is claimed first and its manifest written last; where the file
-    system cannot make a file only if there is none, two publishers in the same instant can both
+    In a folder, publishing is one rename: a reader sees a component whole or not at all, the first
+    of two publishers of one version wins, and a killed publisher leaves only a folder in
+    `.staging`. At a URL a publisher claims the version first and writes its manifest last. If the
+    file system cannot create a file exclusively, two publishers at the same instant can both
     succeed.
 
     Args:
-        url: a folder, or a URL that fsspec reads, such as `"s3://bucket/parts"`.
-        largest: bytes of weights that are read, at most.
+        url: Path of a folder, or a URL that fsspec reads, such as `"s3://bucket/parts"`.
+        largest: Maximum size of weights in bytes.
 
     Raises:
-        InputError: if fsspec lacks what the URL needs.
+        InputError: If fsspec lacks a package for the URL.
 
     Example:
 
@@ -104,25 +104,25 @@ class Store:
 
     @property
     def url(self) -> str:
-        """Where it lies."""
+        """Path or URL of the store."""
         return self._storage.url
 
     def publish(self, reference: Reference, package: Package) -> None:
         """Adds a version.
 
         Args:
-            reference: a name and a version that is free.
-            package: what to store.
+            reference: Name and free version.
+            package: Package to store.
 
         Raises:
-            AlreadyPublishedError: if the version is there.
-            BadNameError: if the reference names an alias.
-            DamagedError: if the files are not what the manifest says.
+            AlreadyPublishedError: If the version exists.
+            BadNameError: If the reference names an alias.
+            DamagedError: If the files are not those of the manifest.
         """
         content = _content(reference, package)
         path = _path(reference)
         try:
-            # Checksums are taken while the files are written, and before they can be seen.
+            # Checks checksums while the files are written, before anyone can see them.
             with ThreadPoolExecutor(max_workers=1) as thread:
                 checked = thread.submit(_check_files, reference, package)
                 self._storage.publish(path, content, ready=checked.result)
@@ -136,11 +136,11 @@ class Store:
             raise AlreadyPublishedError(f"{reference} {text}") from None
 
     def check_free(self, reference: Reference) -> None:
-        """Makes sure, before any work, that a version can be published.
+        """Raises an error, before any work, if a version cannot be published.
 
         Raises:
-            AlreadyPublishedError: if the version is there.
-            BadNameError: if the reference names an alias.
+            AlreadyPublishedError: If the version exists.
+            BadNameError: If the reference names an alias.
         """
         _check_version(reference)
         if reference.tag in self.versions(reference.name):
@@ -149,17 +149,14 @@ class Store:
             )
 
     def check_publishable(self, reference: Reference, package: Package) -> None:
-        """Makes sure, before any work, that a version like this one can be published.
+        """Raises the error, before any work, that publishing a package of these sizes would raise.
 
-        All is done that `publish` does, and undone: whether the store can be written, and has
-        space, is known only then.
+        Writes the files and removes them: only this shows whether the store is writable and has
+        space.
 
         Args:
-            reference: a name and a version that is free.
-            package: Package of the same files and sizes as the one that is to come.
-
-        Raises:
-            StoreError: as `publish`.
+            reference: Name and free version.
+            package: Package with the same files and sizes as the one to be published.
         """
         self.check_free(reference)
         self._storage.try_out(_path(reference), _content(reference, package))
@@ -168,7 +165,7 @@ class Store:
         """Returns the version that a reference stands for.
 
         Raises:
-            NotPublishedError: if there is none.
+            NotPublishedError: If there is none.
         """
         if reference.is_version:
             return reference
@@ -189,46 +186,46 @@ class Store:
         return Reference(reference.name, version)
 
     def manifest(self, reference: Reference) -> Manifest:
-        """Returns what is said of a component, without its weights.
+        """Returns a component's manifest; its weights are not read.
 
         Raises:
-            StoreError: if there is none, or its manifest is not one.
+            StoreError: If there is none, or it is invalid.
         """
         reference = self.resolve(reference)
         return read_manifest(self.manifest_bytes(reference), str(reference))
 
     def manifest_bytes(self, reference: Reference) -> bytes:
-        """Returns the content of a component's manifest, not looked at."""
+        """Returns the content of a component's manifest, unchecked."""
         reference = self.resolve(reference)
         try:
             return self._storage.read(f"{_path(reference)}/{MANIFEST}", LARGEST_MANIFEST)
         except (FileNotFoundError, NotADirectoryError):
             raise self._not_published(reference) from None
 
-    def package(self, reference: Reference, before: Look | None = None) -> Package:
-        """Returns a component as bytes, each file checked against its SHA-256.
+    def package(self, reference: Reference, before: Check | None = None) -> Package:
+        """Returns a component as bytes, with each file's SHA-256 checked.
 
         Args:
-            reference: of the component.
-            before: is called with the manifest and the component's name before any other file is
-                read; what it raises stops that.
+            reference: Reference of the component.
+            before: Check of the manifest and the component's name, called before other files are
+                read; its error stops the reading.
 
         Raises:
-            StoreError: if there is none, or it is not whole.
+            StoreError: If there is none, or it is incomplete.
         """
         reference = self.resolve(reference)
         manifest = self.manifest(reference)
         if before is not None:
             before(manifest, str(reference))
         path = _path(reference)
-        # A publisher at a URL takes its claim back last.
+        # A publisher at a URL removes its claim last.
         present = [name for name in self._storage.names(path) if name != CLAIM]
         check_names(str(reference), present, manifest)
         found = {}
         for name, record in manifest.files.items():
             limit = self._largest if name == WEIGHTS else LARGEST_MANIFEST
             try:
-                # Not a byte more than the manifest says is ever held.
+                # Reads at most as many bytes as the manifest says.
                 with memory_for(f"{name} of {reference}"):
                     found[name] = self._storage.read(f"{path}/{name}", min(limit, record.size))
             except FileNotFoundError:
@@ -237,7 +234,7 @@ class Store:
         return Package(manifest, found)
 
     def names(self) -> list[str]:
-        """Returns the names of all components; what is none is left out, see `verify`."""
+        """Returns the names of all components; other entries are left out, see `verify`."""
         return [name for name in self._storage.names("") if _is_name(name) and self._any(name)]
 
     def _any(self, name: str) -> bool:
@@ -247,24 +244,24 @@ class Store:
             return False
 
     def versions(self, name: str) -> list[str]:
-        """Returns the versions of a component, the highest last; nothing if there is none."""
+        """Returns the versions of a component in ascending order."""
         check_name(name)
         found = [version for version in self._storage.names(name) if is_version(version)]
         whole = (v for v in found if MANIFEST in self._storage.names(f"{name}/{v}"))
         return sorted(whole, key=in_order)
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Returns the aliases of a component with the versions that they point at."""
+        """Returns the versions that a component's aliases point at, by alias."""
         check_name(name)
         present = self._storage.names(f"{name}/{_ALIASES}")
         found = [alias for alias in present if is_alias(alias) and alias != LATEST]
         return {alias: self.resolve(Reference(name, alias)).tag for alias in found}
 
     def entries(self, on_fault: Callable[[Fault], object] | None = None) -> list[Entry]:
-        """Returns all published versions that can be read, by name and version.
+        """Returns all readable versions, by name and version.
 
         Args:
-            on_fault: is called with what cannot; without it that is passed over.
+            on_fault: Function that is called with each unreadable entry's fault.
         """
         found = []
         for name in filter(_is_name, self._storage.names("")):
@@ -284,11 +281,12 @@ class Store:
         return found
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Makes an alias point at a version, wherever it pointed before.
+        """Makes an alias point at a version.
 
         Raises:
-            BadNameError: if the alias is not one, or is `latest`, which moves by itself.
-            NotPublishedError: if there is no such version.
+            BadNameError: If the alias is invalid, or is `latest`, which follows the highest
+                version.
+            NotPublishedError: If there is no such version.
         """
         if not is_alias(alias) or alias == LATEST:
             raise BadNameError(
@@ -302,19 +300,19 @@ class Store:
         """Removes an alias; the version stays.
 
         Raises:
-            NotPublishedError: if there is none.
+            NotPublishedError: If there is none.
         """
         if alias not in self.aliases(name):
             raise self._not_published(Reference(name, alias))
         self._storage.remove(_alias_path(Reference(name, alias)))
 
     def remove(self, reference: Reference) -> None:
-        """Removes a version; what was made from it stays.
+        """Removes a version; components that were made from it stay.
 
         Raises:
-            BadNameError: if the reference names an alias.
-            InUseError: if an alias points at it.
-            NotPublishedError: if there is none.
+            BadNameError: If the reference names an alias.
+            InUseError: If an alias points at the version.
+            NotPublishedError: If there is none.
         """
         if not reference.is_version:
             raise BadNameError(f"{reference} names an alias; expected the version to remove")
@@ -329,19 +327,19 @@ class Store:
 
     def verify(
         self,
-        before: Look | None = None,
+        before: Check | None = None,
         also: Callable[[Package, str], object] | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> list[Fault]:
-        """Reads everything, and returns what is wrong, without changing anything.
+        """Reads the whole store and returns its faults; changes nothing.
 
         Args:
-            before: as for `package`: `packing.check_sizes` keeps from reading more weights than an
+            before: Check as for `package`; `packing.check_sizes` refuses more weights than the
                 architecture has.
-            also: is called with each component that is whole, and its name; what it raises as an
-                `InputError` is a fault too. `packing.check` looks at each weight.
-            progress: is called after each component with how many were looked at, and how many
-                there are.
+            also: Check of each complete package and its name; its `InputError` is a fault too.
+                `packing.check` looks at each weight.
+            progress: Function that is called after each component with the number of components
+                done, and the number of all.
         """
         faults: list[Fault] = []
         done, total = itertools.count(1), self._count() if progress else 0
@@ -357,7 +355,7 @@ class Store:
             faults.append(Fault(STAGING, str(error)))
         for name in self._storage.names(""):
             if name == STAGING:
-                continue  # told of above
+                continue  # reported above
             if not _is_name(name):
                 faults.append(Fault(name[:100], "not a name of a component; remove it"))
                 continue
@@ -365,17 +363,17 @@ class Store:
         return faults
 
     def _count(self) -> int:
-        """How many components there are, whatever is wrong with them."""
+        """Returns the number of versions, faulty ones included."""
         count = 0
         for name in filter(_is_name, self._storage.names("")):
-            with suppress(InputError):  # a fault, which is told of in its turn
+            with suppress(InputError):  # reported as a fault later
                 count += sum(map(is_version, self._storage.names(name)))
         return count
 
     def _verify(
         self,
         name: str,
-        before: Look | None,
+        before: Check | None,
         also: Callable[[Package, str], object],
         looked: Callable[[], object],
     ) -> Iterator[Fault]:
@@ -415,10 +413,10 @@ class Store:
                 yield Fault(path, str(error))
 
     def clean(self, older_than_s: float = 3600) -> list[str]:
-        """Removes what publishers left that died, and returns it.
+        """Removes what killed publishers left, and returns its paths.
 
         Args:
-            older_than_s: what is younger may be of a publisher that is at work, and stays.
+            older_than_s: Minimum age in seconds; a publisher may still work on younger files.
         """
         found = self._storage.leftovers(older_than_s)
         for path in found:
@@ -437,7 +435,7 @@ class Store:
 
 
 def _content(reference: Reference, package: Package) -> dict[str, bytes]:
-    """Returns the files of a package, after a look at all but their checksums."""
+    """Returns the files of a package, checked except for their checksums."""
     _check_version(reference)
     content = package.content()
     check_names(str(reference), list(content), package.manifest)

@@ -1,9 +1,9 @@
-"""What is said of a component: the file `manifest.json`, schema 1."""
+"""Schema 1 of `manifest.json`, the description of a component."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,9 +15,10 @@ from keras_compat.store.errors import BadManifestError, NewerSchemaError, TooLar
 SCHEMA = 1
 MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "README.md"
 LARGEST_MANIFEST = 2**20
-"""Bytes; that of a head of 1,000 classes has 30,000."""
+"""Maximum size in bytes; the manifest of a head of 1,000 classes has 30,000."""
 
-KINDS = ("extractor", "head", "auxiliary_head", "network")
+Kind = Literal["extractor", "head", "auxiliary_head", "network"]
+KINDS = get_args(Kind)
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Line = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=ONE_LINE)]
@@ -34,7 +35,7 @@ class Strict(BaseModel):
 
 
 class ArchitectureRecord(Strict):
-    """An architecture of the registry, with all of its arguments and where it is split."""
+    """An architecture of the registry, with all of its arguments and its split."""
 
     name: Word
     arguments: dict[Word, Whole | Real] = Field(max_length=16)
@@ -46,7 +47,7 @@ class ArchitectureRecord(Strict):
 
 
 class ExtractorRecord(Strict):
-    """What an extractor is built from; see `keras_compat.networks.build_extractor`."""
+    """Arguments of `keras_compat.networks.build_extractor`."""
 
     architecture: ArchitectureRecord
     image_shape: tuple[Pixels, Pixels, Channels]
@@ -56,7 +57,7 @@ class ExtractorRecord(Strict):
 
 
 class HeadRecord(Strict):
-    """What a head is built from; see `keras_compat.networks.build_head`."""
+    """Arguments of `keras_compat.networks.build_head`."""
 
     architecture: ArchitectureRecord
     input_channels: Channels
@@ -68,8 +69,8 @@ class HeadRecord(Strict):
 class AuxiliaryRecord(Strict):
     """An auxiliary head that a component was trained against.
 
-    `sha256` is that of the head's weights at the end of that training: components that share one
-    are a family.
+    `sha256` is the digest of the head's weights after that training. Components that share one are
+    a family.
     """
 
     task: Word
@@ -78,16 +79,16 @@ class AuxiliaryRecord(Strict):
 
 
 class ParentRecord(Strict):
-    """A component that this one was made from; `sha256` is that of its manifest."""
+    """A component that this one was made from; `sha256` is the digest of its manifest."""
 
     name: Word
     version: Word
-    kind: Literal["extractor", "head", "auxiliary_head", "network"]
+    kind: Kind
     sha256: SHA256
 
 
 class DataRecord(Strict):
-    """What a component was trained on; `sha256` is that of the images and labels."""
+    """A training set; `sha256` is the digest of its images and labels."""
 
     name: Line
     images: Count
@@ -95,42 +96,42 @@ class DataRecord(Strict):
 
 
 class FileRecord(Strict):
-    """Size in bytes and SHA-256 of a file of the component."""
+    """Size in bytes and SHA-256 of a component's file."""
 
     size: Count
     sha256: SHA256
 
 
 class Manifest(Strict):
-    """All that is said of a component.
+    """Description of a component.
 
     Attributes:
-        schema_version: of this format.
+        schema_version: Version of this format.
         kind: `"extractor"`, `"head"`, `"auxiliary_head"`, or `"network"` for a recombined pair.
-        extractor: what the extractor is built from, if there is one.
-        head: what the head is built from, if there is one.
-        interface: height, width and channels of the features that leave the extractor and enter
-            the head; a head alone leaves height and width open.
-        statistics: what batch normalization takes its statistics over.
-        class_names: of the head's outputs; none of an auxiliary head or an extractor.
-        task: of an auxiliary head.
-        auxiliaries: the auxiliary heads that it was trained against.
-        parents: of a pair, its two parts; of what was adapted, what it was before.
-        feature_statistics: whether mean and variance of the features that a head was trained on
-            are among its weights.
-        data: what it was trained on.
-        metrics: what was measured, by name; accuracies are parts of one.
-        licence: an SPDX expression, or `"unspecified"`.
-        versions: of the packages that wrote it.
-        created: UTC, to the second, as ISO 8601.
-        files: all files but the manifest, by name.
+        extractor: Arguments that build the extractor, if there is one.
+        head: Arguments that build the head, if there is one.
+        interface: Height, width and channels of the features between extractor and head; None for
+            the height and width of a head alone.
+        statistics: Statistics that batch normalization uses.
+        class_names: Names of the head's outputs; none for an auxiliary head or an extractor.
+        task: Task of an auxiliary head.
+        auxiliaries: Auxiliary heads that the component was trained against.
+        parents: The two parts of a pair; the former version of an adapted component.
+        feature_statistics: Whether the weights include mean and variance of the head's training
+            features.
+        data: Training sets.
+        metrics: Measured figures by name; accuracies are fractions.
+        licence: SPDX expression, or `"unspecified"`.
+        versions: Versions of the packages that wrote the component.
+        created: UTC to the second, as ISO 8601.
+        files: Records of all files except the manifest, by name.
 
     Source: the fields are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md
     where it has them.
     """
 
     schema_version: Literal[1] = SCHEMA
-    kind: Literal["extractor", "head", "auxiliary_head", "network"]
+    kind: Kind
     extractor: ExtractorRecord | None = None
     head: HeadRecord | None = None
     interface: tuple[Pixels, Pixels, Channels]
@@ -171,16 +172,16 @@ class Manifest(Strict):
 
     @property
     def families(self) -> frozenset[str]:
-        """The auxiliary heads that it was trained against, by SHA-256; or is itself."""
+        """SHA-256 of the auxiliary heads that the component was trained against, or is itself."""
         own = {self.files[WEIGHTS].sha256} if self.kind == "auxiliary_head" else set()
         return frozenset({auxiliary.sha256 for auxiliary in self.auxiliaries} | own)
 
 
 def json_schema() -> str:
-    """Returns the JSON schema of a `manifest.json`, for programs that are not of this package.
+    """Returns the JSON schema of `manifest.json`, for programs outside of this package.
 
-    What JSON schema cannot say (that a head has as many class names as outputs, for instance) is
-    checked by `read_manifest` only. The text is kept in `manifest-1.schema.json`.
+    `read_manifest` also checks rules that JSON schema cannot express, such as one class name for
+    each output. The text is stored in `manifest-1.schema.json`.
 
     Source: https://json-schema.org/draft/2020-12.
 
@@ -197,16 +198,16 @@ class _OnlyVersion(BaseModel):
 
 
 def read_manifest(content: bytes, what: str) -> Manifest:
-    """Reads the content of a `manifest.json`, from whomever it comes.
+    """Reads the content of a `manifest.json`, also from strangers.
 
     Args:
-        content: its bytes.
-        what: whose it is, for messages.
+        content: Bytes of the file.
+        what: Name of the component, for messages.
 
     Raises:
-        TooLargeError: if it has more than a megabyte.
-        NewerSchemaError: if it is of a later schema.
-        BadManifestError: if it is something else.
+        TooLargeError: If it has more than a megabyte.
+        NewerSchemaError: If it has a later schema.
+        BadManifestError: If it is invalid.
 
     Example:
 
@@ -224,15 +225,15 @@ def read_manifest(content: bytes, what: str) -> Manifest:
         if version <= SCHEMA:
             return Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise BadManifestError(f"manifest of {what}: {_told(error)}") from None
+        raise BadManifestError(f"manifest of {what}: {_first_fault(error)}") from None
     raise NewerSchemaError(
         f"manifest of {what} is of schema {version}; this release reads {SCHEMA} and earlier ones: "
         "install a later release of keras_compat"
     )
 
 
-def _told(error: ValidationError) -> str:
-    """The first of what is wrong, in one line."""
+def _first_fault(error: ValidationError) -> str:
+    """Returns the first fault in one line."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     text = f"{place}: {first['msg']}" if place else first["msg"]

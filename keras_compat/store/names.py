@@ -1,4 +1,4 @@
-"""Names of components: `name@version`, or `name@alias`."""
+"""Names of components: `name@version` or `name@alias`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from keras_compat.store.errors import BadNameError
 
 LATEST = "latest"
-"""The alias of the highest version; it moves by itself."""
+"""Alias that always points at the highest version."""
 
-# What every file system and object store takes, on every platform, and reads in one way only.
+# Names that every file system and object store accepts and reads in the same way.
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _VERSION = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){0,2}")
 _ALIAS = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST_NAME, _LONGEST_ALIAS = 64, 32
-# Windows takes these for devices, whatever follows the first dot.
+# Windows reserves these names for devices, with any suffix.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
 
 
@@ -24,11 +24,11 @@ class Reference:
     """A component's name with one of its versions or aliases.
 
     Args:
-        name: such as `"phone-extractor"`.
-        tag: a version such as `"2"` or `"1.0.3"`, or an alias such as `"production"`.
+        name: Name, such as `"phone-extractor"`.
+        tag: Version such as `"2"` or `"1.0.3"`, or alias such as `"production"`.
 
     Raises:
-        BadNameError: if one of them has a form that the store does not take.
+        BadNameError: If one of them is invalid.
 
     Example:
 
@@ -55,13 +55,13 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Reads `"name@version"`, `"name@alias"`, or `"name"` for its latest version."""
+        """Reads `"name@version"`, `"name@alias"`, or `"name"`, which means its latest version."""
         name, at, tag = text.partition("@")
         return cls(name, tag if at else LATEST)
 
     @property
     def is_version(self) -> bool:
-        """Whether it names a version, which never changes, and not an alias."""
+        """Whether the tag is a version, which never changes, and not an alias."""
         return is_version(self.tag)
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Reference:
 
 
 def check_name(name: str) -> None:
-    """Raises `BadNameError` if a component cannot have that name.
+    """Raises `BadNameError` if a name is not valid for a component.
 
     Example:
 
@@ -83,7 +83,7 @@ def check_name(name: str) -> None:
 
 
 def is_version(text: str) -> bool:
-    """Says whether a text is a version.
+    """Returns whether a text is a version.
 
     Example:
 
@@ -94,7 +94,7 @@ def is_version(text: str) -> bool:
 
 
 def is_alias(text: str) -> bool:
-    """Says whether a text can be an alias.
+    """Returns whether a text is a valid alias.
 
     Example:
 
@@ -105,7 +105,7 @@ def is_alias(text: str) -> bool:
 
 
 def in_order(version: str) -> tuple[int, ...]:
-    """Returns what versions are sorted by.
+    """Returns the sort key of a version.
 
     Example:
 

@@ -12,23 +12,23 @@ from keras_compat.store.manifest import MANIFEST, FileRecord, Manifest
 
 @dataclass(frozen=True)
 class Package:
-    """A component as it is stored; `packing` makes it from a model and a model from it.
+    """A component as it is stored; `packing` converts it from and to models.
 
     Args:
-        manifest: what is said of it.
-        files: the content of the files that the manifest names, by name.
+        manifest: Manifest of the component.
+        files: Content of the files that the manifest names, by name.
     """
 
     manifest: Manifest
     files: Mapping[str, bytes]
 
     def content(self) -> dict[str, bytes]:
-        """Returns all files, the manifest last: with it the component is whole."""
+        """Returns all files, the manifest last: it completes the component."""
         return {**self.files, MANIFEST: self.manifest.to_json()}
 
 
 def file_record(content: bytes) -> FileRecord:
-    """Returns what a manifest says of a file.
+    """Returns the manifest's record of a file.
 
     Example:
 
@@ -39,7 +39,7 @@ def file_record(content: bytes) -> FileRecord:
 
 
 def sha256(content: bytes) -> str:
-    """Returns the SHA-256 of some bytes, in hexadecimal digits.
+    """Returns the SHA-256 of bytes as hexadecimal digits.
 
     Example:
 
@@ -50,15 +50,12 @@ def sha256(content: bytes) -> str:
 
 
 def check_file(what: str, content: bytes, record: FileRecord) -> None:
-    """Raises `DamagedError` if a file is not what the manifest says.
+    """Raises `DamagedError` if a file differs from its record.
 
     Args:
-        what: the file, for the message.
-        content: its bytes.
-        record: of the manifest.
-
-    Raises:
-        DamagedError: naming what differs.
+        what: Name of the file, for the message.
+        content: Bytes of the file.
+        record: Record in the manifest.
 
     Example:
 
@@ -79,15 +76,7 @@ def check_file(what: str, content: bytes, record: FileRecord) -> None:
 
 
 def check_names(what: str, found: list[str], manifest: Manifest) -> None:
-    """Raises `WrongFilesError` if files are missing, or are there that nobody named.
-
-    Example:
-
-    >>> check_names("phone@1", ["manifest.json", "run.py"], manifest)  # doctest: +SKIP
-    Traceback (most recent call last):
-        ...
-    keras_compat.store.errors.WrongFilesError: phone@1 has run.py, which its manifest does not name
-    """
+    """Raises `WrongFilesError` if files are missing, or the manifest does not name them."""
     expected = {*manifest.files, MANIFEST}
     missing, extra = sorted(expected - set(found)), sorted(set(found) - expected)
     if missing:

@@ -1,4 +1,4 @@
-"""From models to packages, and from packages of strangers to models."""
+"""Conversion of models to packages, and of packages, also from strangers, to models."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ _MEAN, _VARIANCE = "feature_statistics/mean", "feature_statistics/variance"
 
 @dataclass(frozen=True)
 class Component:
-    """What is published, and what is read back.
+    """A component to be published, or one that was read.
 
     Args:
-        extractor: images to features, of an extractor and of a network.
-        head: features to logits, of a head, an auxiliary head and a network.
-        extractor_architecture: by which the extractor was built, such as `"resnet8@stage2"`.
-        head_architecture: by which the head was built.
-        class_names: of the head's outputs.
-        task: of an auxiliary head.
-        auxiliaries: the auxiliary heads that it was trained against, see `auxiliary_record`.
-        parents: what it was made from.
-        feature_statistics: of what the head was trained on.
-        data: what it was trained on.
-        metrics: what was measured, by name; accuracies are parts of one.
-        licence: an SPDX expression.
+        extractor: Model of images, of an extractor and of a network.
+        head: Model of features, of a head, an auxiliary head and a network.
+        extractor_architecture: Architecture of the extractor, such as `"resnet8@stage2"`.
+        head_architecture: Architecture of the head.
+        class_names: Names of the head's outputs.
+        task: Task of an auxiliary head.
+        auxiliaries: Auxiliary heads that it was trained against, see `auxiliary_record`.
+        parents: Components that it was made from.
+        feature_statistics: Statistics of the features that the head was trained on.
+        data: Training sets.
+        metrics: Measured figures by name; accuracies are fractions.
+        licence: SPDX expression.
 
     Example:
 
@@ -77,7 +77,7 @@ class Component:
 
     @property
     def kind(self) -> str:
-        """What it is: `"extractor"`, `"head"`, `"auxiliary_head"` or `"network"`."""
+        """Kind: `"extractor"`, `"head"`, `"auxiliary_head"` or `"network"`."""
         if self.extractor is not None:
             return "extractor" if self.head is None else "network"
         return "head" if self.task is None else "auxiliary_head"
@@ -89,16 +89,16 @@ class Component:
 
 
 def pack(component: Component, what: str = "component") -> Package:
-    """Makes a component into bytes.
+    """Converts a component to bytes.
 
     Args:
-        component: whose models are of the registry's architectures.
-        what: its name, for messages and the model card.
+        component: Component with models of the registry's architectures.
+        what: Name of the component, for messages and the model card.
 
     Raises:
-        InputError: if there is no model, it is not of the architecture named, parts of a network
-            do not fit, or a text is too long.
-        BadWeightsError: if a weight is not finite or a variance negative.
+        InputError: If there is no model, a model is not of its architecture, parts of a network do
+            not fit, or a text is too long.
+        BadWeightsError: If a weight is not finite or a variance is negative.
 
     Example:
 
@@ -107,6 +107,9 @@ def pack(component: Component, what: str = "component") -> Package:
     >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
     >>> package.manifest.kind, package.manifest.interface
     ('head', (None, None, 64))
+    >>> unpack(package, "head@1").class_names
+    ('a', 'b')
+    >>> check(package, "head@1")
     """
     if not component.models:
         raise InputError("a component without a model; expected an extractor, a head, or both")
@@ -163,57 +166,34 @@ def pack(component: Component, what: str = "component") -> Package:
 
 
 def unpack(package: Package, what: str) -> Component:
-    """Makes bytes into a component; nothing of them is run.
+    """Converts bytes to a component without running any code from them.
 
     Args:
-        package: whose files are those that its manifest names.
-        what: its name, for messages and models.
+        package: Package with the files that its manifest names.
+        what: Name of the component, for messages and models.
 
     Raises:
-        UnknownArchitectureError: if this package does not build such a thing.
-        BadWeightsError: if the weights are not those of the architecture.
-        BadManifestError: if the manifest does not say what the models are.
-
-    Example:
-
-    >>> from keras_compat import networks
-    >>> head = networks.build_head("resnet8", classes=2, seed=0)
-    >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
-    >>> unpack(package, "head@1").class_names
-    ('a', 'b')
+        UnknownArchitectureError: If this package cannot build the architecture.
+        BadWeightsError: If the weights do not fit the architecture.
+        BadManifestError: If the manifest contradicts the models.
     """
     with memory_for(what):
         return _component(package.manifest, _arrays(package, what), what)
 
 
 def check(package: Package, what: str) -> None:
-    """Raises the error that `unpack` would, and builds no model.
-
-    Args:
-        package: whose files are those that its manifest names.
-        what: its name, for messages.
-
-    Raises:
-        StoreError: as `unpack`.
-
-    Example:
-
-    >>> from keras_compat import networks
-    >>> head = networks.build_head("resnet8", classes=2, seed=0)
-    >>> package = pack(Component(head=head, head_architecture="resnet8", class_names=("a", "b")))
-    >>> check(package, "head@1")
-    """
+    """Raises the error that `unpack` would raise, without building a model."""
     with memory_for(what):
         _arrays(package, what)
 
 
 def load(store: Store, reference: Reference) -> Component:
-    """Reads a component from a store, from whomever it comes.
+    """Reads a component from a store, also one by strangers.
 
-    Its weights are not read before their size is known to be that of its architecture.
+    Checks the size of the weights against the architecture before reading them.
 
     Raises:
-        StoreError: if there is no such component, or something is wrong with it.
+        StoreError: If there is no such component, or it is faulty.
 
     Example:
 
@@ -226,33 +206,33 @@ def load(store: Store, reference: Reference) -> Component:
     with memory_for(str(reference)):
         package = store.package(reference, before=check_sizes)
         manifest, arrays = package.manifest, _arrays(package, str(reference))
-        del package  # its bytes, before the models take as many
+        del package  # frees its bytes before the models take as many
         return _component(manifest, arrays, str(reference))
 
 
 def check_sizes(manifest: Manifest, what: str) -> None:
-    """Raises an error if a manifest claims other weights than its architecture has, or too many.
+    """Raises an error if a manifest's weights do not fit its architecture or the free memory.
 
     Args:
-        manifest: of a component, whose weights have not been read.
-        what: its name, for messages.
+        manifest: Manifest of a component whose weights have not been read.
+        what: Name of the component, for messages.
 
     Raises:
-        BadWeightsError: if the size is not that of the architecture.
-        UnknownArchitectureError: if this package does not build such a thing.
-        TooLargeError: if there is too little memory to read them.
+        BadWeightsError: If the size is not that of the architecture.
+        UnknownArchitectureError: If this package cannot build the architecture.
+        TooLargeError: If there is too little memory.
     """
     size = manifest.files[WEIGHTS].size
     weights.check_size(size, expected_weights(manifest), what)
-    # The bytes of the file, and as many in arrays or in models.
+    # The file's bytes, and as many in arrays or models.
     check_memory(2 * size, what)
 
 
 def expected_weights(manifest: Manifest) -> recipes.Shapes:
-    """Returns the names and shapes of a component's weights; allocates none.
+    """Returns the names and shapes of a component's weights without allocating them.
 
     Raises:
-        UnknownArchitectureError: if this package does not build such a thing.
+        UnknownArchitectureError: If this package cannot build the architecture.
     """
     found: recipes.Shapes = {}
     for part, record in (("extractor", manifest.extractor), ("head", manifest.head)):
@@ -267,14 +247,14 @@ def expected_weights(manifest: Manifest) -> recipes.Shapes:
 
 
 def auxiliary_record(package: Package, mode: str) -> AuxiliaryRecord:
-    """Returns what components that learnt with an auxiliary head say of it.
+    """Returns the record of an auxiliary head for components that were trained against it.
 
     Args:
-        package: of the auxiliary head, as it was when they had learnt.
-        mode: `"shared"`, if it learnt with them, or `"frozen"`.
+        package: Package of the auxiliary head after that training.
+        mode: `"shared"` if it was trained with the components, or `"frozen"`.
 
     Raises:
-        InputError: if the package is of something else.
+        InputError: If the package is of another kind.
     """
     if package.manifest.task is None:
         raise InputError(f"a component of kind {package.manifest.kind}; expected an auxiliary head")
@@ -285,7 +265,7 @@ def auxiliary_record(package: Package, mode: str) -> AuxiliaryRecord:
 
 
 def _variables(extractor: keras.Model | None, head: keras.Model | None) -> dict[str, Any]:
-    """The weights of a component by their names in the file."""
+    """Returns the weights of a component by their names in the file."""
     parts = {"extractor": extractor, "head": head}
     return {
         f"{part}/{name}" if extractor is not None and head is not None else name: variable
@@ -298,7 +278,7 @@ def _variables(extractor: keras.Model | None, head: keras.Model | None) -> dict[
 def _taken(
     arrays: dict[str, np.ndarray], key: str, shape: Sequence[int], dtype: str | None = None
 ) -> Any:
-    """Returns an array as what an initializer draws; nothing else holds it afterwards."""
+    """Returns an array as an initializer's value and drops the only other reference to it."""
     return keras.ops.convert_to_tensor(arrays.pop(key), dtype)
 
 
@@ -307,17 +287,17 @@ def _array(variable: Any) -> np.ndarray:
 
 
 def _arrays(package: Package, what: str) -> dict[str, np.ndarray]:
-    """The weights in a package, after all that can be wrong with it has been looked at."""
+    """Returns the weights in a package after all checks."""
     manifest = package.manifest
     arrays = weights.read_weights(package.files[WEIGHTS], expected_weights(manifest), what)
-    _check_said(manifest, what)
+    _check_interface(manifest, what)
     return arrays
 
 
 def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> Component:
-    """The component that a manifest and weights are of; `arrays` is empty after it."""
+    """Returns the component of a manifest and weights; empties `arrays`."""
     extractor = head = None
-    # Variables get their values at the end of the scope: each its own array, and none is drawn.
+    # At the scope's end each variable gets its array; none draws random values.
     with keras.StatelessScope():
         if manifest.extractor is not None:
             extractor = recipes.build(manifest.extractor, _name(what, "extractor"))
@@ -354,8 +334,8 @@ def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> ChannelStatist
     return ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
 
 
-def _check_said(manifest: Manifest, what: str) -> None:
-    """Raises an error if a manifest says other things than the models that it describes."""
+def _check_interface(manifest: Manifest, what: str) -> None:
+    """Raises an error if a manifest contradicts the models that it describes."""
     records = {"extractor": manifest.extractor, "head": manifest.head}
     outlines = {
         part: recipes.outline(record, _name(what, part))

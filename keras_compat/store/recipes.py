@@ -1,7 +1,7 @@
-"""What a model is built from: read off a model, and built again from a record.
+"""Records of the arguments that build a model: read off a model, and built again.
 
-A component of a stranger is built here, by this package's own code, from the names of the registry;
-nothing of it is run.
+A stranger's component is built here, by this package's own code, from names in the registry; no
+code of the component is run.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from keras_compat.networks.architectures import find_architecture, parse_archite
 from keras_compat.store.errors import UnknownArchitectureError
 from keras_compat.store.manifest import ArchitectureRecord, ExtractorRecord, HeadRecord
 
-# No architecture of use goes beyond; without limits a depth of 10^9 would fill the memory, and one
-# of thousands Python's stack.
+# Far above all useful architectures. Without limits a depth of 10^9 would fill the memory, and a
+# depth of thousands would fill Python's stack.
 _LARGEST_ARGUMENT = 4096
 _MOST_BLOCKS = 128
 _LONGEST_MESSAGE = 300
@@ -42,14 +42,14 @@ Record = TypeVar("Record", ExtractorRecord, HeadRecord)
 
 
 def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRecord:
-    """Returns what an extractor is built from.
+    """Returns the record that builds an extractor.
 
     Args:
-        extractor: as `keras_compat.networks.build_extractor` makes it.
-        architecture: by which it was built; the split goes without saying where it is the default.
+        extractor: Extractor from `keras_compat.networks.build_extractor`.
+        architecture: Architecture of the extractor; its default split may be left out.
 
     Raises:
-        InputError: if the architecture is unknown, or the extractor is another.
+        InputError: If the architecture is unknown, or does not build this extractor.
 
     Example:
 
@@ -69,18 +69,18 @@ def describe_extractor(extractor: keras.Model, architecture: str) -> ExtractorRe
         ),
         "features": features[0],
     }
-    return _the_one(extractor, architecture, ExtractorRecord, values)
+    return _matching_record(extractor, architecture, ExtractorRecord, values)
 
 
 def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
-    """Returns what a head is built from.
+    """Returns the record that builds a head or an auxiliary head.
 
     Args:
-        head: as `keras_compat.networks.build_head` makes it; an auxiliary head too.
-        architecture: by which it was built.
+        head: Head from `keras_compat.networks.build_head`.
+        architecture: Architecture of the head.
 
     Raises:
-        InputError: if the architecture is unknown, or the head is another.
+        InputError: If the architecture is unknown, or does not build this head.
 
     Example:
 
@@ -96,11 +96,11 @@ def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
         "outputs": _shape(head, head.output_shape)[-1],
         "dense": "pooling" not in names,
     }
-    return _the_one(head, architecture, HeadRecord, values)
+    return _matching_record(head, architecture, HeadRecord, values)
 
 
 def record_architecture(text: str) -> ArchitectureRecord:
-    """Returns an architecture with all that its text leaves to defaults, which may change.
+    """Returns an architecture with all defaults written out, because defaults may change.
 
     Example:
 
@@ -115,15 +115,14 @@ def record_architecture(text: str) -> ArchitectureRecord:
 
 
 def build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
-    """Builds the model that a record describes, with weights of no meaning.
+    """Builds the model of a record, with weights to be replaced.
 
     Args:
-        record: from a manifest.
-        name: of the model.
+        record: Record in a manifest.
+        name: Name of the model.
 
     Raises:
-        UnknownArchitectureError: if the registry has no such thing, or it is too large to be of
-            use.
+        UnknownArchitectureError: If the registry lacks the architecture, or it is too large.
 
     Example:
 
@@ -184,13 +183,13 @@ def _build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a model will be, known without allocating it; `check_interface` takes it for one.
+    """Name, shapes and ends of a model, known without allocating it; works in `check_interface`.
 
     Attributes:
-        name: of the model.
+        name: Name of the model.
         shapes: Shapes of its weights, by `layer/weight`.
-        inputs: the symbolic input, as models have it.
-        outputs: the symbolic output.
+        inputs: Symbolic input, as models have it.
+        outputs: Symbolic output.
     """
 
     name: str
@@ -200,14 +199,14 @@ class Outline:
 
 
 def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline:
-    """Returns the outline of what a record describes; allocates no weights.
+    """Returns the outline of a record's model without allocating weights.
 
     Args:
-        record: from a manifest.
-        name: of the model.
+        record: Record in a manifest.
+        name: Name of the model.
 
     Raises:
-        UnknownArchitectureError: as `build`.
+        UnknownArchitectureError: As of `build`.
 
     Example:
 
@@ -219,7 +218,7 @@ def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline
     return replace(_outline(type(record), record.model_dump_json()), name=name)
 
 
-# A store holds many components of few architectures, and tracing one takes a tenth of a second.
+# Cached: a store holds many components of few architectures; tracing one takes 0.1 s.
 @functools.lru_cache(maxsize=1024)
 def _outline(kind: type[Record], text: str) -> Outline:
     record = kind.model_validate_json(text)
@@ -227,7 +226,7 @@ def _outline(kind: type[Record], text: str) -> Outline:
     def found() -> Outline:
         model = build(record, "part")
         shapes = {key: tuple(v.shape) for key, v in variables(model).items()}
-        # Tensors of their own: those of the model would keep it.
+        # New tensors, because the model's own tensors would keep the model in memory.
         ends = (keras.KerasTensor(shape) for shape in (model.input_shape, model.output_shape))
         return Outline("part", shapes, *((end,) for end in ends))
 
@@ -235,13 +234,10 @@ def _outline(kind: type[Record], text: str) -> Outline:
 
 
 def shapes(record: ExtractorRecord | HeadRecord) -> Shapes:
-    """Returns the names and shapes of the weights of what a record describes; allocates none.
-
-    Args:
-        record: from a manifest.
+    """Returns the names and shapes of a record's weights without allocating them.
 
     Raises:
-        UnknownArchitectureError: as `build`.
+        UnknownArchitectureError: As of `build`.
 
     Example:
 
@@ -270,7 +266,7 @@ def variables(model: keras.Model) -> dict[str, Any]:
 
 
 def bytes_of(found: Shapes) -> int:
-    """Returns how many bytes weights of these shapes take, as float32.
+    """Returns the size in bytes of float32 weights of these shapes.
 
     Example:
 
@@ -281,12 +277,12 @@ def bytes_of(found: Shapes) -> int:
 
 
 def statistics_of(*models: keras.Model) -> str:
-    """Returns what the batch normalization of models takes its statistics over.
+    """Returns the statistics, `"batch"` or `"moving"`, that all batch normalization of models uses.
 
-    Where there is none, images do not influence each other: as with moving statistics.
+    Without batch normalization it is `"moving"`: images do not influence each other.
 
     Raises:
-        InputError: if it is not the same in all layers.
+        InputError: If layers differ.
 
     Example:
 
@@ -304,22 +300,22 @@ def statistics_of(*models: keras.Model) -> str:
 
 
 def unallocated(work: Callable[[], T]) -> T:
-    """Does work that builds models and looks at them, and allocates none of their weights."""
+    """Calls a function that builds and inspects models, without allocating their weights."""
 
     def in_scope() -> T:
         with keras.StatelessScope(initialize_variables=False):
             return work()
 
-    # Keras keeps a list of variables without a value, and the next stateless call of any model
-    # would give one to these too. The list is one a thread, and goes with this one.
+    # Keras keeps a list of uninitialized variables per thread, and the next stateless call of any
+    # model would allocate them. The list disappears with this thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(in_scope).result()
 
 
-def _the_one(
+def _matching_record(
     model: keras.Model, architecture: str, kind: type[Record], values: dict[str, Any]
 ) -> Record:
-    """Returns the record, of one of the normalizations, that builds this model."""
+    """Returns the record that builds this model with one of the normalizations."""
     other = InputError(
         f"model {model.name!r} is not {architecture} as this package builds it; expected what "
         "build_extractor or build_head return for it, and the split it was built with"
@@ -337,14 +333,14 @@ def _the_one(
 
 
 def _shape(model: keras.Model, shape: Any) -> tuple[int | None, ...]:
-    """The shape of a model's only input or output, without the batch."""
+    """Returns the shape of a model's only input or output, without the batch."""
     if not shape or not isinstance(shape, tuple) or isinstance(shape[0], (tuple, list)):
         raise InputError(f"model {model.name!r} has several inputs or outputs; expected one each")
     return tuple(shape[1:])
 
 
 def _layers(model: keras.Model) -> list[Any]:
-    """The layers of a model in all that decides what it computes, but for its weights."""
+    """Returns all properties of a model's layers that decide its computation, except weights."""
     return [(type(layer), layer.name, _config(layer), _inputs(layer)) for layer in model.layers]
 
 
@@ -358,7 +354,7 @@ def _config(layer: keras.layers.Layer) -> dict[str, Any]:
 
 
 def _inputs(layer: keras.layers.Layer) -> list[str]:
-    """The names of the layers that a layer of a functional model takes its input from."""
+    """Returns the names of the layers that feed a layer of a functional model."""
     return [
         tensor._keras_history.operation.name
         for node in layer._inbound_nodes[:1]

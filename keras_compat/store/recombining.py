@@ -1,4 +1,4 @@
-"""An extractor and a head of the store, put together."""
+"""Recombination of an extractor and a head of the store."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Pair:
     """Two components as one network.
 
     Attributes:
-        network: to be published; it normalizes by batch statistics, since the moving statistics
-            of one part know nothing of the other.
-        family: the auxiliary heads that both were trained against, by SHA-256. If there is none,
-            nothing says that they work together.
+        network: Network to be published. It normalizes by batch statistics, because the moving
+            statistics of one part do not fit the other.
+        family: SHA-256 of the auxiliary heads that both were trained against. An empty set is no
+            evidence that they work together.
     """
 
     network: Component
@@ -33,20 +33,16 @@ class Pair:
 
 
 def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
-    """Puts a head of the store on an extractor of it.
+    """Combines an extractor and a head of the store to a network.
 
     Args:
-        store: where both lie.
-        extractor: of an extractor, or of a network, whose extractor is taken.
-        head: of a head, or of a network, whose head is taken.
+        store: Store of both parts.
+        extractor: Reference of an extractor, or of a network whose extractor is taken.
+        head: Reference of a head, or of a network whose head is taken.
 
     Raises:
-        IncompatibleError: if one is of another kind, or their feature interfaces differ.
-        StoreError: if one is not there, or something is wrong with it.
-
-    Example:
-
-    >>> recombine(store, Reference.parse("phone"), Reference.parse("head"))  # doctest: +SKIP
+        IncompatibleError: If one is of another kind, or their feature interfaces differ.
+        StoreError: If one does not exist or is faulty.
     """
     parts = {"extractor": store.resolve(extractor), "head": store.resolve(head)}
     manifests = {part: store.manifest(reference) for part, reference in parts.items()}
@@ -86,14 +82,14 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
 
 
 def origin(store: Store, part: str, reference: Reference) -> Manifest:
-    """Returns the manifest of a part of a network, if that is still in the store; else its own.
+    """Returns the manifest of a network's part, if that is still in the store; else its own.
 
-    A network says only in which families both of its parts are.
+    A network lists only the families of both of its parts.
 
     Args:
-        store: where it lies.
+        store: Store of the network.
         part: `"extractor"` or `"head"`.
-        reference: of a network; of anything else its own manifest is returned.
+        reference: Reference of a network; for another component its own manifest is returned.
     """
     manifest = store.manifest(reference)
     for parent in manifest.parents if manifest.kind == "network" else ():
@@ -108,7 +104,7 @@ def origin(store: Store, part: str, reference: Reference) -> Manifest:
 
 
 def parent_record(store: Store, reference: Reference) -> ParentRecord:
-    """Returns what a component says of one that it was made from."""
+    """Returns the record of a component, for components that are made from it."""
     reference = store.resolve(reference)
     content = store.manifest_bytes(reference)
     return ParentRecord(
@@ -120,7 +116,7 @@ def parent_record(store: Store, reference: Reference) -> ParentRecord:
 
 
 def joint_licence(one: str, other: str) -> str:
-    """Returns the SPDX expression of what two components went into.
+    """Returns the SPDX expression for a component that is made from two others.
 
     Example:
 

@@ -1,7 +1,7 @@
-"""Where components lie: a folder, or what fsspec reaches.
+"""Storage of a store's files: a folder, or any file system that fsspec reaches.
 
-Both kinds of place show a component whole or not at all, and refuse to publish one twice, also
-when several publishers work at once and any of them dies.
+Both kinds show a component whole or not at all, and refuse to publish it twice, also when several
+publishers work at once and any of them is killed.
 """
 
 from __future__ import annotations
@@ -28,83 +28,84 @@ STAGING = ".staging"
 P = ParamSpec("P")
 R = TypeVar("R")
 CLAIM = ".claim"
-"""Says, where nothing can be renamed, that a version is being published."""
+"""File that marks a version as being published, where folders cannot be renamed."""
 
 
-def told(method: Callable[P, R]) -> Callable[P, R]:
-    """Makes an error of the file system one of the store; two are answers, and stay."""
+def store_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Turns errors of the file system into errors of the store; missing and existing files stay."""
 
     @functools.wraps(method)
     def wrapped(*arguments: P.args, **keywords: P.kwargs) -> R:
         try:
             return method(*arguments, **keywords)
-        # What is short of memory is said by whoever knows for what.
+        # The caller of `read` explains a lack of memory.
         except (FileNotFoundError, FileExistsError, InputError, MemoryError):
             raise
-        # File systems behind a URL have errors of their own.
+        # File systems behind a URL have their own errors.
         except Exception as error:
             text = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-            place, path = arguments[0], arguments[1] if len(arguments) > 1 else ""
+            storage, path = arguments[0], arguments[1] if len(arguments) > 1 else ""
             why = f"cannot be used: {text or type(error).__name__}"
-            raise UnreachableError(f"{_where(path, place.url)} {why}") from error
+            raise UnreachableError(f"{_where(path, storage.url)} {why}") from error
 
     return wrapped
 
 
 class Storage(Protocol):
-    """What the store asks of where it lies; all paths are relative, with `/` between names."""
+    """Storage of a store; all paths are relative, with `/` between names."""
 
     url: str
 
     def names(self, path: str) -> list[str]:
-        """Returns what lies in a folder, sorted; nothing if there is no such folder."""
+        """Returns the names in a folder, sorted; an empty list if there is no such folder."""
 
     def read(self, path: str, limit: int) -> bytes:
-        """Returns a file.
+        """Returns the content of a file.
 
         Raises:
-            FileNotFoundError: if there is none.
-            TooLargeError: if it has more than `limit` bytes.
-            UnsafePathError: if it is no file, or a folder on the way is a link.
+            FileNotFoundError: If there is none.
+            TooLargeError: If it has more than `limit` bytes.
+            UnsafePathError: If it is no plain file, or a folder above is a link.
         """
 
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
-        """Makes a folder of files appear at once; the last file is what makes it whole.
+        """Makes a folder of files appear at once; the last file completes it.
 
         Args:
-            path: of the folder.
-            content: of the files, by name.
-            ready: is called before anything can be seen; what it raises stops that.
+            path: Path of the folder.
+            content: Content of the files, by name.
+            ready: Function that is called before the folder appears; its error stops the
+                publishing.
 
         Raises:
-            FileExistsError: if there is one.
+            FileExistsError: If the folder exists.
         """
 
     def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
-        """Writes files as `publish` would, and removes them before anybody can see them."""
+        """Writes files as `publish` does, and removes them before anyone sees them."""
 
     def put(self, path: str, content: bytes) -> None:
         """Writes or replaces a file."""
 
     def remove(self, path: str) -> None:
-        """Removes a component, whose manifest goes first."""
+        """Removes a component, its manifest first."""
 
     def leftovers(self, older_than_s: float = 0) -> list[str]:
-        """Returns what publishers that died, or work now, have left, if it is old enough."""
+        """Returns what killed or working publishers left, of a minimum age."""
 
     def discard(self, path: str) -> None:
         """Removes one of the leftovers."""
 
 
 def open_storage(url: str | os.PathLike[str]) -> Storage:
-    """Returns the place that a path or an fsspec URL names.
+    """Returns the storage at a path or an fsspec URL.
 
     Args:
-        url: a folder, or a URL such as `"s3://bucket/parts"`, with the package that fsspec
+        url: Path of a folder, or a URL such as `"s3://bucket/parts"`, with the package that fsspec
             needs for it installed.
 
     Raises:
-        InputError: if fsspec does not know the URL's protocol, or lacks its package.
+        InputError: If fsspec does not know the URL's protocol, or lacks its package.
 
     Example:
 
@@ -114,15 +115,15 @@ def open_storage(url: str | os.PathLike[str]) -> Storage:
     text = os.fspath(url)
     if "://" not in text:
         return LocalStorage(Path(text))
-    import fsspec  # listing a folder does without
+    import fsspec  # a folder needs no fsspec
 
     try:
         system, root = fsspec.core.url_to_fs(text)
-    # A file system raises whatever it does on an address that it cannot use.
+    # File systems raise any error on an unusable address.
     except Exception as error:
-        told = " ".join(str(error).split())[:200]
+        why = " ".join(str(error).split())[:200]
         raise InputError(
-            f"the store {text!r} cannot be opened ({told}); expected a folder, or a URL that "
+            f"the store {text!r} cannot be opened ({why}); expected a folder, or a URL that "
             "fsspec knows and whose package is installed"
         ) from None
     if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
@@ -131,10 +132,10 @@ def open_storage(url: str | os.PathLike[str]) -> Storage:
 
 
 class LocalStorage:
-    """A folder on this machine: what is published is renamed to its place.
+    """A folder on this machine, in which publishing is one rename.
 
     Args:
-        root: the folder; it is made when something is published.
+        root: Path of the folder; the first publishing makes it.
     """
 
     def __init__(self, root: Path):
@@ -144,7 +145,7 @@ class LocalStorage:
             raise InputError(f"the store {str(root)!r} cannot be found: {error}") from None
         self.url = str(root)
 
-    @told
+    @store_errors
     def names(self, path: str) -> list[str]:
         try:
             return sorted(os.listdir(self._checked(path)))
@@ -155,9 +156,9 @@ class LocalStorage:
             where = _where(path, self.url)
             raise UnsafePathError(f"{where} is a file; expected a folder") from None
 
-    @told
+    @store_errors
     def read(self, path: str, limit: int) -> bytes:
-        # Not blocking: a pipe in the place of a file would wait for someone to write.
+        # Not blocking: opening a pipe would wait for a writer.
         flags = os.O_RDONLY
         for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):
             flags |= getattr(os, flag, 0)
@@ -169,19 +170,19 @@ class LocalStorage:
         with open(file, "rb") as opened:
             if status.st_size > limit:
                 raise _too_large(path, self.url, status.st_size, limit)
-            # One piece of memory; a file that grows meanwhile is cut off, and found out.
+            # One allocation; the checksum detects a file that grew meanwhile.
             return opened.read(status.st_size)
 
-    @told
+    @store_errors
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         target = self._checked(path)
-        # An empty folder is nobody's, and renamed onto.
+        # `os.rename` replaces an empty folder.
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise FileExistsError(path)
         with self._staged(content) as staging, files.folder_made(target.parent):
             ready()
             try:
-                # A folder that holds files is never renamed onto: whoever comes first wins.
+                # `os.rename` never replaces a folder that holds files: the first publisher wins.
                 os.rename(staging, target)
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST) or target.exists():
@@ -197,7 +198,7 @@ class LocalStorage:
 
     @contextmanager
     def _staged(self, content: Mapping[str, bytes]) -> Iterator[Path]:
-        """Writes files into a folder that is gone at the end, unless it was renamed."""
+        """Writes files into a temporary folder, removed at the end unless it was renamed."""
         staging = self._checked(STAGING) / uuid.uuid4().hex
         with files.folder_made(staging):
             try:
@@ -211,13 +212,13 @@ class LocalStorage:
             finally:
                 files.remove(staging)
 
-    @told
+    @store_errors
     def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
         self._checked(path)
         with self._staged(content):
             pass
 
-    @told
+    @store_errors
     def put(self, path: str, content: bytes) -> None:
         staging = self._checked(STAGING) / uuid.uuid4().hex
         files.write_bytes(staging, content)
@@ -229,18 +230,18 @@ class LocalStorage:
             files.remove(staging)
         _sync_folder(target.parent)
 
-    @told
+    @store_errors
     def remove(self, path: str) -> None:
-        # Out of sight at once, whatever happens while it is removed.
+        # One rename hides the component, also if its removal is interrupted.
         aside = self._checked(STAGING) / uuid.uuid4().hex
         aside.parent.mkdir(parents=True, exist_ok=True)
         os.rename(self._checked(path), aside)
         files.remove(aside)
 
-    @told
+    @store_errors
     def leftovers(self, older_than_s: float = 0) -> list[str]:
         paths = [f"{STAGING}/{name}" for name in self.names(STAGING)]
-        # A store that was copied from a URL brings the claims of there.
+        # A store that was copied from a URL may have claims.
         found = (
             file.relative_to(self._root).as_posix() for file in self._root.glob(f"*/*/{CLAIM}")
         )
@@ -249,28 +250,28 @@ class LocalStorage:
             path for path in paths if _since(self._checked(path).lstat().st_mtime) >= older_than_s
         ]
 
-    @told
+    @store_errors
     def discard(self, path: str) -> None:
         whole = MANIFEST in self.names(os.path.dirname(path))
         files.remove(self._checked(path if whole else _claimed(path)))
 
     def _checked(self, path: str) -> Path:
-        """The path in the file system, after making sure that no link leads out of the store."""
-        place = str(self._root)
+        """Returns the path in the file system; raises an error if a link is on the way."""
+        found = str(self._root)
         for name in Path(path).parts:
-            place = os.path.join(place, name)
-            if os.path.islink(place):
+            found = os.path.join(found, name)
+            if os.path.islink(found):
                 raise UnsafePathError(f"{path} in {self.url} is or lies behind a link; remove it")
-        return Path(place)
+        return Path(found)
 
 
 class RemoteStorage:
-    """What fsspec reaches: a claim keeps others away, and the manifest comes last.
+    """A file system of fsspec, in which a claim keeps others away and the manifest comes last.
 
     Args:
-        system: of fsspec.
-        root: the folder in it.
-        url: by which the user knows it.
+        system: File system of fsspec.
+        root: Folder in it.
+        url: URL that the user gave.
     """
 
     def __init__(self, system: Any, root: str, url: str):
@@ -278,7 +279,7 @@ class RemoteStorage:
         self._root = root.rstrip("/")
         self.url = url
 
-    @told
+    @store_errors
     def names(self, path: str) -> list[str]:
         with self._fresh() as system:
             try:
@@ -287,7 +288,7 @@ class RemoteStorage:
                 return []
         return sorted({str(name).rstrip("/").rsplit("/", 1)[-1] for name in found} - {""})
 
-    @told
+    @store_errors
     def read(self, path: str, limit: int) -> bytes:
         with self._fresh() as system, system.open(self._at(path), "rb") as file:
             content = file.read(limit + 1)
@@ -295,7 +296,7 @@ class RemoteStorage:
             raise _too_large(path, self.url, len(content), limit)
         return content
 
-    @told
+    @store_errors
     def publish(self, path: str, content: Mapping[str, bytes], ready: Callable[[], object]) -> None:
         ready()
         *before, last = content
@@ -303,9 +304,9 @@ class RemoteStorage:
         mine = f"{uuid.uuid4().hex} {time.time()}".encode()
         with self._fresh() as system:
             system.makedirs(self._at(path), exist_ok=True)
-            # Raises FileExistsError if another publisher has claimed it.
+            # Raises FileExistsError if another publisher has claimed the version.
             system.pipe_file(self._at(claim), mine, mode="create")
-            # One that has published it, and has taken its claim back, was first.
+            # Another publisher was first, and has removed its claim.
             if system.exists(manifest):
                 system.rm_file(self._at(claim))
                 raise FileExistsError(path)
@@ -324,21 +325,21 @@ class RemoteStorage:
             system.rm_file(self._at(claim))
 
     def _take_back(self, path: str, mine: bytes) -> None:
-        """Removes what was written of a version that cannot be published, if it still can."""
+        """Removes the files of a version that could not be published, if that is still possible."""
         with suppress(Exception):
             if self._claimed_by(f"{path}/{CLAIM}") == mine:
                 self.discard(f"{path}/{CLAIM}")
 
-    @told
+    @store_errors
     def try_out(self, path: str, content: Mapping[str, bytes]) -> None:
-        place = f"{STAGING}/{uuid.uuid4().hex}"
+        staging = f"{STAGING}/{uuid.uuid4().hex}"
         with self._fresh() as system:
-            system.makedirs(self._at(place), exist_ok=True)
+            system.makedirs(self._at(staging), exist_ok=True)
             try:
                 for name, data in content.items():
-                    system.pipe_file(self._at(f"{place}/{name}"), data)
+                    system.pipe_file(self._at(f"{staging}/{name}"), data)
             finally:
-                system.rm(self._at(place), recursive=True)
+                system.rm(self._at(staging), recursive=True)
 
     def _claimed_by(self, claim: str) -> bytes:
         try:
@@ -346,20 +347,20 @@ class RemoteStorage:
         except FileNotFoundError:
             return b""
 
-    @told
+    @store_errors
     def put(self, path: str, content: bytes) -> None:
         with self._fresh() as system:
             system.makedirs(self._at(path.rpartition("/")[0]), exist_ok=True)
             system.pipe_file(self._at(path), content)
 
-    @told
+    @store_errors
     def remove(self, path: str) -> None:
         with self._fresh() as system:
             if system.exists(self._at(f"{path}/{MANIFEST}")):
                 system.rm_file(self._at(f"{path}/{MANIFEST}"))
             system.rm(self._at(path), recursive=True)
 
-    @told
+    @store_errors
     def leftovers(self, older_than_s: float = 0) -> list[str]:
         with self._fresh() as system:
             try:
@@ -371,10 +372,10 @@ class RemoteStorage:
         return [claim for claim in claims if self._age(claim) >= older_than_s]
 
     def _age(self, claim: str) -> float:
-        """How long ago a version was claimed, in seconds; for ever, if nothing says when.
+        """Returns the seconds since a version was claimed; infinity if the time is unknown.
 
-        Both the file system and the claim say when, and a clock can be wrong: what either of
-        them calls young stays.
+        Both the file system and the claim tell the time, and either clock can be wrong: the younger
+        age counts.
         """
         return min(map(_since, (self._written(claim), self._said(claim))))
 
@@ -382,7 +383,7 @@ class RemoteStorage:
         try:
             when = self._system.modified(self._at(claim))
             return when.replace(tzinfo=when.tzinfo or UTC).timestamp()
-        # Not every file system knows, and each says so by an error of its own.
+        # File systems without modification times raise various errors.
         except Exception:
             return math.nan
 
@@ -392,18 +393,18 @@ class RemoteStorage:
         except (FileNotFoundError, ValueError):
             return math.nan
 
-    @told
+    @store_errors
     def discard(self, path: str) -> None:
         folder = _claimed(path)
         with self._fresh() as system:
             if MANIFEST in self.names(folder):
-                system.rm_file(self._at(path))  # whole: its publisher died before the last step
+                system.rm_file(self._at(path))  # complete: only its last step is missing
             else:
                 system.rm(self._at(folder), recursive=True)
 
     @contextmanager
     def _fresh(self) -> Iterator[Any]:
-        """The file system, without what it remembers: others write to it too."""
+        """Yields the file system with its cache emptied, because others write to it too."""
         self._system.invalidate_cache()
         yield self._system
 
@@ -412,22 +413,22 @@ class RemoteStorage:
 
 
 def _where(path: str, url: str) -> str:
-    """What a message calls a place in a store; an empty path is the store itself."""
+    """Returns words for a path in a store; an empty path is the store itself."""
     return f"{path} in {url}" if path else f"the store {url}"
 
 
 def _is_claim(path: str) -> bool:
-    """Says whether a file is the claim of a version; elsewhere the name means nothing."""
+    """Returns whether a path is the claim of a version."""
     return path.endswith(f"/{CLAIM}") and path.count("/") == 2
 
 
 def _claimed(path: str) -> str:
-    """The folder of the version that a claim is of; any other path is returned as it is."""
+    """Returns the folder of a claim's version; any other path stays as it is."""
     return path.removesuffix(f"/{CLAIM}")
 
 
 def _since(when: float) -> float:
-    """Seconds between a time and now, also of one that is ahead; for ever, if it is no number."""
+    """Returns the seconds between now and a past or future time; infinity for NaN."""
     return abs(time.time() - when) if math.isfinite(when) else math.inf
 
 
@@ -436,7 +437,7 @@ def _too_large(path: str, url: str, size: int, limit: int) -> TooLargeError:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes sure that the names in a folder survive a crash of the machine."""
+    """Makes the names in a folder survive a crash of the machine."""
     if os.name != "posix":
         return
     file = os.open(folder, os.O_RDONLY)

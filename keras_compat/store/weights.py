@@ -1,4 +1,4 @@
-"""Weights as `weights.safetensors`."""
+"""Reading and writing of `weights.safetensors`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_compat.store.errors import BadWeightsError
 from keras_compat.store.memory import check_memory
 from keras_compat.store.recipes import Shapes
 
-# Of a tensor in the header: its name, type, shape and offsets.
+# Bytes of a tensor's name, type, shape and offsets in the header.
 _LARGEST_ENTRY = 400
 _LARGEST_METADATA = 65_536
 
@@ -18,15 +18,15 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def write_weights(arrays: Arrays, what: str) -> bytes:
-    """Returns the content of `weights.safetensors`; the same arrays give the same bytes.
+    """Returns the content of `weights.safetensors`; equal arrays give equal bytes.
 
     Args:
-        arrays: float32, by name.
-        what: whose they are, for messages.
+        arrays: float32 arrays by name.
+        what: Name of the component, for messages.
 
     Raises:
-        BadWeightsError: if a value is not finite, or a variance negative.
-        TooLargeError: if there is too little memory.
+        BadWeightsError: If a value is not finite, or a variance is negative.
+        TooLargeError: If there is too little memory.
 
     Example:
 
@@ -41,20 +41,20 @@ def write_weights(arrays: Arrays, what: str) -> bytes:
 
 
 def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.ndarray]:
-    """Reads the content of a `weights.safetensors`, from whomever it comes.
+    """Reads the content of a `weights.safetensors`, also from strangers.
 
     Args:
-        content: its bytes.
-        expected: the name and shape of each weight.
-        what: whose they are, for messages.
+        content: Bytes of the file.
+        expected: Name and shape of each weight.
+        what: Name of the component, for messages.
 
     Returns:
-        Arrays of float32, by name.
+        float32 arrays by name.
 
     Raises:
-        BadWeightsError: if it is no such file, or holds other weights than expected, or values
-            that are not finite, or negative variances.
-        TooLargeError: if there is too little memory.
+        BadWeightsError: If it is no such file, or holds other weights than expected, values that
+            are not finite, or negative variances.
+        TooLargeError: If there is too little memory.
 
     Source: the format, https://huggingface.co/docs/safetensors.
 
@@ -69,11 +69,11 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
     from safetensors.numpy import load
 
     check_size(len(content), expected, what)
-    # The library copies, and where it cannot it writes a stack trace to the terminal.
+    # The library copies the bytes; on too little memory it prints a stack trace.
     check_memory(len(content), f"weights of {what}")
     try:
         arrays = load(content)
-    # What is not UTF-8 and types that NumPy lacks end in errors of other kinds.
+    # Bytes that are not UTF-8, and types that NumPy lacks, raise other errors.
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         told = " ".join(str(error).split())[:200]
         raise BadWeightsError(f"weights of {what} are no safetensors file ({told})") from None
@@ -93,7 +93,7 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
 
 
 def check_size(size: int, expected: Shapes, what: str) -> None:
-    """Raises `BadWeightsError` if a file of that size cannot hold just these weights.
+    """Raises `BadWeightsError` if a file of that size cannot hold exactly these weights.
 
     Example:
 
@@ -113,7 +113,7 @@ def check_size(size: int, expected: Shapes, what: str) -> None:
 
 
 def check_values(arrays: Arrays, what: str) -> None:
-    """Raises `BadWeightsError` if an array holds what no trained network has.
+    """Raises `BadWeightsError` if an array holds values that no trained network has.
 
     Example:
 
@@ -123,7 +123,7 @@ def check_values(arrays: Arrays, what: str) -> None:
     keras_compat.store.errors.BadWeightsError: 'norm/moving_variance' of phone@1 holds negative ...
     """
     for name, array in arrays.items():
-        # One pass for what is almost always true: a sum is finite only if all values are.
+        # One pass in almost all cases: a sum is finite only if all values are.
         if not np.isfinite(np.sum(array, dtype="float64")) and not np.isfinite(array).all():
             raise BadWeightsError(f"{name!r} of {what} holds values that are not finite")
         if name.endswith("variance") and (array < 0).any():
