@@ -12,6 +12,7 @@ import pytest
 from keras_compat.deployment import LiteRTExport, ONNXExport, SavedModelExport, export
 from keras_compat.deployment.processes import run_python
 from keras_compat.errors import InputError
+from tests.deployment import in_process
 
 pytestmark = pytest.mark.once
 
@@ -29,6 +30,7 @@ def network(units=3):
         ("sys.exit('no memory\\nat all\\n\\n')", "exit code 1; it said last: at all"),
         ("raise MemoryError('64 GiB')", "exit code 1; it said last: MemoryError: 64 GiB"),
         ("sys.exit(0)", "ended with exit code 0"),
+        ('open(sys.argv[2], "w").write(\'{"input_error": "no operator"}\')', "^no operator$"),
     ],
 )
 def test_a_process_that_ends_is_one_line(code, message):
@@ -134,6 +136,6 @@ def test_a_layer_that_cannot_be_loaded(tmp_path):
         SavedModelExport(keras.Model(inputs, Own()(inputs)), tmp_path / "m"),
     ]
     with pytest.raises(InputError, match=r"m \(saved_model\) cannot be written: .*Own") as caught:
-        export(jobs)
+        in_process.export(jobs)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -13,12 +13,11 @@ import pytest
 from keras_compat import networks
 from keras_compat.deployment import (
     LiteRTExport,
-    evaluate_exported,
-    export,
     litert_pair,
     recalibrate,
 )
 from keras_compat.errors import InputError
+from tests.deployment.in_process import export, run
 
 pytestmark = pytest.mark.once
 SHAPE = (32, 32, 3)
@@ -55,12 +54,8 @@ def written(pair, tmp_path_factory):
     ]
     export(jobs)
     images = make_images(4, 0, 256, 2)
-    logits = evaluate_exported([(single,), (uint8,)], images)
-    return SimpleNamespace(
-        folder=folder,
-        images=images,
-        logits=dict(zip((single.name, uint8.name), logits, strict=True)),
-    )
+    logits = {file.name: run(images, file) for file in (single, uint8)}
+    return SimpleNamespace(folder=folder, images=images, logits=logits)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ from keras_compat import networks
 from keras_compat.deployment import (
     ONNXExport,
     evaluate_exported,
-    export,
     onnx_pair,
     optional_dependencies,
     recalibrate,
 )
 from keras_compat.errors import InputError
+from tests.deployment import in_process
+from tests.deployment.in_process import export
 
 pytestmark = pytest.mark.once
 SHAPE = (8, 8, 3)
@@ -74,7 +75,7 @@ def test_logits_are_those_of_keras(exported, name, kind):
 
 def test_a_head_file_serves_another_extractor(exported):
     files = (exported.folder / "resnet_extractor.onnx", exported.folder / "mobilenet_head.onnx")
-    (found,) = evaluate_exported([files], IMAGES)
+    found = in_process.run(IMAGES, *files)
     expected = run(exported.pairs["resnet"][0], exported.pairs["mobilenet"][1])
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 

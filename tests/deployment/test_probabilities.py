@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import keras
@@ -17,33 +15,17 @@ from keras_compat.deployment import (
     LiteRTExport,
     ONNXExport,
     SavedModelExport,
-    evaluate_exported,
-    export,
     litert_pair,
     onnx_pair,
 )
 from keras_compat.errors import InputError
 from keras_compat.networks.logits import emits_probabilities
+from tests.deployment.in_process import export, run
 
 pytestmark = pytest.mark.once
 SHAPE = (8, 8, 3)
 NAMES = ("cat", "dog", "horse", "frog")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), "uint8")
-_CLIENT = """
-import sys
-for name in ("keras", "keras_compat"):
-    sys.modules[name] = None
-import numpy as np, tensorflow as tf
-images, found = np.load(sys.argv[2]), {}
-for model in ("logits", "ending", "hidden"):
-    signatures = tf.saved_model.load(f"{sys.argv[1]}/{model}").signatures
-    for name in ("serving_default", "probabilities", "pixels"):
-        taken = tf.constant(images, "uint8" if name == "pixels" else "float32")
-        for key, value in signatures[name](images=taken).items():
-            if value.dtype == "float32":
-                found[f"{model}_{name}_{key}"] = value.numpy()
-np.savez(sys.argv[3], **found)
-"""
 
 
 def network(end=lambda x: x):
@@ -140,7 +122,7 @@ FILES = ("logits", "asked", "ending", "twice", "hidden")
 def test_softmax_is_there_once(written, suffix):
     files = [(written.folder / f"{name}{suffix}",) for name in FILES]
     files.append((written.folder / f"extractor{suffix}", written.folder / f"head{suffix}"))
-    first, *others = evaluate_exported(files, IMAGES)
+    first, *others = (run(IMAGES, *file) for file in files)
     np.testing.assert_allclose(first, written.logits, atol=1e-4)
     assert np.ptp(written.scores) > 0.1
     for found in others:
@@ -179,26 +161,20 @@ def test_metadata_say_what_comes_out(written):
             assert (list(given.stats.min), list(given.stats.max)) == ([0], [1])
 
 
-@pytest.fixture(scope="module")
-def served(written, tmp_path_factory):
-    """The answers of all signatures, in a process without this package."""
-    folder = tmp_path_factory.mktemp("served")
-    np.save(folder / "images.npy", IMAGES)
-    arguments = [written.folder, folder / "images.npy", folder / "out.npz"]
-    command = [sys.executable, "-I", "-c", _CLIENT, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return dict(np.load(folder / "out.npz"))
-
-
 @pytest.mark.parametrize("name", ["logits", "ending", "hidden"])
-def test_a_server_has_a_signature_for_them(written, served, name):
+def test_a_server_has_a_signature_for_them(written, name):
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(written.folder / name).signatures
     default = "logits" if name == "logits" else "probabilities"
+    images = tf.constant(IMAGES, "float32")
+    found = signatures["serving_default"](images=images)[default]
     expected = written.logits if name == "logits" else written.scores
-    found = {key.removeprefix(f"{name}_"): value for key, value in served.items()}
-    np.testing.assert_allclose(found[f"serving_default_{default}"], expected, atol=1e-4)
-    np.testing.assert_allclose(found["probabilities_probabilities"], written.scores, atol=1e-5)
-    np.testing.assert_allclose(found["pixels_scores"], written.scores, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    found = signatures["probabilities"](images=images)["probabilities"]
+    np.testing.assert_allclose(found, written.scores, atol=1e-5)
+    found = signatures["pixels"](images=tf.constant(IMAGES))["scores"]
+    np.testing.assert_allclose(found, written.scores, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [LiteRTExport, ONNXExport])

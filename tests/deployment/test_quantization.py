@@ -8,12 +8,11 @@ import pytest
 from keras_compat import networks
 from keras_compat.deployment import (
     LiteRTExport,
-    evaluate_exported,
-    export,
     litert_operators,
     recalibrate,
 )
 from keras_compat.errors import InputError
+from tests.deployment.in_process import export, run
 
 pytestmark = pytest.mark.once
 SHAPE = (16, 16, 3)
@@ -66,9 +65,7 @@ def written(pair, images, tmp_path_factory):
         for part in ("extractor", "head")
     }
     combinations = [(e, h) for e in QUANTIZATIONS for h in QUANTIZATIONS]
-    logits = evaluate_exported(
-        [(files["extractor"][e], files["head"][h]) for e, h in combinations], images
-    )
+    logits = [run(images, files["extractor"][e], files["head"][h]) for e, h in combinations]
     expected = head.predict_on_batch(features)
     return SimpleNamespace(
         files=files,

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from keras_compat.deployment import LiteRTExport, evaluate_exported, export
+from keras_compat.deployment import LiteRTExport
 from keras_compat.deployment.representative import check_representative, image_range
 from keras_compat.errors import InputError
+from tests.deployment.in_process import export, run
 
 pytestmark = pytest.mark.once
 DIGITS = load_digits()
@@ -94,7 +95,7 @@ def accuracies(solved, tmp_path_factory):
         images = preprocessed(name)[TRAINED:].astype("float32")
         right = [
             (logits.argmax(1) == DIGITS.target[TRAINED:]).mean()
-            for logits in evaluate_exported([(single,), (eight,)], images)
+            for logits in (run(images, file) for file in (single, eight))
         ]
         said = [
             json.loads(path.with_suffix(".json").read_text())["input"]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from scipy.special import softmax
 
 from keras_compat import networks
 from keras_compat.data.images import conform_image
-from keras_compat.deployment import SavedModelExport, export, export_version, recalibrate, serving
+from keras_compat.deployment import SavedModelExport, export_version, recalibrate, serving
 from keras_compat.errors import InputError
+from tests.deployment.in_process import export
 
 pytestmark = pytest.mark.once
 CLIENT = Path(__file__).with_name("client.py")
@@ -48,7 +50,8 @@ def served(request, tmp_path_factory):
         picture.save(folder / "encoded" / f"{number}.png")
         read.append(conform_image(picture, 8, request.param))
     images = np.stack(read)
-    version = export_version(network, folder / "models", NAMES, images)
+    with patch.object(serving, "export", export):
+        version = export_version(network, folder / "models", NAMES, images)
     np.save(folder / "images.npy", images)
     arguments = [version, folder / "images.npy", folder / "encoded", folder / "out.npz"]
     command = [sys.executable, "-I", str(CLIENT), *map(str, arguments)]
