@@ -1,12 +1,12 @@
 """Head updates: one retrained head for all devices of a team.
 
-1. `install` writes what is on a device from the start: its extractor, and `device.json`.
-2. `make_update` writes a head for each device, measured on the very files that the device runs: one
-   archive for all, with the component from which servers build the head again, and beside it one
-   for each device with its head alone.
-3. `device_client.py` takes either on the device. It is one file, needs NumPy and the LiteRT
-   interpreter alone, and refuses what is not whole, not newer or not for the device.
-4. `receive` takes the component out of an archive into a store.
+1. `install` writes a device's initial folder: its extractor and `device.json`.
+2. `make_update` writes a head for each device and measures it on the device's own files. One
+   archive holds all heads and the component for servers; a small archive for each device holds one
+   head.
+3. `device_client.py` applies an archive on the device. It is one file, needs only NumPy and the
+   LiteRT interpreter, and refuses archives that are incomplete, old or for another device.
+4. `receive` publishes the component of an archive in a store.
 """
 
 from keras_compat.updates.devices import install

@@ -1,19 +1,23 @@
-"""Writes an update's archives."""
+"""Writing of an update's archives: zip files of one exact form.
+
+`device_client.read_update` holds the schema of `update.json`; every archive is read back with it.
+"""
 
 from __future__ import annotations
 
+import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.files import written_atomically
-from keras_compat.store import read_manifest
+from keras_compat.store import Manifest, read_manifest
 from keras_compat.store.manifest import MANIFEST
-from keras_compat.updates.device_client import UPDATE, UpdateError, read_archive
-from keras_compat.updates.manifest import UpdateManifest, check_component
+from keras_compat.updates.device_client import UPDATE, UpdateError, head_file, read_archive
 
 
 @dataclass(frozen=True)
@@ -21,33 +25,36 @@ class Archive:
     """An archive to be written.
 
     Args:
-        path: free, or of a file to be replaced.
-        update: what is said of it.
-        files: its members by name, as `update` says; what it does not name is left out.
+        path: Free path, or path of a file to be replaced.
+        update: Content of `update.json`.
+        files: Members by name; those that `update` does not name are left out.
     """
 
     path: Path
-    update: UpdateManifest
+    update: Mapping[str, Any]
     files: Mapping[str, bytes]
+
+    def for_extractor(self, path: Path, sha256: str) -> Archive:
+        """Returns the archive of the same update for one of its extractors alone."""
+        extractors = [one for one in self.update["extractors"] if one["sha256"] == sha256]
+        name = head_file(sha256)
+        files = {name: self.update["files"][name]}
+        return Archive(path, {**self.update, "extractors": extractors, "files": files}, self.files)
 
 
 def write_archives(archives: Sequence[Archive]) -> None:
-    """Writes archives, and reads each as a device does, before any can be seen.
+    """Writes archives, and reads each as a device does, before any of them appears.
 
-    Nothing is compressed: weights hardly shrink, and what is not packed cannot be a bomb. The same
-    content gives the same bytes.
+    Members are stored uncompressed: weights hardly shrink, and an uncompressed archive cannot be a
+    bomb. Equal content gives equal bytes.
 
     Args:
-        archives: in this order; the first appears last.
+        archives: Archives to write; the first one appears last.
 
     Raises:
-        InputError: if a device would refuse one, or its component is not the head that it is of.
+        InputError: If devices would refuse an archive, or its component is not the update's head.
 
     Source: the format, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
-
-    Example:
-
-    >>> write_archives([Archive(Path("digits-7.zip"), update, files)])  # doctest: +SKIP
     """
     with ExitStack() as renames:
         for archive in archives:
@@ -56,11 +63,11 @@ def write_archives(archives: Sequence[Archive]) -> None:
 
 def _write(archive: Archive, temporary: Path) -> None:
     update, path = archive.update, archive.path
-    if MANIFEST in update.files:
+    if MANIFEST in update["files"]:
         component = read_manifest(archive.files[MANIFEST], str(path))
-        check_component(component, update.class_names, set(update.families))
-    content = {UPDATE: update.to_json()}
-    content |= {name: archive.files[name] for name in sorted(update.files)}
+        check_component(component, update["class_names"], set(update["families"]))
+    content = {UPDATE: json.dumps(update, indent=2, ensure_ascii=False).encode() + b"\n"}
+    content |= {name: archive.files[name] for name in sorted(update["files"])}
     with zipfile.ZipFile(temporary, "w") as opened:
         for name, data in content.items():
             opened.writestr(_member(name), data)
@@ -71,8 +78,31 @@ def _write(archive: Archive, temporary: Path) -> None:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """A member without what depends on the time and the machine."""
+    """Returns a member's header, independent of the time and the machine."""
     member = zipfile.ZipInfo(name)
-    member.create_system = 3  # Unix, on which the mode below is
+    member.create_system = 3  # Unix, for which the mode below is valid
     member.external_attr = 0o100644 << 16
     return member
+
+
+def check_kind(component: Manifest) -> None:
+    """Raises `InputError` if a component is not a classifier's head."""
+    if component.kind != "head" or component.head is None or component.head.dense:
+        raise InputError(f"a component of kind {component.kind}; expected a head of a classifier")
+
+
+def check_component(component: Manifest, class_names: Sequence[str], families: Set[str]) -> None:
+    """Raises `InputError` if a component is not the head of an update.
+
+    Args:
+        component: Manifest of the component.
+        class_names: Class names of the update.
+        families: Families of the update.
+    """
+    check_kind(component)
+    for what, found, expected in (
+        ("class names", component.class_names, tuple(class_names)),
+        ("families", component.families, frozenset(families)),
+    ):
+        if found != expected:
+            raise InputError(f"the component has other {what} than its update")

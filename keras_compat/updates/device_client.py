@@ -1,4 +1,4 @@
-"""Takes head updates on a device and classifies with them; one file to copy to the device.
+"""Applies head updates on a device and classifies with them; one file to copy to the device.
 
     python device_client.py apply FOLDER ARCHIVE
     python device_client.py status FOLDER
@@ -6,15 +6,15 @@
     python device_client.py classify FOLDER IMAGES.npy
 
 It needs Python's standard library, NumPy and ai-edge-litert (or tflite-runtime), and nothing else
-of this package. FOLDER is what `python -m apps.components install` writes: `extractor.tflite`,
-`extractor.json` and `device.json`. The client adds `heads/NUMBER/` and `state.json`, which says
-which head is in use.
+of this package. `python -m apps.components install` writes FOLDER with `extractor.tflite`,
+`extractor.json` and `device.json`. The client adds `heads/NUMBER/` and `state.json`, which names
+the head in use.
 
-What is refused ends with exit code 2 and one line; the head that was in use stays in use. So it
-does when the device loses power at any moment: one renaming, of `state.json`, is what swaps heads.
-A head always runs in a process of its own, under limits of memory and time. Where it breaks them,
-or a file is damaged or missing, the newest other head that works is put into use, and a warning
-says so in one line. `--seconds=N` allows a head more than 8 seconds for an image.
+A refused update ends with exit code 2 and one line, and the head in use stays. It also stays if
+the device loses power at any moment: one rename, of `state.json`, switches heads. A head always
+runs in a separate process with limits of memory and time. If it exceeds them, or a file is
+damaged or missing, the newest other head that works is used, and a warning says so in one line.
+`--seconds=N` allows a head more than 8 seconds for an image.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 try:
     import fcntl
     import resource
-except ImportError:  # Windows: without limits of memory, and one apply at a time is up to the user
+except ImportError:  # Windows: no limits of memory; the user must not run two applies at once
     fcntl = resource = None
 
 if TYPE_CHECKING:
@@ -58,18 +58,18 @@ LARGEST_UPDATE = 2**20
 LARGEST_FILE = 2**28
 LARGEST_ARCHIVE = 2**30
 MOST_EXTRACTORS = 64
-# A number to which any device goes at once. Times as 20261129130559 are below it. Higher ones are
-# taken in small steps, so that no single update can have a number that none can follow.
+# A device accepts any number up to this one, also times such as 20261129130559. Above it, numbers
+# may rise only in small steps, so that there is always a valid next number.
 FARTHEST_NUMBER = 10**14
-HIGHEST_NUMBER = FARTHEST_NUMBER * 11 // 10  # that updates are made with
+HIGHEST_NUMBER = FARTHEST_NUMBER * 11 // 10  # limit for new updates
 
 _EXTRACTOR, _DEVICE, _STATE, _HEAD = "extractor.tflite", "device.json", "state.json", "head.tflite"
 _HEADS, _INCOMING, _INSTALLED = "heads", "incoming", "installed.json"
 _OF_A_HEAD = {UPDATE, _HEAD, _INSTALLED}
 _CHUNK = 2**16
 _HEAD_MEMORY = 2**29
-# Of processor time for one image, if the extractor does not take long: then as many times what it
-# takes. The clock's limit is some times that, since other programs may be busy.
+# Limit of a head's processor time for one image: seconds, or a multiple of the extractor's time if
+# that is more. The limit of wall-clock time is several times that, since other programs may run.
 _SECONDS, _TIMES_EXTRACTOR, _TIMES_PROCESSOR, _LEAST_CLOCK = 8.0, 50, 15, 10
 _START_SECONDS = 600
 _LONGEST_TOLD = 1000
@@ -78,17 +78,16 @@ _log = logging.getLogger("device_client")
 
 
 class UpdateError(ValueError):
-    """What is wrong, in one line."""
+    """An error of one line."""
 
 
 class _HeadError(UpdateError):
-    """What is wrong with a head, where another may work."""
+    """An error of one head; another head may work."""
 
 
-# The archive. It is a zip file that any program reads, but of the many forms that a zip file can
-# have one alone is taken: members stored one after another, without comments, extra fields, dates
-# or gaps. So the content tells every byte of it, nothing is unpacked to more than there is, and no
-# name of it becomes a path.
+# The archive is a zip file of one exact form: members stored one after another, without comments,
+# extra fields, dates or gaps. So the content determines every byte, nothing is decompressed, and no
+# member's name becomes a path.
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
@@ -99,7 +98,7 @@ _NOT_KEPT = "what is in the archive cannot be written"
 
 
 def head_file(extractor_sha256: str) -> str:
-    """Returns the name of the archive's member that an extractor takes.
+    """Returns the name of the archive's member for an extractor.
 
     Example:
 
@@ -113,18 +112,18 @@ def read_archive(
     path: str | Path,
     choose: Callable[[dict[str, Any]], Mapping[str, Path]] = lambda update: {},
 ) -> dict[str, Any]:
-    """Checks every byte of an update; returns what `update.json` says.
+    """Checks every byte of an update; returns the content of `update.json`.
 
     Memory stays within some megabytes, whatever the archive claims.
 
     Args:
-        path: of the archive.
-        choose: is called with what `update.json` says before anything else is read; returns the
-            files to write, by the name of the member, `update.json` too. What it raises ends the
-            reading.
+        path: Path of the archive.
+        choose: Function that gets the content of `update.json` before anything else is read. It
+            returns paths to write by the name of the member, also for `update.json`. Its error ends
+            the reading.
 
     Raises:
-        UpdateError: if it is not a whole update.
+        UpdateError: If the archive is not a complete update.
 
     Example:
 
@@ -139,7 +138,7 @@ def read_archive(
     except (OSError, ValueError) as error:
         if isinstance(error, UpdateError):
             raise
-        raise UpdateError(f"{_shown(str(path))} cannot be read: {_told(error)}") from None
+        raise UpdateError(f"{_quoted(str(path))} cannot be read: {_reason(error)}") from None
 
 
 class _Archive:
@@ -188,7 +187,7 @@ class _Archive:
         return update
 
     def _check_size(self, size, files):
-        """Before anything is read that may be large."""
+        """Compares the archive's size with `update.json`, before large members are read."""
         named = {UPDATE: size, **{name: record["size"] for name, record in files.items()}}
         whole = _END.size + sum(
             _LOCAL.size + _CENTRAL.size + 2 * len(name) + size for name, size in named.items()
@@ -199,7 +198,7 @@ class _Archive:
             )
 
     def _member(self, name, size, keep):
-        """Reads one member in parts; returns its SHA-256."""
+        """Reads one member in chunks; returns its SHA-256."""
         offset = self._file.tell()
         header = self._file.read(_LOCAL.size + len(name))
         (crc,) = struct.unpack_from("<L", header, _CRC_AT) if len(header) > _SIZE_AT else (0,)
@@ -231,13 +230,13 @@ class _Archive:
             raise UpdateError("the archive's directory is not that of its members")
 
 
-# What update.json and device.json may say. Each check takes a value and where it stands.
+# Checks of JSON files. Each check takes a value and its path in the file.
 
 
 def _object(**fields):
     def check(value, where):
         if type(value) is not dict:
-            raise UpdateError(f"{where} is {_shown(value)}; expected {', '.join(fields)}")
+            raise UpdateError(f"{where} is {_quoted(value)}; expected {', '.join(fields)}")
         if set(value) != set(fields):
             raise UpdateError(f"{where} has other fields than {', '.join(fields)}")
         for name, check_field in fields.items():
@@ -249,14 +248,14 @@ def _object(**fields):
 def _whole(least, most):
     def check(value, where):
         if type(value) is not int or not least <= value <= most:
-            raise UpdateError(f"{where} is {_shown(value)}; expected {least} to {most}")
+            raise UpdateError(f"{where} is {_quoted(value)}; expected {least} to {most}")
 
     return check
 
 
 def _fraction(value, where):
     if type(value) not in (int, float) or not 0 <= value <= 1:
-        raise UpdateError(f"{where} is {_shown(value)}; expected a part of one")
+        raise UpdateError(f"{where} is {_quoted(value)}; expected a part of one")
 
 
 def _text(pattern, longest=200):
@@ -264,7 +263,7 @@ def _text(pattern, longest=200):
 
     def check(value, where):
         if type(value) is not str or len(value) > longest or not form.fullmatch(value):
-            raise UpdateError(f"{where} is {_shown(value)}; expected a text as {pattern}")
+            raise UpdateError(f"{where} is {_quoted(value)}; expected a text as {pattern}")
 
     return check
 
@@ -272,7 +271,7 @@ def _text(pattern, longest=200):
 def _list(item, least, most):
     def check(value, where):
         if type(value) is not list or not least <= len(value) <= most:
-            raise UpdateError(f"{where} is {_shown(value)}; expected a list of {least} to {most}")
+            raise UpdateError(f"{where} is {_quoted(value)}; expected a list of {least} to {most}")
         for one in value:
             item(one, where)
 
@@ -285,12 +284,12 @@ def _shape(value, where):
 
 def _files(value, where):
     if type(value) is not dict:
-        raise UpdateError(f"{where} is {_shown(value)}; expected files by name")
+        raise UpdateError(f"{where} is {_quoted(value)}; expected files by name")
     for name, record in value.items():
-        _object(size=_whole(1, LARGEST_FILE), sha256=_sha256)(record, f"{where}: {_shown(name)}")
+        _object(size=_whole(1, LARGEST_FILE), sha256=_sha256)(record, f"{where}: {_quoted(name)}")
 
 
-# No control characters, no line breaks of any kind, nothing that turns the direction of a text.
+# No control characters, line breaks or marks that change the direction of a text.
 _line = _text("[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]+")
 _word = _text(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", 64)
 _reference = _text(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{1,32}", 97)
@@ -337,7 +336,7 @@ _STATE_FIELDS = _object(
     previous=_whole(0, _NUMBERS[1]),
     highest=_whole(*_NUMBERS),
 )
-# Beside a head: what update.json and device.json were when it came; the last is of the rest.
+# Written beside a head: digest of its update.json, copy of device.json, digest of both.
 _CHECK_INSTALLED = _object(
     schema_version=_whole(SCHEMA, SCHEMA), update=_sha256, device=_CHECK_DEVICE, sha256=_sha256
 )
@@ -351,10 +350,10 @@ def _check_state(value, where):
 
 
 def read_update(content: bytes) -> dict[str, Any]:
-    """Reads the content of an `update.json`, from whomever it comes; returns what it says.
+    """Reads the content of an `update.json`, also from strangers.
 
     Raises:
-        UpdateError: if it is not of the schema.
+        UpdateError: If it does not fit the schema.
 
     Example:
 
@@ -374,28 +373,23 @@ def read_update(content: bytes) -> dict[str, Any]:
 
 
 def read_device(folder: str | Path) -> dict[str, Any]:
-    """Returns what a device's `device.json` says, or where that is damaged, what it said.
+    """Returns the content of a device's `device.json`, or of a head's copy if that is damaged.
 
     Raises:
-        UpdateError: if there is none, or it is not one, and no head keeps a copy.
-
-    Example:
-
-    >>> read_device("phone")["component"]  # doctest: +SKIP
-    'phone@1'
+        UpdateError: If it is missing or damaged, and no head has a copy.
     """
     return _device(Path(folder))[0]
 
 
 def _device(folder):
-    """Returns what `device.json` said when it was installed; and what is wrong with it, or ""."""
+    """Returns the installed content of `device.json`, and words for its damage or ""."""
     try:
         device, wrong = _parsed(_content(folder / _DEVICE), _DEVICE, _CHECK_DEVICE), ""
     except UpdateError as error:
         device, wrong = None, str(error)
     for number in _numbers(folder):
         copy = _kept(folder / _HEADS / str(number)).get("device", device)
-        if copy != device and _is_extractor(folder, copy):
+        if copy != device and _passes(check_extractor, folder, copy):
             return copy, f"{wrong or f'{_DEVICE} is not what was installed'}; head {number} has it"
     if device is None:
         raise UpdateError(wrong)
@@ -403,12 +397,7 @@ def _device(folder):
 
 
 def check_extractor(folder: str | Path, device: dict[str, Any]) -> None:
-    """Raises `UpdateError` if a device's extractor is not there, or not what `device.json` says.
-
-    Example:
-
-    >>> check_extractor("phone", read_device("phone"))  # doctest: +SKIP
-    """
+    """Raises `UpdateError` if a device's extractor is missing, or differs from `device.json`."""
     digest = hashlib.sha256()
     with (
         _failures(f"{_EXTRACTOR} cannot be read"),
@@ -421,16 +410,16 @@ def check_extractor(folder: str | Path, device: dict[str, Any]) -> None:
         raise UpdateError(f"{_EXTRACTOR} is not what {_DEVICE} says; install it again")
 
 
-def _is_extractor(folder, device):
+def _passes(check, *arguments):
     try:
-        check_extractor(folder, device)
+        check(*arguments)
     except UpdateError:
         return False
     return True
 
 
 def _parsed(content, what, check):
-    """Returns the value of a JSON text that is all the check wants, and has no key twice."""
+    """Returns the value of a JSON text that passes a check and has no key twice."""
 
     def once(pairs):
         found = dict(pairs)
@@ -446,61 +435,55 @@ def _parsed(content, what, check):
             content.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number
         )
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UpdateError(f"{what} is no JSON of ours: {_told(error)}") from None
+        raise UpdateError(f"{what} is no JSON of ours: {_reason(error)}") from None
     version = value.get("schema_version") if type(value) is dict else None
     if type(version) is int and version > SCHEMA:
         raise UpdateError(
-            f"{what} is of schema {_shown(version)}; this client reads {SCHEMA}: take a later one"
+            f"{what} is of schema {_quoted(version)}; this client reads {SCHEMA}: take a later one"
         )
     check(value, what)
     return value
 
 
-def _shown(value):
-    """A value in at most some dozen signs, all of them printable."""
+def _quoted(value):
+    """Returns a value as short printable text."""
     text = ascii(value if not isinstance(value, (dict, list)) else type(value).__name__)
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _told(error):
+def _reason(error):
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ascii(" ".join(text.split())[:200])[1:-1]
 
 
 def _visible(text):
-    """A text of which every character can be seen on a terminal."""
+    """Returns a text with all invisible characters as codes."""
     return "".join(
         sign if sign.isprintable() or sign in "\u200c\u200d" else ascii(sign)[1:-1] for sign in text
     )
 
 
-# What is done on a device.
+# Commands on a device.
 
 
 def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) -> dict[str, Any]:
-    """Checks an update and puts its head in the place of the one in use.
+    """Checks an update and puts its head into use.
 
     Args:
-        folder: of the device.
-        archive: the update's file.
-        seconds: Seconds of processor time that a head may take for one image, see `Classifier`;
-            while it is tried, half of them.
+        folder: Folder of the device.
+        archive: Path of the update's archive.
+        seconds: Limit of a head's processor time for one image, see `Classifier`; half of it while
+            the head is tried.
 
     Returns:
-        What `update.json` says.
+        The content of `update.json`.
 
     Raises:
-        UpdateError: if the update is not whole, not for this device, not newer than any that it
-            has had, its head does not run on its extractor, or a package is missing. The head in
-            use stays in use.
-
-    Example:
-
-    >>> apply("phone", "digits-7.zip")["number"]  # doctest: +SKIP
-    7
+        UpdateError: If the update is incomplete, for another device, or not newer than all before;
+            its head does not run on the extractor; or a package is missing. The head in use stays.
     """
     folder = Path(folder)
-    with _failures(f"{_shown(str(archive))} cannot be applied"), _locked(folder):
+    with _failures(f"{_quoted(str(archive))} cannot be applied"), _locked(folder):
         device, wrong = _device(folder)
         check_extractor(folder, device)
         state, lost = _state(folder, device)
@@ -536,21 +519,16 @@ def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) ->
 
 
 def rollback(folder: str | Path) -> int:
-    """Puts the head that was in use before back into use; again, and it is undone.
+    """Puts the previous head back into use; a second rollback undoes the first.
 
-    The number of the one that was in use stays the highest that the device has had, unless it is
-    beyond what updates are made with: then any that is higher than the earlier head's is taken.
+    The number of the replaced head stays the highest that the device had. Only if that number is
+    above the limit for new updates does the device accept any number above the earlier head's.
 
     Returns:
-        The number of the update that is in use now.
+        The number of the head in use.
 
     Raises:
-        UpdateError: if there is no earlier head, or it is damaged.
-
-    Example:
-
-    >>> rollback("phone")  # doctest: +SKIP
-    6
+        UpdateError: If there is no earlier head, or it is damaged.
     """
     folder = Path(folder)
     with _failures("nothing was rolled back"), _locked(folder):
@@ -568,17 +546,12 @@ def rollback(folder: str | Path) -> int:
 
 
 def status(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Returns what is installed: the device, and what is said of the head in use, or None.
+    """Returns the content of `device.json`, and of the used head's `update.json` or None.
 
-    A head is not run for it. Where the one in use is damaged, the one that would take its place is
-    meant, and a warning says so.
+    Does not run the head. If it is damaged, the head that would replace it counts, with a warning.
 
     Raises:
-        UpdateError: if the extractor is damaged, or all heads are.
-
-    Example:
-
-    >>> device, update = status("phone")  # doctest: +SKIP
+        UpdateError: If the extractor is damaged, or all heads are.
     """
     folder = Path(folder)
     device, wrong = _device(folder)
@@ -588,21 +561,21 @@ def status(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
 
 
 class Classifier:
-    """The head in use on the installed extractor, as it was when this was made.
+    """The installed extractor with the head that is in use when this object is made.
 
-    Both run in a process of their own, one for all images, under limits of memory and time. A head
-    that breaks them, ends its process or gives numbers that are not finite is rolled back: the
-    newest other one that works answers, is in use from then on, and a warning of the logger
-    `device_client` says so. So it is where a head is damaged. Several threads may share this.
+    Both run in one separate process for all images, with limits of memory and time. A head that
+    exceeds them, dies, is damaged or returns NaN or infinity is rolled back: the newest other head
+    that works answers and stays in use, and the logger `device_client` warns. Several threads may
+    share this object.
 
     Args:
-        folder: of the device.
-        seconds: Seconds of processor time that a head may take for one image, or 50 times what the
-            extractor takes for it, if that is more.
+        folder: Folder of the device.
+        seconds: Limit of a head's processor time for one image in seconds, or 50 times the
+            extractor's time if that is more.
 
     Raises:
-        UpdateError: if no head is in use yet or none works, a package is missing, or something
-            else is damaged: the extractor too is compared with what `device.json` says.
+        UpdateError: If no head is in use or none works, the extractor is damaged, or a package is
+            missing.
 
     Example:
 
@@ -627,7 +600,7 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        """Ends the process; so does what frees this object."""
+        """Ends the process; deleting this object does the same."""
         self._worker.close()
 
     def scores(self, image: np.ndarray) -> np.ndarray:
@@ -641,7 +614,7 @@ class Classifier:
         return np.frombuffer(self._answer(self._checked(image))[1], "float32").copy()
 
     def classify(self, image: np.ndarray) -> tuple[str, float]:
-        """Returns the name of the likeliest class, and its probability."""
+        """Returns the name of the most probable class, and its probability."""
         return self._likeliest(self._checked(image))
 
     def _checked(self, image):
@@ -659,25 +632,25 @@ class Classifier:
         return names[best], scores[best]
 
     def _answer(self, image):
-        """Returns the names of the classes, and their probabilities as bytes."""
-        if self._process_id != os.getpid():  # after a fork; the process is the parent's
+        """Returns the class names, and their probabilities as bytes."""
+        if self._process_id != os.getpid():  # after a fork, the worker belongs to the parent
             self._lock, self._process_id = threading.Lock(), os.getpid()
             self._settle([])
         with self._lock:
-            if self._worker.has_ended():  # while it had nothing to do: not by its head
+            if self._worker.has_ended():  # ended while idle: not the head's fault
                 self._settle([])
             try:
                 answer = self._worker.run(image)
             except _HeadError as error:
                 number = self.update["number"]
-                # The system ends what has most memory when it has none; so once more.
+                # A system without free memory kills the largest process; so try the head once more.
                 known = None if isinstance(error, _Killed) else number
                 wrong = f"head {number} is given up: {error}" if known else ""
                 answer = self._settle([wrong], image, known)
             return self.update["class_names"], answer
 
     def _settle(self, wrong, image=None, broken=None):
-        """Puts the first head to use that works; returns what it says of the image, if one."""
+        """Puts the first head that works into use; returns its answer for an image."""
 
         def use(update, head):
             classes = len(update["class_names"])
@@ -692,16 +665,17 @@ class Classifier:
 
 
 def _received(incoming, folder, archive, device, state):
-    """Writes what a device keeps of an update; returns what is said of it."""
+    """Writes the device's files of an update; returns the content of `update.json`."""
     highest = state["highest"]
-    repairs = highest if highest and _is_damaged(folder, device, highest) else None
+    damaged = highest and not _passes(_installed_head, folder, device, highest)
+    repairs = highest if damaged else None
     update = read_archive(archive, lambda said: _wanted(said, device, state, repairs, incoming))
     _write(incoming / _INSTALLED, _installed(incoming, device))
     return update
 
 
 def _wanted(update, device, state, repairs, incoming):
-    """Raises `UpdateError` if an update is not for this device; returns the file that is."""
+    """Raises `UpdateError` if an update is not for this device; returns the files to write."""
     if update["name"] != device["updates"]:
         raise UpdateError(
             f"the update is of {update['name']}; this device takes those of {device['updates']}"
@@ -712,7 +686,7 @@ def _wanted(update, device, state, repairs, incoming):
         raise UpdateError(
             f"the update's head is not of the family of the extractor {device['component']}"
         )
-    entry = _entry(update, device)
+    entry = _extractor_entry(update, device)
     found, expected = (f"{one['interface']} in {one['quantization']}" for one in (entry, device))
     if found != expected:
         raise UpdateError(
@@ -722,7 +696,7 @@ def _wanted(update, device, state, repairs, incoming):
 
 
 def _check_number(number, state, repairs):
-    """`repairs` is the number of a head to be replaced by itself, since it is damaged."""
+    """Checks a new number; `repairs` is the number of a damaged head, or None."""
     highest = state["highest"]
     farthest = max(FARTHEST_NUMBER, highest * 11 // 10)
     if number <= highest and number != repairs:
@@ -738,7 +712,7 @@ def _check_number(number, state, repairs):
         )
 
 
-def _entry(update, device):
+def _extractor_entry(update, device):
     for entry in update["extractors"]:
         if entry["sha256"] == device["sha256"]:
             return entry
@@ -751,20 +725,20 @@ def _entry(update, device):
 
 
 def _first_that_works(folder, device, wrong, use, broken=None, record=False):
-    """Uses the head in use, or where that does not work the newest that does, and says why.
+    """Uses the current head or, if that fails, the newest one that works, and warns.
 
     Args:
-        folder: of the device.
+        folder: Folder of the device.
         device: Content of `device.json`.
-        wrong: texts of what is known to be wrong, or "".
-        use: is called with what is said of a head and its bytes; raises `_HeadError`.
-        broken: the number of a head that does not work, or None.
-        record: whether another head stays in use.
+        wrong: Words for known faults, or "".
+        use: Function of a head's `update.json` and bytes; raises `_HeadError`.
+        broken: Number of a head that does not work, or None.
+        record: Whether the other head stays in use.
 
     Returns:
-        What is said of the head, and what `use` returned; or None if there is no head yet.
+        The head's `update.json` and the value of `use`; or None if there is no head yet.
     """
-    # What is in use may be replaced, and removed, between two lines of this.
+    # Another process may replace the head at any time.
     for _ in range(10):
         state, lost = _state(folder, device)
         told = [text for text in (*wrong, lost, _wrong_with_heads(folder)) if text]
@@ -795,7 +769,7 @@ def _first_that_works(folder, device, wrong, use, broken=None, record=False):
 
 
 def _with_current(state, number):
-    """Returns the state with another head in use; the highest number there was stays."""
+    """Returns the state with another head in use and the same highest number."""
     highest = max(state["highest"], number)
     others = (highest, state["previous"], state["current"])
     previous = next((other for other in others if other != number), 0)
@@ -810,13 +784,13 @@ def _installed_head(folder, device, number):
 
 
 def _read_head(place, device, damaged):
-    """Returns what is said of a head, and its bytes, which are checked."""
+    """Returns a head's `update.json` and its bytes, both checked."""
     try:
         content = _content(place / UPDATE)
         update, digest = read_update(content), hashlib.sha256(content).hexdigest()
         if _kept(place).get("update", digest) != digest:
             raise UpdateError(f"{UPDATE} is not what it was")
-        _entry(update, device)
+        _extractor_entry(update, device)
         record = update["files"][head_file(device["sha256"])]
         head = _content(place / _HEAD, record["size"])
         if hashlib.sha256(head).hexdigest() != record["sha256"]:
@@ -827,7 +801,7 @@ def _read_head(place, device, damaged):
 
 
 def _installed(place, device):
-    """Returns what tells later whether `update.json`, or `device.json`, is damaged."""
+    """Returns digests that later reveal damage to `update.json` or `device.json`."""
     about = {
         "schema_version": SCHEMA,
         "update": hashlib.sha256(_content(place / UPDATE)).hexdigest(),
@@ -837,7 +811,7 @@ def _installed(place, device):
 
 
 def _kept(place):
-    """Returns what `_installed` said when a head came; nothing if that is not there or damaged."""
+    """Returns the content of a head's `installed.json`; {} if it is missing or damaged."""
     try:
         found = _parsed(_content(place / _INSTALLED), _INSTALLED, _CHECK_INSTALLED)
     except UpdateError:
@@ -851,9 +825,9 @@ def _digest(value):
 
 
 def _numbers(folder):
-    """Returns the numbers of the heads that are there, whole or not; the newest first."""
+    """Returns the numbers of all heads, complete or not, in descending order."""
     heads, found = folder / _HEADS, []
-    with contextlib.suppress(OSError):  # then there are none that could be read
+    with contextlib.suppress(OSError):  # no readable heads
         found = os.listdir(heads) if _is_folder(heads) else []
     named = (name for name in found if re.fullmatch("[1-9][0-9]{0,15}", name))
     return sorted((int(name) for name in named if _is_folder(heads / name)), reverse=True)
@@ -871,14 +845,14 @@ def _wrong_with_heads(folder):
 
 
 def _state(folder, device):
-    """Returns the state, or where that is lost what the heads tell of it; and why it is, or ""."""
+    """Returns the state, rebuilt from the heads if it is lost, and words for the loss or ""."""
     lost = ""
     try:
         state = _read_state(folder)
     except UpdateError as error:
         state, lost = None, str(error)
     if state is None:
-        whole = [number for number in _numbers(folder) if not _is_damaged(folder, device, number)]
+        whole = [n for n in _numbers(folder) if _passes(_installed_head, folder, device, n)]
         current, previous = [*whole, 0, 0][:2]
         state = {"schema_version": SCHEMA, "current": current, "previous": previous}
         state["highest"] = current
@@ -887,7 +861,7 @@ def _state(folder, device):
 
 
 def _read_state(folder):
-    """Returns what `state.json` says, or None if there is none."""
+    """Returns the content of `state.json`, or None if there is none."""
     if not os.path.lexists(folder / _STATE):
         return None
     return _parsed(_content(folder / _STATE), _STATE, _check_state)
@@ -900,33 +874,25 @@ def _is_current(folder, number):
         return False
 
 
-def _is_damaged(folder, device, number):
-    try:
-        _installed_head(folder, device, number)
-    except _HeadError:
-        return True
-    return False
-
-
 def _set_state(folder, state, instead_of=None):
-    """From here on another head is in use."""
+    """Writes `state.json`, which switches heads."""
     if instead_of is None or _state(folder, read_device(folder))[0] == instead_of:
         _replace(folder / _STATE, {"schema_version": SCHEMA, **state})
 
 
 def _recorded(folder, record):
-    """Returns what hinders a repair, which does not wait for another process, or ""."""
+    """Calls a repair if no other process holds the lock; returns words for its failure or ""."""
     try:
         with _locked(folder, wait=False):
             record()
     except (OSError, UpdateError) as error:
-        return f"this could not be recorded ({_told(error)})"
+        return f"this could not be recorded ({_reason(error)})"
     return ""
 
 
 def _remove_head(place):
-    """Removes a folder in which there is nothing but what an apply writes; else nothing."""
-    with contextlib.suppress(OSError):  # it is removed another time
+    """Removes a folder that holds only files of an apply; leaves any other folder alone."""
+    with contextlib.suppress(OSError):  # a later apply removes it
         if _is_folder(place) and set(os.listdir(place)) <= _OF_A_HEAD:
             for name in os.listdir(place):
                 os.unlink(place / name)
@@ -934,7 +900,7 @@ def _remove_head(place):
 
 
 def _make_room(place):
-    """Frees a path within the device's folder; only what an apply left there is removed."""
+    """Frees a path in the device's folder: removes an apply's files, renames anything else."""
     _remove_head(place)
     if os.path.islink(place):
         raise UpdateError(f"{place.name} is a link; remove it: it is in the way")
@@ -947,7 +913,7 @@ def _make_room(place):
 
 @contextlib.contextmanager
 def _locked(folder, wait=True):
-    """One at a time; the system takes the lock from a process that dies."""
+    """Holds the folder's lock; the system releases it if the process dies."""
     if fcntl is None:
         yield
         return
@@ -961,20 +927,20 @@ def _locked(folder, wait=True):
 
 @contextlib.contextmanager
 def _failures(what):
-    """What the file system refuses is told in one line."""
+    """Turns errors of the file system into an `UpdateError` of one line."""
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise UpdateError(f"{what}: {_told(error)}") from None
+        raise UpdateError(f"{what}: {_reason(error)}") from None
 
 
 @contextlib.contextmanager
 def _opened(path, expected, links=True):
-    """Opens a plain file to read; a pipe or a device is refused, and not waited for."""
+    """Opens a plain file for reading; refuses a pipe or a device without waiting for it."""
     flags = os.O_RDONLY
     for flag in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC", "" if links else "O_NOFOLLOW"):
         flags |= getattr(os, flag, 0)
-    named = _shown(str(path)) if links else path.name
+    named = _quoted(str(path)) if links else path.name
     if not links and os.path.islink(path):
         raise UpdateError(f"{named} is a link; expected {expected}")
     handle = os.open(path, flags)
@@ -1032,22 +998,22 @@ def _sync_folder(folder):
             os.close(opened)
 
 
-# Running the two files: in a process of their own, for as many images as are wanted. It reads the
-# head, then images, from its standard input; its answers are a sign, a length and so many bytes.
+# The worker process, which runs extractor and head. It reads the head, then images, from its
+# standard input; each answer is a sign, a length and that many bytes.
 
 _ANSWER = struct.Struct("<cL")
 
 
 class _Killed(_HeadError):
-    """The process was ended, or stopped for a while, which need not be the head's fault."""
+    """The process was killed or stopped, which may not be the head's fault."""
 
 
 class _Worker:
-    """The extractor and a head, under limits; what goes wrong with them is a `_HeadError`."""
+    """A process that runs the extractor and a head under limits; its faults are `_HeadError`s."""
 
     def __init__(self, folder, device, head, classes, seconds):
         self._seconds, self._size = seconds, 4 * classes
-        # Apart it finds packages where this process does, and no more is taken from elsewhere.
+        # The process imports packages from the same folders as this one, and from no others.
         places = [os.path.abspath(place) for place in sys.path]
         extractor = os.path.abspath(folder / _EXTRACTOR)
         given = (extractor, device["image_shape"], classes, len(head), seconds, places)
@@ -1059,10 +1025,10 @@ class _Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is not for it
+                start_new_session=True,  # Ctrl-C must not reach it
             )
         except OSError as error:
-            raise UpdateError(f"no process starts: {_told(error)}{_memory_hint()}") from None
+            raise UpdateError(f"no process starts: {_reason(error)}{_memory_hint()}") from None
         self.close = weakref.finalize(self, _end, self._process, os.getpid())
         self._said, self._allowed = [b""], _START_SECONDS
         self._listener = threading.Thread(
@@ -1080,7 +1046,7 @@ class _Worker:
         return self._process.poll() is not None
 
     def run(self, image):
-        """Returns the probability of each class, as the bytes of so many float32."""
+        """Returns the probability of each class as bytes of float32."""
         took = float(self._ask(image, _START_SECONDS, _HeadError))
         self._allowed = _allowed(self._seconds, took)
         answer = self._ask(b"", _clock(self._allowed), _HeadError)
@@ -1089,11 +1055,11 @@ class _Worker:
         return answer
 
     def _ask(self, content, seconds, kind):
-        """Sends something to the process; returns its answer, or raises an error of a kind."""
+        """Sends bytes to the process; returns its answer, or raises an error of class `kind`."""
         late, done = threading.Event(), threading.Event()
 
         def end_when_late():
-            # In parts, of which each counts once, however long the device stood still in it.
+            # Waits in parts, so that time in which the device is suspended does not count.
             for part in itertools.chain(itertools.repeat(1.0, int(seconds)), [seconds % 1]):
                 if done.wait(part):
                     return
@@ -1102,7 +1068,7 @@ class _Worker:
 
         threading.Thread(target=end_when_late, daemon=True).start()
         try:
-            with contextlib.suppress(OSError):  # it has ended; its answer says why
+            with contextlib.suppress(OSError):  # the process ended; its answer says why
                 self._process.stdin.write(content)
                 self._process.stdin.flush()
             start = self._process.stdout.read(_ANSWER.size)
@@ -1112,7 +1078,7 @@ class _Worker:
                 if sign == b"=" and len(answer) == size:
                     return answer
                 if sign == b"!":
-                    told = _told(RuntimeError(answer.decode("utf-8", "replace")))
+                    told = _reason(RuntimeError(answer.decode("utf-8", "replace")))
                     short = kind is UpdateError or re.search("memory|alloc", told, re.IGNORECASE)
                     raise kind(told + (_memory_hint() if short else ""))
         finally:
@@ -1124,30 +1090,30 @@ class _Worker:
         code = self._process.wait()
         self._listener.join(1)
         if late and kind is _HeadError:
-            # Work has a limit of its own, where the system has them.
+            # Processor time has its own limit, if the system supports it.
             late_kind = kind if resource is None else _Killed
             return late_kind(f"the head took more than {seconds:g} s")
         if code == -getattr(signal, "SIGXCPU", 0):
             return kind(f"the head took more than {self._allowed:g} s of work for one image")
         lines = self._said[0].decode("utf-8", "replace").strip().splitlines()
-        last = f": {_told(RuntimeError(lines[-1]))}" if lines else ""
+        last = f": {_reason(RuntimeError(lines[-1]))}" if lines else ""
         what = "the head does not run" if kind is _HeadError else "the interpreter does not run"
         told = f"{what}: its process ended with {code}{last}{_memory_hint()}"
         return _Killed(told) if kind is _HeadError and code == -9 else kind(told)
 
 
 def _end(process, owner):
-    if os.getpid() != owner:  # after a fork: it works on for the parent
+    if os.getpid() != owner:  # after a fork, the worker belongs to the parent
         return
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what is not sent yet cannot be
+        with contextlib.suppress(OSError):  # flushing may fail
             stream.close()
 
 
 def _listen(stream, said):
-    """Keeps the end of what a process says, however much that is."""
+    """Keeps the last bytes of a process's error output."""
     with stream:
         for part in iter(lambda: stream.read1(_CHUNK), b""):
             said[0] = (said[0] + part)[-_LONGEST_TOLD:]
@@ -1163,18 +1129,18 @@ def _memory_hint():
 
 
 def _allowed(seconds, extractor_took):
-    """Returns how long a head may take for an image, in seconds of processor time."""
+    """Returns a head's limit of processor time for an image, in seconds."""
     return max(seconds, _TIMES_EXTRACTOR * extractor_took)
 
 
 def _clock(processor_seconds):
-    """Returns how long to wait for so much work, where other programs may be busy too."""
+    """Returns the limit of wall-clock time for a limit of processor time."""
     return _LEAST_CLOCK + _TIMES_PROCESSOR * processor_seconds
 
 
 def _try(folder, device, place, seconds):
-    """Runs a new head on images that nobody can know before."""
-    # As it will be read when it is in use.
+    """Runs a new head on unpredictable images."""
+    # Reads the head as it will be read in use.
     update, head = _read_head(place, device, "what was written of the update cannot be read")
     worker = _Worker(folder, device, head, len(update["class_names"]), seconds / 2)
     try:
@@ -1185,7 +1151,7 @@ def _try(folder, device, place, seconds):
 
 
 def _trial_images(size):
-    """Yields the darkest image and the lightest; others of any brightness, contrast and form."""
+    """Yields the darkest image, the lightest, and random ones of any brightness and contrast."""
     yield bytes(size)
     yield b"\xff" * size
     yield os.urandom(size)
@@ -1197,10 +1163,10 @@ def _trial_images(size):
 
 
 def _work(extractor, shape, classes, head_size, seconds, places):
-    """Runs an extractor and a head on images, in a process of its own."""
+    """Runs an extractor and a head on images; the main function of the worker process."""
     sys.path[:] = places
     taken, given = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what is printed is no answer
+    os.dup2(2, 1)  # printed text must not mix with answers
 
     def answer(content, sign=b"="):
         given.write(_ANSWER.pack(sign, len(content)) + content)
@@ -1244,20 +1210,20 @@ def _limit_all_but_time(head_size):
 
 
 def _limit_time(seconds):
-    """From now on; the process ends beyond it, even if there is nobody any more to end it."""
+    """Limits processor time from now on; the system ends the process even if its parent is gone."""
     if resource is not None:
         _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
 
 
 def _limit(what, wanted):
-    """Never more than the system allows."""
+    """Sets a limit, at most the system's hard limit."""
     hard = resource.getrlimit(what)[1]
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(what, (allowed, hard))
 
 
 def _interpreter():
-    """Returns the class that runs files, or says what to install."""
+    """Returns the class that runs LiteRT files, or names the missing package."""
     try:
         import numpy  # noqa: F401
         from ai_edge_litert.interpreter import Interpreter
@@ -1266,20 +1232,20 @@ def _interpreter():
             from tflite_runtime.interpreter import Interpreter
         except ImportError:
             raise UpdateError(
-                f"a package is missing ({_told(error)}); pip install numpy ai-edge-litert"
+                f"a package is missing ({_reason(error)}); pip install numpy ai-edge-litert"
             ) from None
     return Interpreter
 
 
 @contextlib.contextmanager
 def _running(what):
-    """What the interpreter refuses is told in one line."""
+    """Turns errors of the interpreter into an `UpdateError` of one line."""
     try:
         yield
     except (RuntimeError, ValueError, MemoryError) as error:
         if isinstance(error, UpdateError):
             raise
-        raise UpdateError(f"{what}: {_told(error)}") from None
+        raise UpdateError(f"{what}: {_reason(error)}") from None
 
 
 def _loaded(file):
@@ -1313,7 +1279,7 @@ def _run(part, values):
 
 
 def _quantized(values, inputs):
-    """Returns values in the type that an input takes."""
+    """Returns values in the type of an interpreter's input."""
     import numpy as np
 
     scale, zero = inputs["quantization"]
@@ -1324,7 +1290,7 @@ def _quantized(values, inputs):
 
 
 def _probabilities(logits, classes):
-    """Returns the bytes of a float32 for each class."""
+    """Returns the softmax of logits as bytes of float32."""
     import numpy as np
 
     logits = logits[0]
@@ -1332,12 +1298,12 @@ def _probabilities(logits, classes):
         raise UpdateError(f"the head answers {logits.shape}; expected {(classes,)}, one a class")
     if not np.isfinite(logits).all():
         raise UpdateError("the head answers numbers that are not finite")
-    with np.errstate(over="ignore"):  # what is as far below the largest has a probability of 0
+    with np.errstate(over="ignore"):  # a logit that far below the largest has probability 0
         powers = np.exp(logits.astype("float32") - np.float32(logits.max()))
     return (powers / powers.sum()).astype("float32").tobytes()
 
 
-# The form in which NumPy writes the header of an array of numbers.
+# Header that NumPy writes for an array of numbers.
 _NPY = re.compile(
     rb"\{'descr': '([^']{1,40})', 'fortran_order': (True|False), "
     rb"'shape': \(((?:[0-9]{1,18}, ?)*(?:[0-9]{1,18})?)\),? *\} *\n?"
@@ -1345,8 +1311,8 @@ _NPY = re.compile(
 
 
 def _images(path, shape):
-    """Yields the bytes of each image of a .npy file, of which no more than one is held."""
-    named = _shown(str(path))
+    """Yields the bytes of each image in a .npy file; holds one image at a time."""
+    named = _quoted(str(path))
     with _failures(f"{named} cannot be read"), _opened(path, "a .npy file of images") as file:
         start = file.read(8)
         form = {b"\1\0": "<H", b"\2\0": "<L", b"\3\0": "<L"}.get(start.removeprefix(b"\x93NUMPY"))
@@ -1362,7 +1328,7 @@ def _images(path, shape):
                 "(height, width, channels), or several"
             )
         if header[1] != b"|u1" or found[-3:] != shape:
-            kind = _shown(header[1].decode("ascii", "replace"))
+            kind = _quoted(header[1].decode("ascii", "replace"))
             raise UpdateError(
                 f"{named} holds {kind} {found}; expected '|u1' (uint8) of {shape} each"
             )
@@ -1380,7 +1346,7 @@ def _images(path, shape):
 
 
 def _in_columns(path, first, shape):
-    """Yields the images of a file in the order of Fortran, which NumPy writes of some arrays."""
+    """Yields the images of a file in Fortran order, which NumPy writes for some arrays."""
     import numpy as np
 
     found = np.memmap(path, "uint8", "r", first, shape, "F")
@@ -1388,7 +1354,7 @@ def _in_columns(path, first, shape):
 
 
 def _options(arguments):
-    """Returns the arguments without options, and the options by name."""
+    """Returns the positional arguments, and the options by name."""
     plain, options = [], {}
     for argument in arguments:
         name, _, value = argument.partition("=")
@@ -1398,14 +1364,14 @@ def _options(arguments):
             except ValueError:
                 options["seconds"] = math.nan
             if not 0 < options["seconds"] <= 86_400:
-                raise UpdateError(f"--seconds is {_shown(value)}; expected a number up to 86400")
+                raise UpdateError(f"--seconds is {_quoted(value)}; expected a number up to 86400")
         else:
             plain.append(argument)
     return plain, options
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does one command; returns the exit code."""
+    """Runs one command; returns the exit code."""
     commands = {"apply": 2, "status": 1, "rollback": 1, "classify": 2, "work": 1}
     try:
         arguments, options = _options(arguments)
@@ -1416,7 +1382,7 @@ def main(arguments: Sequence[str]) -> int:
         if command == "apply":
             start = time.perf_counter()
             update = apply(*rest, **options)
-            entry = _entry(update, read_device(rest[0]))
+            entry = _extractor_entry(update, read_device(rest[0]))
             print(
                 f"{update['name']} {update['number']} is in use: {len(update['class_names'])} "
                 f"classes, {entry['accuracy']:.1%} of {entry['images']} test images on this "
@@ -1436,8 +1402,8 @@ def main(arguments: Sequence[str]) -> int:
     except UpdateError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (OSError, MemoryError, RuntimeError) as error:  # the system gives no more of something
-        print(f"error: {_told(error)}{_memory_hint()}", file=sys.stderr)
+    except (OSError, MemoryError, RuntimeError) as error:  # the system lacks some resource
+        print(f"error: {_reason(error)}{_memory_hint()}", file=sys.stderr)
         return 2
     return 0
 

@@ -1,4 +1,4 @@
-"""What is installed on a device before its first update."""
+"""Installation of a device's folder before its first update."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ def install(
 ) -> Path:
     """Writes the folder of a device: `extractor.tflite`, `extractor.json` and `device.json`.
 
-    `extractor.json` says how images go in, for apps that call the interpreter themselves; the
-    client does not read it.
+    `extractor.json` describes the images for apps that call the interpreter themselves; the client
+    does not read it.
 
     Args:
-        folder: to be written, whole or not at all.
-        extractor: takes images of one size. One that normalizes by batch statistics is given
-            moving ones, measured on `images`: a device sees one image at a time.
-        reference: of the extractor, for people.
-        updates: the name of the updates that the device takes.
-        families: of the extractor, see `store.Manifest.families`.
-        quantization: of the extractor's file and of the heads that it is given: `"float32"`,
+        folder: Folder to be written, whole or not at all.
+        extractor: Extractor of images of one size. If it normalizes by batch statistics, moving
+            statistics are measured on `images`, because a device sees one image at a time.
+        reference: Reference of the extractor, shown to people.
+        updates: Name of the updates that the device takes.
+        families: Families of the extractor, see `store.Manifest.families`.
+        quantization: Quantization of the extractor's file and of its heads: `"float32"`,
             `"float16"`, `"dynamic"` or `"int8"`, see `deployment.LiteRTExport`.
-        images: without labels, uint8 `[N, height, width, channels]`; for statistics and ranges.
-        overwrite: whether a device's folder that is there is replaced, with its heads; a folder
-            that holds anything else is not.
+        images: Images without labels, uint8 `[N, his_int8, width, channels]`, for statistics and
+            8-bit ranges.
+        overwrite: Whether an existing device's folder is replaced, with its heads. A folder that
+            holds anything else is never replaced.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: if the name or the quantization is unknown, images are needed and not given, or
-            what is at `folder`, or above it, is in the way.
+        InputError: If the name or the quantization is unknown, images are missing, or `folder` or
+            its parent cannot be written.
 
     Example:
 
@@ -72,11 +73,11 @@ def install(
     check_device_folder(folder, overwrite)
     by_batch = any(layer.statistics == "batch" for layer in normalization_layers(extractor))
     if images is None and (by_batch or quantization == "int8"):
-        why = "normalizes by batch statistics" if by_batch else "takes its ranges of 8 bits of them"
+        why = "normalizes by batch statistics" if by_batch else "needs images for its 8-bit ranges"
         raise InputError(f"{reference} {why}; expected images without labels")
     if by_batch:
         extractor, _ = recalibrate(extractor, passing_on(feature_interface(extractor)), images)
-    eight = quantization == "int8"
+    is_int8 = quantization == "int8"
     with written_atomically(folder) as temporary:
         temporary.mkdir()
         written = LiteRTExport(
@@ -84,8 +85,8 @@ def install(
             temporary / EXTRACTOR,
             output_name="features",
             quantization=quantization,
-            representative=images if eight else None,
-            uint8_input=eight,
+            representative=images if is_int8 else None,
+            uint8_input=is_int8,
         )
         export([written])
         content = (temporary / EXTRACTOR).read_bytes()
@@ -105,7 +106,7 @@ def install(
 
 
 def passing_on(shape: tuple[int | None, ...]) -> keras.Model:
-    """Returns a model that emits what it takes; in the place of a part that is not there.
+    """Returns a model that emits its input, in the place of a missing part.
 
     Example:
 

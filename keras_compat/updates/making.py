@@ -1,4 +1,4 @@
-"""From a head to an update for all devices."""
+"""Making of an update for all devices from one head."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from pydantic import ValidationError
 
 from keras_compat.data import Examples
 from keras_compat.deployment import (
@@ -26,16 +25,16 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy
 from keras_compat.store import Package, unpack
 from keras_compat.store.package import file_record
-from keras_compat.updates.archive import Archive, write_archives
+from keras_compat.updates.archive import Archive, check_kind, write_archives
 from keras_compat.updates.device_client import (
     HIGHEST_NUMBER,
+    SCHEMA,
     UpdateError,
     check_extractor,
     head_file,
     read_device,
 )
 from keras_compat.updates.devices import EXTRACTOR, passing_on
-from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest, check_kind
 from keras_compat.updates.output_paths import check_archive
 
 _MOST_NAMED = 5
@@ -46,10 +45,10 @@ class Device:
     """A device that an update is made for.
 
     Args:
-        folder: as `install` writes it.
-        images: without labels, uint8 `[N, height, width, channels]` as its extractor takes them;
-            the head's moving statistics are measured on them.
-        test: labelled, with images of all of the head's classes.
+        folder: Folder that `install` wrote.
+        images: Images without labels, uint8 `[N, his_int8, width, channels]`, on which the head's
+            moving statistics are measured.
+        test: Labelled images of all of the head's classes.
     """
 
     folder: Path
@@ -59,15 +58,16 @@ class Device:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an update is and costs on one device.
+    """Accuracy and size of an update on one device.
 
     Attributes:
-        component: the device's extractor.
-        quantization: of its files.
-        accuracy: of the shipped head's file on the installed extractor's, a part of one.
-        archive: the file that this device downloads.
-        update_bytes: the size of that file.
-        whole_bytes: what it would need of an update that ships the whole model: extractor and head.
+        component: Reference of the device's extractor.
+        quantization: Quantization of its files.
+        accuracy: Accuracy, a fraction, of the shipped head's file on the installed extractor's
+            file.
+        archive: Path of the archive that this device downloads.
+        update_bytes: Size of that archive.
+        whole_bytes: Size of an update that would ship the whole model: extractor and head.
     """
 
     component: str
@@ -79,10 +79,10 @@ class Measured:
 
 
 def read_installed(folder: str | Path) -> dict:
-    """Returns what the `device.json` in a folder says; which head is there does not matter.
+    """Returns the content of a folder's `device.json`; the installed head does not matter.
 
     Raises:
-        InputError: if it is not the folder of a device, or its extractor is damaged.
+        InputError: If the folder is not a device's, or its extractor is damaged.
 
     Example:
 
@@ -100,11 +100,11 @@ def read_installed(folder: str | Path) -> dict:
 
 
 def device_archive(path: str | Path, folder: str | Path) -> Path:
-    """Returns where the archive for one device lies, beside that for all.
+    """Returns the path of the archive for one device, beside the archive for all.
 
     Args:
-        path: of the archive for all devices.
-        folder: of the device; its name is part of the file's.
+        path: Path of the archive for all devices.
+        folder: Folder of the device; its name is part of the path.
 
     Example:
 
@@ -125,23 +125,12 @@ def check_update(
     least_accuracy: float = 0.0,
     overwrite: bool = False,
 ) -> list[dict]:
-    """Raises `InputError` if `make_update` would, as far as no image is needed to tell.
+    """Raises each `InputError` of `make_update` that needs no images.
 
-    Args:
-        path: see `make_update`.
-        head: likewise.
-        folders: of the devices.
-        name: see `make_update`.
-        number: likewise.
-        least_accuracy: likewise.
-        overwrite: likewise.
+    The arguments are those of `make_update`, with the devices' folders for the devices.
 
     Returns:
-        What the devices' `device.json` say, in their order.
-
-    Example:
-
-    >>> check_update("7.zip", package, ["phone"], name="digits", number=7)  # doctest: +SKIP
+        The contents of the devices' `device.json`, in their order.
     """
     if type(number) is not int or not 1 <= number <= HIGHEST_NUMBER:
         raise InputError(
@@ -175,35 +164,34 @@ def make_update(
     least_accuracy: float = 0.0,
     overwrite: bool = False,
 ) -> list[Measured]:
-    """Writes an update: the head for every device, measured on the files that ship.
+    """Writes an update: a head for every device, measured on the files that ship.
 
-    One archive holds the heads of all devices and the component; beside it lies a small one for
-    each device, which holds what that device needs and is named after its folder, see
-    `device_archive`. All are whole before the first of them appears, that for all devices last.
+    One archive holds the heads of all devices and the component. Beside it, each device has a small
+    archive with its head alone, named after the device's folder, see `device_archive`. All archives
+    are complete before the first one appears; the archive for all devices appears last.
 
-    The head is one, but for its moving statistics, which are measured behind each installed
-    extractor: extractors are trained to be compatible under batch statistics, and a head with
-    those of another extractor, or of several together, is lost on it
+    Only the moving statistics differ between the heads; they are measured behind each installed
+    extractor. Extractors are trained to be compatible under batch statistics: a head with the
+    moving statistics of another extractor, or of several together, fails
     (`results/benchmarks/head_update.json`).
 
     Args:
-        path: of the archive for all devices.
-        head: of a head, as `Store.package` returns it.
-        devices: that are to have it; each extractor once.
-        name: of the updates; each device has to take those.
-        number: higher than that of any update before; counted, or a date and time in digits. A
-            device takes none above 10**14 unless it has had one not far below.
-        component: whether the component is in the archive too, for servers.
-        least_accuracy: below it on any device nothing is written, a part of one.
-        overwrite: whether archives that are there may be replaced.
+        path: Path of the archive for all devices.
+        head: Package of a head, from `Store.package`.
+        devices: Devices of the update, each extractor once.
+        name: Name of the updates; each device must take this name.
+        number: Number above those of all earlier updates: a count, or a date and time in digits. A
+            device refuses numbers above 10**14, unless it had one close below.
+        component: Whether the archive also holds the component, for servers.
+        least_accuracy: Minimum accuracy, a fraction; below it on any device nothing is written.
+        overwrite: Whether existing archives are replaced.
 
     Returns:
-        What was measured, in the order of the devices.
+        The measurements, in the order of the devices.
 
     Raises:
-        InputError: if a device takes other updates, its extractor emits what the head does not
-            take, or is there twice; its test images are not of all of the head's classes; a path
-            is taken; or the head is worse on a device than it may be.
+        InputError: If a device takes other updates, its extractor does not fit the head or is there
+            twice, its test images lack classes, a path exists, or the accuracy is too low.
 
     Example:
 
@@ -235,12 +223,12 @@ def make_update(
         )
     names = [head_file(about["sha256"]) for about in installed]
     files = dict(zip(names, heads, strict=True)) | (head.content() if component else {})
-    update = _manifest(head, devices, installed, found, files, name, number)
+    whole = Archive(path, _about(head, devices, installed, found, files, name, number), files)
     own = [
-        Archive(device_archive(path, device.folder), update.for_extractor(about["sha256"]), files)
+        whole.for_extractor(device_archive(path, device.folder), about["sha256"])
         for device, about in zip(devices, installed, strict=True)
     ]
-    write_archives([Archive(path, update, files), *own])
+    write_archives([whole, *own])
     return [
         Measured(
             component=about["component"],
@@ -255,7 +243,7 @@ def make_update(
 
 
 def _check_head(head: Package, installed: Sequence[dict], name: str) -> None:
-    """Raises `InputError` if the head cannot be that of an update for these devices."""
+    """Raises `InputError` if the head does not fit these devices."""
     manifest = head.manifest
     check_kind(manifest)
     if not installed:
@@ -280,7 +268,7 @@ def _check_head(head: Package, installed: Sequence[dict], name: str) -> None:
 
 
 def _check_classes(class_names: Sequence[str], device: Device) -> None:
-    """Raises `InputError` if the test images leave a class out: accuracy says nothing of it."""
+    """Raises `InputError` if the test images lack a class, whose accuracy would remain unknown."""
     missing = sorted(set(range(len(class_names))) - set(device.test.labels.tolist()))
     if missing:
         named = ", ".join(repr(class_names[index]) for index in missing[:_MOST_NAMED])
@@ -296,9 +284,9 @@ def _heads(head: keras.Model, devices: Sequence[Device], installed: Sequence[dic
     with tempfile.TemporaryDirectory() as folder:
         jobs = []
         for i, (device, about) in enumerate(zip(devices, installed, strict=True)):
-            # What the installed file emits, of fewer bits too, and not what Keras would.
+            # The features of the installed file, which may be quantized, not those of Keras.
             features = evaluate_exported([(device.folder / EXTRACTOR,)], device.images)[0]
-            eight = about["quantization"] == "int8"
+            is_int8 = about["quantization"] == "int8"
             jobs.append(
                 LiteRTExport(
                     recalibrate(passing_on(features.shape[1:]), head, features)[1],
@@ -306,14 +294,14 @@ def _heads(head: keras.Model, devices: Sequence[Device], installed: Sequence[dic
                     features.shape[1:],
                     "features",
                     quantization=about["quantization"],
-                    representative=features if eight else None,
+                    representative=features if is_int8 else None,
                 )
             )
         return [file.path.read_bytes() for file in export(jobs)]
 
 
 def _accuracy(head: bytes, device: Device) -> float:
-    """Runs a head's file behind the device's extractor on all test images."""
+    """Returns the accuracy of a head's file behind the device's extractor on all test images."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "head.tflite")
         file.write_bytes(head)
@@ -321,7 +309,7 @@ def _accuracy(head: bytes, device: Device) -> float:
     return accuracy(logits, device.test.labels)
 
 
-def _manifest(
+def _about(
     head: Package,
     devices: Sequence[Device],
     installed: Sequence[dict],
@@ -329,27 +317,22 @@ def _manifest(
     files: Mapping[str, bytes],
     name: str,
     number: int,
-) -> UpdateManifest:
-    try:
-        return UpdateManifest(
-            name=name,
-            number=number,
-            created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            class_names=head.manifest.class_names,
-            families=tuple(sorted(head.manifest.families)),
-            extractors=tuple(
-                ExtractorRecord(
-                    component=about["component"],
-                    sha256=about["sha256"],
-                    quantization=about["quantization"],
-                    interface=tuple(about["interface"]),
-                    accuracy=found,
-                    images=len(device.test),
-                )
-                for device, about, found in zip(devices, installed, accuracies, strict=True)
-            ),
-            files={name: file_record(content) for name, content in files.items()},
-        )
-    except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False)[0]
-        raise InputError(f"update {name} {number}: {told['loc']}: {told['msg']}") from None
+) -> dict:
+    """Returns the content of `update.json`."""
+    return {
+        "schema_version": SCHEMA,
+        "name": name,
+        "number": number,
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "class_names": list(head.manifest.class_names),
+        "families": sorted(head.manifest.families),
+        "extractors": [
+            {
+                **{key: about[key] for key in ("component", "sha256", "quantization", "interface")},
+                "accuracy": float(accuracy),
+                "images": len(device.test),
+            }
+            for device, about, accuracy in zip(devices, installed, accuracies, strict=True)
+        ],
+        "files": {name: file_record(content).model_dump() for name, content in files.items()},
+    }

@@ -1,4 +1,4 @@
-"""Where devices' folders and archives are written: looked at before any work."""
+"""Checks, before any work, that devices' folders and archives can be written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_compat.errors import InputError
 from keras_compat.files import check_writable
 from keras_compat.updates.device_client import UpdateError, read_device
 
-# What `install` and the client write into the folder of a device.
+# Files that `install` and the client write into a device's folder.
 _INSTALLED = re.compile(
     r"(device|state)\.json(\.new)?|extractor\.(tflite|json)|\.lock"
     r"|heads(/([0-9]+|incoming)(/(head\.tflite|(update|installed)\.json))?)?"
@@ -21,8 +21,8 @@ def check_archive(path: str | Path, overwrite: bool) -> None:
     """Raises `InputError` if an archive cannot be written to a path.
 
     Args:
-        path: of a file, or free.
-        overwrite: whether a file that is there may be replaced; anything else never is.
+        path: Free path, or path of a file.
+        overwrite: Whether an existing file is replaced; anything else never is.
 
     Example:
 
@@ -40,12 +40,11 @@ def check_archive(path: str | Path, overwrite: bool) -> None:
 
 
 def check_device_folder(path: str | Path, overwrite: bool) -> None:
-    """Raises `InputError` if the folder of a device cannot be written to a path.
+    """Raises `InputError` if a device's folder cannot be written to a path.
 
     Args:
-        path: of a device's folder, or free.
-        overwrite: whether a folder that is there may be replaced; only that of a device is, and
-            only if nothing else is in it.
+        path: Free path, or path of a device's folder.
+        overwrite: Whether an existing device's folder is replaced; only if it holds nothing else.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""From an update's archive back to a component, for servers."""
+"""Publishing of an archive's component, for servers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from keras_compat.errors import InputError
 from keras_compat.store import Package, Reference, Store, read_manifest, unpack
 from keras_compat.store.manifest import CARD, MANIFEST, WEIGHTS
 from keras_compat.store.packing import check_sizes
+from keras_compat.updates.archive import check_component
 from keras_compat.updates.device_client import COMPONENT, UpdateError, read_archive
-from keras_compat.updates.manifest import check_component
 
 
 def receive(store: Store, archive: str | Path, reference: Reference) -> None:
-    """Publishes the head of an update, as it is in the archive.
+    """Publishes the head of an update.
 
     Args:
-        store: where to.
-        archive: the update's file, from whomever it comes.
-        reference: a name and a version that is free.
+        store: Store to publish in.
+        archive: Path of the archive, also one by strangers.
+        reference: Name and free version.
 
     Raises:
-        InputError: if the archive is not a whole update, has no component, or one that is not the
-            head that `update.json` says.
-        StoreError: if the component is not one, see `store.unpack` and `Store.publish`.
+        InputError: If the archive is incomplete, or its component is missing or is not the head of
+            `update.json`.
+        StoreError: If the component is invalid, see `store.unpack` and `Store.publish`.
 
     Example:
 

@@ -13,7 +13,6 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_compat.store.package import file_record, sha256
 from keras_compat.updates.archive import Archive, write_archives
 from keras_compat.updates.device_client import head_file
-from keras_compat.updates.manifest import ExtractorRecord, UpdateManifest
 
 IMAGE, FEATURES = (4, 4, 1), (4, 4, 2)
 NAMES = ("cat", "dog", "frog")
@@ -168,27 +167,28 @@ def device(folder: Path, **changes) -> Path:
 
 def update(path: Path, number: int, content: bytes | None = None, **changes) -> Path:
     """Writes an update, by default one whose head says the class of its number of light images."""
-    record = ExtractorRecord(
-        component="phone@1",
-        sha256=sha256(EXTRACTOR),
-        quantization="float32",
-        interface=FEATURES,
-        accuracy=0.9,
-        images=100,
-    )
-    other = record.model_copy(update={"sha256": "0" * 64, "component": "server@1"})
+    record = {
+        "component": "phone@1",
+        "sha256": sha256(EXTRACTOR),
+        "quantization": "float32",
+        "interface": FEATURES,
+        "accuracy": 0.9,
+        "images": 100,
+    }
+    other = record | {"sha256": "0" * 64, "component": "server@1"}
     files = {
         head_file(sha256(EXTRACTOR)): head(number) if content is None else content,
-        head_file(other.sha256): head(number + 1),
+        head_file(other["sha256"]): head(number + 1),
     }
     said = {
+        "schema_version": 1,
         "name": "animals",
         "number": number,
         "created": "2026-01-01T00:00:00Z",
         "class_names": NAMES,
         "families": (FAMILY,),
         "extractors": (record, other),
-        "files": {name: file_record(content) for name, content in files.items()},
+        "files": {name: vars(file_record(content)) for name, content in files.items()},
     }
-    write_archives([Archive(path, UpdateManifest(**{**said, **changes}), files)])
+    write_archives([Archive(path, said | changes, files)])
     return path
