@@ -13,45 +13,25 @@ from keras_compat.store.errors import (
     TooLargeError,
     UnknownArchitectureError,
 )
-from tests.attacks.harness import rewrite, run
+from tests.attacks.harness import changed, run, said
 
 WEIGHTS = "weights.safetensors"
 
 
-def header(entries: dict[str, Any]):
-    """Weights whose header says `entries`, with checksums that fit."""
-
-    def attack(place: Path) -> None:
-        size = (place / WEIGHTS).stat().st_size
-        text = json.dumps(entries).encode()
-        start = len(text).to_bytes(8, "little") + text
-        (place / WEIGHTS).write_bytes(start + b"\0" * (size - len(start)))
-        rewrite(place, lambda manifest: None)
-
-    return attack
+def header(size: int, text: bytes):
+    """Weights with another header, with checksums that fit."""
+    start = size.to_bytes(8, "little") + text
+    return changed(WEIGHTS, lambda old: start + b"\0" * (len(old) - len(start)), fitting=True)
 
 
-def long_header(place: Path) -> None:
-    size = (place / WEIGHTS).stat().st_size
-    (place / WEIGHTS).write_bytes((2**62).to_bytes(8, "little") + b"{" * (size - 8))
-    rewrite(place, lambda manifest: None)
+def kernel(**entry: Any):
+    """Weights whose header says something else of one array."""
+    text = json.dumps({"logits/kernel": {"dtype": "F32", **entry}}).encode()
+    return header(len(text), text)
 
 
-def architecture(**arguments: Any):
-    def attack(place: Path) -> None:
-        def change(manifest: dict[str, Any]) -> None:
-            manifest["head"]["architecture"]["arguments"].update(arguments)
-
-        rewrite(place, change)
-
-    return attack
-
-
-def field(key: str, value: Any):
-    def attack(place: Path) -> None:
-        rewrite(place, lambda manifest: manifest["head"].update({key: value}))
-
-    return attack
+def architecture(argument: str, value: int):
+    return said("head", "architecture", "arguments", argument, to=value)
 
 
 def sparse_file(size: int):
@@ -59,10 +39,9 @@ def sparse_file(size: int):
 
     def attack(place: Path) -> None:
         os.truncate(place / WEIGHTS, size)
-        file = place / "manifest.json"
-        manifest = json.loads(file.read_text())
-        manifest["files"][WEIGHTS]["size"] = size
-        file.write_text(json.dumps(manifest))
+        said_size = json.loads((place / "manifest.json").read_text())
+        said_size["files"][WEIGHTS]["size"] = size
+        (place / "manifest.json").write_text(json.dumps(said_size))
 
     return attack
 
@@ -72,22 +51,26 @@ def sparse_card(place: Path) -> None:
 
 
 TERABYTE = 2**40
-ONE = {"dtype": "F32", "shape": [2**38], "data_offsets": [0, TERABYTE]}
-OVERFLOW = {"dtype": "F32", "shape": [2**32, 2**32, 2**32], "data_offsets": [0, 8]}
 
 ATTACKS = {
-    "a header that claims a terabyte": (header({"logits/kernel": ONE}), BadWeightsError),
-    "shapes beyond 64 bits": (header({"logits/kernel": OVERFLOW}), BadWeightsError),
-    "a header of 2^62 bytes": (long_header, BadWeightsError),
+    "a header that claims a terabyte": (
+        kernel(shape=[2**38], data_offsets=[0, TERABYTE]),
+        BadWeightsError,
+    ),
+    "shapes beyond 64 bits": (kernel(shape=[2**32] * 3, data_offsets=[0, 8]), BadWeightsError),
+    "a header of 2^62 bytes": (header(2**62, b"{" * 100), BadWeightsError),
     "a sparse file of a terabyte": (sparse_file(2**40), BadWeightsError),
     "a sparse file of two gigabytes": (sparse_file(2**31), BadWeightsError),
     "a card of a terabyte": (sparse_card, TooLargeError),
-    "a network of a billion layers": (architecture(depth=6 * 10**9 + 2), UnknownArchitectureError),
-    "a network of four thousand layers": (architecture(depth=4094), UnknownArchitectureError),
-    "a network of a billion channels": (architecture(filters=10**9), UnknownArchitectureError),
-    "a network of gigabytes": (architecture(filters=4096), BadWeightsError),
-    "features of a billion channels": (field("input_channels", 10**9), BadManifestError),
-    "a billion classes": (field("outputs", 10**9), BadManifestError),
+    "a network of a billion layers": (
+        architecture("depth", 6 * 10**9 + 2),
+        UnknownArchitectureError,
+    ),
+    "a network of four thousand layers": (architecture("depth", 4094), UnknownArchitectureError),
+    "a network of a billion channels": (architecture("filters", 10**9), UnknownArchitectureError),
+    "a network of gigabytes": (architecture("filters", 4096), BadWeightsError),
+    "features of a billion channels": (said("head", "input_channels", to=10**9), BadManifestError),
+    "a billion classes": (said("head", "outputs", to=10**9), BadManifestError),
 }
 
 if __name__ == "__main__":

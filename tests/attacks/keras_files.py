@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from keras_compat import networks
-from keras_compat.errors import InputError
 from keras_compat.store.importing import load_keras_file
+from tests.attacks.running import run_all
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 BOMB = 2**40
@@ -26,10 +26,18 @@ Attack = Callable[[Path], Path | None]
 """Changes a good file; returns the path to load, if it is another."""
 
 
+@functools.cache
+def _good() -> bytes:
+    head = networks.build_head("resnet8:filters=4@stage2", input_channels=8, classes=2, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        head.save(Path(folder, "good.keras"))
+        return Path(folder, "good.keras").read_bytes()
+
+
 def make_file(folder: Path) -> Path:
     """Writes a good file."""
     path = folder / "good.keras"
-    networks.build_head("resnet8:filters=4@stage2", input_channels=8, classes=2, seed=0).save(path)
+    path.write_bytes(_good())
     return path
 
 
@@ -268,23 +276,11 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
 }
 
 
-def run() -> None:
-    """Runs the attacks one by one; ends with 1 if one gets through."""
-    through = 0
-    for name, (attack, expected) in ATTACKS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            path = make_file(Path(folder))
-            target = attack(path) or path
-            try:
-                load_keras_file(target)
-            except InputError as error:
-                through += expected not in str(error)
-                print(f"{name}: refused: {error}")
-            else:
-                through += 1
-                print(f"{name}: NOT REFUSED")
-    sys.exit(1 if through else 0)
+def attempt(folder: Path, attack: Attack) -> None:
+    """Attacks a good file and loads it."""
+    path = make_file(folder)
+    load_keras_file(attack(path) or path)
 
 
 if __name__ == "__main__":
-    run()
+    run_all(ATTACKS, attempt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,28 +17,11 @@ from keras_compat.store.errors import (
     UnknownArchitectureError,
 )
 from keras_compat.store.recipes import variables
-from tests.attacks.harness import rewrite, run
+from tests.attacks.harness import changed, rewrite, run, said
 
 
 def content(data: bytes):
-    def attack(place: Path) -> None:
-        (place / "manifest.json").write_bytes(data)
-
-    return attack
-
-
-def changed(*path: str, to: Any):
-    """One value is another."""
-
-    def attack(place: Path) -> None:
-        def change(manifest: dict[str, Any]) -> None:
-            for key in path[:-1]:
-                manifest = manifest[key]
-            manifest[path[-1]] = to
-
-        rewrite(place, change)
-
-    return attack
+    return changed("manifest.json", lambda old: data)
 
 
 def twice_the_key(place: Path) -> None:
@@ -84,28 +66,28 @@ ATTACKS = {
         content(b'{"schema_version": ' + b"9" * 1_000_000 + b"}"),
         BadManifestError,
     ),
-    "a newer schema": (changed("schema_version", to=2), NewerSchemaError),
-    "a schema of none": (changed("schema_version", to=0), BadManifestError),
-    "a schema that is a text": (changed("schema_version", to="1"), BadManifestError),
-    "a field that nobody knows": (changed("run", to="import os"), BadManifestError),
-    "another kind": (changed("kind", to="network"), BadManifestError),
+    "a newer schema": (said("schema_version", to=2), NewerSchemaError),
+    "a schema of none": (said("schema_version", to=0), BadManifestError),
+    "a schema that is a text": (said("schema_version", to="1"), BadManifestError),
+    "a field that nobody knows": (said("run", to="import os"), BadManifestError),
+    "another kind": (said("kind", to="network"), BadManifestError),
     "a file outside": (
-        changed("files", to={"../../x": {"size": 0, "sha256": "0" * 64}}),
+        said("files", to={"../../x": {"size": 0, "sha256": "0" * 64}}),
         BadManifestError,
     ),
-    "a size below zero": (changed("files", "README.md", "size", to=-1), BadManifestError),
+    "a size below zero": (said("files", "README.md", "size", to=-1), BadManifestError),
     "NaN": (content(b'{"schema_version": 1, "metrics": {"accuracy": NaN}}'), BadManifestError),
-    "too few classes": (changed("class_names", to=["a"]), BadManifestError),
-    "another interface": (changed("interface", to=[None, None, 9]), BadManifestError),
-    "a line break in a name": (changed("class_names", to=["a", "b\n# owned"]), BadManifestError),
-    "a text that turns around": (changed("class_names", to=["a", "b\u202e"]), BadManifestError),
-    "a terminal's escape in a name": (changed("licence", to="\x9b31m"), BadManifestError),
+    "too few classes": (said("class_names", to=["a"]), BadManifestError),
+    "another interface": (said("interface", to=[None, None, 9]), BadManifestError),
+    "a line break in a name": (said("class_names", to=["a", "b\n# owned"]), BadManifestError),
+    "a text that turns around": (said("class_names", to=["a", "b\u202e"]), BadManifestError),
+    "a terminal's escape in a name": (said("licence", to="\x9b31m"), BadManifestError),
     "a number of four thousand digits": (
         content(b'{"schema_version": 1, "head": {"architecture": {"depth": ' + b"9" * 4000),
         BadManifestError,
     ),
     "a split of nobody among thousands": (
-        changed(
+        said(
             *ARCHITECTURE,
             to={"name": "wide_resnet", "arguments": {"blocks_per_stage": 4096}, "split": "x"},
         ),
@@ -113,16 +95,16 @@ ATTACKS = {
     ),
     "a head that does not fit its extractor": (misfit, BadManifestError),
     "an architecture of nobody": (
-        changed(*ARCHITECTURE, "name", to="os.system"),
+        said(*ARCHITECTURE, "name", to="os.system"),
         UnknownArchitectureError,
     ),
     "an argument of nobody": (
-        changed(*ARCHITECTURE, "arguments", to={"command": 1}),
+        said(*ARCHITECTURE, "arguments", to={"command": 1}),
         UnknownArchitectureError,
     ),
-    "a split of nobody": (changed(*ARCHITECTURE, "split", to="stage9"), UnknownArchitectureError),
+    "a split of nobody": (said(*ARCHITECTURE, "split", to="stage9"), UnknownArchitectureError),
     "a normalization of nobody": (
-        changed("head", "normalization", to="pickle"),
+        said("head", "normalization", to="pickle"),
         UnknownArchitectureError,
     ),
 }

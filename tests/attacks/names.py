@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from keras_compat.store.errors import BadNameError
 from tests.attacks.harness import run
 
@@ -28,16 +26,7 @@ NAMES = {
 }
 
 
-def named(name: str):
-    """The attack of asking for a name."""
-
-    def attack(place: Path) -> str:
-        return name
-
-    return attack
-
-
-ATTACKS = {what: (named(name), BadNameError) for what, name in NAMES.items()}
+ATTACKS = {what: (lambda place, name=name: name, BadNameError) for what, name in NAMES.items()}
 
 if __name__ == "__main__":
     run(ATTACKS)

@@ -16,10 +16,7 @@ SIZE = "fetch it again"
 
 
 def content(data: bytes):
-    def attack(archive: Path) -> None:
-        archive.write_bytes(data)
-
-    return attack
+    return lambda archive: archive.write_bytes(data)
 
 
 def bytes_changed(change):
@@ -125,13 +122,9 @@ def many_members(archive: Path) -> None:
     archive.write_bytes(packed([*found, *((f"{i:06}", b"") for i in range(20_000))]))
 
 
-def sparse(archive: Path) -> None:
-    os.truncate(archive, 2**40)
-
-
-def sparse_head(archive: Path) -> None:
-    """A gigabyte without a byte on disk."""
-    os.truncate(archive, 2**30 - 1)
+def sparse(size: int):
+    """So many bytes, without one on disk."""
+    return lambda archive: os.truncate(archive, size)
 
 
 def twice(archive: Path) -> None:
@@ -161,12 +154,8 @@ def folder(archive: Path) -> None:
     archive.mkdir()
 
 
-def gone(archive: Path) -> None:
-    archive.unlink()
-
-
 ATTACKS = {
-    "no file": (gone, "cannot be read"),
+    "no file": (Path.unlink, "cannot be read"),
     "a folder": (folder, "is no file"),
     "a pipe that nobody writes to": (pipe, "is no file"),
     "nothing": (content(b""), "no archive of an update"),
@@ -209,8 +198,8 @@ ATTACKS = {
     # Releases of Python write it in different ways: its first sizes, or what stands before them.
     "zip64": (zip64, "update.json"),
     "a directory of thousands": (many_members, SIZE),
-    "a terabyte": (sparse, "expected 1073741824 at most"),
-    "a gigabyte of nothing": (sparse_head, SIZE),
+    "a terabyte": (sparse(2**40), "expected 1073741824 at most"),
+    "a gigabyte of nothing": (sparse(2**30 - 1), SIZE),
     "a link to /etc/passwd": (link, "directory"),
 }
 

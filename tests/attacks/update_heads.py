@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from tests.attacks.update_harness import run, with_head
@@ -13,10 +11,7 @@ POOL = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
 
 
 def head(content: bytes):
-    def attack(archive: Path) -> None:
-        with_head(archive, content)
-
-    return attack
+    return lambda archive: with_head(archive, content)
 
 
 def filled(rows: int, columns: int) -> bytes:

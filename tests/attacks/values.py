@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from safetensors.numpy import load, save
 
 from keras_compat.store.errors import BadWeightsError
-from tests.attacks.harness import rewrite, run
+from tests.attacks.harness import changed, run
 
 WEIGHTS = "weights.safetensors"
 
 
-def value(name: str, value: float):
-    """One value is another, with checksums that fit."""
-
-    def attack(place: Path) -> None:
-        arrays = {key: array.copy() for key, array in load((place / WEIGHTS).read_bytes()).items()}
-        arrays[name].flat[0] = value
-        (place / WEIGHTS).write_bytes(save(arrays))
-        rewrite(place, lambda manifest: None)
-
-    return attack
-
-
-def other(change):
+def arrays(change):
     """The arrays are others, with checksums that fit."""
 
-    def attack(place: Path) -> None:
-        arrays = dict(load((place / WEIGHTS).read_bytes()))
-        change(arrays)
-        (place / WEIGHTS).write_bytes(save(arrays))
-        rewrite(place, lambda manifest: None)
+    def changed_bytes(old: bytes) -> bytes:
+        found = {key: array.copy() for key, array in load(old).items()}
+        change(found)
+        return save(found)
 
-    return attack
+    return changed(WEIGHTS, changed_bytes, fitting=True)
+
+
+def value(name: str, value: float):
+    return arrays(lambda found: found[name].flat.__setitem__(0, value))
 
 
 NORM = "stage3_block1_1_norm"
@@ -44,15 +33,15 @@ ATTACKS = {
     "infinity": (value("logits/bias", -np.inf), BadWeightsError),
     "a negative variance": (value(f"{NORM}/moving_variance", -1.0), BadWeightsError),
     "weights of another type": (
-        other(lambda a: a.update({"logits/bias": a["logits/bias"].astype("float64")})),
+        arrays(lambda a: a.update({"logits/bias": a["logits/bias"].astype("float64")})),
         BadWeightsError,
     ),
     "weights of another shape": (
-        other(lambda a: a.update({"logits/kernel": a["logits/kernel"].T.copy()})),
+        arrays(lambda a: a.update({"logits/kernel": a["logits/kernel"].T.copy()})),
         BadWeightsError,
     ),
     "weights without a name": (
-        other(lambda a: a.update({"": a.pop("logits/bias")})),
+        arrays(lambda a: a.update({"": a.pop("logits/bias")})),
         BadWeightsError,
     ),
 }

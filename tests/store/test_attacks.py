@@ -21,10 +21,8 @@ SURPLUS = 300 * 2**20  # what the first building of a network takes by itself is
 @pytest.mark.parametrize("name", ATTACKS)
 def test_refused_with_the_reason(name, tmp_path):
     attack, expected = ATTACKS[name]
-    place = harness.make_store(tmp_path)
-    target = attack(place) or str(harness.GOOD)
     with little_memory(SURPLUS), pytest.raises(expected) as caught:
-        harness.read(tmp_path, target)
+        harness.attempt(tmp_path, attack)
     message = str(caught.value)
     assert len(message) < 600 and message.isprintable()
 
@@ -54,6 +52,5 @@ def test_verifying_builds_nothing_for_each_component(tmp_path, monkeypatch):
 
 
 def test_without_an_attack_it_is_read(tmp_path):
-    harness.make_store(tmp_path)
-    harness.read(tmp_path, str(harness.GOOD))
+    harness.attempt(tmp_path, lambda place: None)
     assert Store(tmp_path).verify(also=unpack) == []
