@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -196,3 +197,24 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
                 f"class name {name!r} for {path}; expected each to be one line of text without "
                 "control characters, as in labels.txt"
             )
+
+
+def single_image_request(job: Any, kind: str) -> dict:
+    """Returns the part of a request that the formats for single images share.
+
+    Args:
+        job: Job such as `ONNXExport`.
+        kind: Words for the file, for messages.
+
+    Raises:
+        InputError: If the model, the shape, the names or the output do not fit.
+    """
+    check_one_input_and_output(job.model, job.path)
+    check_moving_statistics(job.model, job.path, kind)
+    check_class_names(job.model, job.class_names, job.path)
+    return {
+        "input_shape": full_input_shape(job.model, job.input_shape, job.path),
+        "input_name": job.input_name,
+        "class_names": list(job.class_names),
+        **output_request(job.model, job.output_name, job.probabilities, job.path),
+    }

@@ -9,14 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_compat.deployment.export_requirements import (
-    FEATURES,
-    check_class_names,
-    check_moving_statistics,
-    check_one_input_and_output,
-    full_input_shape,
-    output_request,
-)
+from keras_compat.deployment.export_requirements import FEATURES, single_image_request
 from keras_compat.deployment.representative import check_representative, image_range
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.networks import check_interface
@@ -95,9 +88,7 @@ class LiteRTExport:
 
     def request(self) -> dict:
         """Returns the request for the process that writes the file."""
-        check_one_input_and_output(self.model, self.path)
-        check_moving_statistics(self.model, self.path, "a LiteRT file")
-        shape = full_input_shape(self.model, self.input_shape, self.path)
+        request = single_image_request(self, "a LiteRT file")
         if self.quantization not in QUANTIZATIONS:
             raise unknown_name("quantization", self.quantization, QUANTIZATIONS)
         if self.uint8_input and (self.quantization != "int8" or not self.takes_images):
@@ -106,11 +97,9 @@ class LiteRTExport:
                 f"input {self.input_name!r}; expected it with 'int8' alone, and images"
             )
         if self.quantization == "int8" or self.representative is not None:
-            check_representative(self.representative, shape, self.path)
-        check_class_names(self.model, self.class_names, self.path)
+            check_representative(self.representative, request["input_shape"], self.path)
         return {
-            "input_shape": shape,
-            "input_name": self.input_name,
+            **request,
             "quantization": self.quantization,
             "uint8_input": self.uint8_input,
             "image_range": (
@@ -118,8 +107,6 @@ class LiteRTExport:
                 if self.takes_images
                 else None
             ),
-            "class_names": list(self.class_names),
-            **output_request(self.model, self.output_name, self.probabilities, self.path),
         }
 
 

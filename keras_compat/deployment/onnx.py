@@ -9,14 +9,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_compat.deployment.export_requirements import (
-    FEATURES,
-    check_class_names,
-    check_moving_statistics,
-    check_one_input_and_output,
-    full_input_shape,
-    output_request,
-)
+from keras_compat.deployment.export_requirements import FEATURES, single_image_request
 from keras_compat.networks import check_interface
 
 
@@ -53,15 +46,7 @@ class ONNXExport:
 
     def request(self) -> dict:
         """Returns the request for the process that writes the file."""
-        check_one_input_and_output(self.model, self.path)
-        check_moving_statistics(self.model, self.path, "an ONNX file on a desktop")
-        check_class_names(self.model, self.class_names, self.path)
-        return {
-            "input_shape": full_input_shape(self.model, self.input_shape, self.path),
-            "input_name": self.input_name,
-            "class_names": list(self.class_names),
-            **output_request(self.model, self.output_name, self.probabilities, self.path),
-        }
+        return single_image_request(self, "an ONNX file on a desktop")
 
 
 def onnx_pair(

@@ -257,7 +257,7 @@ class Store:
         found = [alias for alias in present if is_alias(alias) and alias != LATEST]
         return {alias: self.resolve(Reference(name, alias)).tag for alias in found}
 
-    def entries(self, on_fault: Callable[[Fault], object] | None = None) -> list[Entry]:
+    def entries(self, on_fault: Callable[[Fault], object] = lambda fault: None) -> list[Entry]:
         """Returns all readable versions, by name and version.
 
         Args:
@@ -268,7 +268,7 @@ class Store:
             try:
                 aliases, versions = self.aliases(name), self.versions(name)
             except StoreError as error:
-                _tell(on_fault, name, error)
+                on_fault(Fault(name, str(error)))
                 continue
             for version in versions:
                 reference = Reference(name, version)
@@ -277,7 +277,7 @@ class Store:
                 try:
                     found.append(Entry(reference, self.manifest(reference), tuple(mine)))
                 except StoreError as error:
-                    _tell(on_fault, _path(reference), error)
+                    on_fault(Fault(_path(reference), str(error)))
         return found
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
@@ -328,7 +328,7 @@ class Store:
     def verify(
         self,
         before: Check | None = None,
-        also: Callable[[Package, str], object] | None = None,
+        also: Callable[[Package, str], object] = lambda package, what: None,
         progress: Callable[[int, int], object] | None = None,
     ) -> list[Fault]:
         """Reads the whole store and returns its faults; changes nothing.
@@ -359,7 +359,7 @@ class Store:
             if not _is_name(name):
                 faults.append(Fault(name[:100], "not a name of a component; remove it"))
                 continue
-            faults.extend(self._verify(name, before, also or (lambda package, what: None), looked))
+            faults.extend(self._verify(name, before, also, looked))
         return faults
 
     def _count(self) -> int:
@@ -446,11 +446,6 @@ def _content(reference: Reference, package: Package) -> dict[str, bytes]:
 def _check_files(reference: Reference, package: Package) -> None:
     for name, record in package.manifest.files.items():
         check_file(f"{name} of {reference}", package.files[name], record)
-
-
-def _tell(on_fault: Callable[[Fault], object] | None, path: str, error: StoreError) -> None:
-    if on_fault is not None:
-        on_fault(Fault(path, str(error)))
 
 
 def _path(reference: Reference) -> str:

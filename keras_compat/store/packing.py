@@ -34,6 +34,8 @@ from keras_compat.store.package import Package, file_record, sha256
 from keras_compat.versions import collect_versions
 
 _MEAN, _VARIANCE = "feature_statistics/mean", "feature_statistics/variance"
+_SEQUENCES = ("class_names", "auxiliaries", "parents", "data")
+"""Fields of sequences that components and manifests share."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +143,9 @@ def pack(component: Component, what: str = "component") -> Package:
             head=head,
             interface=interface,
             statistics=recipes.statistics_of(*component.models),
-            class_names=tuple(component.class_names),
+            **{name: tuple(getattr(component, name)) for name in _SEQUENCES},
             task=component.task,
-            auxiliaries=tuple(component.auxiliaries),
-            parents=tuple(component.parents),
             feature_statistics=component.feature_statistics is not None,
-            data=tuple(component.data),
             metrics=dict(component.metrics),
             licence=component.licence,
             versions={name: str(value) for name, value in collect_versions().items()},
@@ -228,17 +227,17 @@ def check_sizes(manifest: Manifest, what: str) -> None:
     check_memory(2 * size, what)
 
 
-def expected_weights(manifest: Manifest) -> recipes.Shapes:
+def expected_weights(manifest: Manifest) -> weights.Shapes:
     """Returns the names and shapes of a component's weights without allocating them.
 
     Raises:
         UnknownArchitectureError: If this package cannot build the architecture.
     """
-    found: recipes.Shapes = {}
+    found: weights.Shapes = {}
     for part, record in (("extractor", manifest.extractor), ("head", manifest.head)):
         if record is not None:
             prefix = f"{part}/" if manifest.kind == "network" else ""
-            shapes = recipes.shapes(record)
+            shapes = recipes.outline(record).shapes
             found.update({f"{prefix}{name}": shape for name, shape in shapes.items()})
     if manifest.feature_statistics:
         channels = manifest.interface[-1]
@@ -310,14 +309,12 @@ def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> 
         head=head,
         extractor_architecture=str(manifest.extractor.architecture) if manifest.extractor else "",
         head_architecture=str(manifest.head.architecture) if manifest.head else "",
-        class_names=manifest.class_names,
-        task=manifest.task,
-        auxiliaries=manifest.auxiliaries,
-        parents=manifest.parents,
-        feature_statistics=_statistics(manifest, arrays),
-        data=manifest.data,
-        metrics=manifest.metrics,
-        licence=manifest.licence,
+        feature_statistics=(
+            ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
+            if manifest.feature_statistics
+            else None
+        ),
+        **{name: getattr(manifest, name) for name in (*_SEQUENCES, "task", "metrics", "licence")},
     )
     for model in component.models:
         set_statistics(model, manifest.statistics)
@@ -326,12 +323,6 @@ def _component(manifest: Manifest, arrays: dict[str, np.ndarray], what: str) -> 
 
 def _name(what: str, part: str) -> str:
     return f"{what.replace('@', '_')}_{part}"
-
-
-def _statistics(manifest: Manifest, arrays: Mapping[str, Any]) -> ChannelStatistics | None:
-    if not manifest.feature_statistics:
-        return None
-    return ChannelStatistics(arrays[_MEAN], arrays[_VARIANCE])
 
 
 def _check_interface(manifest: Manifest, what: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from keras_compat.networks import (
 from keras_compat.networks.architectures import find_architecture, parse_architecture
 from keras_compat.store.errors import UnknownArchitectureError
 from keras_compat.store.manifest import ArchitectureRecord, ExtractorRecord, HeadRecord
+from keras_compat.store.weights import Shapes
 
 # Far above all useful architectures. Without limits a depth of 10^9 would fill the memory, and a
 # depth of thousands would fill Python's stack.
@@ -36,7 +36,6 @@ _LARGEST_ARGUMENT = 4096
 _MOST_BLOCKS = 128
 _LONGEST_MESSAGE = 300
 
-Shapes = dict[str, tuple[int, ...]]
 T = TypeVar("T")
 Record = TypeVar("Record", ExtractorRecord, HeadRecord)
 
@@ -212,8 +211,9 @@ def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline
 
     >>> from keras_compat import networks
     >>> head = networks.build_head("resnet8", classes=3, seed=0)
-    >>> outline(describe_head(head, "resnet8")).outputs[0].shape
-    (None, 3)
+    >>> found = outline(describe_head(head, "resnet8"))
+    >>> found.outputs[0].shape, found.shapes["logits/kernel"]
+    ((None, 3), (64, 3))
     """
     return replace(_outline(type(record), record.model_dump_json()), name=name)
 
@@ -233,22 +233,6 @@ def _outline(kind: type[Record], text: str) -> Outline:
     return unallocated(found)
 
 
-def shapes(record: ExtractorRecord | HeadRecord) -> Shapes:
-    """Returns the names and shapes of a record's weights without allocating them.
-
-    Raises:
-        UnknownArchitectureError: As of `build`.
-
-    Example:
-
-    >>> from keras_compat import networks
-    >>> head = networks.build_head("resnet8", classes=3, seed=0)
-    >>> shapes(describe_head(head, "resnet8"))["logits/kernel"]
-    (64, 3)
-    """
-    return outline(record).shapes
-
-
 def variables(model: keras.Model) -> dict[str, Any]:
     """Returns the weights of a model by `layer/weight`, moving statistics included.
 
@@ -263,17 +247,6 @@ def variables(model: keras.Model) -> dict[str, Any]:
         for layer in model.layers
         for variable in layer.weights
     }
-
-
-def bytes_of(found: Shapes) -> int:
-    """Returns the size in bytes of float32 weights of these shapes.
-
-    Example:
-
-    >>> bytes_of({"kernel": (2, 3), "bias": (3,)})
-    36
-    """
-    return 4 * sum(math.prod(shape) for shape in found.values())
 
 
 def statistics_of(*models: keras.Model) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from keras_compat.store.errors import BadWeightsError
 from keras_compat.store.memory import check_memory
-from keras_compat.store.recipes import Shapes
 
 # Bytes of a tensor's name, type, shape and offsets in the header.
 _LARGEST_ENTRY = 400
 _LARGEST_METADATA = 65_536
 
 Arrays = Mapping[str, np.ndarray]
+Shapes = dict[str, tuple[int, ...]]
 
 
 def write_weights(arrays: Arrays, what: str) -> bytes:
@@ -92,6 +93,17 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
     return arrays
 
 
+def bytes_of(shapes: Shapes) -> int:
+    """Returns the size in bytes of float32 weights of these shapes.
+
+    Example:
+
+    >>> bytes_of({"kernel": (2, 3), "bias": (3,)})
+    36
+    """
+    return 4 * sum(math.prod(shape) for shape in shapes.values())
+
+
 def check_size(size: int, expected: Shapes, what: str) -> None:
     """Raises `BadWeightsError` if a file of that size cannot hold exactly these weights.
 
@@ -102,8 +114,6 @@ def check_size(size: int, expected: Shapes, what: str) -> None:
         ...
     keras_compat.store.errors.BadWeightsError: weights of phone@1 have 1000000000000 bytes; ...
     """
-    from keras_compat.store.recipes import bytes_of
-
     least = bytes_of(expected)
     most = least + _LARGEST_METADATA + _LARGEST_ENTRY * len(expected)
     if not least <= size <= most:

@@ -26,11 +26,16 @@ Attack = Callable[[Path], Path | None]
 """Changes a good file; returns the path to load, if it is another."""
 
 
+def make_model() -> keras.Model:
+    return networks.build_head(
+        "resnet8:filters=4@stage2", input_channels=8, classes=2, seed=0, name="head"
+    )
+
+
 @functools.cache
 def _good() -> bytes:
-    head = networks.build_head("resnet8:filters=4@stage2", input_channels=8, classes=2, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        head.save(Path(folder, "good.keras"))
+        make_model().save(Path(folder, "good.keras"))
         return Path(folder, "good.keras").read_bytes()
 
 
@@ -196,12 +201,51 @@ def texts(file: h5py.File) -> None:
     group.create_dataset(name, data=["x"], dtype=h5py.string_dtype())
 
 
+def compressed(path: Path) -> None:
+    content = members(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+def wider(found: dict[str, Any]) -> None:
+    layer(found, "Conv2D")["config"]["filters"] += 1
+
+
 LIST = "not on the list"
+OTHER_CODE = {
+    "os.system": {"class_name": "system", "module": "os"},
+    "builtins.function": {"class_name": "function", "config": "eval", "module": "builtins"},
+    "os.ReLU": {"class_name": "ReLU", "module": "os"},
+    "keras.layers.TFSMLayer": {"class_name": "TFSMLayer", "module": "keras.layers"},
+    "evil.X": {"class_name": "X", "module": "evil", "registered_name": "keras_compat>X"},
+    "evil.UnitLength": {
+        "class_name": "UnitLength",
+        "module": "evil",
+        "registered_name": "keras_compat>UnitLength",
+    },
+}
 REGISTERED = {"module": "keras.layers", "registered_name": "keras_compat>RoundOptimizer"}
 FUNCTION = {"class_name": "function", "config": "relu", "module": "builtins"}
 LAMBDA = {"class_name": "__lambda__", "config": {"value": ["", None, None]}}
 
 ATTACKS: dict[str, tuple[Attack, str]] = {
+    **{
+        f"other code: {name}": (
+            config(lambda c, entry=entry: layer(c)["config"].update(activation=entry)),
+            name,
+        )
+        for name, entry in OTHER_CODE.items()
+    },
+    **{
+        f"no .keras file: {content!r}": (
+            lambda path, content=content: path.write_bytes(content) and None,
+            "is no .keras file",
+        )
+        for content in (b"", b"PK\3\4", b"\x89HDF\r\n\x1a\n")
+    },
+    "compressed": (compressed, "compressed"),
+    "weights that do not fit": (config(wider), "its layers take"),
     "HDF5 that is a zip too": (polyglot("x.h5"), "does not end in .keras"),
     "the same as .hdf5": (polyglot("x.hdf5"), "does not end in .keras"),
     "a zip named .h5": (renamed("x.h5"), "does not end in .keras"),

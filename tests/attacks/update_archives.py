@@ -81,11 +81,6 @@ def nested(archive: Path) -> None:
     archive.write_bytes(packed({**found, HEAD: inner.getvalue()}))
 
 
-def claims(size: int, at: int = 22):
-    """The first header says another size."""
-    return bytes_changed(lambda data: struct.pack_into("<L", data, at, size))
-
-
 def field(form: str, at: int, value: int):
     """The first header says something else of its member."""
     return bytes_changed(lambda data: struct.pack_into(form, data, at, value))
@@ -185,9 +180,9 @@ ATTACKS = {
     "compressed": (compressed, FORM),
     "a bomb": (bomb, "claims 67108864 bytes"),
     "bombs in a bomb": (nested, SIZE),
-    "update.json of four gigabytes": (claims(2**32 - 1), "claims 4294967295 bytes"),
-    "update.json of no bytes": (claims(0), FORM),
-    "another size of what is packed": (claims(1, at=18), FORM),
+    "update.json of four gigabytes": (field("<L", 22, 2**32 - 1), "claims 4294967295 bytes"),
+    "update.json of no bytes": (field("<L", 22, 0), FORM),
+    "another size of what is packed": (field("<L", 18, 1), FORM),
     "update.json encrypted": (field("<H", 6, 1), FORM),
     "a compression that nobody has": (field("<H", 8, 99), FORM),
     "deflated, it says": (field("<H", 8, 8), FORM),

@@ -78,6 +78,23 @@ def with_head(archive: Path, content: bytes) -> None:
     archive.write_bytes(packed({**members, **changed}))
 
 
+def everything(folder: Path) -> dict[str, bytes | None]:
+    """Returns all that is in a folder, but archives and what cannot be read."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+        if not path.is_fifo() and path.suffix != ".zip" and path.stat().st_size < 2**30
+    }
+
+
+def python_that(folder: Path, monkeypatch: Any, does: str) -> None:
+    """Puts a script in the place of the Python that runs heads."""
+    script = folder / "python"
+    script.write_text(f"#!/bin/sh\n{does}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(device_client.sys, "executable", str(script))
+
+
 def attempt(folder: Path, attack: Attack) -> None:
     """Attacks a good archive and applies it."""
     device, archive = make_device(folder)

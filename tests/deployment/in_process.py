@@ -12,8 +12,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import keras
+import numpy as np
+import pytest
 
-from keras_compat import deployment
+from keras_compat import deployment, networks
 from keras_compat.deployment import exporting
 from keras_compat.deployment.run_exported import RUNNERS
 from keras_compat.errors import InputError
@@ -44,3 +46,31 @@ def run(images, *files):
     """Returns the outputs of LiteRT or ONNX files, each feeding the next."""
     kind = "onnx" if files[0].suffix == ".onnx" else "litert"
     return RUNNERS[kind]([str(file) for file in files], images, 500)
+
+
+def random_images(count, shape, seed=1):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), "uint8")
+
+
+def make_pair(shape, extractor, head=None, channels=64, classes=3, seed=0, images=None):
+    """Returns an extractor and a head with moving statistics."""
+    pair = (
+        networks.build_extractor(extractor, shape, interface_channels=channels, seed=seed),
+        networks.build_head(
+            head or extractor, input_channels=channels, classes=classes, seed=seed + 1
+        ),
+    )
+    images = random_images(16, shape) if images is None else images
+    return deployment.recalibrate(*pair, images)
+
+
+def model_metadata(file):
+    """Returns the metadata of a LiteRT file, read with MediaPipe's schema."""
+    schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
+    from ai_edge_litert import schema_py_generated as litert
+
+    model = litert.ModelT.InitFromObj(litert.Model.GetRootAs(file.read_bytes(), 0))
+    (place,) = [m.buffer for m in model.metadata if m.name == b"TFLITE_METADATA"]
+    about = bytes(model.buffers[place].data)
+    assert schema.ModelMetadata.ModelMetadataBufferHasIdentifier(about, 0)
+    return schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(about, 0))

@@ -207,6 +207,8 @@ def test_without_tensorflow_the_extra_is_named(pair, tmp_path, monkeypatch):
         evaluate_saved_model(tmp_path / "a", np.zeros((1, *SHAPE)))
     with pytest.raises(InputError, match=r"'ai_edge_litert'.*keras_compat\[tensorflow\]"):
         evaluate_litert(tmp_path / "a", tmp_path / "a", np.zeros((1, *SHAPE)))
+    with pytest.raises(InputError, match=r"keras_compat\[tensorflow\]"):
+        litert_operators(b"")
 
 
 @pytest.mark.once

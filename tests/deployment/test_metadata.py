@@ -14,10 +14,9 @@ from keras_compat import networks
 from keras_compat.deployment import (
     LiteRTExport,
     litert_pair,
-    recalibrate,
 )
 from keras_compat.errors import InputError
-from tests.deployment.in_process import export, run
+from tests.deployment.in_process import export, make_pair, model_metadata, run
 
 pytestmark = pytest.mark.once
 SHAPE = (32, 32, 3)
@@ -32,9 +31,7 @@ def make_images(count, low, high, seed):
 
 @pytest.fixture(scope="module")
 def pair():
-    extractor = networks.build_extractor(ARCHITECTURE, SHAPE, seed=0)
-    head = networks.build_head(ARCHITECTURE, classes=3, seed=1)
-    return recalibrate(extractor, head, make_images(32, 0, 256, 0))
+    return make_pair(SHAPE, ARCHITECTURE, images=make_images(32, 0, 256, 0))
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +86,11 @@ def test_mediapipe_classifies_with_the_file_alone(written, mediapipe, name):
 
 
 def test_the_parts_describe_themselves(written, mediapipe):
-    from ai_edge_litert import schema_py_generated as litert
     from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
     found = {}
     for part in ("extractor", "head"):
-        content = (written.folder / f"{part}.tflite").read_bytes()
-        model = litert.ModelT.InitFromObj(litert.Model.GetRootAs(content, 0))
-        (place,) = [m.buffer for m in model.metadata if m.name == b"TFLITE_METADATA"]
-        about = bytes(model.buffers[place].data)
-        assert schema.ModelMetadata.ModelMetadataBufferHasIdentifier(about, 0)
-        root = schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(about, 0))
+        root = model_metadata(written.folder / f"{part}.tflite")
         assert root.minParserVersion == b"1.0.0"
         (graph,) = root.subgraphMetadata
         (taken,), (given,) = graph.inputTensorMetadata, graph.outputTensorMetadata
@@ -173,32 +164,3 @@ def test_what_lies_beside_is_not_replaced_unasked(pair, tmp_path):
     with pytest.raises(InputError, match=r"head\.labels\.txt exists"):
         export(litert_pair(*pair, tmp_path / "extractor.tflite", tmp_path / "head.tflite", NAMES))
     assert [p.name for p in tmp_path.iterdir()] == ["head.labels.txt"]
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (("cat", "dog"), "2 class names .* expected the 3 of"),
-        (("cat", "dog", "a\nb"), "expected each to be one line"),
-        (("cat", "dog", ""), "expected each to be one line"),
-    ],
-)
-def test_class_names_that_do_not_fit(pair, tmp_path, names, message):
-    with pytest.raises(InputError, match=message):
-        export(litert_pair(*pair, tmp_path / "extractor.tflite", tmp_path / "head.tflite", names))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_features_are_no_uint8(pair, tmp_path):
-    job = LiteRTExport(
-        pair[1],
-        tmp_path / "h",
-        (16, 16, 64),
-        "features",
-        "logits",
-        "int8",
-        np.zeros((1, 16, 16, 64)),
-        uint8_input=True,
-    )
-    with pytest.raises(InputError, match="input 'features'; expected it with 'int8' alone"):
-        export([job])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from keras_compat.deployment import optional_dependencies
 from keras_compat.deployment.operators import check_operators, litert_operators
 from keras_compat.errors import InputError
 
@@ -34,9 +33,3 @@ def test_reads_builtin_and_custom_operators():
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     assert litert_operators(bytes(builder.Output())) == {"RELU": 2, "CUSTOM:FlexErfinv": 1}
-
-
-def test_names_the_extra_of_a_missing_package(monkeypatch):
-    monkeypatch.setattr(optional_dependencies, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"keras_compat\[tensorflow\]"):
-        litert_operators(b"")

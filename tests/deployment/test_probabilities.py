@@ -20,7 +20,7 @@ from keras_compat.deployment import (
 )
 from keras_compat.errors import InputError
 from keras_compat.networks.logits import emits_probabilities
-from tests.deployment.in_process import export, run
+from tests.deployment.in_process import export, model_metadata, run
 
 pytestmark = pytest.mark.once
 SHAPE = (8, 8, 3)
@@ -144,15 +144,9 @@ def test_names_say_what_comes_out(written, name):
 
 
 def test_metadata_say_what_comes_out(written):
-    schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
-    from ai_edge_litert import schema_py_generated as litert
-
     for name in (*FILES, "head"):
-        content = (written.folder / f"{name}.tflite").read_bytes()
-        model = litert.ModelT.InitFromObj(litert.Model.GetRootAs(content, 0))
-        (place,) = [m.buffer for m in model.metadata if m.name == b"TFLITE_METADATA"]
-        found = schema.ModelMetadata.GetRootAs(bytes(model.buffers[place].data), 0)
-        (given,) = schema.ModelMetadataT.InitFromObj(found).subgraphMetadata[0].outputTensorMetadata
+        about = model_metadata(written.folder / f"{name}.tflite")
+        (given,) = about.subgraphMetadata[0].outputTensorMetadata
         if name == "logits":
             assert given.name == b"logits" and b"softmax makes probabilities" in given.description
             assert given.stats is None
@@ -199,6 +193,8 @@ def test_what_cannot_be_meant(tmp_path, kind, end, how, message):
 )
 @pytest.mark.parametrize("kind", [SavedModelExport, LiteRTExport, ONNXExport])
 def test_class_names_that_would_shift_the_labels(tmp_path, kind, name):
+    with pytest.raises(InputError, match="2 class names for .*; expected the 4 of the network"):
+        export([kind(network(), tmp_path / "m", class_names=("cat", name))])
     with pytest.raises(InputError, match="expected each to be one line of text"):
         export([kind(network(), tmp_path / "m", class_names=("cat", "dog", name, "frog"))])
     assert list(tmp_path.iterdir()) == []

@@ -5,14 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_compat import networks
 from keras_compat.deployment import (
     LiteRTExport,
     litert_operators,
-    recalibrate,
 )
 from keras_compat.errors import InputError
-from tests.deployment.in_process import export, run
+from tests.deployment.in_process import export, make_pair, run
 
 pytestmark = pytest.mark.once
 SHAPE = (16, 16, 3)
@@ -28,9 +26,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def pair(images):
-    extractor = networks.build_extractor("mobilenet_v2_small@block2", SHAPE, seed=0)
-    head = networks.build_head("mobilenet_v2_small@block2", classes=5, seed=1)
-    return recalibrate(extractor, head, images)
+    return make_pair(SHAPE, "mobilenet_v2_small@block2", classes=5, images=images)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +115,10 @@ def test_eight_bits_are_all_there_is_but_for_what_goes_in_and_out(written):
             r"of shape \(3, 8, 8, 3\); expected some hundred inputs of \(16, 16, 3\)",
         ),
         ({"quantization": "float16", "uint8_input": True}, "expected it with 'int8' alone"),
+        (
+            {"quantization": "int8", "uint8_input": True, "input_name": "features"},
+            "input 'features'; expected it with 'int8' alone",
+        ),
     ],
 )
 def test_bad_input(pair, tmp_path, changes, message):

@@ -12,9 +12,8 @@ from scipy.special import softmax
 
 from keras_compat import networks
 from keras_compat.data.images import conform_image
-from keras_compat.deployment import SavedModelExport, export_version, recalibrate, serving
-from keras_compat.errors import InputError
-from tests.deployment.in_process import export
+from keras_compat.deployment import export_version, serving
+from tests.deployment.in_process import export, make_pair
 
 pytestmark = pytest.mark.once
 CLIENT = Path(__file__).with_name("client.py")
@@ -22,10 +21,8 @@ NAMES = ("cat", "dog", "über")
 
 
 def make_network(channels=1):
-    extractor = networks.build_extractor("resnet8", (8, 8, channels), interface_channels=8, seed=0)
-    head = networks.build_head("mobilenet_v2_small", input_channels=8, classes=3, seed=1)
-    calibration = np.random.default_rng(1).integers(0, 256, (16, 8, 8, channels), "uint8")
-    return networks.recombine(*recalibrate(extractor, head, calibration))
+    pair = make_pair((8, 8, channels), "resnet8:filters=4", "mobilenet_v2_small", channels=8)
+    return networks.recombine(*pair)
 
 
 def pictures(channels):
@@ -98,9 +95,3 @@ def test_versions_are_numbered_and_nothing_else_is_there(served, monkeypatch):
     with pytest.raises(ArithmeticError, match="differ from Keras' by 1;"):
         export_version(Zeros(), version.parent, NAMES, images)
     assert sorted(path.name for path in version.parent.iterdir()) == ["1", "7", "8"]
-
-
-def test_names_that_do_not_fit(tmp_path):
-    with pytest.raises(InputError, match="2 class names .* the 3 of the network"):
-        export([SavedModelExport(make_network(), tmp_path / "x", ["a", "b"])])
-    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,8 @@ from keras_compat.evaluation import ChannelStatistics, recalibrate
 from keras_compat.store import Component, pack, unpack
 from keras_compat.store.errors import BadWeightsError, UnknownArchitectureError
 from keras_compat.store.packing import auxiliary_record
-from keras_compat.store.recipes import bytes_of, describe_extractor, record_architecture, shapes
+from keras_compat.store.recipes import describe_extractor, outline, record_architecture
+from keras_compat.store.weights import bytes_of
 from tests.store import made
 
 # On JAX components are read that TensorFlow wrote: test_releases.py.
@@ -122,7 +123,7 @@ def test_looking_at_a_network_of_gigabytes_takes_no_memory_later_either():
     record = describe_extractor(made.extractor().extractor, made.EXTRACTOR)
     large = record_architecture("wide_resnet:depth=28,width=160@stage3")
     record = record.model_copy(update={"architecture": large, "interface_channels": None})
-    assert bytes_of(shapes(record)) > 8 * 2**30
+    assert bytes_of(outline(record).shapes) > 8 * 2**30
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with keras.StatelessScope():
         pass  # gives a value to every variable that waits for one
@@ -155,7 +156,7 @@ def test_an_architecture_of_depths_that_nobody_builds():
         update={"name": "resnet", "arguments": {"depth": 1400, "filters": 4}, "split": "stem"}
     )
     with pytest.raises(UnknownArchitectureError, match="700 blocks; expected 128"):
-        shapes(record.model_copy(update={"architecture": deep}))
+        outline(record.model_copy(update={"architecture": deep}))
 
 
 def test_a_model_that_is_no_part_at_all():

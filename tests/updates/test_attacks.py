@@ -1,13 +1,13 @@
 """Updates of strangers: each attack of tests/attacks is refused in one line, in little memory."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 from keras_compat.updates import device_client
 from tests.attacks import update_archives, update_harness, update_heads, update_manifests
 from tests.attacks.memory import little_memory
+from tests.attacks.update_harness import everything, python_that
 from tests.updates import made
 
 pytestmark = pytest.mark.once
@@ -17,15 +17,6 @@ ATTACKS = {
     for name, attack in module.ATTACKS.items()
 }
 SURPLUS = 20 * 2**20  # the bombs are of 64 megabytes and more
-
-
-def everything(folder: Path) -> dict[str, bytes | None]:
-    """All that is in a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in sorted(folder.rglob("*"))
-        if not path.is_fifo() and path.suffix != ".zip"
-    }
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -77,10 +68,3 @@ def test_a_process_that_ends_is_told(tmp_path, monkeypatch):
     with pytest.raises(device_client.UpdateError, match="its process ended with -11"):
         device_client.apply(device, archive)
     assert os.listdir(device / "heads") == ["1"]
-
-
-def python_that(tmp_path, monkeypatch, does):
-    python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\n{does}\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(device_client.sys, "executable", str(python))

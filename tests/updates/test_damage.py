@@ -8,6 +8,7 @@ import pytest
 
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
+from tests.attacks.update_harness import everything
 from tests.updates import made
 
 pytestmark = pytest.mark.once
@@ -114,15 +115,6 @@ def cases(slow):
                 yield pytest.param(path, name, marks=[pytest.mark.slow] if slow else [])
 
 
-def everything(folder: Path) -> dict[str, bytes | None]:
-    """All that is in a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-        if path.stat().st_size < 2**30
-    }
-
-
 @pytest.mark.parametrize(("path", "name"), [*cases(slow=False), *cases(slow=True)])
 def test_a_device_goes_on_after_any_damage(place, tmp_path, path, name, caplog):
     device, elsewhere = place / "device", tmp_path / "elsewhere"
@@ -155,7 +147,6 @@ def test_a_device_goes_on_after_any_damage(place, tmp_path, path, name, caplog):
         with pytest.raises(UpdateError, match="heads is a link; remove it"):
             device_client.apply(device, place / "3.zip")
     elif path != "extractor.tflite":
-        device_client.apply(device, place / "3.zip")
-        with Classifier(device) as classifier:
-            assert classifier.classify(made.LIGHT)[0] == "cat"
+        device_client.apply(device, place / "3.zip")  # which tries the head
+        assert device_client.status(device)[1]["number"] == 3
     assert everything(elsewhere) == before

@@ -15,7 +15,7 @@ from keras_compat.errors import InputError
 from keras_compat.store.package import sha256
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
-from tests.attacks.update_harness import contents, make_device
+from tests.attacks.update_harness import contents, python_that
 from tests.updates import interrupted, made
 
 pytestmark = pytest.mark.once
@@ -30,12 +30,6 @@ for name in {BLOCKED!r}:
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A device with update 1 in use, and update 2 beside it."""
-    return make_device(tmp_path)
 
 
 def alone(*arguments):
@@ -167,6 +161,10 @@ def test_several_at_once_end_with_the_newest(place, tmp_path):
     ("damage", "message"),
     [
         (lambda d: (d / "extractor.tflite").write_bytes(b"x"), "extractor.tflite is not what"),
+        (
+            lambda d: (d / "extractor.tflite").write_bytes(made.extractor(light=2.0)),
+            "extractor.tflite is not what device.json says",
+        ),
         (lambda d: (d / "extractor.tflite").unlink(), "extractor.tflite cannot be read"),
         (lambda d: shutil.rmtree(d), "device.json cannot be read"),
     ],
@@ -307,14 +305,6 @@ def test_links_lead_nowhere(place, tmp_path, name):
     assert sorted(photos.rglob("*")) == before
 
 
-def python_that(tmp_path, monkeypatch, does):
-    """Puts a script in the place of the Python that tries heads."""
-    script = tmp_path / "python"
-    script.write_text(f"#!/bin/sh\n{does}\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(device_client.sys, "executable", str(script))
-
-
 def test_a_head_is_tried_with_the_packages_of_this_process(place, tmp_path, monkeypatch):
     """As with PYTHONPATH, or packages of the user: a Python that starts alone finds none."""
     python_that(tmp_path, monkeypatch, f'exec "{sys.executable}" -S "$@"')
@@ -339,12 +329,6 @@ def test_a_package_that_is_missing_is_named(place, tmp_path, monkeypatch, missin
         with pytest.raises(UpdateError, match=message):
             work()
     assert [path.name for path in (device / "heads").iterdir()] == ["1"]
-
-
-def test_an_extractor_with_another_weight_is_not_run(place):
-    (place[0] / "extractor.tflite").write_bytes(made.extractor(light=2.0))
-    with pytest.raises(UpdateError, match="extractor.tflite is not what device.json says"):
-        Classifier(place[0])
 
 
 def test_an_installed_file_that_does_not_run_says_so(place):
@@ -409,13 +393,6 @@ def test_classifying_ends_in_one_line(place, tmp_path, capsys):
     (place[0] / "extractor.tflite").unlink()
     assert device_client.main(["classify", device, images]) == 2
     assert capsys.readouterr().err.startswith("error: extractor.tflite cannot be read")
-
-
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\3\4", b"\x80\x04."])
-def test_a_file_that_holds_no_images_is_refused(place, tmp_path, content, capsys):
-    (tmp_path / "x.npy").write_bytes(content)
-    assert device_client.main(["classify", str(place[0]), str(tmp_path / "x.npy")]) == 2
-    assert "holds no images" in capsys.readouterr().err
 
 
 def test_quantizations_are_those_that_are_written():

@@ -13,17 +13,10 @@ import pytest
 
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
-from tests.attacks.update_harness import make_device
 from tests.updates import made
 
 pytestmark = pytest.mark.once
 GREY = np.full(made.IMAGE, 200, "uint8")
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A device with update 1 in use, and update 2 beside it."""
-    return make_device(tmp_path)
 
 
 def state(device):
