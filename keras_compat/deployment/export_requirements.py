@@ -98,7 +98,8 @@ def output_request(
     classes = model.output_shape[-1]
     if probabilities and not ends and (classes is None or classes < 2):
         raise InputError(
-            f"probabilities=True for {path}, which has {classes} output; expected one a class"
+            f"probabilities=True for {path}, which has {classes} output; expected one for each "
+            "class"
         )
     if output_name in (LOGITS, PROBABILITIES) and output_name != values:
         raise InputError(

@@ -78,7 +78,7 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     paths = [Path(job.path) for job in jobs]
     outputs = [*paths, *(path for job in jobs for path in job.beside.values())]
     if len(set(outputs)) < len(outputs):
-        raise InputError(f"paths {[str(p) for p in outputs]}; expected each one once")
+        raise InputError(f"paths {[str(p) for p in outputs]}; expected distinct paths")
     for job, path in zip(jobs, paths, strict=True):
         for package in job.packages:
             require(package, f"writing {path.name} ({job.format})")
@@ -92,8 +92,8 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     except OSError as error:
         where = error.filename or ", ".join(map(str, paths))
         raise InputError(
-            f"{where} cannot be written ({error.strerror or error}); expected a folder that may be "
-            "written to, with room"
+            f"{where} cannot be written ({error.strerror or error}); expected a writable "
+            "folder with free space"
         ) from None
     return [
         Exported(path, job.format, _size(path), result["seconds"], result["operators"])

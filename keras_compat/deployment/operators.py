@@ -68,5 +68,5 @@ def check_operators(operators: dict[str, int], what: str) -> None:
     if bad:
         raise InputError(
             f"{what} would need {', '.join(bad)}; expected operators of the LiteRT set only:"
-            " replace the layer that brings it"
+            " replace the layer that needs them"
         )

@@ -84,17 +84,14 @@ def run_python(
             )
         except OSError as error:  # no memory for it, or too many processes
             raise InputError(f"no further process can be started: {error.strerror}") from None
-        reply = json.loads(reply_file.read_text()) if _filled(reply_file) else None
+        replied = reply_file.read_text() if reply_file.exists() else ""
+        reply = json.loads(replied) if replied else None
     if done.returncode != 0 or reply is None or "at_work_on" in reply:
         name = (reply or {}).get("at_work_on", "the files")
         raise InputError(f"{name}: their process {_end(done.returncode, done.stderr)}")
     if "input_error" in reply:
         raise InputError(reply["input_error"])
     return reply
-
-
-def _filled(file: Path) -> bool:
-    return file.exists() and file.stat().st_size > 0
 
 
 def _end(code: int, printed: str) -> str:

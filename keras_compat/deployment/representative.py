@@ -54,7 +54,7 @@ def check_representative(inputs: Any, shape: Sequence[int], path: str | Path) ->
     if not np.isfinite([low, high]).all():
         raise InputError(f"{what} has NaN or infinite values; expected finite ones")
     if low == high:
-        raise InputError(f"{what} holds nothing but {low:g}; expected what the model will be given")
+        raise InputError(f"{what} holds nothing but {low:g}; expected typical inputs of the model")
 
 
 def image_range(
@@ -100,6 +100,6 @@ def image_range(
     if uint8_input:
         raise InputError(
             f"uint8_input=True for {path} and representative from {low:g} to {high:g}; expected "
-            "images in [0, 255], [0, 1] or [-1, 1], of which a pixel's value is known"
+            "images in [0, 255], [0, 1] or [-1, 1], whose pixel values are known"
         )
     return (low, high), False

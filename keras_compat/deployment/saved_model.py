@@ -57,8 +57,8 @@ class SavedModelExport:
         shape = self.model.input_shape[1:]
         if len(self.class_names) and (None in shape or len(shape) != 3):
             raise InputError(
-                f"the network for {self.path} takes images of {shape}; expected height, width and "
-                "channels of one size, to which encoded images are brought"
+                f"the network for {self.path} takes images of {shape}; expected a fixed height "
+                "and width, to which encoded images are resized"
             )
         return {
             "input_shape": shape,

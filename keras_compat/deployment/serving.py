@@ -80,6 +80,6 @@ def _renamed(written: Path, folder: Path) -> Path:
             if version.exists():
                 continue
             raise InputError(
-                f"{version} cannot be written; expected a folder of one's own"
+                f"{version} cannot be written; expected a folder for versions alone"
             ) from None
         return version

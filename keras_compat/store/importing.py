@@ -204,8 +204,8 @@ def _no_keras_file(path: Path, why: str) -> InputError:
 
 def _not_on_the_list(path: Path, named: str) -> InputError:
     return InputError(
-        f"{str(path)!r} holds {named[:100]!r}, which is not on the list of layers that are "
-        "loaded; expected a model that this package built"
+        f"{str(path)!r} holds {named[:100]!r}, which is not on the list of allowed "
+        "layers; expected a model that this package built"
     )
 
 

@@ -156,9 +156,9 @@ class Manifest(Strict):
             "network": {"extractor": True, "head": True},
         }.get(self.kind, {"extractor": False, "head": True})
         if parts != wanted:
-            raise ValueError(f"what a component of kind {self.kind} is built from is not given")
+            raise ValueError(f"a component of kind {self.kind} needs other records of its parts")
         if (self.kind == "auxiliary_head") != (self.task is not None):
-            raise ValueError("an auxiliary head, and nothing else, has a task")
+            raise ValueError("a task is for an auxiliary head, which needs one")
         classes = self.head.outputs if self.kind in ("head", "network") and self.head else 0
         if len(self.class_names) != classes or len(set(self.class_names)) != classes:
             raise ValueError(f"{len(self.class_names)} class names; expected {classes}, each once")

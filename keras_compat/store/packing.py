@@ -160,7 +160,7 @@ def pack(component: Component, what: str = "component") -> Package:
     expected = expected_weights(manifest)
     if {name: array.shape for name, array in arrays.items()} != expected:
         odd = sorted(set(expected.items()) ^ {(n, a.shape) for n, a in arrays.items()})[0]
-        raise InputError(f"{what} cannot be published: {odd[0]!r} is not of the shape it should be")
+        raise InputError(f"{what} cannot be published: {odd[0]!r} has the wrong shape")
     return Package(manifest.model_copy(update={"files": files}), {WEIGHTS: content, CARD: card})
 
 

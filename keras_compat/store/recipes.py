@@ -290,8 +290,8 @@ def _matching_record(
 ) -> Record:
     """Returns the record that builds this model with one of the normalizations."""
     other = InputError(
-        f"model {model.name!r} is not {architecture} as this package builds it; expected what "
-        "build_extractor or build_head return for it, and the split it was built with"
+        f"model {model.name!r} is not {architecture} as this package builds it; expected the "
+        "unchanged result of build_extractor or build_head, and its split"
     )
     own = _layers(model)
     for normalization in NORMALIZATIONS:

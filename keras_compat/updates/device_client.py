@@ -255,7 +255,7 @@ def _whole(least, most):
 
 def _fraction(value, where):
     if type(value) not in (int, float) or not 0 <= value <= 1:
-        raise UpdateError(f"{where} is {_quoted(value)}; expected a part of one")
+        raise UpdateError(f"{where} is {_quoted(value)}; expected a fraction from 0 to 1")
 
 
 def _text(pattern, longest=200):
@@ -435,7 +435,7 @@ def _parsed(content, what, check):
             content.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number
         )
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UpdateError(f"{what} is no JSON of ours: {_reason(error)}") from None
+        raise UpdateError(f"{what} is not valid JSON: {_reason(error)}") from None
     version = value.get("schema_version") if type(value) is dict else None
     if type(version) is int and version > SCHEMA:
         raise UpdateError(
@@ -512,7 +512,7 @@ def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) ->
         if wrong:
             _replace(folder / _DEVICE, device)
         for text in filter(None, (wrong, lost)):
-            _log.warning(f"{text}: it is written anew")
+            _log.warning(f"{text}: it is rewritten")
         for other in set(_numbers(folder)) - set(new.values()):
             _remove_head(heads / str(other))
     return update
@@ -621,7 +621,8 @@ class Classifier:
         shape = tuple(self.device["image_shape"])
         if image.shape != shape or image.dtype != "uint8":
             raise UpdateError(
-                f"an image is {image.dtype} {image.shape}; expected uint8 {shape} as the extractor"
+                f"an image is {image.dtype} {image.shape}; expected uint8 {shape}, which the "
+                "extractor takes"
             )
         return image.tobytes()
 
@@ -707,8 +708,8 @@ def _check_number(number, state, repairs):
         )
     if number > farthest:
         raise UpdateError(
-            f"the update has number {number}; expected {farthest} at most, so that others can "
-            "follow it"
+            f"the update has number {number}; expected {farthest} at most, so that higher ones "
+            "remain"
         )
 
 
@@ -765,7 +766,7 @@ def _first_that_works(folder, device, wrong, use, broken=None, record=False):
             if told:
                 raise UpdateError("; ".join(told))
             return None
-    raise UpdateError("the head in use changes all the time; try again")
+    raise UpdateError("the head in use keeps changing; try again")
 
 
 def _with_current(state, number):
@@ -1295,7 +1296,9 @@ def _probabilities(logits, classes):
 
     logits = logits[0]
     if logits.shape != (classes,):
-        raise UpdateError(f"the head answers {logits.shape}; expected {(classes,)}, one a class")
+        raise UpdateError(
+            f"the head answers {logits.shape}; expected {(classes,)}, one for each class"
+        )
     if not np.isfinite(logits).all():
         raise UpdateError("the head answers numbers that are not finite")
     with np.errstate(over="ignore"):  # a logit that far below the largest has probability 0

@@ -138,7 +138,7 @@ def check_update(
             "20261129 or 202611291305"
         )
     if not 0 <= least_accuracy <= 1:
-        raise InputError(f"least_accuracy is {least_accuracy}; expected a part of one, 0 to 1")
+        raise InputError(f"least_accuracy is {least_accuracy}; expected a fraction from 0 to 1")
     archives = [device_archive(path, folder) for folder in folders]
     for archive, count in Counter(archives).items():
         if count > 1:

@@ -245,7 +245,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         for content in (b"", b"PK\3\4", b"\x89HDF\r\n\x1a\n")
     },
     "compressed": (compressed, "compressed"),
-    "weights that do not fit": (config(wider), "its layers take"),
+    "weights that do not fit": (config(wider), "cannot be loaded"),
     "HDF5 that is a zip too": (polyglot("x.h5"), "does not end in .keras"),
     "the same as .hdf5": (polyglot("x.hdf5"), "does not end in .keras"),
     "a zip named .h5": (renamed("x.h5"), "does not end in .keras"),

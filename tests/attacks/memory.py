@@ -1,10 +1,12 @@
-"""How much memory an attack takes."""
+"""A limit on the memory that an attack takes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from keras_compat.memory import peak_memory_bytes
 
 
 @contextmanager
@@ -15,13 +17,6 @@ def little_memory(surplus: int) -> Iterator[None]:
         yield
         return
     clear.write_text("5")  # the peak starts again from what is in use
-    before = peak()
+    before = peak_memory_bytes()
     yield
-    assert peak() - before < surplus
-
-
-def peak() -> int:
-    """The most memory that this process has had in use, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return 1024 * int(line.split()[1])
+    assert peak_memory_bytes() - before < surplus

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_compat import networks
 from keras_compat.deployment import (
@@ -30,6 +29,7 @@ from keras_compat.deployment import (
     run_exported,
 )
 from keras_compat.errors import InputError
+from tests.deployment.in_process import keras_outputs, random_images
 
 SHAPE = (8, 8, 1)
 
@@ -40,28 +40,21 @@ def build_pair(classes=3):
     return extractor, head
 
 
-def run(extractor, head, images):
-    features = extractor(np.asarray(images, "float32"), training=False)
-    return ops.convert_to_numpy(head(features, training=False)).astype("float32")
-
-
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(0).integers(0, 256, (5, *SHAPE), "uint8")
+    return random_images(5, SHAPE, 0)
 
 
 @pytest.fixture(scope="module")
 def pair():
-    calibration = np.random.default_rng(1).integers(0, 256, (16, *SHAPE), "uint8")
-    return recalibrate(*build_pair(), calibration)
+    return recalibrate(*build_pair(), random_images(16, SHAPE))
 
 
 @pytest.fixture(scope="module")
 def new_head(pair):
     """A head for one class more, shipped later to the extractor that is in use."""
-    calibration = np.random.default_rng(2).integers(0, 256, (16, *SHAPE), "uint8")
     head = networks.build_head("mobilenet_v2_small", input_channels=8, classes=4, seed=2)
-    return recalibrate(pair[0], head, calibration, keep_extractor=True)[1]
+    return recalibrate(pair[0], head, random_images(16, SHAPE, 2), keep_extractor=True)[1]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +63,7 @@ def mixed():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        calibration = np.random.default_rng(1).integers(0, 256, (16, *SHAPE), "uint8")
-        return recalibrate(*build_pair(), calibration)
+        return recalibrate(*build_pair(), random_images(16, SHAPE))
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -116,13 +108,13 @@ def exported(tmp_path_factory, pair, new_head, mixed, images):
 def test_logits_are_those_of_keras(exported, pair, images, name):
     logits = exported.logits[name]
     assert logits.dtype == "float32"
-    np.testing.assert_allclose(logits, run(*pair, images), atol=1e-3, rtol=0)
+    np.testing.assert_allclose(logits, keras_outputs(images, *pair), atol=1e-3, rtol=0)
     assert np.abs(logits).max() > 0.05
 
 
 @pytest.mark.once
 def test_a_new_head_works_with_the_extractor_file_shipped_before(exported, pair, new_head, images):
-    expected = run(pair[0], new_head, images)
+    expected = keras_outputs(images, pair[0], new_head)
     np.testing.assert_allclose(exported.logits["new_head"], expected, atol=1e-3, rtol=0)
     assert expected.shape == (5, 4)
 
@@ -136,7 +128,7 @@ def test_reduced_precision_is_written_as_float32(exported, mixed, images, name):
         for layer in model._flatten_layers():
             if hasattr(layer, "statistics"):
                 layer.statistics = "moving"
-    expected = run(*single, images)
+    expected = keras_outputs(images, *single)
     np.testing.assert_allclose(exported.logits[name], expected, atol=1e-3, rtol=0)
 
 
@@ -178,7 +170,7 @@ def test_a_path_in_use_is_refused_before_any_work(pair, tmp_path):
     with pytest.raises(InputError, match="exists"):
         export(litert_pair(*pair, tmp_path / "extractor.tflite", tmp_path / "head.tflite"))
     assert (tmp_path / "head.tflite").read_text() == "the one in use"
-    with pytest.raises(InputError, match="once"):
+    with pytest.raises(InputError, match="distinct paths"):
         export(litert_pair(*pair, tmp_path / "a.tflite", tmp_path / "a.tflite"))
 
 

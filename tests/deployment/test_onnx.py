@@ -17,17 +17,12 @@ from keras_compat.deployment import (
 )
 from keras_compat.errors import InputError
 from tests.deployment import in_process
-from tests.deployment.in_process import export, make_pair
+from tests.deployment.in_process import export, keras_outputs, make_pair
 
 pytestmark = pytest.mark.once
 SHAPE = (8, 8, 3)
 NAMES = ("cat", "dog", "über")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), "uint8")
-
-
-def run(extractor, head):
-    features = extractor.predict_on_batch(IMAGES.astype("float32"))
-    return head.predict_on_batch(features)
 
 
 def run_files(pairs, folder):
@@ -61,13 +56,15 @@ def exported(tmp_path_factory):
 def test_logits_are_those_of_keras(exported, name, kind):
     found = exported.logits[name + kind]
     assert found.dtype == "float32" and np.abs(found).max() > 0.05
-    np.testing.assert_allclose(found, run(*exported.pairs[name]), atol=1e-4, rtol=0)
+    np.testing.assert_allclose(
+        found, keras_outputs(IMAGES, *exported.pairs[name]), atol=1e-4, rtol=0
+    )
 
 
 def test_a_head_file_serves_another_extractor(exported):
     files = (exported.folder / "resnet_extractor.onnx", exported.folder / "mobilenet_head.onnx")
     found = in_process.run(IMAGES, *files)
-    expected = run(exported.pairs["resnet"][0], exported.pairs["mobilenet"][1])
+    expected = keras_outputs(IMAGES, exported.pairs["resnet"][0], exported.pairs["mobilenet"][1])
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
@@ -104,7 +101,7 @@ def test_every_architecture(tmp_path):
     pairs = {name: make_pair(SHAPE, sized.get(name, name)) for name in networks.architectures()}
     _, logits = run_files(pairs, tmp_path)
     for name, pair in pairs.items():
-        expected = run(*pair)
+        expected = keras_outputs(IMAGES, *pair)
         for kind in ("", "_parts"):
             np.testing.assert_allclose(
                 logits[name + kind], expected, atol=1e-3 * np.abs(expected).max(), err_msg=name

@@ -179,7 +179,11 @@ def test_a_server_has_a_signature_for_them(written, name):
         (OTHERS["logits"], {"output_name": "logits", "probabilities": True}, "which emits prob"),
         (ENDS["layer"], {"output_name": "logits"}, "which emits probabilities"),
         (OTHERS["logits"], {"output_name": "features", "probabilities": True}, "output 'features'"),
-        (layers.Dense(1), {"probabilities": True}, "which has 1 output; expected one a class"),
+        (
+            layers.Dense(1),
+            {"probabilities": True},
+            "which has 1 output; expected one for each class",
+        ),
     ],
 )
 def test_what_cannot_be_meant(tmp_path, kind, end, how, message):

@@ -21,7 +21,7 @@ NAMES = ("cat", "dog", "über")
 
 
 def make_network(channels=1):
-    pair = make_pair((8, 8, channels), "resnet8:filters=4", "mobilenet_v2_small", channels=8)
+    pair = make_pair((8, 8, channels), "resnet8", "mobilenet_v2_small", channels=8)
     return networks.recombine(*pair)
 
 

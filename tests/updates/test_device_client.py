@@ -179,7 +179,7 @@ def test_without_an_extractor_the_device_says_so(place, damage, message):
 
 def test_without_a_head_a_damaged_description_is_not_replaced(tmp_path):
     device = made.device(tmp_path / "new")
-    for content, message in (("{}", "has other fields than"), ("[" * 10_000, "is no JSON of ours")):
+    for content, message in (("{}", "has other fields than"), ("[" * 10_000, "is not valid JSON")):
         (device / "device.json").write_text(content)
         with pytest.raises(UpdateError, match=f"device.json {message}"):
             device_client.status(device)
@@ -259,7 +259,9 @@ def test_what_cannot_be_read_back_is_not_put_into_use(place, monkeypatch):
         sync(file)
 
     monkeypatch.setattr(device_client, "_sync_file", losing)
-    with pytest.raises(UpdateError, match="of the update cannot be read: update.json is no JSON"):
+    with pytest.raises(
+        UpdateError, match="of the update cannot be read: update.json is not valid JSON"
+    ):
         device_client.apply(device, archive)
     assert [path.name for path in (device / "heads").iterdir()] == ["1"]
     assert Classifier(device).classify(made.LIGHT)[0] == "dog"

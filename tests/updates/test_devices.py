@@ -13,6 +13,7 @@ from keras_compat.store import Reference
 from keras_compat.store.package import sha256
 from keras_compat.updates import device_client, devices, install
 from keras_compat.updates.output_paths import check_device_folder
+from tests.deployment import in_process
 from tests.updates import made
 
 pytestmark = pytest.mark.once
@@ -41,7 +42,10 @@ def no_converter(monkeypatch):
     monkeypatch.setattr(devices, "export", write)
 
 
-def test_a_device_folder_holds_what_the_client_and_other_apps_need(extractor, tmp_path):
+def test_a_device_folder_holds_what_the_client_and_other_apps_need(
+    extractor, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(devices, "export", in_process.export)
     folder = install(
         tmp_path / "phone", extractor, PHONE, **HOW, quantization="int8", images=IMAGES
     )

@@ -148,7 +148,7 @@ def test_a_damaged_head_in_a_device_folder_is_no_reason_against_the_next(package
         ({"number": 0}, "number is 0; expected a whole number from 1"),
         ({"number": 2**53 + 1}, "number is 9007199254740993"),
         ({"number": True}, "number is True"),
-        ({"least_accuracy": float("nan")}, "least_accuracy is nan; expected a part of one"),
+        ({"least_accuracy": float("nan")}, "least_accuracy is nan; expected a fraction"),
         ({"least_accuracy": 90.0}, "least_accuracy is 90.0"),
         ({"least_accuracy": -0.1}, "least_accuracy is -0.1"),
     ],

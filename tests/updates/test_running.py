@@ -120,17 +120,18 @@ def test_one_that_is_stopped_at_work_is_given_a_second_chance(place, monkeypatch
 
 def test_time_in_which_the_device_stands_still_does_not_count(place):
     program = f"""
-import os, signal, subprocess, sys
-from keras_compat.updates.device_client import Classifier, _HeadError
-from tests.updates import made
+import os, signal, subprocess
+from device_client import Classifier, _HeadError
 with Classifier({str(place[0])!r}) as classifier:
     worker = classifier._worker
     os.kill(worker._process.pid, signal.SIGSTOP)
     subprocess.Popen(["sh", "-c", f"sleep 0.5; kill -STOP {{os.getpid()}}; sleep 5; "
                       f"kill -CONT {{os.getpid()}}; kill -CONT {{worker._process.pid}}"])
-    worker._ask(made.LIGHT.tobytes(), 4, _HeadError)
+    worker._ask({made.LIGHT.tobytes()!r}, 4, _HeadError)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(device_client.__file__)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
