@@ -22,12 +22,11 @@ PARTS = (
     "reporting",
     "studies",
     "experiments",
-    # Former paths.
-    "earlier",
-    "jobs",
+    "jobs",  # former paths
 )
 # Imports that are to go.
 KNOWN = {
+    ("keras_compat.earlier", "keras_compat.reporting.stored_settings"),
     (
         "keras_compat.experiments.compatibility_analysis.settings",
         "keras_compat.experiments.compatibility_analysis.studies",
