@@ -126,10 +126,11 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.experiments.compatibility_analysis import experiment
+        from keras_compat.experiments.compatibility_analysis.experiment import EXPERIMENT
+        from keras_compat.experiments.runner.runner import run as run_experiment
     data = common.file_name(*config.datasets)
     output_dir = flags.output_dir or f"runs/compatibility_analysis/{config.preset}-{data}"
-    experiment.run(config, output_dir, flags.overwrite, flags.jobs, resuming)
+    run_experiment(EXPERIMENT, config, output_dir, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

@@ -146,11 +146,12 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.experiments.domain_adaptation import experiment
+        from keras_compat.experiments.domain_adaptation.experiment import EXPERIMENT
+        from keras_compat.experiments.runner.runner import run as run_experiment
     source = common.file_name(Path(config.network).name if config.network else config.source)
     name = f"{config.preset}-{source}-{common.file_name(config.target)}"
     place = flags.output_dir or f"runs/domain_adaptation/{name}"
-    experiment.run(config, place, flags.overwrite, flags.jobs, resuming)
+    run_experiment(EXPERIMENT, config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

@@ -100,10 +100,11 @@ def run(arguments: Sequence[str]) -> None:
         share_accelerators()
     common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.experiments.transfer_learning import experiment
+        from keras_compat.experiments.runner.runner import run as run_experiment
+        from keras_compat.experiments.transfer_learning.experiment import EXPERIMENT
     data = common.file_name(*config.sources, *config.targets)
     place = flags.output_dir or f"runs/transfer_learning/{config.preset}-{data}"
-    experiment.run(config, place, flags.overwrite, flags.jobs, resuming)
+    run_experiment(EXPERIMENT, config, place, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

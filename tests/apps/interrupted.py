@@ -93,7 +93,7 @@ def main(folder, kills, name, *flags):
     folder, log = Path(folder), Path(folder) / "log"
     app = import_module(f"apps.{name}")
     # What the app itself loads only once it has read its flags.
-    import_module(f"keras_compat.experiments.{name}.job")
+    import_module(f"keras_compat.experiments.{name}.experiment")
     whole = _to_the_end(_start(app.run, [*flags, f"--output_dir={folder / 'whole'}"], log))
     moments = random.Random(0)
     hit, went_on = 0, folder / "went_on"

@@ -16,8 +16,8 @@ import pytest
 from apps import compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
-from keras_compat.experiments.compatibility_analysis import cost, execute, experiment
-from keras_compat.experiments.runner import run_folder as resumable
+from keras_compat.experiments.compatibility_analysis import cost, execute
+from keras_compat.experiments.runner import runner
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, exit_code, says_one_line_and_exits_with_two
@@ -260,7 +260,9 @@ def test_networks_of_other_settings_are_not_used_and_that_is_said(
     with pytest.raises(NonFiniteLoss):
         compatibility_analysis.run([*arguments, "--rounds=3"])
     said = capsys.readouterr().out
-    assert "networks of the run before are not used: training.rounds is 2 there, 3 here" in said
+    assert (
+        "finished items are done again: " in said and "training.rounds is 2 there, 3 here" in said
+    )
     assert (place / "metrics.json").is_file()
 
 
@@ -272,7 +274,7 @@ def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
             (Path(copy) / "independent_seed0").mkdir(parents=True)
             raise KeyboardInterrupt
 
-        patch.setattr(resumable, "copy_plain", stopped)
+        patch.setattr(runner, "copy_plain", stopped)
         with pytest.raises(KeyboardInterrupt):
             compatibility_analysis.run(arguments)
     monkeypatch.setattr(execute, "train_cell", None)
@@ -328,9 +330,11 @@ def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
 
 def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
     edit(place / MADE_BY, "settings", "training", "rounds", value=7)
+    (place / "metrics.json").unlink()
+    place.rename(tmp_path / "run.partial")
     with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
-        compatibility_analysis.run([*flags, METHODS, f"--output_dir={place}", "--overwrite"])
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+        compatibility_analysis.run([*flags, METHODS, f"--output_dir={place}"])
+    assert (tmp_path / "run.partial" / MADE_BY).exists()
 
 
 def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatch):
@@ -369,13 +373,13 @@ def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiment, "work_on", interrupted)
+    monkeypatch.setattr(execute, "train_cell", interrupted)
     more = ["--methods=independent,iiw+rp+dcc,iiw", f"--output_dir={place}", "--overwrite"]
     assert exit_code(compatibility_analysis.run, [*flags, *more], monkeypatch) == 130
     said = capsys.readouterr().err.strip().splitlines()
     assert said == [
-        "interrupted; 3 of 4 groups of networks are finished and kept; the same command goes on "
-        "with the others"
+        "interrupted; 3 of 4 work items are finished and kept; the same command goes on with the "
+        "others"
     ]
     assert (tmp_path / "run.partial" / "cells" / "iiw+rp+dcc_seed0").is_dir()
     assert (place / "metrics.json").is_file()

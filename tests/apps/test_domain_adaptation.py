@@ -187,7 +187,7 @@ def test_an_interrupted_run_goes_on_where_it_was(finished, sets, tmp_path, monke
     shutil.rmtree(partial / "steps" / "things_to_animals_seed0")
     monkeypatch.setattr(execute, "train_source", None)
     domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
-    assert "3 of 4 steps are finished already" in capsys.readouterr().out
+    assert "3 of 4 work items are finished already" in capsys.readouterr().out
     again = load_metrics(place / "metrics.json")["results"]
     assert again == load_metrics(finished / "metrics.json")["results"]
 
@@ -252,7 +252,7 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
     flags = [*ADAPT, f"--network={network}", target, "--batch_size=8", f"--output_dir={place}"]
     domain_adaptation.run(flags)
     domain_adaptation.run([*flags, "--overwrite"])
-    assert "1 of 1 steps are finished already" in capsys.readouterr().out
+    assert "1 of 1 work items are finished already" in capsys.readouterr().out
     other = finished / "networks" / "things" / "extractor.keras"
     shutil.copy(other, network / "extractor.keras")
     domain_adaptation.run([*flags, "--overwrite"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps import transfer_learning
-from keras_compat.experiments.runner import item_folder as step_folder
+from keras_compat.experiments.runner import item_folder
 from keras_compat.experiments.transfer_learning import data
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
@@ -138,7 +138,7 @@ def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags, tmp_path, j
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 143
-    assert said.strip().startswith("terminated; 0 of 4 steps are finished and kept; ")
+    assert said.strip().startswith("terminated; 0 of 4 work items are finished and kept; ")
     assert "\n" not in said.strip()
     assert len(list(trained.rglob("*.safetensors"))) == 1
 
@@ -158,7 +158,7 @@ def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
     file = Path(flags[-1].partition("npz:")[2])
     flags = [*flags, "--rounds=3", "--no-augment", f"--output_dir={tmp_path / 'run'}"]
     with monkeypatch.context() as patch:
-        patch.setattr(step_folder.StepFolder, "save_records", full)
+        patch.setattr(item_folder.ItemFolder, "save_records", full)
         code, said = run_main([*flags, "--checkpoint_seconds=0.000001"], patch, capsys)
     assert code == 2
     assert said.startswith("error: No space left on device: 'a file'; what was finished and the ")

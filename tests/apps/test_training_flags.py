@@ -7,7 +7,7 @@ import pytest
 
 from apps import classifier_transfer, compatibility_analysis, domain_adaptation, transfer_learning
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.item_folder import StepFolder
+from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.output_folder import OutputFolder
 from keras_compat.experiments.training import Training
 
@@ -61,7 +61,7 @@ def test_each_flag_reaches_the_settings_and_bad_values_say_so(app, monkeypatch):
 
 
 def test_steps_and_runs_of_before_there_were_these_settings_are_of_use(tmp_path):
-    step = StepFolder(tmp_path / "step")
+    step = ItemFolder(tmp_path / "step")
     step.save_models({}, 0.0, {"training": OLD}, {})
     added = {"precision": "float32", "batch_statistics_over": "global"}
     here = {"training": {**OLD, **added}, "auxiliary_every": 1}

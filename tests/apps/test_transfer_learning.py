@@ -165,7 +165,7 @@ def test_the_ranking_is_told_before_any_fine_tuning_and_can_be_all(flags, tmp_pa
     said = capsys.readouterr().out
     assert said.index("ranked before fine-tuning") < said.index("animals_to_things")
     # No network is trained again, and the ranking is the same.
-    assert "5 of 5 steps are finished already" in said
+    assert "5 of 5 work items are finished already" in said
     assert records_of(place, metric="own_accuracy") == before
     assert records_of(place, metric="accuracy")
 
@@ -177,8 +177,8 @@ def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, c
     methods = "--methods=iiw+rp,independent,reinitialized"
     transfer_learning.run([*flags, methods, f"--output_dir={place}", "--overwrite"])
     said = capsys.readouterr().out
-    assert "6 of 11 steps are finished already" in said
-    assert "2 of 6 steps are finished already" in said
+    assert "6 of 11 work items are finished already" in said
+    assert "2 of 6 work items are finished already" in said
     keys = {"metric": "accuracy", "method": "iiw+rp"}
     assert records_of(place, **keys) == records_of(finished, **keys)
     # The baselines hold a rotation head each, and one of them starts with a new head.

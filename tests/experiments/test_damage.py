@@ -12,11 +12,12 @@ import pytest
 
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.training import Network
-from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, StepFolder
+from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, ItemFolder
 from keras_compat.experiments.runner.output_folder import CONFIG, OutputFolder
 from keras_compat.experiments.runner.resume_options import Resuming
+from keras_compat.experiments.runner.runner import run as run_experiment
 from keras_compat.experiments.training import Training
 from keras_compat.studies.cells import Cell
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
@@ -39,7 +40,7 @@ def parts():
 
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):
-    folder = StepFolder(tmp_path_factory.mktemp("steps") / "step")
+    folder = ItemFolder(tmp_path_factory.mktemp("steps") / "step")
     folder.save_records("records", RECORDS)
     extractor, head = parts()
     models = {"extractor": extractor, "head": head}
@@ -50,9 +51,10 @@ def step(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory):
     extractor, head = parts()
-    folder = CellFolder(tmp_path_factory.mktemp("cells"), Cell("rp", 0))
+    folder = CellFolder(tmp_path_factory.mktemp("cells") / Cell("rp", 0).name)
     networks = {name: Network(extractor, head, {"rotation": head}) for name in ("a", "b")}
-    folder.save_networks(networks, 1.0, {"rounds": 2}, {"a": {"sha256": "0"}})
+    left = left_by(Cell("rp", 0), networks)
+    folder.save_models(left.models, 1.0, {"rounds": 2}, {"a": {"sha256": "0"}}, **left.about)
     folder.save_records("matrix", RECORDS)
     return folder.path
 
@@ -71,7 +73,7 @@ FILES_OF_CELL = ["matrix.json", f"{NETWORKS}/{MADE_BY}", f"{NETWORKS}/b_head.ker
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_step_is_as_if_it_had_not_been_done(step, tmp_path, name, damage):
-    folder = StepFolder(damaged_copy(step, tmp_path / "step", name, damage))
+    folder = ItemFolder(damaged_copy(step, tmp_path / "step", name, damage))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         folder.set_aside_damaged(["records"])
@@ -95,8 +97,7 @@ def test_a_damaged_step_is_as_if_it_had_not_been_done(step, tmp_path, name, dama
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", FILES_OF_CELL)
 def test_a_damaged_cell_is_as_if_it_had_not_been_done(cell, tmp_path, name, damage):
-    copy = damaged_copy(cell, tmp_path / cell.name, name, damage)
-    folder = CellFolder(copy.parent, Cell("rp", 0))
+    folder = CellFolder(damaged_copy(cell, tmp_path / cell.name, name, damage))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder.set_aside_damaged(["matrix"])
@@ -121,7 +122,7 @@ def test_a_cell_that_names_what_it_has_not_is_as_if_it_had_not_been_done(cell, t
     copy = shutil.copytree(cell, tmp_path / cell.name)
     file = copy / NETWORKS / MADE_BY
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    folder = CellFolder(copy.parent, Cell("rp", 0))
+    folder = CellFolder(copy)
     with pytest.warns(UserWarning, match=MADE_BY):
         folder.set_aside_damaged(["matrix"])
     assert folder.made_by() is None and not folder.has("matrix")
@@ -143,7 +144,7 @@ def test_a_cell_that_names_what_it_has_not_is_as_if_it_had_not_been_done(cell, t
 )
 def test_what_made_a_step_has_a_form(step, tmp_path, place, value):
     file = tmp_path / "step" / NETWORKS / MADE_BY
-    folder = StepFolder(damaged_copy(step, tmp_path / "step", f"{NETWORKS}/{MADE_BY}", "empty"))
+    folder = ItemFolder(damaged_copy(step, tmp_path / "step", f"{NETWORKS}/{MADE_BY}", "empty"))
     about = json.loads((step / NETWORKS / MADE_BY).read_text())
     file.write_text(json.dumps({**about, place: value}))
     with pytest.warns(UserWarning, match=f"{place}.*set aside in .*damaged"):
@@ -154,7 +155,7 @@ def test_what_made_a_step_has_a_form(step, tmp_path, place, value):
 
 @pytest.mark.once
 def test_a_step_of_an_earlier_release_is_looked_at_by_loading_its_models(step, tmp_path):
-    folder = StepFolder(damaged_copy(step, tmp_path / "step", "records.json", "gone"))
+    folder = ItemFolder(damaged_copy(step, tmp_path / "step", "records.json", "gone"))
     file = folder.path / NETWORKS / MADE_BY
     about = json.loads(file.read_text())
     del about["files"]
@@ -257,7 +258,7 @@ def configs(folder):
     }
     made = {"compatibility_analysis": make_config(folder, methods=("iiw+rp",))}
     for app, given in settings.items():
-        module = import_module(f"keras_compat.experiments.{app}.config")
+        module = import_module(f"keras_compat.experiments.{app}.settings")
         made[app] = module.Config(**given)
     return made
 
@@ -282,13 +283,10 @@ class Broken(Exception):
 
 def run(app, config, place, report, **options):
     """Runs an app with another function in the place of its report."""
-    job = import_module(f"keras_compat.experiments.{app}.job")
-    with pytest.MonkeyPatch.context() as patch:
-        if hasattr(job, "_JOB"):
-            patch.setattr(job, "_JOB", replace(job._JOB, write_report=report))
-        else:
-            patch.setattr(job, "write_report", report)
-        return job.run(config, place, resuming=Resuming(checkpoint_seconds=1e-6), **options)
+    experiment = import_module(f"keras_compat.experiments.{app}.experiment").EXPERIMENT
+    experiment = replace(experiment, write_report=report)
+    resuming = Resuming(checkpoint_seconds=1e-6)
+    return run_experiment(experiment, config, place, resuming=resuming, **options)
 
 
 def broken(*_):

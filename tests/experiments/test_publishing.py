@@ -12,7 +12,7 @@ from PIL import Image
 from apps import components
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
+from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.components import retraining
 from keras_compat.experiments.runner.signals import Terminated
@@ -168,7 +168,7 @@ def test_only_one_component_is_published_from_a_store(store, tmp_path):
 
 
 def save_cell(cells, cell, shared=True):
-    folder = CellFolder(cells, cell)
+    folder = CellFolder(cells / cell.name)
     rotation = {
         n: head(4, "shared__rotation_head" if shared else f"{n}__rotation_head") for n in "ab"
     }
@@ -179,7 +179,8 @@ def save_cell(cells, cell, shared=True):
     }
     names = {"a": ["cat", "dog"], "b": ["cat", "dog", "frog"]}
     data = {n: {"name": n, "class_names": names[n], "train": {"count": 9}} for n in names}
-    folder.save_networks(made, 1.0, {"architectures": [ARCHITECTURE.partition("@")[0]]}, data)
+    left, settings = left_by(cell, made), {"architectures": [ARCHITECTURE.partition("@")[0]]}
+    folder.save_models(left.models, 1.0, settings, data, **left.about)
     return folder.path
 
 

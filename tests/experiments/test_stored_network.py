@@ -10,7 +10,7 @@ import pytest
 from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.experiments.components.run_discovery import parts_of_network
-from keras_compat.experiments.runner.item_folder import NETWORKS, StepFolder
+from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder
 from keras_compat.experiments.stored_network import StoredNetwork, fingerprint, load_network
 from tests.experiments.damage import DAMAGES, damaged_copy
 
@@ -29,7 +29,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def saved(network, tmp_path_factory):
-    folder = StepFolder(tmp_path_factory.mktemp("steps") / "step")
+    folder = ItemFolder(tmp_path_factory.mktemp("steps") / "step")
     settings = {"architecture": "resnet8:filters=4"}
     folder.save_models(network.models(), 1.0, settings, {}, network=network.about())
     return folder.path

@@ -7,18 +7,18 @@ import pytest
 
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.item_folder import StepFolder
+from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.work_item import no_callbacks
 from keras_compat.experiments.training import APPENDIX_C, Training, make_optimizer
 from keras_compat.experiments.transfer_learning import training
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.experiments.transfer_learning.execute import (
+    EXECUTION,
     _weights_seed,
     fingerprints,
     settings,
-    work_on,
 )
-from keras_compat.experiments.transfer_learning.items import steps_of
+from keras_compat.experiments.transfer_learning.items import items_of
 from keras_compat.experiments.transfer_learning.presets import PRESETS
 from keras_compat.experiments.transfer_learning.settings import Config
 from keras_compat.experiments.transfer_learning.training import fine_tune, stops, train_network
@@ -124,13 +124,13 @@ def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head,
 @pytest.mark.once
 def test_pretrained_a_network_starts_as_the_extractor_of_the_rotation_head(config, tmp_path):
     slow = still(config)
-    steps = steps_of(replace(slow, methods=("pretrained+rp",), epochs=0), names_of(config))
+    steps = items_of(replace(slow, methods=("pretrained+rp",), epochs=0), names_of(config))
     rotation, *networks = steps[:3]
-    work_on(config, tmp_path, rotation)
-    before = StepFolder(tmp_path / rotation.name).load_model("extractor")
+    EXECUTION.do(config, tmp_path, rotation)
+    before = ItemFolder(tmp_path / rotation.name).load_model("extractor")
     for step in networks:
-        work_on(slow, tmp_path, step)
-        after = StepFolder(tmp_path / step.name).load_model("extractor")
+        EXECUTION.do(slow, tmp_path, step)
+        after = ItemFolder(tmp_path / step.name).load_model("extractor")
         for x, y in zip(before.trainable_weights, after.trainable_weights, strict=True):
             np.testing.assert_allclose(x, y, atol=1e-6)
 
@@ -213,7 +213,7 @@ def test_less_than_an_epoch_ends_where_it_should(config):
 @pytest.mark.once
 def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config):
     names = names_of(config)
-    steps = steps_of(replace(config, seeds=2), names)
+    steps = items_of(replace(config, seeds=2), names)
     seen = set()
     for step in steps:
         assert set(step.starts_from) <= seen
@@ -225,15 +225,15 @@ def test_each_step_comes_after_what_it_starts_from_and_serves_all_methods(config
     assert len(of_seed) == 1 + 2 * 4 + 4 + 6
     kinds = [step.kind for step in steps]
     assert kinds.index("transfer") > max(i for i, kind in enumerate(kinds) if kind == "ranking")
-    alone = steps_of(replace(config, methods=("independent",)), names)
+    alone = items_of(replace(config, methods=("independent",)), names)
     assert [step.kind for step in alone] == ["network", "network", "ranking", "transfer"]
-    ranked = steps_of(replace(config, methods=("independent",), epochs=0), names)
+    ranked = items_of(replace(config, methods=("independent",), epochs=0), names)
     assert [step.kind for step in ranked] == ["network", "network", "ranking"]
 
 
 @pytest.mark.once
 def test_a_step_depends_on_what_those_before_it_depend_on(config):
-    steps = {step.name: step for step in steps_of(config, names_of(config))}
+    steps = {step.name: step for step in items_of(config, names_of(config))}
     for step in steps.values():
         for before in step.starts_from:
             assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()

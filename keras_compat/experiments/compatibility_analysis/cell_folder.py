@@ -4,60 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.forms import MadeByCell
-from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, DamagedStep, StepFolder
+from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, DamagedItem, ItemFolder
+from keras_compat.experiments.runner.work_item import Done
 from keras_compat.reporting.records import Record
 from keras_compat.studies.cells import Cell
 
 
-class CellFolder(StepFolder):
-    """Keeps a cell's networks once they are trained, and each measure's records.
-
-    Args:
-        cells: the folder of all cells of a run.
-        cell: whose folder this is.
-    """
+class CellFolder(ItemFolder):
+    """Folder with the networks of a cell and the records of its measures."""
 
     form = MadeByCell
-
-    def __init__(self, cells: Path, cell: Cell):
-        super().__init__(cells / cell.name)
-        self.cell = cell
-
-    def save_networks(
-        self,
-        networks: Mapping[str, Network],
-        duration_s: float,
-        settings: Mapping[str, Any],
-        data: Mapping[str, Any],
-    ) -> None:
-        """Writes what training left, with what made it.
-
-        Args:
-            networks: by name.
-            duration_s: of their training.
-            settings: that the weights depend on.
-            data: the fingerprints of all images that they learnt from, by name.
-        """
-        models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
-        models |= {f"{name}_head": network.head for name, network in networks.items()}
-        # A shared head is one file, by its own name.
-        auxiliary = {
-            name: {task: head.name for task, head in network.auxiliary_heads.items()}
-            for name, network in networks.items()
-        }
-        for network in networks.values():
-            models |= {head.name: head for head in network.auxiliary_heads.values()}
-        about = {
-            "cell": asdict(self.cell),
-            "networks": list(networks),
-            "auxiliary_heads": auxiliary,
-        }
-        self.save_models(models, duration_s, settings, data, **about)
 
     def load_networks(self) -> dict[str, Network]:
         """Returns the trained networks by name, for inference."""
@@ -84,11 +43,31 @@ class CellFolder(StepFolder):
         if sorted(extractors) != sorted(f for f in there if f.endswith("_extractor")) or (
             heads - there
         ):
-            raise DamagedStep(f"{self.path / NETWORKS / MADE_BY} names other networks than it has")
+            raise DamagedItem(f"{self.path / NETWORKS / MADE_BY} names other networks than it has")
 
     def load_records(self, measure: str) -> list[Record]:
-        """Returns what a measure found; every measure of a cell finds something."""
+        """Returns the records of a measure, at least one."""
         records = super().load_records(measure)
         if not records:
-            raise DamagedStep(f"the records of {measure!r} in {self.path} are gone")
+            raise DamagedItem(f"the records of {measure!r} in {self.path} are gone")
         return records
+
+
+def left_by(cell: Cell, networks: Mapping[str, Network]) -> Done:
+    """Returns the models of a cell, with the description by which `load_networks` finds them.
+
+    Args:
+        cell: Training that left the networks.
+        networks: Networks by name.
+    """
+    models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
+    models |= {f"{name}_head": network.head for name, network in networks.items()}
+    # A shared head is one file, by its own name.
+    auxiliary = {
+        name: {task: head.name for task, head in network.auxiliary_heads.items()}
+        for name, network in networks.items()
+    }
+    for network in networks.values():
+        models |= {head.name: head for head in network.auxiliary_heads.values()}
+    about = {"cell": asdict(cell), "networks": list(networks), "auxiliary_heads": auxiliary}
+    return Done(models, about=about)

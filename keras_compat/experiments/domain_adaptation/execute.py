@@ -1,10 +1,9 @@
-"""What each step does and measures, in whatever process."""
+"""Work of each item: trains, measures, and returns what to keep."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,11 @@ from keras_compat.experiments.domain_adaptation.domains import (
     load_rotation_images,
     load_target,
 )
-from keras_compat.experiments.domain_adaptation.items import ADAPTATION, ROTATION, SOURCE, Step
+from keras_compat.experiments.domain_adaptation.items import ADAPTATION, ROTATION, SOURCE, Item
 from keras_compat.experiments.domain_adaptation.settings import CRITERIA, PUBLISHED, Config
 from keras_compat.experiments.domain_adaptation.training import train_rotation_head, train_source
-from keras_compat.experiments.runner.item_folder import NETWORKS, StepFolder, check_records
-from keras_compat.experiments.runner.work_item import Callbacks, Done, do_step, done_before
+from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
+from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, fingerprint, load_network
 from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
@@ -70,38 +69,38 @@ def stored_network(path: str) -> StoredNetwork:
     return network
 
 
-def settings(config: Config, step: Step) -> dict[str, Any]:
-    """Returns the settings that a step depends on."""
-    return config.of_adaptation() if step.kind == ADAPTATION else config.of_source()
+def settings(config: Config, item: Item) -> dict[str, Any]:
+    """Returns the settings that an item depends on."""
+    return config.of_adaptation() if item.kind == ADAPTATION else config.of_source()
 
 
-def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    folder = StepFolder(place / step.name)
+def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+    folder = ItemFolder(place / item.name)
     images = load_rotation_images(config)
-    head = train_rotation_head(config, step.seed, images, folder.last_good, callbacks)
+    head = train_rotation_head(config, item.seed, images, folder.last_good, callbacks)
     return Done({HEAD: head})
 
 
-def _source(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    folder = StepFolder(place / step.name)
+def _source(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+    folder = ItemFolder(place / item.name)
     head = None
-    if step.starts_from:
-        head = done_before(place, *step.starts_from).load_model(HEAD)
-    dataset = _domain(load(config), step.source).labelled
-    network = train_source(config, step.seed, dataset, head, folder.last_good, callbacks)
+    if item.starts_from:
+        head = done_before(place, *item.starts_from).load_model(HEAD)
+    dataset = _domain(load(config), item.source).labelled
+    network = train_source(config, item.seed, dataset, head, folder.last_good, callbacks)
     value = _accuracy(config, network.extractor, network.head, dataset.test, None)
-    record = make_record("source_accuracy", value, source=step.source, seed=step.seed)
+    record = make_record("source_accuracy", value, source=item.source, seed=item.seed)
     return Done(network.models(), [record], {"network": network.about()})
 
 
-def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+def _adaptation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
     if config.network is None:
-        network = load_network(done_before(place, *step.starts_from).path / NETWORKS)
+        network = load_network(done_before(place, *item.starts_from).path / NETWORKS)
     else:
         network = stored_network(config.network)
-    measured = _Measured(config, step, network, load(config))
+    measured = _Measured(config, item, network, load(config))
     measured.as_it_is()
-    measured.adapt_all(StepFolder(place / step.name).last_good)
+    measured.adapt_all(ItemFolder(place / item.name).last_good)
     adapted = measured.finish()
     return Done(adapted.models(), measured.records, {"network": adapted.about()})
 
@@ -109,17 +108,17 @@ def _adaptation(config: Config, step: Step, place: Path, callbacks: Callbacks) -
 class _Measured:
     """What is measured of a network on the target, before, during and after it adapts."""
 
-    def __init__(self, config: Config, step: Step, network: StoredNetwork, domains: Domains):
+    def __init__(self, config: Config, item: Item, network: StoredNetwork, domains: Domains):
         self.config = config
-        self.step = step
+        self.item = item
         self.network = network
-        target = _domain(domains, step.target)
+        target = _domain(domains, item.target)
         # Of the labels those of test images alone: what adapts and chooses has no others at hand.
         self.images = target.images
         self.test = None if target.labelled is None else target.labelled.test
         # The classes of both sides are in one order, unless the network was there before.
         self.classes = domains.classes
-        learnt, self.held_out = hold_out(config, self.images, step.seed)
+        learnt, self.held_out = hold_out(config, self.images, item.seed)
         self.calibration = learnt.subset(np.arange(min(len(learnt), CALIBRATION))).images
         self.records: list[Record] = []
         self.best = {name: Best() for name in (*CRITERIA, WITH_LABELS)}
@@ -150,10 +149,10 @@ class _Measured:
             file = last_good.with_stem(f"{last_good.stem}_{number}")
             images, at = self.images, self.checkpoint
             try:
-                adapt(self.config, self.step.seed, self.network, images, way, file, at, self)
+                adapt(self.config, self.item.seed, self.network, images, way, file, at, self)
             except NonFiniteLoss as error:
                 errors.append(error)
-                name = f"{self.step.name}, learning rate {way.learning_rate:g}, {way.layers}"
+                name = f"{self.item.name}, learning rate {way.learning_rate:g}, {way.layers}"
                 self._add("failure", 1, step=name, message=str(error))
         if len(errors) == len(ways):
             raise errors[0]
@@ -274,10 +273,10 @@ class _Measured:
         return _accuracy(self.config, extractor, head, test, self.classes, statistics)
 
     def _add(self, metric: str, value: float, **keys: Any) -> None:
-        step = self.step
+        item = self.item
         self.records.append(
             make_record(
-                metric, value, source=step.source, target=step.target, seed=step.seed, **keys
+                metric, value, source=item.source, target=item.target, seed=item.seed, **keys
             )
         )
 
@@ -307,15 +306,15 @@ def _domain(domains: Domains, name: str) -> Domain:
     return next(side for side in sides if side.name == name)
 
 
-def fingerprints(config: Config, step: Step) -> dict[str, Any]:
-    """Returns what identifies all that a step depends on beside its settings, by name."""
-    if step.kind == ROTATION:
+def fingerprints(config: Config, item: Item) -> dict[str, Any]:
+    """Returns what identifies all that an item depends on beside its settings, by name."""
+    if item.kind == ROTATION:
         return {"rotation_init": load_rotation_images(config).images.fingerprint()}
     domains = load(config)
     found = {}
     for side in (domains.source, domains.target):
         # A source network knows nothing of the other side but its classes.
-        if side is not None and (step.kind == ADAPTATION or side.name == step.source):
+        if side is not None and (item.kind == ADAPTATION or side.name == item.source):
             found[side.name] = (side.labelled or side.images.images).fingerprint()
     if config.rotation_init is not None:
         found["rotation_init"] = load_rotation_images(config).images.fingerprint()
@@ -325,5 +324,4 @@ def fingerprints(config: Config, step: Step) -> dict[str, Any]:
 
 
 _KINDS = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
-work_on = partial(do_step, _KINDS, settings, fingerprints)
-"""Does a step: takes the settings of a run, the folder of all steps and the step."""
+EXECUTION = Execution(_KINDS, settings, fingerprints)

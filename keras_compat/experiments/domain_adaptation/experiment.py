@@ -1,35 +1,21 @@
-"""Domain adaptation from data to adapted networks: steps, measures, records (Sec. 5.1)."""
+"""Domain adaptation: from data to adapted networks (Sec. 5.1)."""
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_compat.experiments.domain_adaptation.domains import Domain, Domains, load_rotation_images
-from keras_compat.experiments.domain_adaptation.execute import fingerprints, load, settings, work_on
-from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, steps_of
+from keras_compat.experiments.domain_adaptation.execute import EXECUTION, load
+from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, items_of
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.domain_adaptation.training import check_architecture
 from keras_compat.experiments.naming import identifier
-from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
-from keras_compat.experiments.runner.runner import Job, Prepared, copy_networks, run_stepwise
+from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
 from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.experiments.stored_network import fingerprint
 from keras_compat.reporting.domain_adaptation import terminal_text, write_report
-
-
-def run(
-    config: Config,
-    output_dir: str | os.PathLike[str],
-    overwrite: bool = False,
-    jobs: int = 1,
-    resuming: Resuming = RESUMING,
-) -> dict[str, Any]:
-    """Adapts networks, see `run_stepwise`; those of the first seed are in `networks/`."""
-    reading = f"{config.network or config.source} and {config.target}"
-    return run_stepwise(_JOB, config, reading, output_dir, overwrite, jobs, resuming)
 
 
 def _prepare(config: Config, terminal: Terminal) -> Prepared:
@@ -47,7 +33,7 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     terminal.line(f"{'common classes' if known else 'classes'}: {', '.join(common)}")
     if not known:
         terminal.line("the target has no labels: there will be no accuracy")
-    return Prepared(steps_of(config, names), data)
+    return Prepared(items_of(config, names), data)
 
 
 def _source_name(config: Config, source: Domain | None) -> str:
@@ -72,15 +58,15 @@ def _data(config: Config, domains: Domains) -> dict[str, Any]:
     return found
 
 
-_JOB = Job(
-    experiment="domain_adaptation",
+EXPERIMENT = Experiment(
+    name="domain_adaptation",
     doing="Training and adapting",
+    reading=lambda config: f"{config.network or config.source} and {config.target}",
     prepare=_prepare,
-    work=work_on,
-    settings=settings,
-    fingerprints=fingerprints,
-    measures=lambda step: step.kind == ADAPTATION,
+    execution=EXECUTION,
+    is_wanted=lambda config, item: item.kind == ADAPTATION,
     write_report=write_report,
-    terminal_text=terminal_text,
+    terminal_text=lambda metrics: terminal_text(metrics["results"]),
     finish=partial(copy_networks, (SOURCE, ADAPTATION)),
 )
+"""Adapts networks to a target; `networks/` has the networks of the first seed."""

@@ -1,4 +1,4 @@
-"""The steps of a run: what is trained once, and what starts from it."""
+"""Work items of domain adaptation: networks that are trained once, and their adaptations."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.runner.work_item import WorkItem
 
 ROTATION, SOURCE, ADAPTATION = "rotation_init", "source", "adaptation"
 
 
 @dataclass(frozen=True)
-class Step:
+class Item(WorkItem):
     """One training.
 
     Args:
         kind: `"rotation_init"`, `"source"` or `"adaptation"`.
-        seed: of weights, orders and augmentation.
-        source: the name of the source's data; none of a step for all.
-        target: the name of the target's data, of an adaptation.
-        after: the name of the step that it starts from.
+        seed: Seed of weights, data order and augmentation.
+        source: Name of the source's data; empty for an item of all sources.
+        target: Name of the target's data, for an adaptation.
+        after: Name of the item whose networks this one starts from.
 
     Example:
 
-    >>> Step(ADAPTATION, 0, "mnist5k", "digits").name
+    >>> Item(ADAPTATION, 0, "mnist5k", "digits").name
     'mnist5k_to_digits_seed0'
     """
 
@@ -35,7 +36,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """A name for its folder, different for different steps."""
+        """Name of the item's folder, different for different items."""
         words = {
             ROTATION: ROTATION,
             SOURCE: self.source,
@@ -45,30 +46,30 @@ class Step:
 
     @property
     def starts_from(self) -> tuple[str, ...]:
-        """The name of the step whose networks this one starts from, where there is one."""
+        """Name of the item whose networks this one starts from, if any."""
         return (self.after,) if self.after else ()
 
 
-def steps_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Step]:
-    """Returns the steps of a run in an order in which each finds what it starts from.
+def items_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Item]:
+    """Returns the items of a run; each comes after the one that it starts from.
 
     Args:
-        config: of the run.
-        directions: the names of source and target, of each.
+        config: Settings of the run.
+        directions: Names of source and target of each direction.
     """
     found = []
     for seed in range(config.seed, config.seed + config.seeds):
         head = ""
         if config.rotation_init is not None:
-            found.append(Step(ROTATION, seed))
+            found.append(Item(ROTATION, seed))
             head = found[-1].name
         trained: dict[str, str] = {}
         if config.network is None:
-            sources = [Step(SOURCE, seed, source, after=head) for source, _ in directions]
-            trained = {step.source: step.name for step in sources}
+            sources = [Item(SOURCE, seed, source, after=head) for source, _ in directions]
+            trained = {item.source: item.name for item in sources}
             found += sources
         found += [
-            Step(ADAPTATION, seed, source, target, after=trained.get(source, ""))
+            Item(ADAPTATION, seed, source, target, after=trained.get(source, ""))
             for source, target in directions
         ]
     return found

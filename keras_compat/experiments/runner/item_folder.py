@@ -1,4 +1,4 @@
-"""A step of a job on disk: the models that it left, its records, and what made them."""
+"""A work item on disk: its models, its records, and what made them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from keras_compat.store.importing import load_keras_file
 from keras_compat.versions import collect_versions
 
 FAILURE = ("failed.json", "last_good.keras")
-"""The files of a step that say why it has no result."""
+"""Files of an item that failed."""
 NETWORKS = "networks"
 CHECKPOINTS = "checkpoints"
 MADE_BY = "made_by.json"
@@ -31,35 +31,35 @@ _DAMAGED = "damaged"
 _WRITTEN = "what a run wrote there"
 
 
-class DamagedStep(InputError):
-    """A file of a step is not what was written; what it held is to be done again."""
+class DamagedItem(InputError):
+    """Damage of an item's file: what the file held is to be done again."""
 
 
-class StepFolder:
-    """Keeps a step's models once they are trained, and each measure's records.
+class ItemFolder:
+    """Folder with the models of a work item and the records of its measures.
 
-    Each file and folder appears whole or not at all, so a killed run leaves what was finished.
-    Whatever reads a file raises `DamagedStep` if it is not what was written, see
+    Each file and folder appears whole or not at all, so that a killed run leaves what was finished.
+    Each method that reads a file raises `DamagedItem` if the file is not as it was written, see
     `set_aside_damaged`.
 
     Args:
-        path: the step's own folder; it is made when there is something to keep.
+        path: Path of the item's own folder, which is made when there is something to keep.
     """
 
     form: type[MadeBy] = MadeBy
-    """Of what made the models."""
+    """Form of the file on what made the models."""
 
     def __init__(self, path: Path):
         self.path = path
 
     @property
     def last_good(self) -> Path:
-        """Where the weights before a loss that was not finite go."""
+        """File of the weights before a loss that was not finite."""
         return self.path / FAILURE[1]
 
     @property
     def checkpoints(self) -> Path:
-        """Where what an unfinished training needs to go on is."""
+        """Folder of what an unfinished training needs to go on."""
         return self.path / CHECKPOINTS
 
     def save_models(
@@ -71,15 +71,15 @@ class StepFolder:
         measures: Iterable[str] = (),
         **about: Any,
     ) -> None:
-        """Writes what training left, with what made it.
+        """Writes trained models, with what made them.
 
         Args:
-            models: by the name of their file.
-            duration_s: of their training.
-            settings: that the weights depend on.
-            data: the fingerprints of all images that they learnt from, by name.
-            measures: Names of what was measured before, whose records are verified with the models.
-            **about: what else there is to say of the step; it comes first.
+            models: Models by the names of their files.
+            duration_s: Seconds of training.
+            settings: Settings that the weights depend on.
+            data: Fingerprints of all images that the models learnt from, by name.
+            measures: Names of measures whose records are there, and are verified with the models.
+            **about: Further description of the item; it comes first.
         """
         with written_atomically(self.path / NETWORKS) as folder:
             folder.mkdir()
@@ -104,7 +104,7 @@ class StepFolder:
         try:
             return load_model(self.path / NETWORKS / f"{name}.keras")
         except InputError as error:
-            raise DamagedStep(error) from None
+            raise DamagedItem(error) from None
 
     def made_by(self) -> dict[str, Any] | None:
         """Returns what made the models; `None` if they were not trained yet."""
@@ -112,10 +112,10 @@ class StepFolder:
         return _read(path, self.form) if os.path.lexists(path) else None
 
     def set_aside_damaged(self, measures: Collection[str]) -> None:
-        """Passes over what is damaged, with a warning: it is as if it had not been done.
+        """Sets damaged files aside with a warning, as if the item had not been done.
 
-        To be called before anything is done, so that nothing is found out after it. What is
-        damaged lies in a folder of its own until `clear` is called.
+        Call it before any work, so that damage is found before training. Damaged files lie in a
+        folder of their own until `clear` is called.
 
         Args:
             measures: Names of measures of which records may be there.
@@ -129,22 +129,22 @@ class StepFolder:
         if os.path.lexists(self.path / NETWORKS):
             try:
                 self._verify()
-            except DamagedStep as error:
-                # What was measured was so on networks that are no more.
+            except DamagedItem as error:
+                # These were measured on networks that are gone.
                 records = [file.name for file in self.path.glob("*.json")]
                 self._set_aside([NETWORKS, *records], error)
         for measure in measures:
             try:
                 if self.has(measure):
                     self.load_records(measure)
-            except DamagedStep as error:
+            except DamagedItem as error:
                 self._set_aside([self._records(measure).name], error)
 
     def _verify(self) -> None:
-        """Raises `DamagedStep` if models, or what was measured with them, are not whole."""
+        """Raises `DamagedItem` if models, or what was measured with them, are not whole."""
         made_by = self.made_by()
         if made_by is None:
-            raise DamagedStep(f"{self.path / NETWORKS} has no {MADE_BY}")
+            raise DamagedItem(f"{self.path / NETWORKS} has no {MADE_BY}")
         files = made_by.get("files")
         if files is None:
             for file in sorted((self.path / NETWORKS).glob("*.keras")):
@@ -154,11 +154,11 @@ class StepFolder:
             try:
                 there = sha256(self.path / name)
             except (OSError, InputError) as error:
-                raise DamagedStep(f"{self.path / name} cannot be read ({error})") from None
+                raise DamagedItem(f"{self.path / name} cannot be read ({error})") from None
             if there != digest:
-                raise DamagedStep(f"{self.path / name} is not what was written")
+                raise DamagedItem(f"{self.path / name} is not what was written")
 
-    def _set_aside(self, names: Iterable[str], why: DamagedStep) -> None:
+    def _set_aside(self, names: Iterable[str], why: DamagedItem) -> None:
         place = self.path / _DAMAGED
         warnings.warn(f"{why}; it is set aside in {place} and done again", stacklevel=3)
         if not place.is_dir():
@@ -170,7 +170,7 @@ class StepFolder:
                 os.rename(self.path / name, place / name)
 
     def clear(self) -> None:
-        """Removes what a finished run does not need: checkpoints, and what was damaged."""
+        """Removes checkpoints and damaged files, which a finished run does not need."""
         remove(self.checkpoints)
         remove(self.path / _DAMAGED)
 
@@ -199,22 +199,22 @@ class StepFolder:
         return self.path / FAILURE[0]
 
     def save_failure(self, message: str) -> None:
-        """Notes why the step has no result.
+        """Notes why the item has no result.
 
-        Paths in it begin at the folder of the run, which moves when all is done.
+        Paths in the message begin at the run's folder, which moves when all is done.
         """
         here = f"{self.path}{os.sep}"
         message = message.replace(here, f"{self.path.parent.name}/{self.path.name}/")
         write_text(self._failure, json.dumps({"message": message}) + "\n")
 
     def failure(self) -> str | None:
-        """Returns why the step has no result; `None` if it did not fail."""
+        """Returns why the item has no result; `None` if it did not fail."""
         if not os.path.lexists(self._failure):
             return None
         return _read(self._failure, Failure)["message"]
 
     def forget_failure(self) -> None:
-        """Lets the step be done again."""
+        """Removes the note on a failure, so that the item is done again."""
         for name in FAILURE:
             remove(self.path / name)
 
@@ -226,17 +226,17 @@ class StepFolder:
         return os.path.lexists(self._records(measure))
 
     def save_records(self, measure: str, records: list[Record]) -> None:
-        """Writes what a measure found."""
+        """Writes the records of a measure."""
         lines = ",\n  ".join(json.dumps(record) for record in records)
         write_text(self._records(measure), f"[\n  {lines}\n]\n")
 
     def load_records(self, measure: str) -> list[Record]:
-        """Returns what a measure found."""
+        """Returns the records of a measure."""
         path = self._records(measure)
         try:
             return check_records(read_json(path, _WRITTEN), str(path))
         except InputError as error:
-            raise DamagedStep(error) from None
+            raise DamagedItem(error) from None
 
 
 def check_records(value: Any, what: str) -> list[Record]:
@@ -261,7 +261,7 @@ def check_records(value: Any, what: str) -> list[Record]:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Loads a model that a job wrote, for inference, see `load_keras_file`.
+    """Loads a model that a run wrote, see `load_keras_file`.
 
     Raises:
         InputError: if it is not there, or cannot be loaded.
@@ -281,4 +281,4 @@ def _read(path: Path, form: Any) -> dict[str, Any]:
     try:
         return read_form(path, form, _WRITTEN)
     except InputError as error:
-        raise DamagedStep(error) from None
+        raise DamagedItem(error) from None

@@ -1,4 +1,4 @@
-"""Works on several steps of a job at a time, each in a process of its own."""
+"""Work on several items of a run at a time, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
@@ -22,38 +22,35 @@ from keras_compat.machine import cores
 
 if TYPE_CHECKING:
     from keras_compat.experiments.runner.terminal import Terminal
+    from keras_compat.experiments.runner.work_item import WorkItem
 
 
 def work_in_processes(
-    work: Callable[[Any], None],
-    steps: Mapping[str, Any],
-    jobs: int,
-    terminal: Terminal,
-    starts_from: Callable[[Any], Collection[str]] = lambda step: (),
+    work: Callable[[Any], None], items: Sequence[WorkItem], jobs: int, terminal: Terminal
 ) -> None:
-    """Works on steps in parallel; a step waits for those that it starts from.
+    """Works on items in parallel; an item waits for those that it starts from.
 
     Args:
-        work: is called with a step in another process. A function of a module, or a `partial` of
-            one, whose module is loaded there once the process knows its share of the machine.
-        steps: what is left to do, by name, in the order in which it is begun.
-        jobs: the number of processes. Cores are shared out among them; where there are GPUs, each
+        work: Function of an item, called in another process. It is a function of a module, or a
+            `partial` of one, whose module is loaded there once the process knows its share of the
+            machine.
+        items: Items that are left, in the order in which they are begun.
+        jobs: Number of processes. They share the processor cores; where there are GPUs, each
             process sees one.
-        terminal: where progress is shown.
-        starts_from: the names of the steps that must be done before one.
+        terminal: Terminal for progress.
 
     Raises:
-        InputError: if a step cannot be worked on, or a process was killed; steps that are finished
-            are kept.
+        InputError: if an item cannot be worked on, or a process was killed; finished items are
+            kept.
     """
-    shown = _Shown(len(steps), terminal)
+    shown = _Shown(len(items), terminal)
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
     for number in range(jobs):
         numbers.put(number)
     module = getattr(work, "func", work).__module__
-    left = dict(steps)
+    left = {item.name: item for item in items}
     running: dict[Future[None], str] = {}
     with ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_begin, initargs=(numbers, jobs, module)
@@ -61,7 +58,7 @@ def work_in_processes(
         try:
             while left or running:
                 awaited = {*left, *running.values()}
-                ready = [n for n, step in left.items() if not awaited & set(starts_from(step))]
+                ready = [n for n, item in left.items() if not awaited & set(item.starts_from)]
                 for name in ready[: jobs - len(running)]:
                     running[pool.submit(_work, work, left.pop(name))] = name
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -80,14 +77,14 @@ def work_in_processes(
             raise
 
 
-def _work(work: Callable[[Any], None], step: Any) -> None:
+def _work(work: Callable[[Any], None], item: WorkItem) -> None:
     # Here, since not every error of TensorFlow can be sent to another process.
     with file_errors_in_one_line():
-        ending_quietly(work, step)
+        ending_quietly(work, item)
 
 
 class _Shown:
-    """Tells of each finished step, and how long the rest will take at this pace."""
+    """Lines on each finished item, with the time that the rest will take at this pace."""
 
     def __init__(self, total: int, terminal: Terminal):
         self._total = total

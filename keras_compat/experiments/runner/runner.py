@@ -1,4 +1,4 @@
-"""How a job of steps runs, from reading data to the folder of a finished run."""
+"""The one engine: runs an experiment's work items, from reading data to the finished folder."""
 
 from __future__ import annotations
 
@@ -7,189 +7,331 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.item_folder import NETWORKS, StepFolder
-from keras_compat.experiments.runner.output_folder import FINISHED
+from keras_compat.experiments.runner.item_folder import FAILURE, NETWORKS, ItemFolder
+from keras_compat.experiments.runner.output_folder import CONFIG, FINISHED
+from keras_compat.experiments.runner.processes import work_in_processes
 from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
 from keras_compat.experiments.runner.run_folder import reporting, resumable_folder
-from keras_compat.experiments.runner.terminal import Terminal
-from keras_compat.experiments.runner.work_item import (
-    Step,
-    do_all,
-    failures,
-    gather,
-    keep_valid,
-    without_result,
-)
+from keras_compat.experiments.runner.signals import told_of
+from keras_compat.experiments.runner.terminal import RoundsBar, Terminal
+from keras_compat.experiments.runner.work_item import RECORDS, Execution, WorkItem
 from keras_compat.experiments.settings import check_at_least
-from keras_compat.files import copy_plain, written_atomically
+from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.printing import tell
 from keras_compat.reporting import Run
-from keras_compat.reporting.records import Record
+from keras_compat.reporting.merging import add_maker
+from keras_compat.reporting.records import Record, make_record
 from keras_compat.training import NonFiniteLoss
 
 STEPS = "steps"
-
-
-class Config(Protocol):
-    """What the settings of a job of steps can say."""
-
-    def lasting(self) -> dict[str, Any]:
-        """Returns the settings by which a folder is known: what its steps are about."""
-        ...
+"""Folder of the items of most experiments."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What there is to do, known before anything is trained.
+    """An experiment's work, known before anything is trained.
 
     Attributes:
-        steps: in an order in which each comes after those that it starts from.
-        data: the fingerprints of all images, by name.
+        items: Work items; each comes after those that it starts from.
+        data: Fingerprints of all images, by name.
     """
 
-    steps: Sequence[Any]
+    items: Sequence[Any]
     data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Job:
-    """What one job of steps does that others do otherwise.
+class Work:
+    """Items of a run and their place.
 
-    Args:
-        experiment: its name.
-        doing: what it says while it works on the steps.
-        prepare: reads the data and checks what can be checked, and says what it found.
-        work: does a step: takes the settings, the folder of all steps, the step.
-        settings: that a step depends on: takes all settings and the step.
-        fingerprints: of the images that a step depends on, by name: takes the settings and the
-            step.
-        measures: whether a step is one that the run is for; all the others only lead to them.
-        write_report: writes it from the metrics to a folder.
-        terminal_text: what is printed last, of the records.
-        stages: parts of the steps that are done one after the other.
-        after_stage: what is printed after a stage that others follow, of its records.
-        finish: adds files to the run's folder: takes the settings, the steps, the folder of all
-            steps and that of the run.
+    Attributes:
+        config: Settings of the run.
+        items: Work items.
+        place: Folder of all items.
+        terminal: Terminal for progress.
     """
 
-    experiment: str
+    config: Any
+    items: Sequence[Any]
+    place: Path
+    terminal: Terminal
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run, which becomes the finished one."""
+        return self.place.parent
+
+
+def records_of_items(work: Work) -> list[Record]:
+    """Returns the records that each item left, or one that says why it failed."""
+    found: list[Record] = []
+    for item in work.items:
+        folder = ItemFolder(work.place / item.name)
+        if folder.has(RECORDS):
+            found += folder.load_records(RECORDS)
+        failure = folder.failure()
+        if failure is not None:
+            keys = {"step": item.name, "seed": item.seed, "message": failure}
+            found.append(make_record("failure", 1, **keys))
+    return found
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Description of one experiment for `run`.
+
+    Args:
+        name: Name of the experiment, such as `"transfer_learning"`.
+        doing: Heading of the work on the terminal.
+        reading: Function that names the data to read, from the settings.
+        prepare: Function that reads the data, checks everything that can be checked before
+            training, and returns the work. It takes the settings and the terminal.
+        execution: Functions that do an item.
+        is_wanted: Function that tells an item that the run is for from one that only leads to it.
+            It takes the settings and the item. A run whose wanted items all fail has no report.
+        write_report: Function that writes the report from the metrics to a folder.
+        terminal_text: Function that returns the last words on the terminal, from the metrics.
+        folder: Name of the folder of all items.
+        keeps: Names of further folders that an interrupted run leaves to the next one.
+        measuring: Names of the settings that change measures but no training.
+        complete: Function that returns the settings with what depends on the machine.
+        lasting: Function that returns the settings by which an unfinished folder is known.
+        adopt: Function that takes over what an interrupted run of an earlier release left.
+        stages: Function that parts the items into stages that are done one after the other.
+        after_stage: Function that returns the text printed between two stages, from records.
+        records: Function that returns the run's records.
+        finish: Function that adds files to the run's folder, and records to the run.
+    """
+
+    name: str
     doing: str
+    reading: Callable[[Any], str]
     prepare: Callable[[Any, Terminal], Prepared]
-    work: Callable[..., None]
-    settings: Callable[[Any, Any], Mapping[str, Any]]
-    fingerprints: Callable[[Any, Any], Mapping[str, Any]]
-    measures: Callable[[Any], bool]
+    execution: Execution
+    is_wanted: Callable[[Any, Any], bool]
     write_report: Callable[[Mapping[str, Any], Path], Any]
-    terminal_text: Callable[[Sequence[Record]], str]
-    finish: Callable[[Any, Sequence[Step], Path, Path], None] = lambda *_: None
-    stages: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = lambda steps: [steps]
+    terminal_text: Callable[[Mapping[str, Any]], str]
+    folder: str = STEPS
+    keeps: Collection[str] = ()
+    measuring: Collection[str] = ()
+    complete: Callable[[Any], Any] = lambda config: config
+    lasting: Callable[[Any], dict[str, Any]] = lambda config: config.lasting()
+    adopt: Callable[[Work], None] = lambda work: None
+    stages: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = lambda items: [items]
     after_stage: Callable[[Sequence[Record]], str] = lambda records: ""
+    records: Callable[[Work], list[Record]] = records_of_items
+    finish: Callable[[Work, Run], None] = lambda work, record: None
 
 
-def run_stepwise(
-    job: Job,
+def run(
+    experiment: Experiment,
     config: Any,
-    reading: str,
     output_dir: str | os.PathLike[str],
     overwrite: bool = False,
     jobs: int = 1,
     resuming: Resuming = RESUMING,
 ) -> dict[str, Any]:
-    """Runs a job of steps and writes its folder; a run that was killed goes on where it was.
+    """Runs an experiment and writes its folder; a killed run goes on where it was.
 
     Args:
-        job: what it does.
-        config: every setting, a dataclass that is a `Config`.
-        reading: what is read first, in words.
-        output_dir: where `metrics.json`, `report.md`, `figures/` and `steps/` go once all is done.
-        overwrite: whether a finished run, or an unfinished one of other settings, may be
-            replaced.
-        jobs: how many steps are worked on at a time, each in a process of its own.
-        resuming: whether and how an interrupted run goes on.
+        experiment: Experiment to run.
+        config: Settings of the run, a dataclass.
+        output_dir: Folder of the finished run, with `metrics.json`, `report.md`, `figures/` and
+            the folder of all items.
+        overwrite: Whether a finished run, or an unfinished one of other settings, may be replaced.
+            Its items that this run would do alike are kept.
+        jobs: Number of items that are worked on at a time, each in a process of its own.
+        resuming: Options of going on after an interruption.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
         InputError: on bad input, before any training.
-        NonFiniteLoss: at the end, if a loss became NaN; the report has all other results. The
+        NonFiniteLoss: at the end, if a loss became NaN. The report has all other results, and the
             same command tries again.
     """
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
-    lasting, resume = config.lasting(), resuming.resume
-    with resumable_folder(output_dir, lasting, overwrite, STEPS, resume=resume) as folder:
-        place = folder.partial / STEPS
-        terminal.phase(f"Reading {reading}")
-        prepared = job.prepare(config, terminal)
-        steps = prepared.steps
-        _check_names(steps)
-        if overwrite and not place.exists() and (Path(output_dir) / STEPS).is_dir():
-            with written_atomically(place) as copy:
-                copy_plain(Path(output_dir) / STEPS, copy)
-        settings, data = (partial(f, config) for f in (job.settings, job.fingerprints))
-        keep_valid(steps, place, settings, data, drop=overwrite)
-        terminal.phase(job.doing)
-        seconds = resuming.checkpoint_seconds
-        work = partial(job.work, config, place, checkpoint_seconds=seconds)
-        for stage in job.stages(steps):
-            do_all(stage, place, jobs, terminal, work)
-            said = job.after_stage(_gathered(job, config, stage, place).results)
-            if said and stage[-1] is not steps[-1]:
+    config = experiment.complete(config)
+    kept = (experiment.folder, *experiment.keeps)
+    lasting, resume = experiment.lasting(config), resuming.resume
+    with resumable_folder(output_dir, lasting, overwrite, *kept, resume=resume) as folder:
+        terminal.phase(f"Reading {experiment.reading(config)}")
+        prepared = experiment.prepare(config, terminal)
+        place = folder.partial / experiment.folder
+        work = Work(config, prepared.items, place, terminal)
+        _check_names(work.items)
+        if overwrite and not place.exists():
+            _take_over(experiment, lasting, Path(output_dir), folder.partial)
+        experiment.adopt(work)
+        _keep_valid(experiment, work, drop=overwrite)
+        terminal.phase(experiment.doing)
+        for stage in experiment.stages(work.items):
+            part = Work(config, stage, place, terminal)
+            _do_all(experiment.execution, part, jobs, resuming.checkpoint_seconds)
+            said = experiment.after_stage(experiment.records(part))
+            if said and stage[-1] is not work.items[-1]:
                 tell("", *said.split("\n"), "")
-        failed = failures(steps, place)
-        if all(step.name in failed for step in steps if job.measures(step)):
-            raise NonFiniteLoss(f"{without_result(failed)}; see {folder.partial}")
-        terminal.phase("Writing the report")
-        record = _gathered(job, config, steps, place)
+        failed = _failures(work)
+        wanted = [item for item in work.items if experiment.is_wanted(config, item)]
+        if wanted and all(item.name in failed for item in wanted):
+            raise NonFiniteLoss(f"{_without_result(failed)}; see {folder.partial}")
+        record = _gathered(experiment, work)
         record.data |= prepared.data
+        experiment.finish(work, record)
+        terminal.phase("Writing the report")
         metrics = record.write(folder.partial / FINISHED)
         with reporting(folder):
-            job.write_report(metrics, folder.partial)
-        job.finish(config, steps, place, folder.partial)
-        for step in steps:
-            # Checkpoints of a step that failed are of no more use.
-            StepFolder(place / step.name).clear()
+            experiment.write_report(metrics, folder.partial)
+        for item in work.items:
+            # Checkpoints of an item that failed are of no more use.
+            ItemFolder(place / item.name).clear()
         finished = folder.finish()
-    text = job.terminal_text(metrics["results"])
-    tell("", *text.split("\n"), "", f"Everything is in {finished}/")
+    tell("", *experiment.terminal_text(metrics).split("\n"), "", f"Everything is in {finished}/")
     if failed:
-        raise NonFiniteLoss(f"{without_result(failed)}; paths are those in {finished}")
+        raise NonFiniteLoss(f"{_without_result(failed)}; paths are those in {finished}")
     return metrics
 
 
-def copy_networks(
-    kinds: Collection[str], config: Any, steps: Sequence[Step], place: Path, run: Path
-) -> None:
-    """Puts the networks of the first seed where a user looks for them, in `networks/`.
+def copy_networks(kinds: Collection[str], work: Work, record: Run) -> None:
+    """Copies the networks of the first seed to `networks/` in the run's folder.
 
     Args:
-        kinds: of the steps whose networks are wanted.
-        config: of the run.
-        steps: all of them.
-        place: the folder of all steps.
-        run: the folder of the run.
+        kinds: Kinds of the items whose networks are copied.
+        work: Work of the run.
+        record: Record of the run, which stays as it is.
     """
-    for step in steps:
-        trained = place / step.name / NETWORKS
-        if step.seed == config.seed and step.kind in kinds and trained.is_dir():
-            copy_plain(trained, run / NETWORKS / step.name.removesuffix(f"_seed{step.seed}"))
+    for item in work.items:
+        trained = work.place / item.name / NETWORKS
+        if item.seed == work.config.seed and item.kind in kinds and trained.is_dir():
+            name = item.name.removesuffix(f"_seed{item.seed}")
+            copy_plain(trained, work.folder / NETWORKS / name)
 
 
-def _gathered(job: Job, config: Any, steps: Sequence[Step], place: Path) -> Run:
-    record = Run(job.experiment, asdict(config))
-    gather(record, steps, place)
-    return record
-
-
-def _check_names(steps: Sequence[Step]) -> None:
-    """Raises an `InputError` if two steps would share a folder."""
-    names = [step.name for step in steps]
+def _check_names(items: Sequence[WorkItem]) -> None:
+    """Raises an `InputError` if two items would share a folder."""
+    names = [item.name for item in items]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(
-            f"two steps would be named {twice[0]!r}, after their data; rename a data file or folder"
+            f"two work items would be named {twice[0]!r}, after their data; rename a data file or "
+            "folder"
         )
+
+
+def _take_over(
+    experiment: Experiment, settings: Mapping[str, Any], finished: Path, partial: Path
+) -> None:
+    """Copies the items of a finished run that is to be replaced.
+
+    Failures are tried again. Where a setting of `Experiment.measuring` differs, networks alone are
+    copied, and all is measured again.
+    """
+    items = finished / experiment.folder
+    if not items.is_dir():
+        return
+    before = as_of_today(read_json(finished / CONFIG, "the settings of a run"))
+    here = as_of_today(settings)
+    remeasured = any(before.get(name) != here[name] for name in experiment.measuring)
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        if remeasured and Path(folder).parent == items:
+            return set(names) - {NETWORKS}
+        return set(names) & set(FAILURE)
+
+    for name in (*experiment.keeps, experiment.folder):
+        if (finished / name).is_dir():
+            with written_atomically(partial / name) as copy:
+                copy_plain(finished / name, copy, left_out)
+
+
+def _keep_valid(experiment: Experiment, work: Work, drop: bool) -> None:
+    """Makes sure that the items which are done already are those that the run would do.
+
+    What is damaged is set aside, and done again.
+
+    Args:
+        experiment: Experiment of the run.
+        work: Work of the run.
+        drop: Whether an item that was done otherwise is done again, instead of refused.
+
+    Raises:
+        InputError: if an item was done with other settings or images, unless it is dropped.
+    """
+    execution, dropped = experiment.execution, []
+    for item in work.items:
+        folder = execution.folder(work.place / item.name)
+        folder.set_aside_damaged(item.measures)
+        if folder.made_by() is None:
+            continue
+        try:
+            of_item = (f(work.config, item) for f in (execution.settings, execution.fingerprints))
+            folder.check(*of_item)
+        except InputError as error:
+            if not drop:
+                raise
+            dropped.append(str(error))
+            remove(folder.path)
+    if dropped:
+        work.terminal.line(f"{len(dropped)} finished items are done again: {dropped[0]}")
+
+
+def _do_all(execution: Execution, work: Work, jobs: int, checkpoint_seconds: float) -> None:
+    """Does all items that are not done yet.
+
+    Raises:
+        KeyboardInterrupt: with a message, if the user interrupted the work.
+    """
+    items, place, terminal = work.items, work.place, work.terminal
+    place.mkdir(exist_ok=True)
+    for unfinished in place.glob("*/.*.partial"):
+        remove(unfinished)
+    for item in items:
+        folder = ItemFolder(place / item.name)
+        folder.forget_failure()
+        if execution.is_done(item, place):
+            # Of a process that was killed just before it did so.
+            remove(folder.checkpoints)
+    left = [item for item in items if not execution.is_done(item, place)]
+    if len(left) < len(items):
+        terminal.line(f"{len(items) - len(left)} of {len(items)} work items are finished already")
+    do = partial(execution.do, work.config, place, checkpoint_seconds=checkpoint_seconds)
+    try:
+        if jobs > 1:
+            work_in_processes(do, left, jobs, terminal)
+            return
+        for number, item in enumerate(left, start=1):
+            terminal.line(f"({number}/{len(left)}) {item.name}")
+            do(item, callbacks=lambda rounds: [RoundsBar(rounds)])
+    except KeyboardInterrupt as error:
+        done = sum(execution.is_done(item, place) for item in items)
+        raise told_of(error, f"{done} of {len(items)} work items") from None
+
+
+def _gathered(experiment: Experiment, work: Work) -> Run:
+    """Returns the record of a run: figures, durations, and what made them."""
+    record = Run(experiment.name, asdict(work.config))
+    for item in work.items:
+        made_by = experiment.execution.folder(work.place / item.name).made_by()
+        if made_by is not None:
+            record.durations_s[item.name] = made_by["duration_s"]
+            # An item may be from an earlier run, of other versions and on another machine.
+            add_maker(record.made_by, made_by["versions"], made_by["hardware"], [item.name])
+    record.results += experiment.records(work)
+    return record
+
+
+def _failures(work: Work) -> dict[str, str]:
+    """Returns the messages of the items that failed, by name."""
+    found = {item.name: ItemFolder(work.place / item.name).failure() for item in work.items}
+    return {name: message for name, message in found.items() if message is not None}
+
+
+def _without_result(failed: Mapping[str, str]) -> str:
+    told = "; ".join(f"{name} ({message})" for name, message in failed.items())
+    return f"without a result: {told}"

@@ -1,4 +1,4 @@
-"""How a run ends when it is told to: at the end of a round, once its checkpoint is written."""
+"""Shutdown on a signal: at the end of a round, once its checkpoint is written."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 EXIT_CODE = 143
-"""Of a process that ended because of SIGTERM: 128 and the signal's number, as shells have it."""
+"""Exit code after SIGTERM: 128 and the signal's number, as shells count."""
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was told to end by SIGTERM, as when a machine is taken back."""
+    """End of the process by SIGTERM, as when a machine is taken back."""
 
 
 class _Signals:
-    """What this process was told, and whether it may end at once."""
+    """State of the signals: the first one, and whether the process is within a round."""
 
     def __init__(self) -> None:
         self.told: type[KeyboardInterrupt] | None = None
@@ -39,9 +39,9 @@ _signals = _Signals()
 
 @contextmanager
 def ends_on_signals() -> Iterator[None]:
-    """Lets SIGTERM and Ctrl-C end what runs inside it, a training at the end of its round.
+    """Ends the block on SIGTERM and Ctrl-C, a training at the end of its round.
 
-    They raise `Terminated` and `KeyboardInterrupt`. A second Ctrl-C does so at once.
+    The signals raise `Terminated` and `KeyboardInterrupt`. A second Ctrl-C raises at once.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -55,7 +55,7 @@ def ends_on_signals() -> Iterator[None]:
 
 
 def end_quietly_on_signals() -> None:
-    """Makes a process that works for another end without a word, see `ending_quietly`."""
+    """Lets signals end a process of a run at once and without a message."""
 
     def at_once(number: int, frame: Any) -> None:
         os._exit(EXIT_CODE)
@@ -64,21 +64,21 @@ def end_quietly_on_signals() -> None:
         signal.signal(number, at_once)
 
 
-def ending_quietly(work: Callable[[Any], None], step: Any) -> None:
-    """Works on a step in a process that works for another, which is told nothing of signals.
+def ending_quietly(work: Callable[[Any], None], item: Any) -> None:
+    """Works on an item in a process of a run; a signal ends the process without a message.
 
     Args:
-        work: takes the step.
-        step: to work on.
+        work: Function of an item.
+        item: Item to work on.
     """
 
     def on_signal(number: int, frame: Any) -> None:
-        # A terminal sends Ctrl-C to all of its processes; this one's parent ends it then.
+        # A terminal sends Ctrl-C to all of its processes; the parent ends this one then.
         _signals.on_signal(signal.SIGTERM, frame)
 
     before = {n: signal.signal(n, on_signal) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
-        work(step)
+        work(item)
     except Terminated:
         os._exit(EXIT_CODE)
     finally:
@@ -88,7 +88,7 @@ def ending_quietly(work: Callable[[Any], None], step: Any) -> None:
 
 @contextmanager
 def round_by_round() -> Iterator[None]:
-    """Puts off the end that a signal asks for until `told` was asked, or to its own end."""
+    """Defers shutdown on a signal until the caller polls `told()`, or the block ends."""
     _signals.in_round = True
     try:
         yield
@@ -104,16 +104,16 @@ def told() -> bool:
 
 
 def told_of(interruption: KeyboardInterrupt, done: str) -> KeyboardInterrupt:
-    """Returns an interruption that says what is kept.
+    """Returns an interruption whose message says what is kept.
 
     Args:
-        interruption: what it says itself comes last.
-        done: what is finished, in words.
+        interruption: Interruption; its own message comes last.
+        done: Words for what is finished.
 
     Example:
 
-    >>> str(told_of(Terminated("a checkpoint is written"), "3 of 5 steps"))
-    '3 of 5 steps are finished and kept; a checkpoint is written'
+    >>> str(told_of(Terminated("a checkpoint is written"), "3 of 5 work items"))
+    '3 of 5 work items are finished and kept; a checkpoint is written'
     """
     said = str(interruption) or "the same command goes on with the others"
     return type(interruption)(f"{done} are finished and kept; {said}")

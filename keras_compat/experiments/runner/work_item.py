@@ -1,70 +1,58 @@
-"""The steps of a job: done in order or side by side, each once, and gathered at the end."""
+"""The work items of a run: each is done once, in any process, and what it leaves is kept."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 import keras
 
 from keras_compat.data.quiet_tensorflow import import_tensorflow
-from keras_compat.errors import InputError
 from keras_compat.experiments.runner.checkpointing import Resumption
-from keras_compat.experiments.runner.item_folder import StepFolder
-from keras_compat.experiments.runner.processes import work_in_processes
+from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS
-from keras_compat.experiments.runner.signals import told_of
-from keras_compat.experiments.runner.terminal import RoundsBar, Terminal
-from keras_compat.files import remove
-from keras_compat.reporting import Run
-from keras_compat.reporting.merging import add_maker
-from keras_compat.reporting.records import Record, make_record
+from keras_compat.reporting.records import Record
 from keras_compat.training import NonFiniteLoss
 
 Callbacks = Callable[[int], list[keras.callbacks.Callback]]
-"""From a number of rounds to Keras callbacks for them."""
+"""Function from a number of rounds to Keras callbacks for them."""
 
-_MEASURE = "records"
+RECORDS = "records"
+"""Name of the records that an item leaves together with its models."""
 
 
-class Step(Protocol):
-    """What is told apart by its name, and done once."""
+class WorkItem:
+    """One unit of an experiment's work: usually a training and its measurements.
+
+    Attributes:
+        kind: Name of the function that does the item, see `Execution`.
+        seed: Seed of weights, data order and augmentation.
+        starts_from: Names of the items that must be done before.
+        measures: Names of the records that a finished item has.
+    """
+
+    kind: str
+    seed: int
+    starts_from: Collection[str] = ()
+    measures: Collection[str] = (RECORDS,)
 
     @property
     def name(self) -> str:
-        """Of its folder."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Which of the job's kinds of work it is."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of weights, orders and augmentation."""
-        ...
-
-    @property
-    def starts_from(self) -> Collection[str]:
-        """The names of the steps that must be done before."""
-        ...
-
-
-AnyStep = TypeVar("AnyStep", bound=Step)
+        """Name of the item's folder, different for different items."""
+        raise NotImplementedError
 
 
 class Done(NamedTuple):
-    """What a step leaves.
+    """Models and records that an item leaves.
 
     Attributes:
-        models: by the name of their file.
-        records: what was measured.
-        about: what else there is to say of the models.
+        models: Models by the names of their files.
+        records: Records of what was measured during the work.
+        about: Description of the models, stored beside them.
     """
 
     models: Mapping[str, keras.Model]
@@ -73,181 +61,104 @@ class Done(NamedTuple):
 
 
 def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
-    """Returns no callbacks: nothing is shown of the training."""
+    """Returns no callbacks."""
     return []
 
 
-def is_done(step: Step, place: Path) -> bool:
-    """Says whether a step has left what it should, or has failed."""
-    folder = StepFolder(place / step.name)
-    there = folder.made_by() is not None and folder.has(_MEASURE)
-    return there or folder.failure() is not None
+def no_measures(*_: Any) -> Iterable[tuple[str, list[Record]]]:
+    """Returns no records: an item's own work measures everything."""
+    return ()
 
 
-def do_step(
-    kinds: Mapping[str, Callable[[Any, AnyStep, Path, Callbacks], Done]],
-    settings: Callable[[Any, AnyStep], Mapping[str, Any]],
-    fingerprints: Callable[[Any, AnyStep], Mapping[str, Any]],
-    config: Any,
-    place: Path,
-    step: AnyStep,
-    callbacks: Callbacks = no_callbacks,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> None:
-    """Does a step, unless it is done, and keeps what it leaves; it goes on where it was.
-
-    A loss that is not finite is the result of a step too: it is noted.
+@dataclass(frozen=True)
+class Execution:
+    """Functions that do an experiment's items; a process of its own can be given them.
 
     Args:
-        kinds: what does a step, by its kind: takes the settings of the run, the step, the folder
-            of all steps and callbacks.
-        settings: returns those that the weights of a step depend on.
-        fingerprints: returns those of the images that it learns from, by name.
-        config: the settings of the run.
-        place: the folder of all steps.
-        step: which one.
-        callbacks: for its training.
-        checkpoint_seconds: between two checkpoints of its training; 0 writes none.
+        kinds: Functions that do an item, by its kind. Each takes the run's settings, the item, the
+            folder of all items, and callbacks.
+        settings: Function that returns the settings that an item depends on. It takes the run's
+            settings and the item, as the following functions do.
+        fingerprints: Function that returns the fingerprints of an item's images, by name.
+        measure: Function that yields the names and records of measures of a trained item. It also
+            takes the item's folder and the names of the measures.
+        folder: Class of the items' folders.
     """
-    # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
-    with suppress(ImportError):
-        import_tensorflow()
-    if is_done(step, place):
-        return
-    folder = StepFolder(place / step.name)
-    keras.utils.set_random_seed(step.seed)
-    of_step, data = settings(config, step), fingerprints(config, step)
-    resumption = Resumption(folder.checkpoints, checkpoint_seconds, of_step, data)
-    start = time.perf_counter()
-    try:
-        # To the end of writing: should that fail, a checkpoint has what was trained.
-        with resumption:
-            done = kinds[step.kind](config, step, place, callbacks)
-            duration = time.perf_counter() - start + resumption.earlier_s
-            folder.save_records(_MEASURE, list(done.records))
-            folder.save_models(done.models, duration, of_step, data, [_MEASURE], **done.about)
-    except NonFiniteLoss as error:
-        folder.save_failure(str(error))
-        return
-    resumption.forget()
-    # Keras keeps what it made for a process; a run makes hundreds of networks.
-    keras.backend.clear_session()
+
+    kinds: Mapping[str, Callable[[Any, Any, Path, Callbacks], Done]]
+    settings: Callable[[Any, Any], Mapping[str, Any]]
+    fingerprints: Callable[[Any, Any], Mapping[str, Any]]
+    measure: Callable[..., Iterable[tuple[str, list[Record]]]] = no_measures
+    folder: type[ItemFolder] = ItemFolder
+
+    def is_done(self, item: WorkItem, place: Path) -> bool:
+        """Says whether an item has left everything that it should, or has failed."""
+        folder = self.folder(place / item.name)
+        there = folder.made_by() is not None and all(map(folder.has, item.measures))
+        return there or folder.failure() is not None
+
+    def do(
+        self,
+        config: Any,
+        place: Path,
+        item: WorkItem,
+        callbacks: Callbacks = no_callbacks,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        """Does an item unless it is done, and keeps what it leaves.
+
+        An interrupted training goes on from its last checkpoint. A loss that is not finite is
+        noted as the item's result.
+
+        Args:
+            config: Settings of the run.
+            place: Folder of all items.
+            item: Item to do.
+            callbacks: Callbacks for the item's training.
+            checkpoint_seconds: Seconds between two checkpoints of a training; 0 writes none.
+        """
+        # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
+        with suppress(ImportError):
+            import_tensorflow()
+        folder = self.folder(place / item.name)
+        if self.is_done(item, place):
+            return
+        keras.utils.set_random_seed(item.seed)
+        own = [RECORDS] if RECORDS in item.measures else []
+        if folder.made_by() is None or not all(map(folder.has, own)):
+            settings, data = self.settings(config, item), self.fingerprints(config, item)
+            resumption = Resumption(folder.checkpoints, checkpoint_seconds, settings, data)
+            start = time.perf_counter()
+            try:
+                # To the end of writing: should that fail, a checkpoint has what was trained.
+                with resumption:
+                    done = self.kinds[item.kind](config, item, place, callbacks)
+                    duration = time.perf_counter() - start + resumption.earlier_s
+                    for name in own:
+                        folder.save_records(name, list(done.records))
+                    folder.save_models(done.models, duration, settings, data, own, **done.about)
+            except NonFiniteLoss as error:
+                folder.save_failure(str(error))
+                return
+            resumption.forget()
+        missing = [name for name in item.measures if not folder.has(name)]
+        for name, records in self.measure(config, item, folder, missing) if missing else ():
+            folder.save_records(name, records)
+        # Keras keeps what it made for a process; a run makes hundreds of networks.
+        keras.backend.clear_session()
 
 
-def done_before(place: Path, name: str) -> StepFolder:
-    """Returns the folder of a step that another one starts from.
+def done_before(place: Path, name: str) -> ItemFolder:
+    """Returns the folder of an item that another one starts from.
+
+    Args:
+        place: Folder of all items.
+        name: Name of the item.
 
     Raises:
-        NonFiniteLoss: if it failed.
+        NonFiniteLoss: if the item failed.
     """
-    folder = StepFolder(place / name)
+    folder = ItemFolder(place / name)
     if folder.failure() is not None:
         raise NonFiniteLoss(f"what it starts from failed: {folder.failure()}")
     return folder
-
-
-def do_all(
-    steps: Sequence[AnyStep],
-    place: Path,
-    jobs: int,
-    terminal: Terminal,
-    work: Callable[..., None],
-) -> None:
-    """Does all steps that are not done yet.
-
-    Args:
-        steps: in an order in which each comes after those that it starts from.
-        place: the folder of all steps.
-        jobs: how many are worked on at a time, each in a process of its own.
-        terminal: where progress is shown.
-        work: takes a step, and optionally `callbacks` for its training; see `work_in_processes`.
-
-    Raises:
-        KeyboardInterrupt: with a message, where the user interrupted it.
-    """
-    place.mkdir(exist_ok=True)
-    for unfinished in place.glob("*/.*.partial"):
-        remove(unfinished)
-    for step in steps:
-        folder = StepFolder(place / step.name)
-        folder.forget_failure()
-        if is_done(step, place):
-            # Of a process that was killed just before it did so.
-            remove(folder.checkpoints)
-    left = [step for step in steps if not is_done(step, place)]
-    if len(left) < len(steps):
-        terminal.line(f"{len(steps) - len(left)} of {len(steps)} steps are finished already")
-    try:
-        if jobs > 1:
-            by_name = {step.name: step for step in left}
-            work_in_processes(work, by_name, jobs, terminal, lambda step: step.starts_from)
-            return
-        for number, step in enumerate(left, start=1):
-            terminal.line(f"({number}/{len(left)}) {step.name}")
-            partial(work, callbacks=lambda rounds: [RoundsBar(rounds)])(step)
-    except KeyboardInterrupt as error:
-        done = sum(is_done(step, place) for step in steps)
-        raise told_of(error, f"{done} of {len(steps)} steps") from None
-
-
-def keep_valid(
-    steps: Sequence[AnyStep],
-    place: Path,
-    settings: Callable[[AnyStep], Mapping[str, Any]],
-    fingerprints: Callable[[AnyStep], Mapping[str, Any]],
-    drop: bool,
-) -> None:
-    """Makes sure that the steps which are done already are those that the run would do.
-
-    What is damaged of them is set aside, and done again.
-
-    Args:
-        steps: of the run.
-        place: the folder of all steps.
-        settings: that a step depends on, also by those that it starts from.
-        fingerprints: of the images that it depends on, by name.
-        drop: whether a step that was done otherwise is to be done again.
-
-    Raises:
-        InputError: if a step was done with other settings or images, unless it is to be dropped.
-    """
-    for step in steps:
-        folder = StepFolder(place / step.name)
-        folder.set_aside_damaged([_MEASURE])
-        if folder.made_by() is None:
-            continue
-        try:
-            folder.check(settings(step), fingerprints(step))
-        except InputError:
-            if not drop:
-                raise
-            remove(folder.path)
-
-
-def gather(record: Run, steps: Sequence[Step], place: Path) -> None:
-    """Adds what all steps left to the record of a run: figures, durations, what made them."""
-    for step in steps:
-        folder = StepFolder(place / step.name)
-        made_by = folder.made_by()
-        if made_by is not None:
-            record.durations_s[step.name] = made_by["duration_s"]
-            # A step may be from an earlier run, of other versions and on another machine.
-            add_maker(record.made_by, made_by["versions"], made_by["hardware"], [step.name])
-        if folder.has(_MEASURE):
-            record.results += folder.load_records(_MEASURE)
-        failure = folder.failure()
-        if failure is not None:
-            keys = {"step": step.name, "seed": step.seed, "message": failure}
-            record.results.append(make_record("failure", 1, **keys))
-
-
-def failures(steps: Sequence[Step], place: Path) -> dict[str, str]:
-    """Returns the steps that failed, by name, with what happened."""
-    found = {step.name: StepFolder(place / step.name).failure() for step in steps}
-    return {name: message for name, message in found.items() if message is not None}
-
-
-def without_result(failed: Mapping[str, str]) -> str:
-    """Returns what to tell of the steps that failed."""
-    told = "; ".join(f"{name} ({message})" for name, message in failed.items())
-    return f"without a result: {told}"

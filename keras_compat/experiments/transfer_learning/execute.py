@@ -1,10 +1,9 @@
-"""What each step does and measures, in whatever process."""
+"""Work of each item: trains, measures, and returns what to keep."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -14,8 +13,8 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
-from keras_compat.experiments.runner.item_folder import NETWORKS, StepFolder, check_records
-from keras_compat.experiments.runner.work_item import Callbacks, Done, do_step, done_before
+from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
+from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, load_network
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data
 from keras_compat.experiments.transfer_learning.items import (
@@ -23,7 +22,7 @@ from keras_compat.experiments.transfer_learning.items import (
     RANKING,
     ROTATION,
     TRANSFER,
-    Step,
+    Item,
 )
 from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
 from keras_compat.experiments.transfer_learning.settings import Config
@@ -38,83 +37,83 @@ from keras_compat.experiments.transfer_learning.training import (
 from keras_compat.reporting.records import Record, make_record
 
 
-def settings(config: Config, step: Step) -> dict[str, Any]:
-    """Returns the settings that a step depends on."""
+def settings(config: Config, item: Item) -> dict[str, Any]:
+    """Returns the settings that an item depends on."""
     of_kind = {RANKING: config.of_ranking, TRANSFER: config.of_transfer}
-    return of_kind.get(step.kind, config.of_network)()
+    return of_kind.get(item.kind, config.of_network)()
 
 
-def fingerprints(config: Config, step: Step) -> Mapping[str, Any]:
-    """Returns what identifies all images that a step depends on, by name."""
+def fingerprints(config: Config, item: Item) -> Mapping[str, Any]:
+    """Returns what identifies all images that an item depends on, by name."""
     datasets = load_all(config)
-    found = {n: datasets[n].fingerprint() for n in (step.source, step.target) if n}
-    if step.kind == ROTATION or METHODS[trained_as(step.method)].needs_rotation_network:
+    found = {n: datasets[n].fingerprint() for n in (item.source, item.target) if n}
+    if item.kind == ROTATION or METHODS[trained_as(item.method)].needs_rotation_network:
         found["rotation_data"] = load_rotation_data(config).fingerprint()
     return found
 
 
-def _rotation(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    last_good = StepFolder(place / step.name).last_good
+def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+    last_good = ItemFolder(place / item.name).last_good
     dataset = load_rotation_data(config)
-    weights = _weights_seed(step.seed)
-    network = train_network(config, step.seed, dataset, weights, None, last_good, callbacks)
+    weights = _weights_seed(item.seed)
+    network = train_network(config, item.seed, dataset, weights, None, last_good, callbacks)
     return Done(network.models(), about={"network": network.about()})
 
 
-def _network(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    last_good = StepFolder(place / step.name).last_good
-    how, frozen, pretrained = METHODS[step.method], None, None
+def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+    last_good = ItemFolder(place / item.name).last_good
+    how, frozen, pretrained = METHODS[item.method], None, None
     if how.frozen:
-        frozen = done_before(place, *step.starts_from).load_model(ROTATION_HEAD)
+        frozen = done_before(place, *item.starts_from).load_model(ROTATION_HEAD)
     if how.pretrained:
-        pretrained = done_before(place, *step.starts_from).load_model("extractor")
-    dataset = load_all(config)[step.source]
-    weights = _weights_seed(step.seed, "" if how.alike else step.source)
+        pretrained = done_before(place, *item.starts_from).load_model("extractor")
+    dataset = load_all(config)[item.source]
+    weights = _weights_seed(item.seed, "" if how.alike else item.source)
     network = train_network(
-        config, step.seed, dataset, weights, frozen, last_good, callbacks, pretrained
+        config, item.seed, dataset, weights, frozen, last_good, callbacks, pretrained
     )
     value = _accuracy(config, network.extractor, network.head, dataset.test)
-    keys = {"network": step.source, "method": step.method, "seed": step.seed}
+    keys = {"network": item.source, "method": item.method, "seed": item.seed}
     record = make_record("own_accuracy", value, **keys)
     return Done(network.models(), [record], {"network": network.about()})
 
 
-def _ranking(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
+def _ranking(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
     """Tells how the target's head does on the source's extractor, on images of the target."""
-    dataset = load_all(config)[step.target]
-    extractor, head = _recombined(config, step, place)
+    dataset = load_all(config)[item.target]
+    extractor, head = _recombined(config, item, place)
     start = time.perf_counter()
-    images = _ranking_images(config, step.seed, dataset)
+    images = _ranking_images(config, item.seed, dataset)
     value = _accuracy(config, extractor, head, images)
     seconds = time.perf_counter() - start
     records = [
-        _record(step, "ranking_accuracy", value),
-        _record(step, "ranking_seconds", seconds),
-        _record(step, "ranking_images", len(images)),
+        _record(item, "ranking_accuracy", value),
+        _record(item, "ranking_seconds", seconds),
+        _record(item, "ranking_images", len(images)),
     ]
     return Done({}, records)
 
 
-def _transfer(config: Config, step: Step, place: Path, callbacks: Callbacks) -> Done:
-    dataset = load_all(config)[step.target]
-    extractor, head = _recombined(config, step, place)
+def _transfer(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+    dataset = load_all(config)[item.target]
+    extractor, head = _recombined(config, item, place)
     tested = _Tested(
         lambda steps: _record(
-            step, "accuracy", _accuracy(config, extractor, head, dataset.test), steps=steps
+            item, "accuracy", _accuracy(config, extractor, head, dataset.test), steps=steps
         )
     )
     tested.test(0)
     tested.begin()
-    last_good = StepFolder(place / step.name).last_good
-    fine_tune(config, step.seed, extractor, head, dataset, last_good, tested.test, tested)
+    last_good = ItemFolder(place / item.name).last_good
+    fine_tune(config, item.seed, extractor, head, dataset, last_good, tested.test, tested)
     seconds = tested.seconds()
     count = stops(config, len(dataset.train))[-1]
     records = [
         *tested.records,
-        _record(step, "fine_tuning_seconds", seconds),
-        _record(step, "fine_tuning_images", count * config.training.batch_size),
-        _record(step, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
-        _record(step, "chance", 1 / len(dataset.class_names)),
+        _record(item, "fine_tuning_seconds", seconds),
+        _record(item, "fine_tuning_images", count * config.training.batch_size),
+        _record(item, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
+        _record(item, "chance", 1 / len(dataset.class_names)),
     ]
     network = StoredNetwork(extractor, head, {}, dataset.class_names, dataset.flippable)
     return Done(network.models(), records, {"network": network.about()})
@@ -150,19 +149,19 @@ class _Tested:
         self.begin(seconds)
 
 
-def _recombined(config: Config, step: Step, place: Path) -> tuple[keras.Model, keras.Model]:
+def _recombined(config: Config, item: Item, place: Path) -> tuple[keras.Model, keras.Model]:
     """Returns the extractor of the source with the head of the target, or with a new one."""
-    source, target = (load_network(done_before(place, n).path / NETWORKS) for n in step.starts_from)
-    if not METHODS[step.method].new_head:
+    source, target = (load_network(done_before(place, n).path / NETWORKS) for n in item.starts_from)
+    if not METHODS[item.method].new_head:
         return source.extractor, target.head
     classes = len(target.class_names)
-    seed = 1000 * step.seed + 800
+    seed = 1000 * item.seed + 800
     return source.extractor, make_head(config, source.extractor, classes, seed, "head")
 
 
-def _record(step: Step, metric: str, value: float, **keys: Any) -> Record:
-    of_step = {"source": step.source, "target": step.target, "method": step.method}
-    return make_record(metric, value, **of_step, seed=step.seed, **keys)
+def _record(item: Item, metric: str, value: float, **keys: Any) -> Record:
+    of_item = {"source": item.source, "target": item.target, "method": item.method}
+    return make_record(metric, value, **of_item, seed=item.seed, **keys)
 
 
 def _weights_seed(seed: int, name: str = "") -> int:
@@ -195,5 +194,4 @@ def _accuracy(
 
 
 _KINDS = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
-work_on = partial(do_step, _KINDS, settings, fingerprints)
-"""Does a step: takes the settings of a run, the folder of all steps and the step."""
+EXECUTION = Execution(_KINDS, settings, fingerprints)

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
-from keras_compat.experiments.compatibility_analysis.execute import (
-    _start,
-    check_trained,
-    is_done,
-    work_on,
-)
+from keras_compat.experiments.compatibility_analysis.execute import EXECUTION, _start
 from keras_compat.experiments.compatibility_analysis.groups import Group, load_group
-from keras_compat.experiments.compatibility_analysis.items import Plan, pretraining_cell
+from keras_compat.experiments.compatibility_analysis.items import Item, pretraining_cell
 from keras_compat.experiments.compatibility_analysis.training import (
     _Builder,
     check_cells,
@@ -234,31 +228,30 @@ def test_what_the_others_learn_with_is_what_the_first_left(config, group, tmp_pa
 def test_iiw_starts_all_from_one_pretrained_network(config, tmp_path, method, same_start):
     config = replace(config, pretraining_dataset=config.datasets[1])
     cell = Cell(method, 0, pretrained=True)
-    work_on(config, Plan(pretraining_cell(cell), ()), tmp_path)
-    start = _start(CellFolder(tmp_path, pretraining_cell(cell)), cell)
+    EXECUTION.do(config, tmp_path, Item(pretraining_cell(cell)))
+    start = _start(Item(cell), tmp_path)
     a, b = start.values()
     assert same(a.extractor, b.extractor) is same_start
 
 
 def test_a_loss_that_is_not_finite_ends_its_cell_alone(config, tmp_path):
     wild = replace(config, training=replace(config.training, learning_rate=1e30, rounds=4))
-    plan = Plan(Cell("independent", 0), ("matrix",))
-    work_on(wild, plan, tmp_path)
-    folder = CellFolder(tmp_path, plan.cell)
+    item = Item(Cell("independent", 0), ("matrix",))
+    EXECUTION.do(wild, tmp_path, item)
+    folder = EXECUTION.folder(tmp_path / item.name)
     assert "round" in folder.failure() and folder.made_by() is None
-    assert is_done(plan, tmp_path)
+    assert EXECUTION.is_done(item, tmp_path)
 
 
 def test_networks_of_other_images_are_not_gone_on_with(config, tmp_path):
-    plan = Plan(Cell("independent", 0), ())
-    work_on(config, plan, tmp_path)
+    item = Item(Cell("independent", 0))
+    EXECUTION.do(config, tmp_path, item)
     other = write_set(tmp_path / "more.npz", MORE, images=(50, 60), seed=9)
     changed = replace(config, datasets=(config.datasets[0], other))
-    check_trained(config, [plan], tmp_path)
+    folder = EXECUTION.folder(tmp_path / item.name)
+    folder.check(EXECUTION.settings(config, item), EXECUTION.fingerprints(config, item))
     with pytest.raises(InputError, match="was trained on other images of more than there are now"):
-        check_trained(changed, [plan], tmp_path)
-    # Cells that are not trained yet learn from what there is.
-    check_trained(changed, [Plan(Cell("rp", 0), ())], tmp_path)
+        folder.check(EXECUTION.settings(changed, item), EXECUTION.fingerprints(changed, item))
 
 
 def test_images_that_a_task_would_show_in_another_size_are_refused(config, tmp_path):

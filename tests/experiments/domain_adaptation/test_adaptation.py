@@ -22,12 +22,12 @@ from keras_compat.experiments.domain_adaptation.adaptation import (
 )
 from keras_compat.experiments.domain_adaptation.choosing import Best, mutual_information
 from keras_compat.experiments.domain_adaptation.domains import load_domains
-from keras_compat.experiments.domain_adaptation.execute import fingerprints, settings, work_on
-from keras_compat.experiments.domain_adaptation.items import steps_of
+from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints, settings
+from keras_compat.experiments.domain_adaptation.items import items_of
 from keras_compat.experiments.domain_adaptation.presets import PRESETS
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.domain_adaptation.training import train_rotation_head, train_source
-from keras_compat.experiments.runner.item_folder import StepFolder
+from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.training import Training, make_optimizer
 from keras_compat.reporting import select
 from keras_compat.training import NonFiniteLoss, Trainer
@@ -75,14 +75,14 @@ def one_way(config):
 def with_a_source(one_way, tmp_path_factory):
     """A folder in which all is done that comes before adapting."""
     place = tmp_path_factory.mktemp("source") / "steps"
-    *before, _ = steps_of(one_way, [("animals", "things")])
+    *before, _ = items_of(one_way, [("animals", "things")])
     for step in before:
-        work_on(one_way, place, step)
+        EXECUTION.do(one_way, place, step)
     return place
 
 
 def last_step(config):
-    return steps_of(config, [("animals", "things")])[-1]
+    return items_of(config, [("animals", "things")])[-1]
 
 
 def weights(model):
@@ -214,11 +214,11 @@ def test_the_published_way_is_of_all_layers_whatever_comes_first(config):
 def test_the_rotation_head_of_other_images_is_what_a_source_starts_with(one_way, tmp_path):
     how = replace(one_way.training, learning_rate=1e-9)
     config = replace(one_way, rotation_init=one_way.target, training=how)
-    rotation, source, _ = steps_of(config, [("animals", "things")])
+    rotation, source, _ = items_of(config, [("animals", "things")])
     for step in (rotation, source):
-        work_on(config, tmp_path, step)
-    learnt = StepFolder(tmp_path / rotation.name).load_model("rotation_head")
-    held = StepFolder(tmp_path / source.name).load_model("rotation_head")
+        EXECUTION.do(config, tmp_path, step)
+    learnt = ItemFolder(tmp_path / rotation.name).load_model("rotation_head")
+    held = ItemFolder(tmp_path / source.name).load_model("rotation_head")
     for x, y in zip(learnt.trainable_weights, held.trainable_weights, strict=True):
         np.testing.assert_allclose(x, y, atol=1e-6)
 
@@ -244,7 +244,7 @@ def test_the_paper_preset_is_the_papers():
 def test_a_step_depends_on_what_those_before_it_depend_on(config):
     config = replace(config, rotation_init=config.target)
     names = [("animals", "things"), ("things", "animals")]
-    steps = {step.name: step for step in steps_of(config, names)}
+    steps = {step.name: step for step in items_of(config, names)}
     for step in steps.values():
         for before in step.starts_from:
             assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
@@ -271,8 +271,8 @@ def test_labels_of_the_target_change_nothing_of_what_is_chosen_without_them(
         changed = replace(config, target=spec)
         place = shutil.copytree(with_a_source, tmp_path / str(number))
         step = last_step(changed)
-        work_on(changed, place, step)
-        folder = StepFolder(place / step.name)
+        EXECUTION.do(changed, place, step)
+        folder = ItemFolder(place / step.name)
         stored.append(weights(folder.load_model("extractor")))
         records.append(folder.load_records("records"))
     assert same(*stored)
@@ -293,7 +293,7 @@ def test_killed_between_two_ways_it_chooses_as_one_that_was_not(
     config = replace(one_way, learning_rates=(1e-3,))
     step = last_step(config)
     killed, whole = (shutil.copytree(with_a_source, tmp_path / name) for name in ("one", "other"))
-    work_on(config, whole, step)
+    EXECUTION.do(config, whole, step)
     kept = execute._Measured.checkpoint
 
     def killing(self, found):
@@ -303,14 +303,14 @@ def test_killed_between_two_ways_it_chooses_as_one_that_was_not(
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(execute._Measured, "checkpoint", killing)
-        work_on(config, killed, step, checkpoint_seconds=1e-9)
+        EXECUTION.do(config, killed, step, checkpoint_seconds=1e-9)
     fits = []
     fit = Trainer.fit
     monkeypatch.setattr(Trainer, "fit", lambda *args, **kw: (fits.append(kw), fit(*args, **kw))[1])
-    work_on(config, killed, step)
+    EXECUTION.do(config, killed, step)
     # What is left is the last round's measure.
     assert fits == []
-    ours, theirs = (StepFolder(place / step.name) for place in (killed, whole))
+    ours, theirs = (ItemFolder(place / step.name) for place in (killed, whole))
     assert ours.load_records("records") == theirs.load_records("records")
     assert same(*(weights(folder.load_model("extractor")) for folder in (ours, theirs)))
     assert not ours.checkpoints.exists()
@@ -331,8 +331,8 @@ def test_a_way_that_diverges_is_noted_and_never_chosen(
     config = replace(one_way, learning_rates=(1e-3,))
     step = last_step(config)
     place = shutil.copytree(with_a_source, tmp_path / "steps")
-    work_on(config, place, step)
-    records = StepFolder(place / step.name).load_records("records")
+    EXECUTION.do(config, place, step)
+    records = ItemFolder(place / step.name).load_records("records")
     (failure,) = select(records, metric="failure")
     assert failure["step"] == "animals_to_things_seed0, learning rate 0.001, all"
     chosen = select(records, metric="chosen_rounds")
@@ -340,8 +340,8 @@ def test_a_way_that_diverges_is_noted_and_never_chosen(
     # Where none is left, the step has no result.
     other = shutil.copytree(with_a_source, tmp_path / "none")
     none_left = replace(config, adaptation=replace(config.adaptation, learning_rate=1e-3))
-    work_on(none_left, other, step)
-    assert "not finite" in StepFolder(other / step.name).failure()
+    EXECUTION.do(none_left, other, step)
+    assert "not finite" in ItemFolder(other / step.name).failure()
 
 
 @pytest.mark.once
@@ -351,8 +351,8 @@ def test_logits_that_are_not_finite_are_a_failure_and_no_traceback(
     monkeypatch.setattr(execute, "mutual_information", lambda *_: float("nan"))
     step = last_step(one_way)
     place = shutil.copytree(with_a_source, tmp_path / "steps")
-    work_on(one_way, place, step)
-    assert "logits are not finite" in StepFolder(place / step.name).failure()
+    EXECUTION.do(one_way, place, step)
+    assert "logits are not finite" in ItemFolder(place / step.name).failure()
 
 
 def test_a_loss_that_is_not_finite_on_held_out_images_is_told(config, domains, network, tmp_path):
@@ -371,7 +371,7 @@ def test_checkpoints_end_with_the_last_round(config):
 def test_each_step_comes_after_what_it_starts_from(config):
     names = [("a", "b"), ("b", "a")]
     for changes in ({}, {"rotation_init": "digits"}):
-        steps = steps_of(replace(config, seeds=2, **changes), names)
+        steps = items_of(replace(config, seeds=2, **changes), names)
         seen = set()
         for step in steps:
             assert set(step.starts_from) <= seen
@@ -381,7 +381,7 @@ def test_each_step_comes_after_what_it_starts_from(config):
             seen.add(step.name)
         assert len(seen) == len(steps) == 2 * (4 + len(changes))
     alone = replace(config, source=None, network="somewhere")
-    assert [step.kind for step in steps_of(alone, names[:1])] == ["adaptation"]
+    assert [step.kind for step in items_of(alone, names[:1])] == ["adaptation"]
 
 
 def test_mutual_information_tells_clear_and_varied_answers_from_others():
