@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps import command_line
 from apps import flags as common
-from keras_compat.experiments.start_up import quiet_start
+from keras_compat.experiments.start_up import quiet_start, share_accelerators
 
 if TYPE_CHECKING:
     from keras_compat.experiments.classifier_transfer.settings import Config
@@ -31,7 +31,8 @@ A run that was killed goes on with the same command.
 def make_parser() -> argparse.ArgumentParser:
     """Returns the flags; each that is left out keeps what the preset says."""
     parser = command_line.parser(__doc__, EXAMPLES)
-    common.add_run(parser, "runs/classifier_transfer/PRESET-DATASET")
+    flags = common.add_run(parser, "runs/classifier_transfer/PRESET-DATASET")
+    flags.add_argument("--jobs", type=int, default=1, help="trainings to work on at a time (1)")
     flags = common.add_data(parser)
     flags.add_argument(
         "--dataset", help="digits, mnist5k, a TensorFlow Datasets name, folder:PATH or npz:PATH"
@@ -113,12 +114,15 @@ def run(arguments: Sequence[str]) -> None:
     flags = make_parser().parse_args(arguments)
     config, resuming = configure(flags), common.resuming(flags)
     command_line.choose_backend()
-    common.start_distribution(flags, vars(config).values())
+    if flags.jobs > 1:
+        share_accelerators()
+    common.start_distribution(flags, vars(config).values(), flags.jobs)
     with quiet_start():
-        from keras_compat.experiments.classifier_transfer import experiment
+        from keras_compat.experiments.classifier_transfer.experiment import EXPERIMENT
+        from keras_compat.experiments.runner.runner import run as run_experiment
     data = common.file_name(config.dataset)
     output_dir = flags.output_dir or f"runs/classifier_transfer/{config.preset}-{data}"
-    experiment.run(config, output_dir, flags.overwrite, resuming)
+    run_experiment(EXPERIMENT, config, output_dir, flags.overwrite, flags.jobs, resuming)
 
 
 if __name__ == "__main__":

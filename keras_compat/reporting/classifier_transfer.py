@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.reporting import figures, paper
+from keras_compat.reporting.failed import failed_steps
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record, Summary, select, summarise, unique
 from keras_compat.reporting.report_files import not_shown, write_report_files
@@ -40,6 +41,7 @@ _OF_EXTRACTORS = (
 _NEEDS = {
     **dict.fromkeys(_OF_EXTRACTORS, ("extractor",)),
     **dict.fromkeys(("lower_bound", "chance", "peak_memory_gib"), ()),
+    "failure": ("step", "message"),
 }
 
 
@@ -212,6 +214,7 @@ def report_text(metrics: Mapping[str, Any]) -> str:
         "the reference. Here it is recombined with every extractor, with no further training. "
         "Accuracies are in percent, on the test images; `old classes` are the first ones, `before` "
         "is before the head was updated.",
+        *failed_steps(records),
     ]
     for variant in _variants(records):
         parts.append(f"## Updated head, {VARIANTS[variant]}{_seeds(records, variant)}")

@@ -66,7 +66,7 @@ def test_the_job_runs_on_tfds_data(data_dir, tmp_path, limit, hashed, seeds, cap
     assert metrics["data"]["pets"]["train"]["sha256_of"] == hashed
     printed = capsys.readouterr().out
     assert ("read as they are needed" in printed) == (limit == "0")
-    assert ("(seed 1)" in printed) == (seeds == 2)
+    assert ("update_extractor_seed1" in printed) == (seeds == 2)
     report = (place / "report.md").read_text()
     assert ("standard deviation over 2 seeds" in report) == (seeds == 2)
     found = metrics["results"]

@@ -1,26 +1,29 @@
-"""The data of a run, split so that no image serves two ends (Sec. 5.2)."""
+"""Data of a run, split so that no image serves two purposes (Sec. 5.2)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from keras_compat import data
+from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.loading import load_dataset, load_options
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the stages train and are evaluated on.
+    """Images of one seed, by their purpose.
 
     Attributes:
-        dataset: of all classes, the initial ones first, as the first labels.
-        initial: how many classes the first stage knows.
-        train: all training images but those for recalibration.
-        recalibration: used without their labels.
-        test: never trained on.
+        dataset: Data set of all classes; the initial ones have the first labels.
+        initial: Number of initial classes.
+        train: Training images without those for recalibration.
+        recalibration: Images for recalibration, whose labels are not used.
+        test: Test images, which nothing is trained on.
     """
 
     dataset: data.ImageDataset
@@ -31,7 +34,7 @@ class Prepared:
 
     @property
     def classes(self) -> int:
-        """The number of all classes."""
+        """Number of all classes."""
         return len(self.dataset.class_names)
 
     def of_initial_classes(
@@ -41,13 +44,23 @@ class Prepared:
         return examples.subset(np.flatnonzero(examples.labels < self.initial))
 
 
+@lru_cache(maxsize=2)
+def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
+    return load_dataset(spec, options)
+
+
+def load_prepared(config: Config, seed: int) -> Prepared:
+    """Loads the data of a run, once in a process, and splits them by `prepare`."""
+    return prepare(config, _load(config.dataset, load_options(config)), seed)
+
+
 def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
-    """Puts the initial classes first and sets the images for recalibration aside.
+    """Puts the initial classes first and sets images for recalibration aside.
 
     Args:
-        config: the run's settings.
-        dataset: as `load_dataset` returns it.
-        seed: of the split.
+        config: Settings of the run.
+        dataset: Data set as `load_dataset` returns it.
+        seed: Seed of the split.
 
     Raises:
         InputError: if the initial classes are unknown, fewer than two or all there are, the

@@ -1,35 +1,41 @@
-"""From trained parts to files for servers and phones, evaluated again from disk (Sec. 5.2)."""
+"""Files for servers and phones, made of trained parts and evaluated from disk (Sec. 5.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_compat import deployment, networks
+from keras_compat import deployment, evaluation, networks
 from keras_compat.data import Examples, StreamedExamples, stratified_split
 from keras_compat.deployment.optional_dependencies import installed
+from keras_compat.experiments.classifier_transfer.build import Parts
+from keras_compat.experiments.classifier_transfer.execute import EVALUATION_BATCH
+from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared, read
+from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.runner.terminal import Terminal
+from keras_compat.reporting import Run
 
 # A phone must answer as Keras does: larger differences are a fault of the export.
 LOGIT_TOLERANCE = 1e-3
 ACCURACY_TOLERANCE = 0.005
 # Files are checked on so many test images where those are not in memory.
 CHECKED_STREAMED_IMAGES = 2_000
-EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """A recombined pair with moving statistics, and where its files lie.
+    """Recombined pair with moving statistics, and the paths of its files.
 
     Attributes:
-        extractor: with moving statistics.
-        head: with moving statistics that fit this extractor.
-        saved_model: the folder for servers.
-        litert: the extractor's and the head's files for phones.
+        extractor: Extractor with moving statistics.
+        head: Head with moving statistics that fit this extractor.
+        saved_model: Folder for servers.
+        litert: Files of the extractor and of the head for phones.
     """
 
     extractor: keras.Model
@@ -38,25 +44,79 @@ class Shipped:
     litert: tuple[Path, Path]
 
 
-# By variant of the update and name of the extractor.
 Pairs = dict[tuple[str, str], Shipped]
+"""Pairs by the variant of the update and the name of the extractor."""
 
 
-def recalibrated_pairs(
-    extractors: dict[str, keras.Model], head: keras.Model, images: np.ndarray, folder: Path
-) -> dict[str, Shipped]:
-    """Re-estimates moving statistics for each extractor with the head; writes nothing."""
-    pairs = {}
-    for name, extractor in extractors.items():
-        first, second = deployment.recalibrate(extractor, head, images)
-        place = folder / name
-        pairs[name] = Shipped(
-            first,
-            second,
-            place / "saved_model",
-            (place / "extractor.tflite", place / "head.tflite"),
-        )
-    return pairs
+def ship(
+    config: Config, updated: Mapping[str, Parts], folder: Path, terminal: Terminal, record: Run
+) -> None:
+    """Writes the files of all pairs, and evaluates them from disk in a fresh process.
+
+    Args:
+        config: Settings of the run; the first seed is shipped.
+        updated: Extractors with their updated head, by the variant of the update.
+        folder: Folder to write.
+        terminal: Terminal for progress.
+        record: Record of the run; it gains accuracies, differences from Keras, and durations.
+    """
+    prepared = load_prepared(config, config.seed)
+    images, _ = read(prepared.recalibration)
+    pairs: Pairs = {}
+    for variant, parts in updated.items():
+        for name, extractor in parts.extractors.items():
+            place = folder / variant / name
+            pairs[variant, name] = Shipped(
+                *deployment.recalibrate(extractor, parts.head, images),
+                place / "saved_model",
+                (place / "extractor.tflite", place / "head.tflite"),
+            )
+    terminal.line("Writing SavedModels and LiteRT files")
+    with record.phase("export"):
+        for written in write(pairs, prepared.dataset.class_names):
+            relative = written.path.relative_to(folder.parent)
+            terminal.line(f"{relative}: {written.size_bytes / 1024:,.0f} KiB")
+    terminal.line("Running the files in a fresh process, on the test images")
+    with record.phase("run_again"):
+        _evaluate(config, prepared, pairs, terminal, record)
+
+
+def _evaluate(
+    config: Config, prepared: Prepared, pairs: Pairs, terminal: Terminal, record: Run
+) -> None:
+    test = prepared.test
+    checked = images_to_check(test)
+    keys: dict[str, Any] = {
+        "dataset": prepared.dataset.name,
+        "head": config.reference,
+        "stage": "updated",
+        "statistics": "moving",
+        "seed": config.seed,
+    }
+    if len(checked) < len(test):
+        terminal.line(f"on {len(checked):,} of the {len(test):,}, as they are not held")
+        keys["images"] = len(checked)
+    images, labels = read(checked)
+    expected = {key: keras_logits(pair, images) for key, pair in pairs.items()}
+    for (variant, name, runtime), logits in run_again(pairs, images).items():
+        accuracy = evaluation.accuracy(logits, labels)
+        keys.update(extractor=name, variant=variant, runtime=runtime)
+        record.add("accuracy", accuracy, subset="all", **keys)
+        here = expected[variant, name]
+        differences = {
+            "max_logit_difference": (float(np.max(np.abs(logits - here))), LOGIT_TOLERANCE),
+            "accuracy_difference": (
+                abs(accuracy - evaluation.accuracy(here, labels)),
+                ACCURACY_TOLERANCE,
+            ),
+        }
+        for metric, (difference, most) in differences.items():
+            record.add(metric, difference, **keys)
+            if difference > most:
+                terminal.line(
+                    f"warning: {name} ({variant}) as {runtime} differs from Keras: {metric} is "
+                    f"{difference:.2g}; expected at most {most:g}"
+                )
 
 
 def write(pairs: Pairs, class_names: Sequence[str]) -> list[deployment.Exported]:
@@ -76,7 +136,7 @@ def missing_packages() -> list[str]:
 
 
 def images_to_check(test: Examples | StreamedExamples) -> Examples | StreamedExamples:
-    """Returns the test images that the files are run on: all, or 2,000 of a set that streams."""
+    """Returns the test images for the files: all, or 2,000 of a set that streams."""
     if isinstance(test, Examples) or len(test) <= CHECKED_STREAMED_IMAGES:
         return test
     return test.subset(stratified_split(test.labels, [CHECKED_STREAMED_IMAGES], seed=0)[0])

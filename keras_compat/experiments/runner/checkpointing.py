@@ -96,10 +96,6 @@ class Resumption:
         if self._folder.exists():
             raise type(error)("the same command goes on from the last checkpoint") from None
 
-    def keep(self) -> None:
-        """Writes what is not written yet, where what was trained is kept nowhere else."""
-        self._write()
-
     def forget(self) -> None:
         """Removes all checkpoints: what was trained is kept elsewhere."""
         remove(self._folder)

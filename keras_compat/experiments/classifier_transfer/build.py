@@ -1,0 +1,207 @@
+"""Networks and tasks of classifier transfer, not trained (Sec. 5.2, Appendix B.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+
+from keras_compat import networks
+from keras_compat.auxiliary import RotationPrediction
+from keras_compat.data import ImageDataset
+from keras_compat.layers import Augmentation
+from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.training import AuxiliaryHead, Task
+
+ROTATIONS = RotationPrediction.outputs
+
+
+@dataclass
+class Parts:
+    """Extractors with one head, and the rotation head that they learn with."""
+
+    extractors: dict[str, keras.Model]
+    head: keras.Model
+    rotation_head: keras.Model | None = None
+
+    def models(self) -> dict[str, keras.Model]:
+        """Returns all models by their names."""
+        found = [*self.extractors.values(), self.head, self.rotation_head]
+        return {model.name: model for model in found if model is not None}
+
+
+class Builder:
+    """Builds the networks and the tasks of a run with one seed.
+
+    Args:
+        config: Settings of the run.
+        dataset: Data set of all classes, the initial ones first; it sets shapes and augmentation.
+        seed: Seed of weights, data order and augmentation.
+    """
+
+    def __init__(self, config: Config, dataset: ImageDataset, seed: int):
+        self.config = config
+        self.dataset = dataset
+        self.first_seed = 1000 * seed
+
+    def initial(self, classes: int) -> tuple[Parts, list[Task]]:
+        """Returns all extractors with one head for the initial classes.
+
+        Args:
+            classes: Number of initial classes.
+        """
+        head = self._head(classes, "head", 500)
+        rotation_head = (
+            self._head(ROTATIONS, "rotation_head", 501) if self.config.rotation else None
+        )
+        extractors = {
+            name: self._extractor(name, i) for i, name in enumerate(self.config.extractors)
+        }
+        tasks = [
+            self._task(name, extractor, head, self._rotation(rotation_head, i), i)
+            for i, (name, extractor) in enumerate(extractors.items())
+        ]
+        return Parts(extractors, head, rotation_head), tasks
+
+    def update(self, parts: Parts, maintain: str) -> tuple[Parts, list[Task]]:
+        """Returns the parts with a head of all classes, which is to learn on the reference.
+
+        Args:
+            parts: Trained parts of the initial classes; they stay as they are.
+            maintain: `"extractor"` freezes the reference extractor. `"rotation"` lets it learn,
+                held in place by the frozen rotation head (B.7).
+
+        Returns:
+            The new head with all extractors, and the task; the reference extractor is a copy.
+        """
+        reference, classes = self.config.reference, len(self.dataset.class_names)
+        seed = self.first_seed + 502
+        head = networks.extend_classes(parts.head, classes, seed=seed, name="updated_head")
+        extractor = networks.copy_model(parts.extractors[reference])
+        auxiliaries: list[AuxiliaryHead] = []
+        if maintain == "extractor":
+            extractor.trainable = False
+        else:
+            rotation_head = networks.copy_model(parts.rotation_head)
+            rotation_head.trainable = False
+            auxiliaries = self._rotation(rotation_head, 503)
+        task = self._task(reference, extractor, head, auxiliaries, 503)
+        return Parts({**parts.extractors, reference: extractor}, head), [task]
+
+    def bounds(self, changed: bool) -> tuple[dict[str, Parts], list[Task]]:
+        """Returns each network alone on all classes, with a rotation head of its own.
+
+        Args:
+            changed: Whether the networks have the 1x1 convolution and the head of the shared
+                architecture, instead of being as they were published.
+        """
+        found = {}
+        outputs = (("head", len(self.dataset.class_names)), ("rotation_head", ROTATIONS))
+        for number, name in enumerate(self.config.extractors):
+            extractor = self._extractor(name, 100 + number, interface=changed)
+            heads = [
+                self._head(n, f"{name}_{what}", 600 + 2 * number + i)
+                if changed
+                else networks.build_head(
+                    self.config.extractors[name],
+                    input_channels=extractor.output_shape[-1],
+                    classes=n,
+                    seed=self.first_seed + 600 + 2 * number + i,
+                    name=f"{name}_{what}",
+                )
+                for i, (what, n) in enumerate(outputs)
+            ]
+            found[name] = Parts({name: extractor}, *heads)
+        tasks = [
+            self._task(
+                name,
+                parts.extractors[name],
+                parts.head,
+                self._rotation(parts.rotation_head, 610 + i),
+                610 + i,
+            )
+            for i, (name, parts) in enumerate(found.items())
+        ]
+        return found, tasks
+
+    def _extractor(self, name: str, number: int, interface: bool = True) -> keras.Model:
+        seed = self.first_seed + number
+        return build_extractor(self.config, self.dataset, name, seed, interface)
+
+    def _head(self, classes: int, name: str, number: int) -> keras.Model:
+        return build_head(self.config, self.dataset, classes, name, self.first_seed + number)
+
+    def _task(
+        self,
+        name: str,
+        extractor: keras.Model,
+        head: keras.Model,
+        auxiliaries: Iterable[AuxiliaryHead],
+        number: int,
+    ) -> Task:
+        augmentation = None
+        if self.config.augment:
+            augmentation = Augmentation.for_dataset(self.dataset, seed=self.first_seed + number)
+        return Task(name, extractor, head, auxiliaries, augmentation=augmentation)
+
+    def _rotation(self, head: keras.Model | None, number: int) -> list[AuxiliaryHead]:
+        if head is None:
+            return []
+        config, auxiliary = self.config, RotationPrediction(seed=self.first_seed + number)
+        cost = {"fraction": config.auxiliary_fraction, "every": config.auxiliary_every}
+        return [AuxiliaryHead(auxiliary, head, **cost)]
+
+
+def build_extractor(
+    config: Config, dataset: ImageDataset, name: str, seed: int, interface: bool = True
+) -> keras.Model:
+    """Builds one of a run's extractors.
+
+    Args:
+        config: Settings of the run.
+        dataset: Data set that sets the shape of images.
+        name: Name of the extractor in the settings.
+        seed: Seed of the weights.
+        interface: Whether the extractor ends in the shared 1x1 convolution, if there is one.
+    """
+    return networks.build_extractor(
+        config.extractors[name],
+        dataset.image_shape,
+        interface_channels=config.interface_channels or None if interface else None,
+        seed=seed,
+        name=f"{name}_extractor",
+    )
+
+
+def build_head(
+    config: Config, dataset: ImageDataset, classes: int, name: str, seed: int
+) -> keras.Model:
+    """Builds a head of a run's shared architecture.
+
+    Args:
+        config: Settings of the run.
+        dataset: Data set that sets the shape of images.
+        classes: Number of classes.
+        name: Name of the model.
+        seed: Seed of the weights.
+    """
+    channels = config.interface_channels
+    if not channels:
+        own = networks.build_extractor(config.head, dataset.image_shape, interface_channels=None)
+        channels = own.output_shape[-1]
+    return networks.build_head(
+        config.head, input_channels=channels, classes=classes, seed=seed, name=name
+    )
+
+
+def check(config: Config, dataset: ImageDataset) -> None:
+    """Builds the initial networks, so that faults are known before training.
+
+    Raises:
+        InputError: on an unknown architecture or split, or an extractor that the head does not
+            fit.
+    """
+    head = build_head(config, dataset, len(dataset.class_names), "head", 0)
+    for name in config.extractors:
+        networks.recombine(build_extractor(config, dataset, name, 0), head)
