@@ -1,4 +1,4 @@
-"""Data sets as a job's configuration asks for them."""
+"""Data sets, read as the settings of a run ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_compat.errors import InputError
 
 
 class DataOptions(Protocol):
-    """What the configuration of every job says about its data."""
+    """Settings on data that every experiment has."""
 
     @property
     def image_size(self) -> int | None: ...
@@ -27,7 +27,7 @@ class DataOptions(Protocol):
 
 
 def load_options(options: DataOptions) -> LoadOptions:
-    """Returns a configuration's say on data as `keras_compat.data` takes it."""
+    """Returns the settings on data in the form that `keras_compat.data` takes."""
     return LoadOptions(
         options.image_size,
         options.channels,
@@ -63,10 +63,10 @@ def check_enough_to_test(name: str, images: int, batch_size: int, of: str = "") 
     """Raises an `InputError` if there are fewer test images than batch statistics are taken over.
 
     Args:
-        name: of the data.
-        images: how many there are.
-        batch_size: for evaluation.
-        of: which ones count, in words.
+        name: Name of the data.
+        images: Number of test images.
+        batch_size: Batch size of evaluation.
+        of: Words that limit the images, such as `" of the common classes"`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""A trace of a few rounds of every training, where a run is asked for it."""
+"""Traces of a few rounds of every training, if a run is asked for them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def ask_for_profiles() -> None:
 
 
 def profile_callbacks(folder: Path) -> list[keras.callbacks.Callback]:
-    """Returns what writes a trace, if the run was asked for it, else nothing.
+    """Returns the callback that writes a trace, if the run was asked for it.
 
     Args:
-        folder: where to.
+        folder: Folder for the trace.
     """
     if os.environ.get(_ASKED) != "1":
         return []

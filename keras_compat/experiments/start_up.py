@@ -1,4 +1,4 @@
-"""How a program starts without the noise of the libraries that it loads."""
+"""Start of a program without the messages of the libraries that it loads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_compat.escaping import escape
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hides what libraries print on being loaded; if that fails, what they printed is shown."""
+    """Hides the messages of libraries that are loaded in the block; shows them after an error."""
     from keras_compat.data.quiet_tensorflow import silent_loading
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,7 +27,7 @@ def quiet_start() -> Iterator[None]:
 
 
 def one_line_warnings() -> None:
-    """Lets a warning be one line, as errors are, without the line of code that gave it."""
+    """Makes each warning one line, without the line of code that gave it."""
 
     def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
         return f"warning: {escape(message)}\n"
@@ -38,9 +38,9 @@ def one_line_warnings() -> None:
 def spread_operations() -> None:
     """Lets TensorFlow work on two operations at a time, each on one core, where there are two.
 
-    To be called before TensorFlow is loaded. A round of joint training has operations enough that
-    wait for nothing, and each is faster alone on its core; `benchmarks/demo_threads.py` compares.
-    What the environment says of TensorFlow's threads is kept; more cores were not measured.
+    Call it before TensorFlow is loaded. A round of joint training has enough independent
+    operations, and each is faster alone on its core; `benchmarks/demo_threads.py` compares.
+    Variables of the environment on TensorFlow's threads are kept. More cores were not measured.
     """
     from keras_compat.machine import cores
 
@@ -50,9 +50,9 @@ def spread_operations() -> None:
 
 
 def share_accelerators() -> None:
-    """Lets several processes use one GPU; to be called before a backend is loaded.
+    """Lets several processes use one GPU; call it before a backend is loaded.
 
-    Both backends would else take most of its memory when they start.
+    Otherwise both backends take most of the GPU's memory when they start.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

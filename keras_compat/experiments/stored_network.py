@@ -1,4 +1,4 @@
-"""A network on disk with what it takes to adapt or to reuse it."""
+"""Networks on disk, with their auxiliary heads and a description."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class StoredNetwork:
     """An extractor with its head, and the auxiliary heads that were trained with them.
 
     Args:
-        extractor: images to features.
-        head: features to logits, one for each class.
-        auxiliary_heads: by the name of their task, see `keras_compat.auxiliary.AUXILIARIES`.
-        class_names: of the head's outputs.
+        extractor: Model from images to features.
+        head: Model from features to logits, one for each class.
+        auxiliary_heads: Auxiliary heads by task, see `keras_compat.auxiliary.AUXILIARIES`.
+        class_names: Names of the head's outputs.
         flippable: Whether a mirrored image keeps its meaning.
 
     Example:
@@ -48,16 +48,16 @@ class StoredNetwork:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the images that it takes."""
+        """Height, width and channels of the network's images."""
         return tuple(self.extractor.input_shape[1:])
 
     def models(self) -> dict[str, keras.Model]:
-        """Returns its models by the names of their files."""
+        """Returns the models by the names of their files."""
         heads = {f"{name}_{_HEAD}": head for name, head in self.auxiliary_heads.items()}
         return {_EXTRACTOR: self.extractor, _HEAD: self.head, **heads}
 
     def about(self) -> dict[str, Any]:
-        """Returns what `load_network` has to know beside the models."""
+        """Returns the description that `load_network` needs beside the models."""
         return {
             "class_names": list(self.class_names),
             "photographs": self.flippable,
@@ -66,11 +66,11 @@ class StoredNetwork:
 
 
 def load_network(path: str | Path) -> StoredNetwork:
-    """Loads a network that a job wrote.
+    """Loads a network that a run wrote.
 
     Args:
-        path: a folder with `extractor.keras`, `head.keras`, `<task>_head.keras` for each auxiliary
-            task, and `made_by.json`. The models are read as `load_keras_file` does.
+        path: Folder with `extractor.keras`, `head.keras`, `<task>_head.keras` for each auxiliary
+            task, and `made_by.json`. The models are read by `load_keras_file`.
 
     Raises:
         InputError: if it is not there or not whole, or its parts do not fit.
@@ -138,7 +138,7 @@ def fingerprint(path: str | Path) -> dict[str, str]:
 
 
 def _check_shapes(file: Path, model: keras.Model, images: bool) -> None:
-    """Raises an `InputError` unless a model is of one input and one output, as parts are."""
+    """Raises an `InputError` unless a model has one input and one output, as parts have."""
     shapes = [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
     ranks = [len(s) if isinstance(s, tuple) and s[:1] == (None,) else 0 for s in shapes]
     if ranks[0] != 4 or ranks[1] < 2 or (images and None in shapes[0][1:]):

@@ -199,8 +199,8 @@ def check(config: Config, dataset: ImageDataset) -> None:
     """Builds the initial networks, so that faults are known before training.
 
     Raises:
-        InputError: on an unknown architecture or split, or an extractor that the head does not
-            fit.
+        InputError: if an architecture or a split is unknown, or an extractor does not fit the
+            head.
     """
     head = build_head(config, dataset, len(dataset.class_names), "head", 0)
     for name in config.extractors:

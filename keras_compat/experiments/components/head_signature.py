@@ -1,4 +1,4 @@
-"""What a head's manifest says so that its answers on other extractors can be judged later."""
+"""Signature of a head: statistics by which its answers on other extractors are judged later."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from keras_compat import evaluation
 from keras_compat.store import Component
 
 INFORMATION = "information"
-"""Among a head's metrics: of its answers on the extractor that it was trained on."""
+"""Name of the metric on the information of a head's answers on its own extractor."""
 
 
 def described(head: Component, extractor: keras.Model, images: np.ndarray) -> Component:
-    """Adds what a head met and said where it was trained.
+    """Adds the feature statistics and the information of answers where a head was trained.
 
     Args:
-        head: of kind `"head"`.
-        extractor: that it was trained on.
-        images: of its training, uint8 `[N, height, width, channels]`; some hundreds, no labels.
+        head: Component of kind `"head"`.
+        extractor: Extractor that the head was trained on.
+        images: Some hundred training images, uint8 `[N, height, width, channels]`.
 
     Returns:
         The component with feature statistics, and with the information of its answers as a metric.

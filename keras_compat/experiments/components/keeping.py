@@ -1,4 +1,4 @@
-"""Checks of publishing before the work, and keeping of what cannot be published."""
+"""Checks before the work that a result can be published, and storage of one that was not."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from keras_compat.training import is_chief
 
 
 def check_publishable(store: Store, reference: Reference, component: Component) -> None:
-    """Does all that publishing does, but for the last step; to be called before the work.
+    """Does everything that publishing does but the last write; call it before the work.
 
     Args:
         store: Store that the component is to go to.
-        reference: a name and a version that is free.
+        reference: Name and a free version.
         component: Component as it will be, but for its weights and figures.
 
     Raises:
-        InputError: as `pack` and `Store.check_publishable`.
+        InputError: if `pack` or `Store.check_publishable` raises one.
     """
     store.check_publishable(reference, pack(component, str(reference)))
 
 
 class Unpublished:
-    """The scope between the work and its publication: should anything fail, the result is kept.
+    """Block between the work and its publication: if anything fails, the result is stored.
 
-    It is then a store of one component, in a folder beside the store, in the working directory or
-    in that for temporary files: the first of them that can be written. What failed says where, and
-    how to publish it, see `publish_kept`.
+    The result is then a store of one component. Its folder is beside the store, in the working
+    directory or among temporary files: the first of them that can be written. The error names the
+    folder and the command that publishes it, see `publish_kept`.
 
     Args:
         store: Store that the component is to go to.
-        reference: its name and version.
-        component: State of it so far; it is kept if nothing better can be.
+        reference: Name and version of the component.
+        component: Component before the work, stored if no later state can be.
 
     Attributes:
-        component: State of it by now.
+        component: Latest state of the component.
     """
 
     def __init__(self, store: Store, reference: Reference, component: Component):
@@ -75,7 +75,7 @@ class Unpublished:
         error.add_note(said)
 
     def _keep(self) -> str:
-        """Writes the component where that is possible, and says where it is."""
+        """Writes the component to the first possible folder, and returns words that name it."""
         reference = self._reference
         name = f"unpublished-{reference.name}-{reference.tag}-{uuid.uuid4().hex[:8]}"
         faults = []
@@ -105,15 +105,15 @@ class Unpublished:
 
 
 def publish_kept(store: Store, reference: Reference, place: str) -> None:
-    """Publishes what `Unpublished` kept, or the only component of any other store.
+    """Publishes the component that `Unpublished` stored, or the only one of any other store.
 
     Args:
         store: Store to publish to.
-        reference: a name and a version that is free.
+        reference: Name and a free version.
         place: Place of a store that holds one version of one component.
 
     Raises:
-        InputError: if it holds none, or several; as `load`, `pack` and `Store.publish`.
+        InputError: if the store holds none, or several, or the component cannot be published.
     """
     store.check_free(reference)
     kept = Store(place)

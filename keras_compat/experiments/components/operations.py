@@ -1,4 +1,4 @@
-"""What is done with components: tested, checked, adapted, exported."""
+"""Operations on components: test, check, adapt, export."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ Shape = Sequence[int | None]
 
 @dataclass(frozen=True)
 class Check:
-    """What is known, without labels, of a head on an extractor.
+    """Judgement of a head on an extractor, made without labels.
 
     Attributes:
-        signals: see `keras_compat.evaluation.compatibility_signals`.
-        images: how many they were measured on.
-        family: how many auxiliary heads both were trained against.
-        own_information: of the head's answers on its own extractor, if its publisher measured it.
+        signals: Signals by name, see `keras_compat.evaluation.compatibility_signals`.
+        images: Number of images that the signals were measured on.
+        family: Number of auxiliary heads that both were trained against.
+        own_information: Information of the head's answers on its own extractor, if its publisher
+            measured it.
     """
 
     signals: Mapping[str, float]
@@ -50,11 +51,10 @@ class Check:
     def verdict(self) -> str:
         """`"works"`, `"works in part"` or `"does not work"`.
 
-        By what is `recovered` of the information of the head's answers: that puts pairs in order as
-        well as anything, and has bounds that suit handwritten digits and photographs alike, which
-        information as such has not (study `signals` in `results/compatibility_analysis`). It is of
-        use where the images show all of the head's classes. If it is not known what the answers
-        tell on the head's own extractor, the verdict is a cautious one.
+        The verdict depends on `recovered`: the share of the information of the head's answers. No
+        other signal ranks pairs better, and one pair of bounds suits handwritten digits and
+        photographs (study `signals` in `results/compatibility_analysis`). The images must show all
+        of the head's classes. If `own_information` is not known, the verdict is cautious.
         """
         return verdict(self.signals["recovered"])
 
@@ -63,10 +63,10 @@ def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions
     """Tests a network of the store on the test images of a data set.
 
     Args:
-        store: where it lies.
-        reference: of a network.
-        spec: of labelled images; classes are compared by their names.
-        options: how images are read; they take the size and the channels of the network's.
+        store: Store that holds the network.
+        reference: Reference to the network.
+        spec: Spec of labelled images; classes are compared by their names.
+        options: Options of reading images, which take the size and channels of the network's.
 
     Returns:
         Accuracy on the classes that both have, a fraction from 0 to 1.
@@ -85,12 +85,12 @@ def check(
     """Tells without labels whether a head of the store works on an extractor of it.
 
     Args:
-        store: where both lie, and, if it is there, the rotation head of the head's family.
-        extractor: of an extractor, or of a network, whose extractor is taken.
-        head: of a head, or of a network, whose head is taken.
-        spec: of images of the extractor's kind; labels are not used.
-        count: of images, at most.
-        options: how images are read; they take the size and the channels of the extractor's.
+        store: Store that holds both, and perhaps the rotation head of the head's family.
+        extractor: Reference to an extractor, or to a network with one.
+        head: Reference to a head, or to a network with one.
+        spec: Spec of images of the extractor's kind; labels are not used.
+        count: Largest number of images.
+        options: Options of reading images, which take the size and channels of the extractor's.
     """
     left, right = load(store, extractor), load(store, head)
     if left.extractor is None or right.head is None or right.task is not None:
@@ -123,20 +123,20 @@ def adapt(
 ) -> None:
     """Publishes a network again with moving statistics, so that it takes single images.
 
-    Whether it can be published is known before images are read.
+    The name and the version are checked before images are read.
 
     Args:
-        store: where it lies, and where to.
-        reference: of a network.
-        new: a name and a version that is free.
-        spec: of images as it will meet them; labels are not used.
-        count: of images, at most.
-        options: how images are read.
+        store: Store that holds the network, and receives the new one.
+        reference: Reference to the network.
+        new: Name and a free version.
+        spec: Spec of images as the network will meet them; labels are not used.
+        count: Largest number of images.
+        options: Options of reading images.
     """
     network = replace(
         _network(store, reference),
         parents=[parent_record(store, reference)],
-        # What was measured was so with other statistics.
+        # Metrics were measured with other statistics.
         metrics={},
     )
     check_publishable(store, new, network)
@@ -148,16 +148,16 @@ def adapt(
 
 @dataclass(frozen=True)
 class Shipment:
-    """Which files a network is written to.
+    """Choice of the files that a network is written to.
 
     Attributes:
-        formats: of `"saved_model"`, which is always the whole network, `"litert"` and `"onnx"`.
-        parts: of `"extractor"`, `"head"` and `"network"`: those with LiteRT and ONNX files.
-        quantizations: of LiteRT files, see `deployment.LiteRTExport`.
-        uint8_input: whether LiteRT files of 8 bits take images as uint8.
-        probabilities: whether heads and networks in LiteRT and ONNX files end in softmax.
-        images: spec of images as the network will meet them, for `"int8"`; labels are not used.
-        count: of images, at most.
+        formats: Some of `"saved_model"`, which is always the whole network, `"litert"`, `"onnx"`.
+        parts: Some of `"extractor"`, `"head"`, `"network"`, for LiteRT and ONNX files.
+        quantizations: Quantizations of LiteRT files, see `deployment.LiteRTExport`.
+        uint8_input: Whether LiteRT files of 8 bits take images as uint8.
+        probabilities: Whether heads and networks in LiteRT and ONNX files end in softmax.
+        images: Spec of images as the network will meet them, for `"int8"`; labels are not used.
+        count: Largest number of images.
     """
 
     formats: Sequence[str] = ("saved_model", "litert")
@@ -180,15 +180,15 @@ def export(
     """Writes a component for servers, desktops and phones.
 
     Args:
-        store: where it lies.
-        reference: of a network with moving statistics.
-        folder: for `saved_model/`, `extractor.tflite`, `head_int8.tflite`, `network.onnx`, ...
-        shipment: which files.
-        options: how images are read; they take the size and the channels of the network's.
-        overwrite: whether what is there may be replaced.
+        store: Store that holds the network.
+        reference: Reference to a network with moving statistics.
+        folder: Folder to write `saved_model/`, `extractor.tflite`, `network.onnx`, ... into.
+        shipment: Choice of files.
+        options: Options of reading images, which take the size and channels of the network's.
+        overwrite: Whether files that are there may be replaced.
 
     Returns:
-        What was written.
+        The files written.
     """
     network = _network(store, reference)
     if folder.exists() and not folder.is_dir():
@@ -273,10 +273,10 @@ def unlabelled(
     """Returns some images without labels, and whether they may be mirrored.
 
     Args:
-        spec: of the images; of labelled ones those for training are taken.
-        count: of images, at most.
-        shape: height, width and channels that an extractor takes.
-        options: how images are read, but for their size.
+        spec: Spec of the images; of a labelled set the training images are taken.
+        count: Largest number of images.
+        shape: Height, width and channels that an extractor takes.
+        options: Options of reading images; their size is set here.
     """
     found = load_images(spec, replace(options, **_size(shape)))
     return evaluation.some_images(found.images, count), found.flippable

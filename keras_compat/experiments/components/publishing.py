@@ -1,4 +1,4 @@
-"""From files of models to components."""
+"""Publication of model files as components."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from keras_compat.store.packing import auxiliary_record
 EXTRACTOR, HEAD = "extractor", "head"
 
 Look = Callable[[Component], np.ndarray]
-"""Some training images, as the extractor of a component takes them."""
+"""Function that reads some training images, as the extractor of a component takes them."""
 
 
 def publish_files(
@@ -36,16 +36,16 @@ def publish_files(
     """Publishes a user's own `.keras` files as one component.
 
     Args:
-        store: where to.
-        reference: a name and a version that is free.
-        files: of `"extractor"`, of `"head"`, or of both.
-        architectures: by which they were built, by the same words.
-        component: all that is to be said of it; it has no models yet.
-        auxiliaries: the auxiliary heads that it was trained against, in the store: each a name
+        store: Store that receives the component.
+        reference: Name and a free version.
+        files: Files by `"extractor"` and `"head"`, one or both.
+        architectures: Architectures by the same words.
+        component: Description of the component, without models.
+        auxiliaries: Auxiliary heads of the store that the model was trained against, each a name
             and `"shared"` or `"frozen"`.
 
     Raises:
-        InputError: if a file cannot be loaded or is of another architecture; as `Store.publish`.
+        InputError: if a file cannot be loaded, is of another architecture, or cannot be published.
     """
     store.check_free(reference)
     models = {part: load_keras_file(file) for part, file in files.items()}
@@ -68,24 +68,24 @@ def publish_parts(
     licence: str = "unspecified",
     look: Look | None = None,
 ) -> list[Reference]:
-    """Publishes what was trained together.
+    """Publishes parts that were trained together.
 
     Args:
-        store: where to.
-        reference: the parts are named after it: `NAME-extractor`, or `NAME-WHICH-extractor` where
-            there are several, `NAME-head`, `NAME-rotation-head`; all of its version.
+        store: Store that receives the parts.
+        reference: Name and version of all parts. They are named `NAME-extractor`, or
+            `NAME-WHICH-extractor` if there are several, `NAME-head`, `NAME-rotation-head`.
         every: Parts, as `parts_of_network` or `parts_of_run` finds them.
-        licence: an SPDX expression.
-        look: reads training images; without it the head's manifest does not say what `check`
-            compares with.
+        licence: SPDX expression.
+        look: Function that reads training images. Without it the head's manifest lacks the
+            statistics that `check` compares with.
 
     Returns:
-        What was published. What can be wrong is found before the first part is, and before images
-        are read; should another publisher take a name meanwhile, the parts before it stay.
+        References to the published parts. Faults are found before the first part is published, and
+        before images are read. If another publisher takes a name meanwhile, earlier parts stay.
 
     Raises:
-        InputError: if a file cannot be loaded or is of another architecture, or two parts would
-            have one name; as `Store.publish`.
+        InputError: if a file cannot be loaded or is of another architecture, two parts would have
+            one name, or a part cannot be published.
     """
     packages: dict[Reference, Package] = {}
     files: dict[Path, AuxiliaryRecord] = {}
@@ -130,7 +130,7 @@ def publish_parts(
 
 
 def _word(text: str) -> str:
-    """Part of a component's name, after the name of a network, a task or a part."""
+    """Returns a word of a component's name, made of the name of a network, a task or a part."""
     return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
 
 

@@ -1,4 +1,4 @@
-"""A head of the store that learns new classes on one stored extractor (Sec. 5.2)."""
+"""Training of a stored head on new classes with one stored extractor (Sec. 5.2)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Retrained:
-    """What a head has learnt.
+    """Classes and accuracy of a head after training.
 
     Attributes:
-        class_names: those that it knew first, then the new ones.
-        accuracy: on the test images, on the extractor that it was trained on.
+        class_names: Names of the old classes, then of the new ones.
+        accuracy: Accuracy on the test images with the extractor of training.
     """
 
     class_names: tuple[str, ...]
@@ -56,26 +56,26 @@ def retrain(
 ) -> Retrained:
     """Extends a head to the classes of a data set, trains it, and publishes it.
 
-    The extractor is frozen, so that the head goes on to fit every extractor that is compatible
-    with this one. The new head is of the families that the extractor is of.
+    The extractor is frozen, so that the head still fits every extractor that is compatible with
+    this one. The new head belongs to the families of the extractor.
 
     Args:
-        store: where both lie, and where to.
-        extractor: the reference: of an extractor, or of a network, whose extractor is taken.
-        head: of a head, or of a network, whose head is taken.
-        new: a name and a version that is free.
-        spec: of labelled images of all classes, those that the head knows too.
-        how: rounds, batch size and learning rate.
-        seed: of the new classes' weights, the order of images and augmentation.
-        options: how images are read; they take the size and the channels of the extractor's.
+        store: Store that holds both parts, and receives the new head.
+        extractor: Reference to the extractor, or to a network with one.
+        head: Reference to the head, or to a network with one.
+        new: Name and a free version.
+        spec: Spec of labelled images of all classes, old and new.
+        how: Rounds, batch size and learning rate.
+        seed: Seed of the new classes' weights, data order and augmentation.
+        options: Options of reading images, which take the size and channels of the extractor's.
 
     Returns:
-        What the new head knows, and how well.
+        Classes and accuracy of the new head.
 
     Raises:
         InputError: if the parts do not fit, images of a class are missing, or the head could not
-            be published; before any training. What fails after it leaves the head on disk, and
-            says where, see `Unpublished`.
+            be published; before any training. A failure after training leaves the head on disk and
+            names the place, see `Unpublished`.
         NonFiniteLoss: if the loss becomes NaN or infinite; nothing is published then.
 
     Source: Gygli et al. 2021, Sec. 5.2.
@@ -126,7 +126,7 @@ def retrain(
 
 
 def _ordered(dataset: ImageDataset, known: Sequence[str], head: Reference) -> ImageDataset:
-    """A data set whose first classes are those that a head knows, under the head's names."""
+    """Returns a data set whose first classes are those of a head, with the head's names."""
     pairs = dict(data.match_classes(known, dataset.class_names))
     without = [name for number, name in enumerate(known) if number not in pairs]
     if without:

@@ -1,4 +1,4 @@
-"""What the folder of a job holds that can be published."""
+"""Publishable parts in the folder of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROTATION = "rotation"
 
 @dataclass(frozen=True)
 class Model:
-    """A `.keras` file, and the architecture that it was built by."""
+    """File of a model, and the model's architecture."""
 
     file: Path
     architecture: str
@@ -29,17 +29,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Parts:
-    """What was trained together.
+    """Parts that were trained together.
 
     Attributes:
-        extractors: by the names that tell them apart; `""` where there is one.
-        head: of all of them.
-        class_names: of the head's outputs.
-        auxiliaries: the auxiliary heads that all were trained against, by task.
-        reference: the name of the extractor that the head is described with.
-        data: what they were trained on.
-        name: Name of the network among those that were trained together; `""` where there is one.
-        mode: whether the auxiliary heads learnt with it, `"shared"`, or were `"frozen"`.
+        extractors: Extractors by name; a single one has the name `""`.
+        head: Head of all extractors.
+        class_names: Names of the head's outputs.
+        auxiliaries: Auxiliary heads that all were trained against, by task.
+        reference: Name of the extractor that the head is described with.
+        data: Data of the training.
+        name: Name of the network among those that were trained together; `""` for a single one.
+        mode: `"shared"` if the auxiliary heads learnt with the network, else `"frozen"`.
     """
 
     extractors: Mapping[str, Model]
@@ -53,19 +53,19 @@ class Parts:
 
 
 def parts_of_network(folder: str | Path) -> list[Parts]:
-    """Returns the parts of a network that a job stored, or of each network of a cell.
+    """Returns the parts of a network that a run stored, or of each network of a cell.
 
     Args:
-        folder: with `extractor.keras`, `head.keras`, `<task>_head.keras` and `made_by.json`, such
-            as `python -m apps.domain_adaptation` writes under `networks/`; or a cell of
-            `python -m apps.compatibility_analysis`, such as `cells/iiw+rp_seed0`.
+        folder: Folder with `extractor.keras`, `head.keras`, `<task>_head.keras` and
+            `made_by.json`, such as `python -m apps.domain_adaptation` writes under `networks/`; or
+            a cell of `python -m apps.compatibility_analysis`, such as `cells/iiw+rp_seed0`.
 
     Raises:
         InputError: if the folder holds no such network.
     """
 
     def read(folder: Path) -> list[Parts]:
-        if (folder / NETWORKS).is_dir():  # of a cell, or of a step
+        if (folder / NETWORKS).is_dir():  # of a cell, or of another work item
             folder = folder / NETWORKS
         about = _json(folder / MADE_BY)
         if "cell" in about:
@@ -129,8 +129,8 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
     """Returns the parts that classifier transfer trained on its first classes.
 
     Args:
-        folder: of `python -m apps.classifier_transfer`, with `config.json`, `metrics.json` and
-            `components/`.
+        folder: Folder of a run of `python -m apps.classifier_transfer`, with `config.json`,
+            `metrics.json` and `components/`.
 
     Raises:
         InputError: if the folder holds no such run.
@@ -203,7 +203,7 @@ def _names(values: Any) -> tuple[str, ...]:
 
 
 def _data(found: Mapping[str, Any]) -> tuple[DataRecord, ...]:
-    """What was trained on, if the job has written that down."""
+    """Returns the data of a training, if the run noted them."""
     return tuple(
         DataRecord(
             name=str(data["name"]),

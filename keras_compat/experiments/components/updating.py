@@ -1,4 +1,4 @@
-"""What is done with head updates: devices are installed, updates made and received."""
+"""Operations on head updates: install a device, make an update."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def install(
     """Writes the folder of a device.
 
     Args:
-        store: where the extractor lies.
-        extractor: of an extractor, or of a network, whose extractor is taken.
-        folder: to be written.
-        updates_of: the name of the updates that the device takes.
-        quantization: of its files, see `updates.install`.
-        spec: of images as the device will meet them; labels are not used.
-        count: of images, at most.
-        options: how images are read.
-        overwrite: whether a device's folder that is there is replaced, with its heads.
+        store: Store that holds the extractor.
+        extractor: Reference to an extractor, or to a network with one.
+        folder: Folder to write.
+        updates_of: Name of the updates that the device takes.
+        quantization: Quantization of the device's files, see `updates.install`.
+        spec: Spec of images as the device will meet them; labels are not used.
+        count: Largest number of images.
+        options: Options of reading images.
+        overwrite: Whether an existing folder of a device is replaced, with its heads.
     """
     check_device_folder(folder, overwrite)
     model = load(store, extractor).extractor
@@ -83,20 +83,20 @@ def update(
     """Writes an update of a head for devices.
 
     Args:
-        store: where the head lies.
-        head: of a head.
-        archive: for all devices, to be written; beside it, one for each device.
-        folders: of the devices, as `install` writes them.
-        number: higher than that of any update before.
-        spec: of labelled images; the test images, of all of the head's classes, are what the
-            update is measured on.
-        images_spec: of images without labels, for the head's moving statistics; by default the
+        store: Store that holds the head.
+        head: Reference to the head.
+        archive: Archive for all devices; one for each device is written beside it.
+        folders: Folders of the devices, as `install` writes them.
+        number: Number of the update, higher than any before.
+        spec: Spec of labelled images. The update is measured on the test images, which must be of
+            all of the head's classes.
+        images_spec: Spec of images without labels for the head's moving statistics; by default the
             training images of `spec`.
-        count: of those, at most.
-        options: how images are read.
-        component: whether the component is in the archive too.
-        least_accuracy: below it on any device nothing is written, a part of one.
-        overwrite: whether archives that are there may be replaced.
+        count: Largest number of those images.
+        options: Options of reading images.
+        component: Whether the archive holds the component too.
+        least_accuracy: Least accuracy on each device, from 0 to 1; below it nothing is written.
+        overwrite: Whether existing archives may be replaced.
     """
     installed = [read_installed(folder) for folder in folders]
     names = {about["updates"] for about in installed}

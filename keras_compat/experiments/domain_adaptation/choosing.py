@@ -1,4 +1,4 @@
-"""Which way to adapt, and how far: chosen without labels."""
+"""Choice without labels among the ways to adapt, and among their rounds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from keras_compat.experiments.domain_adaptation.adaptation import Candidate
 
 @dataclass(frozen=True)
 class Choice:
-    """An adapted extractor among all that there were on the way.
+    """Adapted extractor among all that were measured.
 
     Args:
-        candidate: how it adapted.
-        rounds: how many it has had.
-        score: by which it was chosen; more is better.
-        weights: of the extractor.
+        candidate: Way to adapt.
+        rounds: Number of rounds of adaptation.
+        score: Score of the choice; more is better.
+        weights: Weights of the extractor.
     """
 
     candidate: Candidate
@@ -31,18 +31,18 @@ class Choice:
     weights: list[np.ndarray]
 
     def told(self) -> dict[str, Any]:
-        """Returns all but the weights, as JSON has it."""
+        """Returns everything but the weights, as JSON has it."""
         return {**asdict(self.candidate), "rounds": self.rounds, "score": self.score}
 
     @classmethod
     def of(cls, told: Mapping[str, Any], weights: list[np.ndarray]) -> Choice:
-        """Returns the choice that `told` was of."""
+        """Returns the choice of a dict that `told` returned."""
         candidate = Candidate(told["learning_rate"], told["layers"])
         return cls(candidate, int(told["rounds"]), float(told["score"]), weights)
 
 
 class Best:
-    """Keeps the one with the highest score; the first of equals, which has adapted least."""
+    """Extractor with the highest score; the first of equals, which has adapted least."""
 
     def __init__(self) -> None:
         self.choice: Choice | None = None
@@ -50,7 +50,7 @@ class Best:
     def offer(
         self, candidate: Candidate, rounds: int, score: float, extractor: keras.Model
     ) -> None:
-        """Takes note of an extractor, and of its weights if it is the best so far."""
+        """Keeps the weights of an extractor if it is the best so far."""
         if self.choice is None or score > self.choice.score:
             self.choice = Choice(candidate, rounds, score, extractor.get_weights())
 
@@ -61,13 +61,13 @@ def mutual_information(
     images: Examples | StreamedExamples,
     batch_size: int,
 ) -> float:
-    """Returns how much the classifier's answers say, see `evaluation.mutual_information`.
+    """Returns the information of a classifier's answers, see `evaluation.mutual_information`.
 
     Args:
-        extractor: takes the images.
-        head: from features to logits.
-        images: unlabelled.
-        batch_size: images per batch at most.
+        extractor: Extractor of the classifier.
+        head: Head that returns logits.
+        images: Images without labels.
+        batch_size: Largest number of images in a batch.
 
     Example:
 

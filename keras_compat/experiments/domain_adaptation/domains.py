@@ -1,4 +1,4 @@
-"""The images of source and target, of the classes that both have."""
+"""Images of source and target, of the classes that both have."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from keras_compat.experiments.naming import distinct_names, identifier
 
 @dataclass(frozen=True)
 class Domain:
-    """The images of one side.
+    """Images of one side.
 
     Attributes:
-        name: of the data.
-        images: to adapt to.
-        labelled: the same with labels, to train a source on and to test; of the common classes
-            alone, as the first labels. `None` where nobody has sorted the images.
+        name: Name of the data.
+        images: Images without labels, to adapt to.
+        labelled: The same images with labels, to train a source on and to test. They are of the
+            common classes alone, which have the first labels. `None` if there are no labels.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Domain:
 
 @dataclass(frozen=True)
 class Domains:
-    """Both sides.
+    """Images of both sides.
 
     Attributes:
-        source: `None` where a stored network is adapted.
-        target: what to adapt to.
-        class_names: of the source's head.
-        classes: which of them the target has; all, if that is not known.
+        source: Source; `None` if a stored network is adapted.
+        target: Target.
+        class_names: Class names of the source's head.
+        classes: Indices of the target's classes among them; all, if the target has no labels.
     """
 
     source: Domain | None
@@ -106,12 +106,12 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
     """Loads the images that a stored network is to be adapted to.
 
     Args:
-        config: of the run.
-        class_names: of the network's head.
-        shape: of the images that it takes.
+        config: Settings of the run.
+        class_names: Class names of the network's head.
+        shape: Shape of the network's images.
 
     Raises:
-        InputError: as `load_domains`.
+        InputError: if `load_domains` would raise one.
     """
     options = replace(load_options(config), image_size=shape[0], channels=shape[2])
     names = tuple(class_names)

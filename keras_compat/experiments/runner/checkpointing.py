@@ -1,4 +1,4 @@
-"""Training that goes on where it was: checkpoints within a step, and what is kept beside them."""
+"""Checkpoints within a work item, by which its trainings go on after an interruption."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ _GATHERED = "gathered/"
 
 
 class Gathered(Protocol):
-    """What a job collects while it trains, such as accuracies, and must not lose."""
+    """Collection of figures during a training, such as accuracies."""
 
     def state(self) -> tuple[Any, Mapping[str, np.ndarray]]:
-        """Returns it: what JSON can hold, and arrays by name."""
+        """Returns the collection: a value that JSON can hold, and arrays by name."""
         ...
 
     def restore(self, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
-        """Puts it back, in place of what there is."""
+        """Replaces the collection by a stored one."""
         ...
 
 
 class Resumption:
-    """The scope of a step, in which `train` keeps checkpoints and goes on from them.
+    """Block of a work item in which `train` keeps checkpoints and goes on from them.
 
-    All trainings of a step are numbered in their order, which is the same whenever the step is
-    done. Of those that are finished the weights that they left are kept too. When the scope is
-    left by an interruption or an error, the last state that is known is written first. A checkpoint
-    that cannot be written, as on a full disk, is a warning: training goes on.
+    All trainings of an item are numbered in their order, which is the same in every process. The
+    weights that finished trainings left are kept too. If an interruption or an error ends the
+    block, the last known state is written first. A checkpoint that cannot be written, as on a full
+    disk, is a warning, and training goes on.
 
     Args:
-        folder: of the checkpoints; it is theirs alone.
-        every_s: seconds between two checkpoints; 0 writes none, and uses those that are there.
-        settings: that the weights depend on.
-        data: the fingerprints of all images that they depend on, by name.
+        folder: Folder that is the checkpoints' alone.
+        every_s: Seconds between two checkpoints. 0 writes none, and uses those that are there.
+        settings: Settings that the weights depend on.
+        data: Fingerprints of all images that the weights depend on, by name.
 
     Example:
 
     >>> import tempfile
-    >>> with Resumption(Path(tempfile.mkdtemp()) / "checkpoints", 60, {"rounds": 9}, {}) as step:
+    >>> with Resumption(Path(tempfile.mkdtemp()) / "checkpoints", 60, {"rounds": 9}, {}) as item:
     ...     pass  # calls of `train`
-    >>> step.earlier_s  # nothing was there before
+    >>> item.earlier_s  # nothing was there before
     0.0
     """
 
@@ -69,13 +69,13 @@ class Resumption:
     ):
         self.every_s = every_s
         self.earlier_s = 0.0
-        """Seconds that earlier processes trained for what was gone on with."""
+        """Seconds that earlier processes spent on the trainings that go on here."""
         self._folder = folder
         made_of = {"settings": settings, "data": data, "backend": keras.backend.backend()}
         self._made_of = json.loads(json.dumps({"format": _FORMAT, **made_of}))
         self._stages = 0
         self._last = time.monotonic()
-        # What is known and not written yet.
+        # States that are known and not written yet.
         self._finished: list[tuple[Checkpoints, Checkpoint]] = []
         self._current: tuple[Checkpoints, Checkpoint] | None = None
 
@@ -97,7 +97,7 @@ class Resumption:
             raise type(error)("the same command goes on from the last checkpoint") from None
 
     def forget(self) -> None:
-        """Removes all checkpoints: what was trained is kept elsewhere."""
+        """Removes all checkpoints, once the trained models are stored."""
         remove(self._folder)
 
     # For the stages ----------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Resumption:
         return Checkpoints(self._folder / f"{self._stages:02d}")
 
     def made_of(self, how: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
-        """Returns what a training depends on: its checkpoints must depend on the same."""
+        """Returns what a training depends on; its checkpoints must depend on the same."""
         return {**self._made_of, "training": json.loads(json.dumps(how)), "tasks": list(tasks)}
 
     @property
@@ -117,17 +117,17 @@ class Resumption:
         return 0 < self.every_s <= time.monotonic() - self._last
 
     def know(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
-        """Takes note of a state, which is written only if the scope ends, or by `save`."""
+        """Keeps a state in memory, to be written at the end of the block or by `save`."""
         if self.every_s:
             self._current = (checkpoints, checkpoint)
 
     def save(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
-        """Writes a state, and before it those that finished trainings left."""
+        """Writes a state, and before it those of finished trainings."""
         self.know(checkpoints, checkpoint)
         self._write()
 
     def finished(self, checkpoints: Checkpoints, checkpoint: Checkpoint) -> None:
-        """Takes note of what a training left, and writes it if it is time."""
+        """Keeps the state that a training left, and writes it if a checkpoint is due."""
         if self.every_s:
             # Without it this training would be done again, though shortly, for a later one.
             self._finished.append((checkpoints, checkpoint))
@@ -136,7 +136,7 @@ class Resumption:
                 self._write()
 
     def _write(self) -> bool:
-        """Writes what is not written yet; says whether there was something, and it was."""
+        """Writes the states in memory; says whether there were some and all were written."""
         self._last = time.monotonic()
         left = [*self._finished, *([self._current] if self._current else [])]
         try:
@@ -161,14 +161,14 @@ _SCOPE: ContextVar[Resumption | None] = ContextVar("resumption", default=None)
 
 
 class Stage:
-    """One training of a step: where it is, and how it goes on. Outside a scope, a plain one.
+    """One training of a work item, which goes on from its checkpoint within a `Resumption`.
 
     Args:
-        trainer: with its tasks; it is compiled here.
-        optimizer: its optimizer.
-        how: what else the weights depend on.
-        gathered: what is collected at the stops.
-        precision: what a step computes in.
+        trainer: Trainer with its tasks; it is compiled here.
+        optimizer: Optimizer of the trainer.
+        how: Further settings that the weights depend on.
+        gathered: Collection of figures at the stops.
+        precision: Precision of a gradient step.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Stage:
         precision: str = FULL,
     ):
         self.measured: list[int] = []
-        """The stops at which all was collected."""
+        """Stops whose figures are collected."""
         self.is_finished = False
         self._trainer = trainer
         self._gathered = gathered
@@ -197,7 +197,7 @@ class Stage:
         self._begin = time.perf_counter()
 
     def _goes_on(self, optimizer: keras.optimizers.Optimizer) -> bool:
-        """Puts back the last checkpoint that is of this training; says whether there is one."""
+        """Loads the last checkpoint of this training; says whether there is one."""
         refused = False
         for path, found in self._checkpoints.newest_first():
             refused = True
@@ -219,7 +219,7 @@ class Stage:
         return False
 
     def _put_back(self, found: Checkpoint, optimizer: keras.optimizers.Optimizer) -> None:
-        """Makes the trainer, and what is gathered, what they were; or leaves them as they are."""
+        """Loads a checkpoint into trainer and collection; on an error both stay unchanged."""
         state = checked(found.state, CheckpointState, "state", "that of a training")
         if state["made_of"] != self._made_of:
             raise _OtherTraining(difference(state["made_of"], self._made_of))
@@ -252,7 +252,7 @@ class Stage:
         self._scope.earlier_s += self._earlier_s
 
     def callbacks(self, guard: StopOnNonFinite) -> list[keras.callbacks.Callback]:
-        """Returns what keeps checkpoints during `fit`, of states that the guard finds good."""
+        """Returns the callback that keeps checkpoints during `fit`, of finite states alone."""
         if self._scope is None or not self._scope.every_s:
             return []
         return [_KeepCheckpoints(lambda trainer: self._at_round(trainer, guard))]
@@ -268,7 +268,7 @@ class Stage:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Lets an interruption wait for the end of a round, where there are checkpoints."""
+        """Defers an interruption to the end of a round, if there are checkpoints."""
         if self._scope is None or not self._scope.every_s:
             yield
             return
@@ -276,14 +276,14 @@ class Stage:
             yield
 
     def measure(self, stop: int, at_stop: Callable[[int], None]) -> None:
-        """Collects at a stop; if that is interrupted, it is done again."""
+        """Collects figures at a stop; after an interruption the stop is repeated."""
         if self._scope is not None and self._scope.every_s:
             self._scope.know(self._checkpoints, self._checkpoint(self._trainer))
         at_stop(stop)
         self.measured.append(stop)
 
     def finish(self) -> None:
-        """Takes note that there are no more rounds."""
+        """Notes that all rounds are done."""
         self.is_finished = True
         if self._scope is not None and self._scope.every_s:
             self._scope.finished(self._checkpoints, self._checkpoint(self._trainer))
@@ -301,16 +301,16 @@ class Stage:
         if self._gathered is not None:
             state["gathered"], gathered = self._gathered.state()
             arrays |= {f"{_GATHERED}{name}": array for name, array in gathered.items()}
-        # As it is now: what is gathered goes on to grow.
+        # A copy: the collection goes on to grow.
         return Checkpoint(arrays, json.loads(json.dumps(state)))
 
 
 class _OtherTraining(Exception):
-    """A checkpoint is of other settings, images or tasks."""
+    """Error: a checkpoint is of other settings, images or tasks."""
 
 
 def _restore(gathered: Gathered, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Puts back what was gathered; raises an `InputError` if it is of another form."""
+    """Loads a stored collection; raises an `InputError` if it is of another form."""
     try:
         gathered.restore(state, arrays)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -319,9 +319,10 @@ def _restore(gathered: Gathered, state: Any, arrays: Mapping[str, np.ndarray]) -
 
 
 class _KeepCheckpoints(keras.callbacks.Callback):
-    """Calls a function after every call of the compiled step, with the trainer that took it.
+    """Callback that passes the trainer to a function after every round.
 
-    That is a copy where training is spread over devices, see `keras_compat.training.Distribution`.
+    If training is spread over devices, the trainer is a copy, see
+    `keras_compat.training.Distribution`.
     """
 
     def __init__(self, at_round: Callable[[Trainer], None]):

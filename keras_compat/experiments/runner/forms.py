@@ -1,4 +1,4 @@
-"""The form of the files that a run leaves for later: each may be damaged by then."""
+"""Forms of the files that a run leaves; a damaged file does not match its form."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=200)]
 
 
 class Form(BaseModel):
-    """What a file must hold; it may hold more."""
+    """Fields that a file must hold; it may hold more."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
 class MadeBy(Form):
-    """What made the models of a step."""
+    """Origin of the models of a work item."""
 
     duration_s: Seconds
     settings: dict[str, Any]
@@ -34,7 +34,7 @@ class MadeBy(Form):
 
 
 class MadeByCell(MadeBy):
-    """What made the networks of a cell."""
+    """Origin of the networks of a cell."""
 
     cell: dict[str, Any]
     networks: list[_FileName]
@@ -42,13 +42,13 @@ class MadeByCell(MadeBy):
 
 
 class Failure(Form):
-    """Why a step has no result."""
+    """Reason why a work item has no result."""
 
     message: str
 
 
 class About(Form):
-    """What there is to know of a stored network beside its models."""
+    """Description of a stored network beside its models."""
 
     class_names: list[str]
     photographs: bool
@@ -56,7 +56,7 @@ class About(Form):
 
 
 class CheckpointState(Form):
-    """Where a training was, beside its arrays."""
+    """State of a training beside its arrays."""
 
     made_of: dict[str, Any]
     rounds: Round
@@ -72,11 +72,11 @@ def read_form(path: Path, form: type[Form], expected: str) -> dict[str, Any]:
 
     Args:
         path: Path of the file.
-        form: What it must hold.
+        form: Form of the content.
         expected: Words for what the file should be.
 
     Returns:
-        What the file holds.
+        The content of the file.
 
     Raises:
         InputError: if it cannot be read, is no JSON, or is of another form.
@@ -85,20 +85,20 @@ def read_form(path: Path, form: type[Form], expected: str) -> dict[str, Any]:
 
 
 def checked(value: Any, form: type[Form], what: str, expected: str) -> Any:
-    """Returns a value as it is, if it is of a form.
+    """Returns a value unchanged, if it matches a form.
 
     Args:
-        value: What JSON held.
-        form: What it must hold.
-        what: Name of the value for messages, such as the path of its file.
+        value: Content of a JSON file.
+        form: Form of the content.
+        what: Name of the value for messages, such as the path of the file.
         expected: Words for what it should be.
 
     Raises:
-        InputError: if it is of another form; it names the first place.
+        InputError: if it does not match; the message names the first place.
 
     Example:
 
-    >>> checked({"message": None}, Failure, "failed.json", "why a step failed")
+    >>> checked({"message": None}, Failure, "failed.json", "why an item failed")
     Traceback (most recent call last):
         ...
     keras_compat.errors.InputError: failed.json: message: Input should be a valid string; ...

@@ -151,9 +151,9 @@ def run(
         The content of `metrics.json`.
 
     Raises:
-        InputError: on bad input, before any training.
-        NonFiniteLoss: at the end, if a loss became NaN. The report has all other results, and the
-            same command tries again.
+        InputError: if the input is bad, before any training.
+        NonFiniteLoss: if a loss became NaN, raised at the end. The report has all other results,
+            and the same command tries again.
     """
     check_at_least(1, {"jobs": jobs})
     terminal = Terminal(phases=3)
@@ -285,7 +285,7 @@ def _do_all(execution: Execution, work: Work, jobs: int, checkpoint_seconds: flo
     """Does all items that are not done yet.
 
     Raises:
-        KeyboardInterrupt: with a message, if the user interrupted the work.
+        KeyboardInterrupt: if the user interrupted the work; it has a message.
     """
     items, place, terminal = work.items, work.place, work.terminal
     place.mkdir(exist_ok=True)

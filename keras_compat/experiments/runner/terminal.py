@@ -1,4 +1,4 @@
-"""What a person sees on the terminal while a job runs."""
+"""Progress of a run on the terminal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from keras_compat.printing import tell
 
 
 class Terminal:
-    """Prints each phase with its place among the phases, and how long it took.
+    """Printer of phases, each with its number, and of lines about them.
 
     Args:
-        phases: how many there will be.
-        stream: where to print; standard output unless told otherwise.
+        phases: Number of phases.
+        stream: Stream to print to; standard output by default.
 
     Example:
 
@@ -39,17 +39,17 @@ class Terminal:
         tell(f"[{self._number}/{self._phases}] {name}", to=self._stream)
 
     def line(self, text: str) -> None:
-        """Prints something about the phase."""
+        """Prints a line about the phase."""
         tell(f"      {text}", to=self._stream)
 
 
 def shows_bars(stream: TextIO | None = None) -> bool:
-    """Says whether lines may be coloured and written over: on a terminal that does not decline.
+    """Says whether lines may be coloured and overwritten.
 
     A file, a pipe and a terminal with `NO_COLOR` or `TERM=dumb` get plain lines.
 
     Args:
-        stream: where to print; standard output unless told otherwise.
+        stream: Stream to print to; standard output by default.
 
     Source: https://no-color.org.
 
@@ -65,13 +65,13 @@ def shows_bars(stream: TextIO | None = None) -> bool:
 
 
 class RoundsBar(keras.callbacks.Callback):
-    """Shows Keras' progress bar with the time left, the loss and the mean accuracy.
+    """Keras' progress bar with the time left, the loss and the mean accuracy.
 
-    A trainer of several tasks has too many figures for a line; TensorBoard has them all. Where
-    `shows_bars` says no, a plain line is written every half minute.
+    A trainer of several tasks has too many figures for a line; TensorBoard shows all of them. If
+    `shows_bars` is False, a plain line is written every half minute.
 
     Args:
-        rounds: how many there are.
+        rounds: Number of rounds.
     """
 
     def __init__(self, rounds: int):
@@ -80,7 +80,7 @@ class RoundsBar(keras.callbacks.Callback):
         self._dynamic = shows_bars()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # As many as were had before an interruption.
+        # Rounds before an interruption.
         self._begin = self._done = self.model.rounds
         self._started = self._shown = time.monotonic()
         self._bar = keras.utils.Progbar(
