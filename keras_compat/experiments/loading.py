@@ -1,4 +1,4 @@
-"""Data sets, read as the settings of a run ask for."""
+"""Data sets as a job's configuration asks for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_compat.errors import InputError
 
 
 class DataOptions(Protocol):
-    """Settings on data that every experiment has."""
+    """What the configuration of every job says about its data."""
 
     @property
     def image_size(self) -> int | None: ...
@@ -27,7 +27,7 @@ class DataOptions(Protocol):
 
 
 def load_options(options: DataOptions) -> LoadOptions:
-    """Returns the settings on data in the form that `keras_compat.data` takes."""
+    """Returns a configuration's say on data as `keras_compat.data` takes it."""
     return LoadOptions(
         options.image_size,
         options.channels,
@@ -63,10 +63,10 @@ def check_enough_to_test(name: str, images: int, batch_size: int, of: str = "") 
     """Raises an `InputError` if there are fewer test images than batch statistics are taken over.
 
     Args:
-        name: Name of the data.
-        images: Number of test images.
-        batch_size: Batch size of evaluation.
-        of: Words that limit the images, such as `" of the common classes"`.
+        name: of the data.
+        images: how many there are.
+        batch_size: for evaluation.
+        of: which ones count, in words.
 
     Example:
 

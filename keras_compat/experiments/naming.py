@@ -1,4 +1,4 @@
-"""Names of networks, made of the names of their data."""
+"""Names for networks after the data that they are for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from itertools import count, product
 from keras_compat.errors import InputError
 
 LONGEST_NAME = 48
-"""Largest number of letters in the name of a network; files are named after it."""
+"""Letters of the name of a network, after which files and folders are named."""
 
 
 def identifier(name: str) -> str:
     """Returns a name as a Python identifier, which a task's name must be.
 
-    A long name is cut, and ends in a hash: a folder's name is made of several names.
+    A long one is cut, and ends in letters that tell it apart: folders of steps have several names.
 
     Example:
 
