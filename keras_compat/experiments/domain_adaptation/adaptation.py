@@ -27,8 +27,8 @@ class Candidate:
     """One way to adapt.
 
     Args:
-        learning_rate: the highest.
-        layers: which of the extractor learn, see `let_learn`.
+        learning_rate: Highest learning rate.
+        layers: Name of the extractor's layers that learn, see `let_learn`.
     """
 
     learning_rate: float
@@ -42,22 +42,22 @@ def candidates(config: Config) -> list[Candidate]:
 
 
 def published(config: Config) -> Candidate:
-    """Returns the way of the paper: all layers, at the rate of `config.adaptation`.
+    """Returns the paper's way: all layers, at the rate of `config.adaptation`.
 
-    It is not among the candidates where only some layers may learn.
+    This way is not among the candidates if only some layers may learn.
     """
     return Candidate(config.adaptation.learning_rate, "all")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An extractor on its way.
+    """State of an extractor that adapts.
 
     Args:
-        candidate: how it adapts.
-        rounds: how many it has had.
-        loss: of the auxiliary tasks on the held-out images of the target.
-        extractor: as it is now; it goes on to change.
+        candidate: Way to adapt.
+        rounds: Number of rounds so far.
+        loss: Loss of the auxiliary tasks on the held-out images of the target.
+        extractor: Extractor, which goes on to change.
     """
 
     candidate: Candidate
@@ -69,7 +69,7 @@ class Checkpoint:
 def hold_out(
     config: Config, images: UnlabelledImages, seed: int
 ) -> tuple[Examples | StreamedExamples, Examples | StreamedExamples]:
-    """Returns the images to adapt to, and those that the loss is measured on."""
+    """Returns the images to adapt to, and the held-out ones that the loss is measured on."""
     labels = images.images.labels
     held_out, learnt = stratified_split(
         labels, [config.held_out, 1 - config.held_out], 1000 * seed + 801
@@ -92,17 +92,17 @@ def adapt(
     Neither the labels of the target nor the images of the source take part.
 
     Args:
-        config: of the run; `config.adaptation` says how.
-        seed: of the run.
-        network: is not changed.
-        images: of the target.
-        candidate: the way.
-        last_good: the file for the weights before a loss that was not finite.
-        at_checkpoint: is called at the start and at every checkpoint.
-        gathered: what it collects.
+        config: Settings of the run, with those of adaptation.
+        seed: Seed of the run.
+        network: Network, which stays as it is.
+        images: Images of the target.
+        candidate: Way to adapt.
+        last_good: File for the weights before a loss that was not finite.
+        at_checkpoint: Function that is called at the start and at every checkpoint.
+        gathered: Collection of the function's figures.
 
     Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+        NonFiniteLoss: if a loss becomes NaN or infinite.
     """
     extractor = copy_model(network.extractor)
     let_learn(extractor, candidate.layers)
@@ -125,7 +125,7 @@ def adapt(
         found = trainer.evaluate(
             {TASK: held_out}, config.evaluation_batch_size, verbose=0, return_dict=True
         )
-        # What the last step did to the weights is seen here first.
+        # A fault in the weights after the last step is seen here first.
         if not np.isfinite(found["loss"]):
             raise NonFiniteLoss(
                 f"the loss on held-out images is {found['loss']} after round {rounds}; try a lower "
@@ -140,7 +140,7 @@ def adapt(
 
 
 def checkpoints(config: Config) -> list[int]:
-    """Returns the rounds after which accuracy and loss are taken, the last one included."""
+    """Returns the rounds after which accuracy and loss are measured, including the last."""
     rounds = config.adaptation.rounds
     found = np.linspace(0, rounds, config.checkpoints + 1)[1:]
     return list(dict.fromkeys(int(round(value)) for value in found))
@@ -150,10 +150,10 @@ def let_learn(extractor: keras.Model, layers: str) -> None:
     """Freezes all layers of an extractor but some.
 
     Args:
-        extractor: is changed.
-        layers: `"all"` freezes none; `"normalization"` leaves scales and offsets to learn (as Wang
-            et al. 2021, https://arxiv.org/abs/2006.10726); `"first_half"` the first half of the
-            layers that have weights.
+        extractor: Extractor, which is changed.
+        layers: Layers that learn: `"all"`; `"normalization"`, whose scales and offsets learn (Wang
+            et al. 2021, https://arxiv.org/abs/2006.10726); or `"first_half"` of the layers that
+            have weights.
 
     Example:
 
