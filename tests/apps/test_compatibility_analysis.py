@@ -17,10 +17,9 @@ from apps import compatibility_analysis
 from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.experiments.compatibility_analysis import cost, execute
-from keras_compat.experiments.runner import runner
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
-from tests.apps.shell import app, exit_code, says_one_line_and_exits_with_two
+from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
 # On JAX the parts that train and measure are tested by themselves.
@@ -252,43 +251,6 @@ def test_networks_are_not_trained_again_to_be_measured_otherwise(
     assert "Predictions are **not** restricted" in (place / "report.md").read_text()
 
 
-def test_networks_of_other_settings_are_not_used_and_that_is_said(
-    flags, place, monkeypatch, capsys
-):
-    monkeypatch.setattr(execute, "train_cell", _diverging)
-    arguments = [*flags, "--methods=independent", f"--output_dir={place}", "--overwrite"]
-    with pytest.raises(NonFiniteLoss):
-        compatibility_analysis.run([*arguments, "--rounds=3"])
-    said = capsys.readouterr().out
-    assert (
-        "finished items are done again: " in said and "training.rounds is 2 there, 3 here" in said
-    )
-    assert (place / "metrics.json").is_file()
-
-
-def test_a_copy_that_was_interrupted_is_made_again(flags, place, monkeypatch):
-    arguments = [*flags, METHODS, f"--output_dir={place}", "--overwrite"]
-    with monkeypatch.context() as patch:
-
-        def stopped(source, copy, *_):
-            (Path(copy) / "independent_seed0").mkdir(parents=True)
-            raise KeyboardInterrupt
-
-        patch.setattr(runner, "copy_plain", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            compatibility_analysis.run(arguments)
-    monkeypatch.setattr(execute, "train_cell", None)
-    compatibility_analysis.run(arguments)
-
-
-def test_bad_input_leaves_no_copy_of_a_run(flags, place, tmp_path):
-    with pytest.raises(InputError, match="colorization"):
-        compatibility_analysis.run(
-            [*flags, "--methods=colorization", f"--output_dir={place}", "--overwrite"]
-        )
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
 def _diverging(config, cell, group, last_good, *_):
     raise NonFiniteLoss(f"the loss of task 'cats' is not finite; they are in {last_good}")
 
@@ -308,33 +270,6 @@ def test_what_diverged_is_named_in_the_report_and_tried_again(flags, place, monk
     compatibility_analysis.run(more)
     report = (place / "report.md").read_text()
     assert "Without a result" not in report and "| IIW |" in report
-
-
-def test_where_all_diverged_that_is_said_and_the_same_command_tries_again(
-    flags, tmp_path, monkeypatch
-):
-    tried = []
-
-    def diverging(config, cell, *rest):
-        tried.append(cell.name)
-        _diverging(config, cell, *rest)
-
-    monkeypatch.setattr(execute, "train_cell", diverging)
-    place = tmp_path / "run"
-    for _ in range(2):
-        with pytest.raises(NonFiniteLoss, match="iiw_seed0.*task 'cats'.*run.partial"):
-            compatibility_analysis.run([*flags, "--methods=iiw", f"--output_dir={place}"])
-    assert tried.count("iiw_seed0") == 2
-    assert not place.exists()
-
-
-def test_a_cell_of_other_settings_is_refused(flags, place, tmp_path):
-    edit(place / MADE_BY, "settings", "training", "rounds", value=7)
-    (place / "metrics.json").unlink()
-    place.rename(tmp_path / "run.partial")
-    with pytest.raises(InputError, match=r"independent_seed0 .*training.rounds is 7 there, 2 here"):
-        compatibility_analysis.run([*flags, METHODS, f"--output_dir={place}"])
-    assert (tmp_path / "run.partial" / MADE_BY).exists()
 
 
 def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatch):
@@ -366,23 +301,6 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
     edit(place / "cells" / "cost.json", "hardware", "cpu", value="another")
     compatibility_analysis.run([*arguments, "--studies=methods,cost"])
     assert measured == 2 * expected
-
-
-def test_an_interruption_says_what_is_kept(flags, finished, tmp_path, monkeypatch, capsys, place):
-
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(execute, "train_cell", interrupted)
-    more = ["--methods=independent,iiw+rp+dcc,iiw", f"--output_dir={place}", "--overwrite"]
-    assert exit_code(compatibility_analysis.run, [*flags, *more], monkeypatch) == 130
-    said = capsys.readouterr().err.strip().splitlines()
-    assert said == [
-        "interrupted; 3 of 4 work items are finished and kept; the same command goes on with the "
-        "others"
-    ]
-    assert (tmp_path / "run.partial" / "cells" / "iiw+rp+dcc_seed0").is_dir()
-    assert (place / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -180,18 +180,6 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
-def test_an_interrupted_run_goes_on_where_it_was(finished, sets, tmp_path, monkeypatch, capsys):
-    place = tmp_path / "run"
-    partial = shutil.copytree(finished, tmp_path / "run.partial")
-    (partial / "metrics.json").unlink()
-    shutil.rmtree(partial / "steps" / "things_to_animals_seed0")
-    monkeypatch.setattr(execute, "train_source", None)
-    domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
-    assert "3 of 4 work items are finished already" in capsys.readouterr().out
-    again = load_metrics(place / "metrics.json")["results"]
-    assert again == load_metrics(finished / "metrics.json")["results"]
-
-
 @pytest.mark.slow
 def test_a_finished_run_grows_by_a_seed(finished, sets, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")

@@ -13,10 +13,8 @@ from keras_compat.data import load, stratified_split
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.experiments.stored_network import load_network
-from keras_compat.experiments.transfer_learning import execute
 from keras_compat.reporting import load_metrics, select
 from keras_compat.reporting.transfer_learning import ranking_table
-from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
@@ -190,23 +188,6 @@ def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, c
         for method in ("independent", "reinitialized")
     ]
     assert len(at_once[0]) == len(at_once[1]) == 2 and at_once[0] != at_once[1]
-
-
-@pytest.mark.slow
-def test_a_loss_that_is_not_finite_is_told_at_the_end(flags, tmp_path, monkeypatch):
-    kept = execute.train_network
-
-    def diverging(config, seed, dataset, *rest):
-        if dataset.name == "more":
-            raise NonFiniteLoss("the loss of task 'network' is not finite since round 1")
-        return kept(config, seed, dataset, *rest)
-
-    monkeypatch.setattr(execute, "train_network", diverging)
-    place = tmp_path / "run"
-    with pytest.raises(NonFiniteLoss, match="more_independent_seed0"):
-        transfer_learning.run([*flags, "--methods=independent", f"--output_dir={place}"])
-    assert "**Without a result**" in (place / "report.md").read_text()
-    assert {r["source"] for r in records_of(place, metric="accuracy")} == {"animals"}
 
 
 @pytest.mark.once

@@ -229,8 +229,8 @@ def _take_over(
 ) -> None:
     """Copies the items of a finished run that is to be replaced.
 
-    Failures are tried again. Where a setting of `Experiment.measuring` differs, networks alone are
-    copied, and all is measured again.
+    Failures are tried again. If a setting of `Experiment.measuring` differs, measures that are
+    taken on trained networks are taken again.
     """
     items = finished / experiment.folder
     if not items.is_dir():
@@ -241,7 +241,7 @@ def _take_over(
 
     def left_out(folder: str, names: list[str]) -> set[str]:
         if remeasured and Path(folder).parent == items:
-            return set(names) - {NETWORKS}
+            return set(names) - {NETWORKS, f"{RECORDS}.json"}
         return set(names) & set(FAILURE)
 
     for name in (*experiment.keeps, experiment.folder):
