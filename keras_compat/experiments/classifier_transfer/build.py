@@ -10,8 +10,8 @@ import keras
 from keras_compat import networks
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import ImageDataset
-from keras_compat.layers import Augmentation
 from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task
 
 ROTATIONS = RotationPrediction.outputs

@@ -35,8 +35,8 @@ from keras_compat.reporting.compatibility_analysis import terminal_text, write_r
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.merging import add_maker
 from keras_compat.reporting.records import Record, make_record, select
-from keras_compat.versions import collect_versions
 from keras_compat.studies.cells import Asked
+from keras_compat.versions import collect_versions
 
 COST = "cost"
 
