@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from keras_compat.memory import peak_memory_bytes
+from keras_compat.machine import peak_memory_bytes
 
 
 @contextmanager

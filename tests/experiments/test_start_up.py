@@ -10,7 +10,7 @@ pytestmark = pytest.mark.once
 
 def chosen(monkeypatch, cores, **environment):
     """What the variables are afterwards, on so many cores."""
-    monkeypatch.setattr("keras_compat.reporting.hardware.cores", lambda: cores)
+    monkeypatch.setattr("keras_compat.machine.cores", lambda: cores)
     for name in (INTRA, INTER):
         # Set first, so that it is as it was when the test ends.
         monkeypatch.setenv(name, environment.get(name, ""))
