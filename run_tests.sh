@@ -14,7 +14,7 @@ ruff check .
 ruff format --check .
 # What no backend takes part in is tested once: these, and tests that are marked so.
 without_backend=(
-  tests/experiments/{test_settings,runner/test_output_folder,runner/test_run_lock}.py
+  tests/experiments/{test_settings,runner/test_run_folder,runner/test_run_lock}.py
   tests/experiments/compatibility_analysis/test_{groups,methods,studies}.py
   tests/data/test_{classes,every_source,examples,folder,image_files,npz,splits,tfds,tfds_strangers,unlabelled}.py
   tests/test_{escaping,files,printing,versions}.py

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.output_folder import OutputFolder
+from keras_compat.experiments.runner.run_folder import RunFolder
 from keras_compat.files import (
     check_free,
     folder_made,
@@ -197,10 +197,8 @@ def publish_then_fail(path):
 
 def run_then_fail(path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "keras_compat.experiments.runner.output_folder.RunLock", Mock(side_effect=Full)
-        )
-        OutputFolder(path, {})
+        patch.setattr("keras_compat.experiments.runner.run_folder.RunLock", Mock(side_effect=Full))
+        RunFolder(path, {})
 
 
 @pytest.mark.once

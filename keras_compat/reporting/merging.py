@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import Record, unique
+from keras_compat.reporting.stored_settings import as_of_today
 
 # Settings in which runs may differ: what each of them was asked for, and where data lay.
 _ASKED = ("methods", "studies", "sources", "targets")

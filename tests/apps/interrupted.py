@@ -110,7 +110,7 @@ def main(folder, kills, name, *flags):
             time.sleep(0.005)
         else:
             break
-    if not (folder / "killed").exists():
+    if not (folder / "killed" / "metrics.json").exists():
         _to_the_end(_start(app.run, flags, log))
     print(hit, len(went_on.read_text().splitlines()) if went_on.exists() else 0)
 

@@ -171,7 +171,7 @@ def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
     """Killed when one cell is done; then a run in two processes finishes the rest."""
     place = tmp_path / "run"
     arguments = [*flags, "--methods=independent", f"--output_dir={place}"]
-    done = tmp_path / "run.partial" / "cells" / "independent_seed0" / "correlation.json"
+    done = tmp_path / "run" / "cells" / "independent_seed0" / "correlation.json"
     command = [sys.executable, "-m", "apps.compatibility_analysis", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
@@ -200,7 +200,7 @@ def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
 
 
 def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
-    partial = tmp_path / "run.partial"
+    partial = tmp_path / "run"
     place = f"--output_dir={tmp_path / 'run'}"
     with pytest.raises(InputError, match="batch of 4000"):
         compatibility_analysis.run([*flags, place, "--evaluation_batch_size=4000"])

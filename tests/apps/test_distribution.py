@@ -110,7 +110,7 @@ def test_all_end_when_a_worker_is_killed_and_go_on_with_what_is_finished(tmp_pat
     place = tmp_path / "run"
     flags = [*analysis(tmp_path), "--rounds=3", f"--output_dir={place}"]
     chief, other = start_two(NAME, flags)
-    first = tmp_path / "run.partial" / CELL / "made_by.json"
+    first = tmp_path / "run" / CELL / "made_by.json"
     wait_for(first.exists, chief)
     other.kill()
     _, said = chief.communicate(timeout=900)
@@ -130,7 +130,7 @@ def test_killed_within_a_training_they_go_on_there_to_the_same_weights(tmp_path)
     end(start_two(NAME, [*flags, f"--output_dir={tmp_path / 'whole'}"]))
     flags = [*flags, f"--output_dir={tmp_path / 'killed'}"]
     chief, other = start_two(NAME, flags)
-    wait_for(lambda: list((tmp_path / "killed.partial").rglob("*.safetensors")), chief)
+    wait_for(lambda: list((tmp_path / "killed").rglob("*.safetensors")), chief)
     other.kill()
     _, said = chief.communicate(timeout=900)
     assert chief.returncode == 1 and "lost another one" in said

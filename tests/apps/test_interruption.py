@@ -130,7 +130,7 @@ def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags, tmp_path, j
         stderr=subprocess.PIPE,
         text=True,
     )
-    trained = tmp_path / "run.partial" / "steps" / "rotation_head_seed0"
+    trained = tmp_path / "run" / "steps" / "rotation_head_seed0"
     while not process.stdout.readline().startswith("[2/3]"):
         assert process.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
@@ -163,7 +163,7 @@ def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
     assert code == 2
     assert said.startswith("error: No space left on device: 'a file'; what was finished and the ")
     assert said.count("\n") == 1
-    kept = tmp_path / "run.partial" / "steps" / "rotation_head_seed0" / "checkpoints"
+    kept = tmp_path / "run" / "steps" / "rotation_head_seed0" / "checkpoints"
     assert len(list(kept.rglob("*.safetensors"))) == 2
     data._load.cache_clear()
     away = file.rename(file.with_suffix(".away"))

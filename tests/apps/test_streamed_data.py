@@ -106,7 +106,7 @@ def test_streamed_data_that_vanish_within_training_end_it_in_one_line_and_it_goe
     said = capsys.readouterr().err
     assert said.startswith(f"error: {shard}; No such file or directory; what was finished and the ")
     assert said.count("\n") == 1
-    assert len(list((tmp_path / "run.partial").rglob("*.safetensors"))) == 2
+    assert len(list((tmp_path / "run").rglob("*.safetensors"))) == 2
     shard.with_suffix(".away").rename(shard)
     classifier_transfer.run(flags)
     assert load_metrics(tmp_path / "run" / "metrics.json")["results"]

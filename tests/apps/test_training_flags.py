@@ -73,11 +73,11 @@ def test_steps_and_runs_of_before_there_were_these_settings_are_of_use(tmp_path)
     with pytest.raises(InputError, match="auxiliary_every is 1 there, 2 here"):
         step.check({**here, "auxiliary_every": 2}, {})
 
-    folder = OutputFolder(tmp_path / "run", {"training": OLD}, keep=["steps"])
+    folder = RunFolder(tmp_path / "run", {"training": OLD}, kept=["steps"])
     (folder.partial / "steps").mkdir()
     folder.release()
-    again = OutputFolder(tmp_path / "run", {**here, "auxiliary_fraction": 1.0}, keep=["steps"])
+    again = RunFolder(tmp_path / "run", {**here, "auxiliary_fraction": 1.0}, kept=["steps"])
     assert (again.partial / "steps").is_dir()
     again.release()
     with pytest.raises(InputError, match="holds an unfinished run of another configuration"):
-        OutputFolder(tmp_path / "run", {**here, "auxiliary_fraction": 0.5}, keep=["steps"])
+        RunFolder(tmp_path / "run", {**here, "auxiliary_fraction": 0.5}, kept=["steps"])

@@ -19,6 +19,7 @@ from keras_compat.experiments.runner.output_folder import CONFIG, OutputFolder
 from keras_compat.experiments.runner.resume_options import Resuming
 from keras_compat.experiments.runner.runner import run as run_experiment
 from keras_compat.experiments.training import Training
+from keras_compat.reporting.finished import CONFIG
 from keras_compat.studies.cells import Cell
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
 from tests.experiments.two_sets import ANIMALS, THINGS, make_config, write_set
@@ -172,30 +173,30 @@ def test_a_step_of_an_earlier_release_is_looked_at_by_loading_its_models(step, t
 @pytest.mark.once
 @pytest.mark.parametrize("damage", [d for d in DAMAGES if d not in ("gone", "empty")])
 def test_a_run_whose_settings_are_damaged_says_what_to_do(tmp_path, damage):
-    folder = OutputFolder(tmp_path / "run", {"seed": 0})
+    folder = RunFolder(tmp_path / "run", {"seed": 0})
     (folder.partial / "steps").mkdir()
     folder.release()
     DAMAGES[damage](folder.partial / CONFIG)
     with pytest.raises(
         InputError, match="damaged.*--output_dir.*--overwrite|another config"
     ) as said:
-        OutputFolder(tmp_path / "run", {"seed": 0}, keep=["steps"])
+        RunFolder(tmp_path / "run", {"seed": 0}, kept=["steps"])
     assert len(str(said.value)) < 1000
     assert (folder.partial / "steps").exists()
-    again = OutputFolder(tmp_path / "run", {"seed": 0}, overwrite=True)
+    again = RunFolder(tmp_path / "run", {"seed": 0}, overwrite=True)
     assert not (again.partial / "steps").exists()
 
 
 @pytest.mark.once
 def test_a_link_in_the_place_of_the_lock_reaches_no_other_file(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    folder = OutputFolder(tmp_path / "run", {"seed": 0})
+    folder = RunFolder(tmp_path / "run", {"seed": 0})
     folder.release()
     lock = folder.partial / ".keras_compat.lock"
     lock.unlink()
     lock.symlink_to(tmp_path / "thesis.tex")
     with pytest.raises(InputError, match="cannot be written"):
-        OutputFolder(tmp_path / "run", {"seed": 0})
+        RunFolder(tmp_path / "run", {"seed": 0})
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
@@ -309,8 +310,8 @@ def left(tmp_path_factory):
             config = configs(folder)[app]
             with pytest.raises(InputError) as ended:
                 run(app, config, folder / "run", broken)
-            metrics = json.loads((folder / "run.partial" / "metrics.json").read_text())
-            found[app] = (config, folder / "run.partial", metrics, str(ended.value))
+            metrics = json.loads((folder / "run" / MEASURED).read_text())
+            found[app] = (config, folder / "run", metrics, str(ended.value))
         return found[app]
 
     return make
@@ -321,7 +322,7 @@ def test_a_report_that_cannot_be_written_is_one_line_and_loses_nothing(left, app
     config, partial, metrics, said = left(app)
     assert said.startswith("the report cannot be written (Broken: Expected end of text")
     assert str(partial) in said and "\n" not in said
-    shutil.copytree(partial, tmp_path / "run.partial")
+    shutil.copytree(partial, tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
         # Nothing is trained again.
         patch.setattr("keras_compat.training.Trainer.fit", broken)
@@ -340,8 +341,8 @@ def test_a_full_disk_at_the_begin_is_found_out_before_data_are_read(app, tmp_pat
 @pytest.mark.parametrize("app", SOME)
 def test_a_full_disk_at_the_end_loses_nothing(left, app, tmp_path):
     config, partial, metrics, _ = left(app)
-    shutil.copytree(partial, tmp_path / "run.partial")
-    largest = (tmp_path / "run.partial" / CONFIG).stat().st_size
+    shutil.copytree(partial, tmp_path / "run")
+    largest = (tmp_path / "run" / CONFIG).stat().st_size
     with full_disk(largest), pytest.raises(InputError, match="File too large.*are kept"):
         run(app, config, tmp_path / "run", lambda *_: None)
     again = run(app, config, tmp_path / "run", lambda *_: None)
@@ -356,7 +357,7 @@ def damaged_files(partial):
 
 def goes_on_right(app, left, place, name, damage):
     config, partial, metrics, _ = left(app)
-    damaged_copy(partial, place / "run.partial", name, damage)
+    damaged_copy(partial, place / "run", name, damage)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         again = run(app, config, place / "run", lambda *_: None)

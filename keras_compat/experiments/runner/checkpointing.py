@@ -17,9 +17,9 @@ import numpy as np
 from keras_compat.choices import FULL
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.forms import CheckpointState, checked
-from keras_compat.experiments.runner.output_folder import difference
 from keras_compat.experiments.runner.signals import round_by_round, told
 from keras_compat.files import remove
+from keras_compat.reporting.stored_settings import difference
 from keras_compat.training import RoundOptimizer, StopOnNonFinite, Trainer
 from keras_compat.training.checkpoints import Checkpoint, Checkpoints, pass_over
 from keras_compat.training.state import OtherState, groups, read_state, write_state

@@ -1,4 +1,4 @@
-"""Files of a job that several workers do together: the chief writes them, the others read them."""
+"""Files of a run that several workers do together: the chief writes them, the others read them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.output_folder import OutputFolder
 from keras_compat.experiments.training import Training
 from keras_compat.files import copy_plain
 from keras_compat.training import current_distribution, start_distribution
+
+
+class _Folder(Protocol):
+    partial: Path
+
+
+Folder = TypeVar("Folder", bound=_Folder)
 
 _scratch: list[tempfile.TemporaryDirectory[str]] = []
 
@@ -23,9 +29,9 @@ def start_workers(name: str, stages: Sequence[Training]) -> None:
     """Begins to train on several devices, in all workers alike; only the chief is heard.
 
     Args:
-        name: see `keras_compat.training.start_distribution`.
-        stages: how the job trains: all have the same `batch_statistics_over`, and batches that
-            can be split.
+        name: Name of the distribution, as `keras_compat.training.start_distribution` takes it.
+        stages: Settings of each training of the run. All have the same `batch_statistics_over`,
+            and batches that can be split.
 
     Raises:
         InputError: if the backend has no such distribution, or a batch cannot be split evenly.
@@ -40,27 +46,31 @@ def start_workers(name: str, stages: Sequence[Training]) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def open_output_folder(
+def open_for_workers(
     path: str | os.PathLike[str],
-    config: Mapping[str, Any],
-    overwrite: bool = False,
-    keep: Collection[str] = (),
-) -> OutputFolder:
-    """Opens a run's output folder; see `OutputFolder`, whose arguments these are.
+    begin: Callable[[str | os.PathLike[str]], Folder],
+    kept: Sequence[str],
+) -> Folder:
+    """Opens a run's folder in each worker.
 
-    A worker that is not the chief gets a folder of its own, which is gone at its end, with a copy
-    of what an interrupted run left: so all workers find the same steps done, and do the same.
+    A worker that is not the chief gets a temporary folder of its own, with a copy of what an
+    interrupted run left. All workers thus find the same steps done, and do the same.
+
+    Args:
+        path: Path of the run's folder, in which the chief writes.
+        begin: Function that opens the folder of a path, such as `RunFolder`.
+        kept: Names of folders that an interrupted run leaves.
 
     Raises:
-        InputError: as `OutputFolder`, in all workers; or if a worker cannot read the chief's
-            files.
+        InputError: as `begin` does in the chief, in all workers; or if a worker cannot read the
+            chief's files.
     """
     distribution = current_distribution()
     if distribution is None or distribution.workers == 1:
-        return OutputFolder(path, config, overwrite, keep)
+        return begin(path)
     if distribution.is_chief:
         try:
-            folder = OutputFolder(path, config, overwrite, keep)
+            folder = begin(path)
         except InputError as error:
             distribution.share(json.dumps({"error": str(error)}))
             raise
@@ -77,8 +87,8 @@ def open_output_folder(
             "expected an --output_dir in a file system that all workers share"
         )
     _scratch.append(tempfile.TemporaryDirectory(prefix="keras_compat-worker-"))
-    folder = OutputFolder(Path(_scratch[-1].name) / "run", config, keep=keep)
-    for name in keep:
+    folder = begin(Path(_scratch[-1].name) / "run")
+    for name in kept:
         if (theirs / name).is_dir():
             copy_plain(theirs / name, folder.partial / name)
     distribution.share()
@@ -98,8 +108,8 @@ def leave(code: int, said: str = "") -> None:
     As usual it would wait for them, perhaps for minutes, while they wait for it.
 
     Args:
-        code: the exit code.
-        said: written to standard error first.
+        code: Exit code.
+        said: Text that is written to standard error first.
     """
     distribution = current_distribution()
     if distribution is None or distribution.workers == 1:

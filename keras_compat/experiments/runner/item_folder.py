@@ -12,13 +12,12 @@ from typing import Any
 
 import keras
 
-from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.forms import Failure, MadeBy, read_form
-from keras_compat.experiments.runner.output_folder import difference
 from keras_compat.files import open_file, read_json, remove, write_text, written_atomically
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
+from keras_compat.reporting.stored_settings import as_of_today, difference
 from keras_compat.store.importing import load_keras_file
 from keras_compat.versions import collect_versions
 

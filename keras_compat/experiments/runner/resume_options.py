@@ -1,4 +1,4 @@
-"""Whether and how an interrupted run goes on."""
+"""Options of a run on how it goes on after an interruption."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Resuming:
-    """What a run says about interruptions; results do not depend on it.
+    """Says how a run goes on after an interruption; results do not depend on it.
 
     Args:
-        resume: whether to go on where an interrupted run of the same settings was.
-        checkpoint_seconds: between two checkpoints of a training; 0 writes none.
+        resume: Whether to go on where an interrupted run of the same settings was.
+        checkpoint_seconds: Seconds between two checkpoints of a training; 0 writes none.
 
     Raises:
         InputError: if the seconds are negative or no number.
@@ -40,4 +40,4 @@ class Resuming:
 
 
 RESUMING = Resuming()
-"""What a run does unless it is told otherwise."""
+"""The options of a run unless others are given."""

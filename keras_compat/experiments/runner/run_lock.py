@@ -1,4 +1,4 @@
-"""A lock on a run's folder: held by the run that writes it, gone with its process."""
+"""A lock on a run's folder, which the run that writes there holds until its process ends."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 class RunLock:
     """Holds a lock file until `release`, or until its process ends, killed or not.
 
-    The kernel holds the lock, not the file's existence: what a dead process left is no obstacle,
-    and a process of another container or host with the same number is not taken for it.
+    The kernel holds the lock, so the file of a dead process is no obstacle. A process of another
+    container or host with the same number is not mistaken for it either.
 
     Args:
-        path: the file, made if needed; its folder must exist. It stays when the lock is released.
+        path: Path of the file, which is made if needed; its folder must exist. The file stays
+            when the lock is released.
 
     Raises:
         InputError: if a live run holds it.
@@ -41,34 +42,36 @@ class RunLock:
     """
 
     def __init__(self, path: Path):
+        self._path = path
         # What a link points at is another's, and would be written over.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(path, flags, 0o666)
+        self._handle = os.open(path, flags, 0o666)
         # Closing releases the lock, also when the owner is garbage-collected.
-        self.release = weakref.finalize(self, os.close, handle)
+        self.release = weakref.finalize(self, os.close, self._handle)
         try:
             if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
-                holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
+                holder = os.pread(self._handle, 20, 0).decode(errors="replace").strip()
                 self.release()
                 raise _in_use(path, f"process {holder}" if holder else "another process") from None
-        # A run that finished meanwhile has moved this file away: the lock would guard nothing.
-        if fcntl is not None and not _is_still_at(handle, path):
+        if not self.is_in_place():
             self.release()
             raise _in_use(path, "a run that ended just now")
-        os.truncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        os.truncate(self._handle, 0)
+        os.write(self._handle, str(os.getpid()).encode())
         if fcntl is None:  # an open file would keep its folder from being renamed there
             self.release()
 
-
-def _is_still_at(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
+    def is_in_place(self) -> bool:
+        """Returns whether the locked file is still at its path, where other runs look for it."""
+        if fcntl is None:
+            return True
+        try:
+            return os.path.samestat(os.fstat(self._handle), os.lstat(self._path))
+        except FileNotFoundError:
+            return False
 
 
 def _in_use(path: Path, holder: str) -> InputError:

@@ -15,15 +15,11 @@ from pathlib import Path
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.runner.output_folder import (
-    CONFIG,
-    FINISHED,
-    INSIDE,
-    LOCK,
-    MOVING,
-    OutputFolder,
-)
+from keras_compat.experiments.runner import run_folder
+from keras_compat.experiments.runner.run_folder import INSIDE, RunFolder
+from keras_compat.experiments.runner.run_lock import RunLock
 from keras_compat.reporting import write_metrics
+from keras_compat.reporting.finished import CONFIG, FINISHED, LOCK
 
 ROOT = Path(__file__).parents[2]
 FIRST = {"seed": 0, "extractors": {"a": "resnet8"}, "maintain": ("extractor",)}
@@ -36,7 +32,7 @@ def fill(folder, chance=0.1):
     (folder.partial / "figures").mkdir()
     (folder.partial / "figures" / "a.png").write_text("figure")
     write_metrics(
-        folder.partial / FINISHED,
+        folder.metrics,
         experiment="demo",
         config=FIRST,
         data={},
@@ -49,7 +45,7 @@ def fill(folder, chance=0.1):
 
 
 def make_run(path, chance=0.1, **options):
-    return fill(OutputFolder(path, FIRST, **options), chance).finish()
+    return fill(RunFolder(path, FIRST, **options), chance).finish()
 
 
 def chance(path):
@@ -63,10 +59,19 @@ def tree(path):
     }
 
 
+def left_by_the_release_before(partial, config=FIRST, **files):
+    """Writes what an interrupted run of the release before left, and returns its folder."""
+    content = {LOCK: "123", CONFIG: json.dumps(config), "steps/a.json": "[]", FINISHED: "{}"}
+    for name, text in {**content, **files}.items():
+        (partial / name).parent.mkdir(parents=True, exist_ok=True)
+        (partial / name).write_text(text)
+    return partial
+
+
 def refuse(path, message, config=FIRST, overwrite=False):
     """Returns what is said when a folder is refused, which is one line."""
     with pytest.raises(InputError, match=message) as caught:
-        OutputFolder(path, config, overwrite)
+        RunFolder(path, config, overwrite)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -74,11 +79,13 @@ def refuse(path, message, config=FIRST, overwrite=False):
 RUN_FILES = [CONFIG, "figures", FINISHED]
 
 
-def test_nothing_is_in_the_place_before_the_end(tmp_path):
+def test_a_run_is_written_in_its_place_and_its_metrics_appear_last(tmp_path):
     place = tmp_path / "a" / "run"
-    folder = fill(OutputFolder(place, FIRST))
-    assert not place.exists()
-    assert folder.partial == tmp_path / "a" / "run.partial"
+    folder = RunFolder(place, FIRST)
+    assert folder.partial == place
+    assert json.loads((place / CONFIG).read_text())["seed"] == 0
+    fill(folder)
+    assert not (place / FINISHED).exists()
     assert folder.finish() == place
     assert sorted(os.listdir(place)) == RUN_FILES
     assert os.listdir(place.parent) == ["run"]
@@ -86,31 +93,36 @@ def test_nothing_is_in_the_place_before_the_end(tmp_path):
 
 def test_a_finished_run_is_replaced_only_on_request_and_only_at_the_end(tmp_path):
     place = make_run(tmp_path / "run")
-    (place / "old.txt").write_text("")
+    (place / "export").mkdir()
+    before = tree(place)
     refuse(place, "holds a finished run.*--overwrite")
-    folder = fill(OutputFolder(place, OTHER, overwrite=True), 0.5)
-    assert chance(place) == 0.1
+    folder = RunFolder(place, OTHER, overwrite=True)
+    assert folder.partial == place / INSIDE
+    fill(folder, 0.5)
+    assert {name: tree(place)[name] for name in before} == before
     folder.finish()
     assert chance(place) == 0.5
+    assert json.loads((place / CONFIG).read_text())["seed"] == 1
+    # Files of the first run that the second has not are gone.
     assert sorted(os.listdir(place)) == RUN_FILES
     assert os.listdir(tmp_path) == ["run"]
 
 
 def test_an_unfinished_run_of_the_same_settings_is_begun_again(tmp_path):
-    (OutputFolder(tmp_path / "run", FIRST).partial / "left").write_text("over")
-    again = OutputFolder(tmp_path / "run", FIRST)
-    assert not (again.partial / "left").exists()
+    (RunFolder(tmp_path / "run", FIRST).partial / "report.md").write_text("over")
+    again = RunFolder(tmp_path / "run", FIRST)
+    assert not (again.partial / "report.md").exists()
 
 
 def test_an_unfinished_run_of_other_settings_is_replaced_only_on_request(tmp_path):
-    partial = OutputFolder(tmp_path / "run", FIRST).partial
-    (partial / "left").write_text("over")
+    partial = RunFolder(tmp_path / "run", FIRST).partial
+    (partial / "report.md").write_text("over")
     before = tree(partial)
     refuse(tmp_path / "run", r"another configuration \(seed is 0 there, 1 here\)", OTHER)
     assert tree(partial) == before
-    folder = OutputFolder(tmp_path / "run", OTHER, overwrite=True)
+    folder = RunFolder(tmp_path / "run", OTHER, overwrite=True)
     assert json.loads((folder.partial / CONFIG).read_text())["seed"] == 1
-    assert not (partial / "left").exists()
+    assert not (partial / "report.md").exists()
 
 
 # What is not a run ------------------------------------------------------------------------------
@@ -124,7 +136,8 @@ def test_an_unfinished_run_of_other_settings_is_replaced_only_on_request(tmp_pat
         {FINISHED: "{}", CONFIG: "{}", "thesis.tex": "x"},
         {FINISHED: "loss: 1", "thesis.tex": "x"},
         {f"{INSIDE}/thesis.tex": "x"},
-        {f"{INSIDE}/{MOVING}": '["thesis.tex", "../outside"]', "thesis.tex": "x"},
+        {f"{INSIDE}/{LOCK}": "", "thesis.tex": "x"},
+        {CONFIG: json.dumps(FIRST), FINISHED: "of a later release"},
     ],
 )
 def test_a_folder_of_other_files_is_never_touched(tmp_path, files, overwrite):
@@ -151,69 +164,70 @@ def test_a_plain_file_is_never_touched(tmp_path, overwrite):
     assert tree(tmp_path) == {"f": b"mine"}
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["thesis.tex", CONFIG])
-def test_a_foreign_partial_folder_is_never_touched(tmp_path, name, overwrite):
-    (tmp_path / "x.partial").mkdir()
-    (tmp_path / "x.partial" / name).write_text('{"name": "somebody else\'s"}')
+def test_a_foreign_folder_beside_or_inside_the_place_is_never_touched(tmp_path, name):
+    place = make_run(tmp_path / "x")
+    for folder in (tmp_path / "x.partial", place / INSIDE):
+        folder.mkdir()
+        (folder / name).write_text('{"name": "somebody else\'s"}')
     before = tree(tmp_path)
-    refuse(tmp_path / "x", "x.partial.*holds others", overwrite=overwrite)
+    refuse(place, f"holds other files in {INSIDE}", overwrite=True)
     assert tree(tmp_path) == before
+    shutil.rmtree(place)
+    make_run(place)
+    assert os.listdir(tmp_path / "x.partial") == [name]
 
 
-def test_a_left_over_folder_beside_the_place_is_no_obstacle(tmp_path):
-    place = make_run(tmp_path / "g")
-    (tmp_path / "g.replaced").mkdir()
-    (tmp_path / "g.replaced" / "thesis.tex").write_text("x")
-    make_run(place, 0.5, overwrite=True)
-    assert chance(place) == 0.5
-    assert (tmp_path / "g.replaced" / "thesis.tex").read_text() == "x"
+def test_files_that_a_user_put_into_a_run_stay(tmp_path):
+    folder = RunFolder(tmp_path / "run", FIRST)
+    (folder.partial / "thesis.tex").write_text("x")
+    folder.release()
+    make_run(tmp_path / "run")
+    make_run(tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "thesis.tex").read_text() == "x"
+    RunFolder(tmp_path / "other", FIRST).release()
+    (tmp_path / "other" / "thesis.tex").write_text("x")
+    RunFolder(tmp_path / "other", OTHER, overwrite=True).withdraw()
+    assert os.listdir(tmp_path / "other") == ["thesis.tex"]
 
 
 # The place at the end ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_that_appeared_during_the_run_is_kept_and_so_is_the_run(tmp_path, overwrite):
-    folder = fill(OutputFolder(tmp_path / "run", FIRST, overwrite))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "thesis.tex").write_text("x")
-    before = tree(tmp_path)
-    with pytest.raises(InputError, match=r"holds other files by now.*run\.partial"):
-        folder.finish()
-    assert tree(tmp_path) == before
-    shutil.rmtree(tmp_path / "run")
-    assert chance(folder.finish()) == 0.1
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
 def test_a_run_that_appeared_during_the_run_is_kept(tmp_path, overwrite):
     if overwrite:
         make_run(tmp_path / "run", 0.2)
-    folder = fill(OutputFolder(tmp_path / "run", FIRST, overwrite), 0.5)
-    if overwrite:
-        shutil.rmtree(tmp_path / "run")
+    folder = fill(RunFolder(tmp_path / "run", FIRST, overwrite), 0.5)
+    shutil.rmtree(tmp_path / "run")
     make_run(tmp_path / "elsewhere", 0.3).rename(tmp_path / "run")
-    with pytest.raises(InputError, match=r"holds a finished run by now.*run\.partial"):
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="is not the folder any more.*--output_dir"):
         folder.finish()
-    assert chance(tmp_path / "run") == 0.3
-    assert chance(folder.partial) == 0.5
+    assert tree(tmp_path) == before
 
 
-def test_a_file_that_appeared_in_an_empty_folder_is_kept(tmp_path):
-    (tmp_path / "run").mkdir()
-    folder = fill(OutputFolder(tmp_path / "run", FIRST))
-    (tmp_path / "run" / "thesis.tex").write_text("x")
-    with pytest.raises(InputError, match=rf"holds other files by now.*{INSIDE}"):
+def test_metrics_that_appeared_during_the_run_are_kept_and_so_is_the_run(tmp_path):
+    folder = fill(RunFolder(tmp_path / "run", FIRST), 0.5)
+    (folder.path / FINISHED).write_text("{}")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="holds a finished run by now; .* its files are in"):
         folder.finish()
-    assert not (tmp_path / "run" / FINISHED).exists()
-    assert chance(folder.partial) == 0.1
+    assert tree(tmp_path) == before
+    (folder.path / FINISHED).unlink()
+    assert chance(folder.finish()) == 0.5
 
 
-def test_an_empty_folder_that_appeared_is_filled(tmp_path):
-    folder = fill(OutputFolder(tmp_path / "run", FIRST))
-    (tmp_path / "run").mkdir()
-    assert sorted(os.listdir(folder.finish())) == RUN_FILES
+@pytest.mark.parametrize("kept", [(), ("steps",)])
+def test_a_run_that_failed_leaves_what_is_of_use(tmp_path, kept):
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "empty", tmp_path / "a" / "run"):
+        folder = RunFolder(place, FIRST, kept=["steps"])
+        for name in kept:
+            (folder.partial / name).mkdir()
+        folder.withdraw()
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert found >= {"a/run/steps", "empty/steps"} if kept else found == {"empty"}
 
 
 # Places that must stay the same folder ----------------------------------------------------------
@@ -259,15 +273,14 @@ def test_the_working_directory_of_other_files_is_refused(tmp_path, monkeypatch):
 
 
 def test_metrics_are_the_last_to_appear_and_the_first_to_go(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    make_run(".")
-    folder = fill(OutputFolder(".", FIRST, overwrite=True))
+    make_run(tmp_path)
+    folder = fill(RunFolder(tmp_path, FIRST, overwrite=True))
     seen = []
     rename, unlink = os.rename, Path.unlink
 
     def watched_rename(source, target):
         rename(source, target)
-        seen.append(f"+{Path(target).name}")
+        seen.append(f"+{Path(target).relative_to(tmp_path)}")
 
     def watched_unlink(path, **options):
         unlink(path, **options)
@@ -277,14 +290,15 @@ def test_metrics_are_the_last_to_appear_and_the_first_to_go(tmp_path, monkeypatc
     monkeypatch.setattr(Path, "unlink", watched_unlink)
     folder.finish()
     monkeypatch.undo()
-    expected = ["-metrics.json", "-config.json", "+figures", "+metrics.json"]
+    complete = f"+{INSIDE}/{FINISHED}"
+    expected = [complete, "-metrics.json", "+figures", "+metrics.json"]
     assert [change for change in seen if change in expected] == expected
 
 
-def test_a_move_that_fails_leaves_the_partial_folder_whole(tmp_path, monkeypatch):
-    (tmp_path / "run").mkdir()
-    folder = fill(OutputFolder(tmp_path / "run", FIRST))
-    before = tree(folder.partial)
+def test_a_move_that_fails_is_gone_on_with(tmp_path, monkeypatch):
+    place = make_run(tmp_path / "run")
+    folder = fill(RunFolder(place, OTHER, overwrite=True), 0.5)
+    (folder.partial / "steps").mkdir()
     rename = os.rename
 
     def fails_at_the_last(source, target):
@@ -296,10 +310,10 @@ def test_a_move_that_fails_leaves_the_partial_folder_whole(tmp_path, monkeypatch
     with pytest.raises(InputError, match=rf"Input/output error.*files are in .*{INSIDE}"):
         folder.finish()
     monkeypatch.undo()
-    assert {k: v for k, v in tree(folder.partial).items() if k != MOVING} == before
-    assert os.listdir(tmp_path / "run") == [INSIDE]
+    assert not (place / FINISHED).exists()
     folder.finish()
-    assert sorted(os.listdir(tmp_path / "run")) == RUN_FILES
+    assert chance(place) == 0.5
+    assert sorted(os.listdir(place)) == [*RUN_FILES, "steps"]
 
 
 MOUNTED = """
@@ -309,7 +323,7 @@ place = {place!r}
 done = subprocess.run(["mount", "-t", "tmpfs", "none", place])
 if done.returncode:
     sys.exit(77)
-import test_output_folder as this
+import test_run_folder as this
 this.make_run(place)
 assert sorted(os.listdir(place)) == this.RUN_FILES
 this.make_run(place, 0.5, overwrite=True)
@@ -331,22 +345,6 @@ def test_a_mount_point_can_be_the_place(tmp_path):
         pytest.skip("no mounts here")
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == ["disk"]
-
-
-def test_a_run_that_cannot_be_renamed_is_replaced_where_it_is(tmp_path, monkeypatch):
-    place = make_run(tmp_path / "run")
-    rename = os.rename
-
-    def busy(source, target):
-        if Path(source) == place:
-            raise OSError(errno.EBUSY, "Device or resource busy")
-        rename(source, target)
-
-    monkeypatch.setattr(os, "rename", busy)
-    make_run(place, 0.5, overwrite=True)
-    assert chance(place) == 0.5
-    assert sorted(os.listdir(place)) == RUN_FILES
-    assert os.listdir(tmp_path) == ["run"]
 
 
 # Places that cannot be written ------------------------------------------------------------------
@@ -394,13 +392,13 @@ def test_a_parent_without_permission_is_said(open_folder, mode, place, overwrite
 
 
 @posix
-def test_a_parent_that_became_closed_is_said_at_the_end(open_folder):
-    (open_folder / "parent").mkdir()
-    folder = fill(OutputFolder(open_folder / "parent" / "run", FIRST))
-    (open_folder / "parent").chmod(0o555)
-    with pytest.raises(InputError, match=r"Permission denied.*run\.partial"):
+def test_a_place_that_became_closed_is_said_at_the_end(open_folder):
+    folder = fill(RunFolder(open_folder / "run", FIRST))
+    (open_folder / "run").chmod(0o555)
+    with pytest.raises(InputError, match=r"Permission denied.*its files are in"):
         folder.finish()
-    assert chance(folder.partial) == 0.1
+    (open_folder / "run").chmod(0o777)
+    assert chance(folder.finish()) == 0.1
 
 
 IMPOSSIBLE = [
@@ -429,18 +427,86 @@ def test_a_link_to_itself_is_refused(tmp_path):
 
 
 def test_an_interrupted_run_leaves_what_is_to_be_kept_to_the_next_of_the_same_settings(tmp_path):
-    first = fill(OutputFolder(tmp_path / "run", FIRST, keep=["cells"]))
+    first = fill(RunFolder(tmp_path / "run", FIRST, kept=["cells"]))
     (first.partial / "cells").mkdir()
     (first.partial / "cells" / "iiw.json").write_text("{}")
     first.release()
     deeper = {**FIRST, "extractors": {"a": "resnet20"}}
     refuse(tmp_path / "run", r"\(extractors.a is 'resnet8' there, 'resnet20' here\)", deeper)
     refuse(tmp_path / "run", r"\(new is 'not set' there, None here\)", {**FIRST, "new": None})
-    again = OutputFolder(tmp_path / "run", FIRST, keep=["cells"])
+    again = RunFolder(tmp_path / "run", FIRST, kept=["cells"])
     assert tree(again.partial).keys() == {CONFIG, LOCK, "cells/iiw.json"}
     again.release()
-    other = OutputFolder(tmp_path / "run", OTHER, overwrite=True, keep=["cells"])
+    anew = RunFolder(tmp_path / "run", FIRST, kept=["cells"], resume=False)
+    assert tree(anew.partial).keys() == {CONFIG, LOCK}
+    (anew.partial / "cells").mkdir()
+    anew.release()
+    other = RunFolder(tmp_path / "run", OTHER, overwrite=True, kept=["cells"])
     assert tree(other.partial).keys() == {CONFIG, LOCK}
+
+
+def test_an_interrupted_run_that_was_to_replace_another_goes_on(tmp_path):
+    place = make_run(tmp_path / "run")
+    first = RunFolder(place, OTHER, overwrite=True, kept=["steps"])
+    (first.partial / "steps").mkdir()
+    first.release()
+    again = RunFolder(place, OTHER, overwrite=True, kept=["steps"])
+    assert (again.partial, os.listdir(again.partial / "steps")) == (place / INSIDE, [])
+    assert chance(place) == 0.1
+
+
+# Runs of the release before ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("where", ["run.partial", f"run/{INSIDE}"])
+def test_an_interrupted_run_of_the_release_before_goes_on_in_its_place(
+    tmp_path, where, exists, capsys
+):
+    place = tmp_path / "run"
+    if exists:
+        place.mkdir()
+    left = left_by_the_release_before(tmp_path / where)
+    before = tree(tmp_path)
+    refuse(place, r"another configuration \(seed is 0 there, 1 here\)", OTHER)
+    assert tree(tmp_path) == before
+    folder = RunFolder(place, FIRST, kept=["steps"])
+    assert capsys.readouterr().out == f"going on with the unfinished run in {left}\n"
+    assert folder.partial == place
+    assert tree(tmp_path).keys() == {f"run/{name}" for name in (CONFIG, LOCK, "steps/a.json")}
+    assert sorted(os.listdir(fill(folder).finish())) == [*RUN_FILES, "steps"]
+
+
+@pytest.mark.parametrize("where", ["run.partial", f"run/{INSIDE}"])
+def test_so_does_one_that_was_to_replace_another(tmp_path, where):
+    place = make_run(tmp_path / "run")
+    left_by_the_release_before(tmp_path / where, OTHER)
+    refuse(place, "holds a finished run")
+    folder = RunFolder(place, OTHER, overwrite=True, kept=["steps"])
+    assert (folder.partial, chance(place)) == (place / INSIDE, 0.1)
+    assert (folder.partial / "steps" / "a.json").exists()
+    assert not (tmp_path / "run.partial").exists()
+    assert chance(fill(folder, 0.5).finish()) == 0.5
+
+
+def test_a_run_of_the_release_before_is_replaced_on_request(tmp_path):
+    left_by_the_release_before(tmp_path / "run.partial")
+    folder = RunFolder(tmp_path / "run", OTHER, overwrite=True, kept=["steps"])
+    assert tree(tmp_path).keys() == {f"run/{name}" for name in (CONFIG, LOCK)}
+    assert json.loads((folder.partial / CONFIG).read_text())["seed"] == 1
+
+
+def test_one_whose_files_were_being_moved_up_goes_on(tmp_path):
+    """Of the release before: the settings are in both folders, and other files in one of them."""
+    place = tmp_path / "run"
+    left_by_the_release_before(place / INSIDE, **{".keras_compat.moving": '["../thesis.tex"]'})
+    (tmp_path / "thesis.tex").write_text("x")
+    (place / CONFIG).write_text(json.dumps(FIRST))
+    (place / "report.md").write_text("moved")
+    folder = RunFolder(place, FIRST, kept=["steps"])
+    assert (folder.partial / "steps" / "a.json").exists()
+    assert (tmp_path / "thesis.tex").read_text() == "x"
+    assert not (place / INSIDE).exists() and not (place / "report.md").exists()
 
 
 # Runs at the same time, and runs that were killed -----------------------------------------------
@@ -448,8 +514,8 @@ def test_an_interrupted_run_leaves_what_is_to_be_kept_to_the_next_of_the_same_se
 CHILD = """
 import os, sys, time
 sys.path[:0] = [{root!r}, {tests!r}]
-import test_output_folder as this
-folder = this.OutputFolder({place!r}, this.FIRST, {overwrite!r})
+import test_run_folder as this
+folder = this.RunFolder({place!r}, this.FIRST, {overwrite!r})
 (folder.partial / "logs").mkdir()
 {then}
 print("ready", flush=True)
@@ -511,78 +577,82 @@ def test_a_killed_run_looks_unfinished_and_the_next_one_starts(tmp_path, child, 
     assert not (place / FINISHED).exists()
     kill(running)
     assert not (place / FINISHED).exists()
-    assert place.exists() == exists
     make_run(place)
     assert sorted(os.listdir(place)) == RUN_FILES
     assert os.listdir(tmp_path) == ["run"]
 
 
 @posix
-def test_a_run_killed_while_its_files_move_looks_unfinished_and_the_next_one_starts(
-    tmp_path, child
-):
-    place = tmp_path / "run"
-    place.mkdir()
-    kill(child(place, HALF))
-    assert sorted(os.listdir(place)) == [CONFIG, "figures", INSIDE]
-    refuse(place, "another configuration", OTHER)
-    make_run(place, 0.5)
+def test_a_run_killed_while_it_replaces_another_leaves_that_one(tmp_path, child):
+    place = make_run(tmp_path / "run", 0.2)
+    before = tree(place)
+    running = child(place, WHOLE, overwrite=True)
+    refuse(place, f"{INSIDE}' is being written by process {running.pid}", overwrite=True)
+    kill(running)
+    assert {name: tree(place)[name] for name in before} == before
+    make_run(place, 0.5, overwrite=True)
     assert chance(place) == 0.5
     assert sorted(os.listdir(place)) == RUN_FILES
 
 
 @posix
-def test_what_a_user_put_beside_half_moved_files_is_kept(tmp_path, child):
-    place = tmp_path / "run"
-    place.mkdir()
-    kill(child(place, HALF))
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_killed_while_its_files_move_looks_unfinished_and_goes_on(tmp_path, child, overwrite):
+    place = make_run(tmp_path / "run")
     (place / "thesis.tex").write_text("x")
-    refuse(place, "holds other files", overwrite=True)
-    assert (place / "thesis.tex").read_text() == "x"
+    kill(child(place, HALF, overwrite=True))
+    assert sorted(os.listdir(place)) == [CONFIG, "figures", INSIDE, "thesis.tex"]
+    refuse(place, "another configuration", OTHER)
+    make_run(place, 0.5, overwrite=overwrite)
+    assert chance(place) == 0.5
+    assert sorted(os.listdir(place)) == [*RUN_FILES, "thesis.tex"]
 
 
-def test_a_list_of_half_moved_files_reaches_no_other_folder(tmp_path):
-    inside = tmp_path / "run" / INSIDE
-    inside.mkdir(parents=True)
-    (tmp_path / "thesis.tex").write_text("x")
-    (inside / LOCK).write_text("")
-    (inside / MOVING).write_text('["../thesis.tex", "..", ""]')
-    make_run(tmp_path / "run")
-    assert (tmp_path / "thesis.tex").read_text() == "x"
-
-
-def test_a_run_killed_before_its_settings_were_written_is_no_obstacle(tmp_path):
-    for number, content in enumerate(({}, {LOCK: ""}, {LOCK: "1", CONFIG: '{"se'})):
-        partial = tmp_path / f"{number}.partial"
-        partial.mkdir()
+@pytest.mark.parametrize("where", ["run", "run.partial"])
+def test_a_run_killed_before_its_settings_were_written_is_no_obstacle(tmp_path, where):
+    torn = ".config.json.12345678.partial"
+    for number, content in enumerate(
+        ({}, {LOCK: ""}, {LOCK: "1", torn: "{"}, {LOCK: "1", CONFIG: '{"se'})
+    ):
+        folder = tmp_path / str(number)
+        (folder / where).mkdir(parents=True)
         for name, text in content.items():
-            (partial / name).write_text(text)
-        assert sorted(os.listdir(make_run(tmp_path / str(number)))) == RUN_FILES
+            (folder / where / name).write_text(text)
+        assert sorted(os.listdir(make_run(folder / "run"))) == RUN_FILES
 
 
 @posix
 def test_two_runs_of_one_process_are_told_apart(tmp_path):
-    first = fill(OutputFolder(tmp_path / "run", FIRST))
+    first = fill(RunFolder(tmp_path / "run", FIRST))
     before = tree(first.partial)
     refuse(tmp_path / "run", f"is being written by process {os.getpid()}")
     assert tree(first.partial) == before
     first.release()
-    second = fill(OutputFolder(tmp_path / "run", FIRST), 0.5)
+    second = fill(RunFolder(tmp_path / "run", FIRST), 0.5)
     assert chance(second.finish()) == 0.5
 
 
 @posix
-def test_a_run_inside_the_place_is_safe_from_one_beside_it(tmp_path, monkeypatch):
-    place = make_run(tmp_path / "run")
-    beside = fill(OutputFolder(place, FIRST, overwrite=True), 0.2)
-    monkeypatch.chdir(place)
-    inside = fill(OutputFolder(".", FIRST, overwrite=True), 0.3)
-    monkeypatch.chdir(tmp_path)
-    assert (beside.partial, inside.partial) == (tmp_path / "run.partial", place / INSIDE)
-    refuse(place, "is being written by", overwrite=True)
-    with pytest.raises(InputError, match="holds an unfinished run by now"):
-        beside.finish()
-    inside.finish()
-    assert chance(place) == 0.3
-    with pytest.raises(InputError, match="holds a finished run by now"):
-        beside.finish()
+def test_a_live_run_of_the_release_before_is_not_disturbed(tmp_path):
+    left = left_by_the_release_before(tmp_path / "run.partial")
+    lock = RunLock(left / LOCK)
+    before = tree(tmp_path)
+    for overwrite in (False, True):
+        refuse(tmp_path / "run", "run.partial' is being written by", overwrite=overwrite)
+    assert tree(tmp_path) == before
+    lock.release()
+    make_run(tmp_path / "run")
+
+
+@posix
+def test_a_run_that_finished_between_the_look_and_the_lock_is_kept(tmp_path, monkeypatch):
+    other = fill(RunFolder(tmp_path / "run", FIRST), 0.3)
+
+    def locks_once_the_other_has_finished(path):
+        other.finish()
+        return RunLock(path)
+
+    monkeypatch.setattr(run_folder, "RunLock", locks_once_the_other_has_finished)
+    refuse(tmp_path / "run", "holds a finished run")
+    assert chance(tmp_path / "run") == 0.3
+    assert sorted(os.listdir(tmp_path / "run")) == RUN_FILES
