@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from keras_compat.errors import InputError
@@ -30,7 +31,7 @@ class RunLock:
 
     Raises:
         InputError: if a live run holds it.
-        OSError: if the file cannot be written.
+        OSError: if the file cannot be made.
 
     Example:
 
@@ -59,8 +60,10 @@ class RunLock:
         if not self.is_in_place():
             self.release()
             raise _in_use(path, "a run that ended just now")
-        os.truncate(self._handle, 0)
-        os.write(self._handle, str(os.getpid()).encode())
+        # The number is for messages alone: a full disk is found out with the first real file.
+        with suppress(OSError):
+            os.truncate(self._handle, 0)
+            os.write(self._handle, str(os.getpid()).encode())
         if fcntl is None:  # an open file would keep its folder from being renamed there
             self.release()
 
