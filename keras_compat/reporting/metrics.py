@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_compat.errors import InputError
 from keras_compat.files import read_json, write_text
+from keras_compat.reporting.finished import FINISHED, check_finished
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.records import Record, check_record
 from keras_compat.versions import collect_versions
@@ -96,7 +98,8 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
         `durations_s` and `results`.
 
     Raises:
-        InputError: if the file is missing, is not JSON, lacks a section or holds a bad record.
+        InputError: if the file is missing, as in the folder of an unfinished run, is not JSON,
+            lacks a section or holds a bad record.
 
     Example:
 
@@ -107,6 +110,8 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     from keras_compat.reporting.forms import check_form
 
+    if os.path.basename(path) == FINISHED:
+        check_finished(Path(path).parent)
     found = read_json(path, "a metrics.json that an app wrote")
     metrics = {}
     for section, kind in SECTIONS.items():

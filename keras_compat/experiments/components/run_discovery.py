@@ -13,6 +13,7 @@ from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING
 from keras_compat.experiments.runner.forms import MadeByCell, checked
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS
 from keras_compat.files import read_json
+from keras_compat.reporting.finished import check_finished, check_finished_above
 from keras_compat.store.importing import expanded
 from keras_compat.store.manifest import DataRecord
 
@@ -61,7 +62,7 @@ def parts_of_network(folder: str | Path) -> list[Parts]:
             a cell of `python -m apps.compatibility_analysis`, such as `cells/iiw+rp_seed0`.
 
     Raises:
-        InputError: if the folder holds no such network.
+        InputError: if the folder holds no such network, or is in that of an unfinished run.
     """
 
     def read(folder: Path) -> list[Parts]:
@@ -86,6 +87,7 @@ def parts_of_network(folder: str | Path) -> list[Parts]:
         )
         return [parts]
 
+    check_finished_above(expanded(folder))
     return _read(
         folder,
         read,
@@ -133,7 +135,7 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
             `metrics.json` and `components/`.
 
     Raises:
-        InputError: if the folder holds no such run.
+        InputError: if the folder holds no such run, or an unfinished one.
     """
 
     def read(folder: Path) -> list[Parts]:
@@ -164,6 +166,7 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
         )
         return [parts]
 
+    check_finished(expanded(folder))
     return _read(
         folder,
         read,

@@ -36,7 +36,9 @@ from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution
 from keras_compat.experiments.stored_network import StoredNetwork, fingerprint, load_network
 from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
+from keras_compat.reporting.finished import check_finished_above
 from keras_compat.reporting.records import Record, make_record
+from keras_compat.store.importing import expanded
 from keras_compat.training import NonFiniteLoss
 
 HEAD = "rotation_head"
@@ -57,8 +59,10 @@ def stored_network(path: str) -> StoredNetwork:
     """Loads a network that can be adapted.
 
     Raises:
-        InputError: if it is not there, or has no auxiliary head that would hold it in place.
+        InputError: if it is not there, is in the folder of an unfinished run, or has no auxiliary
+            head that would hold it in place.
     """
+    check_finished_above(expanded(path))
     network = load_network(path)
     if not network.auxiliary_heads:
         raise InputError(
