@@ -51,7 +51,7 @@ def check_finished_above(network: Path) -> None:
             `RUN/cells/NAME/networks`. A network that was copied elsewhere passes.
 
     Raises:
-        InputError: as `check_finished` does.
+        InputError: if the run is unfinished, see `check_finished`.
     """
     for folder in list(network.resolve().parents)[:3]:
         if any((folder / name).is_dir() for name in _OF_ITEMS):

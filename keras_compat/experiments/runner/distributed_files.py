@@ -62,8 +62,8 @@ def open_for_workers(
         kept: Names of folders that an interrupted run leaves.
 
     Raises:
-        InputError: as `begin` does in the chief, in all workers; or if a worker cannot read the
-            chief's files.
+        InputError: if the chief cannot open its folder (in all workers), or a worker cannot read
+            the chief's files.
     """
     distribution = current_distribution()
     if distribution is None or distribution.workers == 1:

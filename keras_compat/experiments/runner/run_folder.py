@@ -84,7 +84,7 @@ class RunFolder:
         self._made: list[Path] = []
         with _one_line(f"output folder {self._name!r} cannot be written", _ADVICE):
             self.path = Path(os.path.realpath(self._name))
-            _check_text(self.path)
+            str(self.path).encode()  # TensorFlow, which writes some files, takes UTF-8 alone
             try:
                 self._begin(self._kept if resume else ())
             except BaseException:
@@ -111,7 +111,7 @@ class RunFolder:
                     f"{_ADVICE}, and give the command again"
                 )
             if self.metrics.exists():
-                if _is_there(self.partial / FINISHED):
+                if os.path.lexists(self.partial / FINISHED):
                     raise InputError(f"output folder {self._name!r} {_RUN} by now; {where}")
                 os.rename(self.metrics, self.partial / FINISHED)
             if self.partial != self.path:
@@ -124,7 +124,7 @@ class RunFolder:
     def withdraw(self) -> None:
         """Ends a run that has failed; if nothing is worth keeping, what it made is removed."""
         if self._lock is not None and not any(
-            _is_there(self.partial / name) for name in self._kept[:1]
+            os.path.lexists(self.partial / name) for name in self._kept[:1]
         ):
             with suppress(OSError):
                 self._clear(self.partial)
@@ -140,7 +140,7 @@ class RunFolder:
             self._lock.release()
 
     def _begin(self, kept: Collection[str]) -> None:
-        if _is_there(self.path) and not self.path.is_dir():
+        if os.path.lexists(self.path) and not self.path.is_dir():
             raise self._refused("is a file")
         replaces = _is_run(self.path)
         if replaces and not self._overwrite:
@@ -148,11 +148,11 @@ class RunFolder:
         self.partial = self.path / INSIDE if replaces else self.path
         self._go_on_where_a_run_was(replaces)
         above = (self.partial, *self.partial.parents)
-        self._made = [folder for folder in above if not _is_there(folder)]
+        self._made = [folder for folder in above if not os.path.lexists(folder)]
         self.partial.mkdir(parents=True, exist_ok=True)
         lock = RunLock(self.partial / LOCK)
         # Another run may have finished between the first look and the lock.
-        if not replaces and _is_there(self.path / FINISHED):
+        if not replaces and os.path.lexists(self.path / FINISHED):
             remove(self.path / LOCK)
             lock.release()
             raise self._refused(_RUN)
@@ -168,8 +168,9 @@ class RunFolder:
             InputError: if it must not be replaced, or the place holds files of another kind.
         """
         inside, beside = self.path / INSIDE, self.path.with_name(f"{self.path.name}.partial")
-        # The release before wrote in these two; one in which a move was interrupted comes first.
-        places = [beside, inside, *([] if replaces else [self.path])]
+        # The release before wrote beside and inside. An interrupted move has no lock in the place.
+        own = [] if replaces else [self.path]
+        places = own if own and os.path.lexists(self.path / LOCK) else [beside, inside, *own]
         left = next((place for place in places if self._is_ours(place)), None)
         names = _names(self.partial) - ({INSIDE} if left == inside else set())
         known = left == self.partial or (left is not None and CONFIG in names)
@@ -179,15 +180,15 @@ class RunFolder:
             return
         self._check_settings(left)
         if left != self.partial:
-            tell(f"going on with the unfinished run in {left}")
             RunLock(left / LOCK).release()
+            tell(f"going on with the unfinished run in {left}")
             # The release before wrote it when not all was complete.
             remove(left / FINISHED)
             self._move(left, self.partial)
 
     def _is_ours(self, folder: Path) -> bool:
         """Returns whether a folder holds an unfinished run."""
-        names = _names(folder) if folder.is_dir() else set()
+        names = _names(folder)
         return LOCK in names or (FINISHED not in names and self._is_of_these_settings(folder))
 
     def _is_of_these_settings(self, folder: Path) -> bool:
@@ -196,7 +197,7 @@ class RunFolder:
     def _check_settings(self, left: Path) -> None:
         """Raises an `InputError` if an unfinished run is of other settings, and must stay."""
         # An interrupted move begins with the settings.
-        folder = left if _is_there(left / CONFIG) else self.partial
+        folder = left if os.path.lexists(left / CONFIG) else self.partial
         if self._overwrite or self._is_of_these_settings(folder):
             return
         settings = _read_json(folder / CONFIG)
@@ -215,7 +216,7 @@ class RunFolder:
     def _move(self, source: Path, target: Path) -> None:
         """Moves a run's files, in the place of another's; an interrupted move can be repeated."""
         target.mkdir(exist_ok=True)
-        if _is_there(source / CONFIG):
+        if os.path.lexists(source / CONFIG):
             self._clear(target, [CONFIG])
             os.replace(source / CONFIG, target / CONFIG)
         for name in sorted(_names(source) - {LOCK}, key=lambda name: name == FINISHED):
@@ -248,13 +249,14 @@ def resumable_folder(
     Args:
         path: Path of the folder.
         settings: Settings that all steps of the folder have in common.
-        overwrite: As of `RunFolder`.
-        *kept: Names of folders that go on, that of all steps or checkpoints first.
-        resume: As of `RunFolder`.
+        overwrite: Whether a finished run, or an unfinished one of other settings, may be replaced.
+        *kept: Names of folders that an interrupted run leaves, that of all steps first.
+        resume: Whether they are kept; the run begins anew if not.
 
     Raises:
-        InputError: as `RunFolder` does, and if a file cannot be read or written, as on a full
-            disk. Other errors that end a run carry a note that says where its files are.
+        InputError: if the folder cannot be used, see `RunFolder`, or a file cannot be read or
+            written, such as on a full disk. Other errors carry a note that says where the files
+            are.
     """
     # Not above: it loads Keras.
     from keras_compat.experiments.runner.distributed_files import open_for_workers
@@ -288,7 +290,7 @@ def reporting(folder: RunFolder) -> Iterator[None]:
         folder: Folder of the run.
 
     Raises:
-        InputError: for whatever goes wrong; it names the folder.
+        InputError: if the report cannot be written; it names the folder.
     """
     try:
         yield
@@ -298,7 +300,7 @@ def reporting(folder: RunFolder) -> Iterator[None]:
     except Exception as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(
-            f"the report cannot be written ({told}); {FINISHED} and what was trained are in "
+            f"the report cannot be written ({told}); {MEASURED} and what was trained are in "
             f"{folder.partial}, and the same command goes on from there"
         ) from error
 
@@ -316,12 +318,12 @@ def take_over(
     What failed there is tried again, and all is measured again if it is to be measured otherwise.
 
     Args:
-        finished: the folder of the run.
-        steps: where to copy its steps.
-        settings: that all steps have in common.
-        measuring: the settings that do not change how networks are trained.
-        check: is called with the run's steps, and raises an `InputError` if they are of no use.
-        terminal: where it is said that nothing is used.
+        finished: Folder of the run.
+        steps: Path to which its steps are copied.
+        settings: Settings that all steps have in common.
+        measuring: Names of the settings that do not change how networks are trained.
+        check: Function that raises an `InputError` if the run's steps are of no use.
+        terminal: Terminal that says that nothing is used.
     """
     from keras_compat.experiments.runner.item_folder import FAILURE, NETWORKS
 
@@ -357,33 +359,26 @@ def _one_line(what: str, advice: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} (its name, or that of a folder above, is not UTF-8); {advice}"
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{what} ({why}); {advice}") from None
 
 
-def _is_there(path: Path) -> bool:
-    """Like `Path.exists`, which takes a name that is too long or in a loop for a free one."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def _names(folder: Path) -> set[str]:
-    return set(os.listdir(folder)) if _is_there(folder) else set()
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
 def _is_run(folder: Path) -> bool:
     """Returns whether a folder holds a finished run, which may be replaced on request."""
-    if not isinstance(_read_json(folder / CONFIG), dict):
-        return False
     try:
         load_metrics(folder / FINISHED)
     except InputError:
         return False
-    return True
+    return isinstance(_read_json(folder / CONFIG), dict)
 
 
 def _read_json(path: Path) -> Any:
@@ -392,11 +387,3 @@ def _read_json(path: Path) -> Any:
         return read_json(path, "what a run wrote")
     except InputError:
         return None
-
-
-def _check_text(path: Path) -> None:
-    """Raises a `ValueError` for a path that TensorFlow, which writes some files, cannot take."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise ValueError("its name, or that of a folder above, is not UTF-8") from None
