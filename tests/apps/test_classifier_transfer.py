@@ -15,6 +15,7 @@ from apps import classifier_transfer
 from keras_compat.deployment import optional_dependencies
 from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer import shipping
+from keras_compat.experiments.runner.run_folder import WRITTEN
 from keras_compat.reporting import load_metrics, select
 from tests.apps.shell import app, exit_code
 
@@ -83,6 +84,7 @@ def test_a_run_leaves_all_that_it_should(finished):
     assert expected <= files, sorted(expected - files)
     assert any(name.startswith("logs/seed0/initial") for name in files)
     assert [p.name for p in finished.parent.iterdir()] == ["run"]
+    assert {path.name for path in finished.iterdir()} <= WRITTEN
 
 
 @pytest.mark.once

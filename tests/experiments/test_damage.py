@@ -347,6 +347,8 @@ def test_a_full_disk_at_the_end_loses_nothing(left, app, tmp_path):
         run(app, config, tmp_path / "run", lambda *_: None)
     again = run(app, config, tmp_path / "run", lambda *_: None)
     assert figures(again) == figures(metrics)
+    # The next run into this folder knows all of it as a run's own.
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= WRITTEN
 
 
 def damaged_files(partial):
