@@ -123,9 +123,7 @@ class RunFolder:
 
     def withdraw(self) -> None:
         """Ends a run that has failed; if nothing is worth keeping, what it made is removed."""
-        if self._lock is not None and not any(
-            os.path.lexists(self.partial / name) for name in self._kept[:1]
-        ):
+        if self._lock is not None and not _names(self.partial) & set(self._kept):
             with suppress(OSError):
                 self._clear(self.partial)
                 (self.partial / LOCK).unlink(missing_ok=True)
