@@ -26,7 +26,6 @@ PARTS = (
 )
 # Imports that are to go.
 KNOWN = {
-    ("keras_compat.earlier", "keras_compat.reporting.stored_settings"),
     (
         "keras_compat.experiments.compatibility_analysis.settings",
         "keras_compat.experiments.compatibility_analysis.studies",

@@ -8,7 +8,7 @@ import pytest
 from apps import classifier_transfer, compatibility_analysis, domain_adaptation, transfer_learning
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import ItemFolder
-from keras_compat.experiments.runner.output_folder import OutputFolder
+from keras_compat.experiments.runner.run_folder import RunFolder
 from keras_compat.experiments.training import Training
 
 pytestmark = pytest.mark.once

@@ -15,8 +15,8 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, ItemFolder
-from keras_compat.experiments.runner.output_folder import CONFIG, OutputFolder
 from keras_compat.experiments.runner.resume_options import Resuming
+from keras_compat.experiments.runner.run_folder import MEASURED, WRITTEN, RunFolder
 from keras_compat.experiments.runner.runner import run as run_experiment
 from keras_compat.experiments.training import Training
 from keras_compat.reporting.finished import CONFIG

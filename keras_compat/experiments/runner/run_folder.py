@@ -6,7 +6,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from keras_compat.errors import InputError
 from keras_compat.escaping import escape
 from keras_compat.experiments.runner.run_lock import RunLock
 from keras_compat.file_errors import file_errors_in_one_line
-from keras_compat.files import copy_plain, read_json, remove, write_text, written_atomically
+from keras_compat.files import read_json, remove, write_text
 from keras_compat.printing import tell
 from keras_compat.reporting.finished import CONFIG, FINISHED, LOCK
 from keras_compat.reporting.metrics import load_metrics
@@ -301,53 +301,6 @@ def reporting(folder: RunFolder) -> Iterator[None]:
             f"the report cannot be written ({told}); {MEASURED} and what was trained are in "
             f"{folder.partial}, and the same command goes on from there"
         ) from error
-
-
-def take_over(
-    finished: Path,
-    steps: Path,
-    settings: Mapping[str, Any],
-    measuring: Collection[str],
-    check: Callable[[Path], None],
-    terminal: Any,
-) -> None:
-    """Copies what a finished run that is to be replaced has of use: trained networks, measures.
-
-    What failed there is tried again, and all is measured again if it is to be measured otherwise.
-
-    Args:
-        finished: Folder of the run.
-        steps: Path to which its steps are copied.
-        settings: Settings that all steps have in common.
-        measuring: Names of the settings that do not change how networks are trained.
-        check: Function that raises an `InputError` if the run's steps are of no use.
-        terminal: Terminal that says that nothing is used.
-    """
-    from keras_compat.experiments.runner.item_folder import FAILURE, NETWORKS
-
-    place = finished / steps.name
-    if not place.is_dir() or not os.path.lexists(finished / CONFIG):
-        return
-    here = json.loads(json.dumps(settings))
-    try:
-        before = as_of_today(read_json(finished / CONFIG, "the settings of a run"))
-    except InputError as error:
-        terminal.line(f"networks of the run before are not used: {error}")
-        return
-    there = {key: before.get(key) for key in here}
-    other = {key for key in here if there[key] != here[key]}
-    if other - set(measuring):
-        terminal.line(f"networks of the run before are not used: {difference(there, here)}")
-        return
-    check(place)
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        if not other or Path(folder).parent != place:
-            return set(names) & set(FAILURE)
-        return set(names) - {NETWORKS}
-
-    with written_atomically(steps) as copy:
-        copy_plain(place, copy, left_out)
 
 
 @contextmanager

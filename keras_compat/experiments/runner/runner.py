@@ -9,10 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_compat.earlier import as_of_today
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import FAILURE, NETWORKS, ItemFolder
-from keras_compat.experiments.runner.output_folder import CONFIG, FINISHED
 from keras_compat.experiments.runner.processes import work_in_processes
 from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
 from keras_compat.experiments.runner.run_folder import reporting, resumable_folder
@@ -23,8 +21,10 @@ from keras_compat.experiments.settings import check_at_least
 from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.printing import tell
 from keras_compat.reporting import Run
+from keras_compat.reporting.finished import CONFIG
 from keras_compat.reporting.merging import add_maker
 from keras_compat.reporting.records import Record, make_record
+from keras_compat.reporting.stored_settings import as_of_today
 from keras_compat.training import NonFiniteLoss
 
 STEPS = "steps"
@@ -185,7 +185,7 @@ def run(
         record.data |= prepared.data
         experiment.finish(work, record)
         terminal.phase("Writing the report")
-        metrics = record.write(folder.partial / FINISHED)
+        metrics = record.write(folder.metrics)
         with reporting(folder):
             experiment.write_report(metrics, folder.partial)
         for item in work.items:
