@@ -1,4 +1,4 @@
-"""What every auxiliary task says of itself."""
+"""The base classes of auxiliary tasks."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ if TYPE_CHECKING:
 
 
 class Auxiliary(keras.layers.Layer):
-    """Base of the tasks whose head makes extractors compatible (paper Sec. 3.1, 3.2).
+    """The base class of auxiliary tasks, whose heads make extractors compatible (Sec. 3.1, 3.2).
 
-    A subclass says how images are transformed, what is to be predicted of them, with how many
-    outputs, and, where cross-entropy is not it, with which loss. It is a Keras layer only for
-    what layers bring: a configuration, a name, and random state that is saved with the trainer.
+    A subclass defines how images are transformed, the targets and the number of outputs, and, if
+    it is not cross-entropy, the loss. It is a Keras layer to have a configuration, a name, and
+    random state that is saved with the trainer.
 
     Attributes:
-        outputs: the number of outputs of its head; 0 where it has none.
-        dense: whether its head keeps positions, and emits `[B, h, w, outputs]`, not
-            `[B, outputs]`.
-        uses_head: whether it has a head. One without works on the features themselves.
-        transforms_images: whether the extractor has to see other images than the target task's.
-            Where it is `False` the target task's features are used again, at no extra cost.
-        shows_each_once: whether it shows one image for each of a batch, in their order, so that
-            another task may learn on these images too.
-        uses_labels: whether its targets are made of labels, so that the weights of examples count
-            in its loss. It keeps the images and their order then.
-        score_name: what `score` is, in the names of figures.
+        outputs: Number of outputs of the head; 0 without one.
+        dense: Whether the head keeps positions and emits `[B, h, w, outputs]`, not `[B, outputs]`.
+        uses_head: Whether the task has a head. A task without one works on the features.
+        transforms_images: Whether the extractor sees other images than the target task's. If it
+            does not, the target task's features are used again at no extra cost.
+        shows_each_once: Whether the task shows one image for each of a batch, in the same order,
+            so that the target task may learn on these images too.
+        uses_labels: Whether targets are made of labels, so that sample weights count in the loss.
+            Such a task keeps the images and their order.
+        score_name: Name of `score` in metrics.
 
     Example:
 
@@ -55,16 +54,16 @@ class Auxiliary(keras.layers.Layer):
 
     @classmethod
     def for_dataset(cls, dataset: ImageDataset | UnlabelledImages, seed: int | None = None) -> Self:
-        """Returns the task as it suits a data set.
+        """Returns a task with settings for a data set.
 
-        Only common classes are made otherwise: they depend on other data sets too.
+        Common classes, which depend on several data sets, are made in another way.
 
         Args:
-            dataset: what its network is trained on.
-            seed: of what it draws at random, if anything.
+            dataset: Data set that the network is trained on.
+            seed: Seed of the random numbers, if the task draws any.
 
         Raises:
-            InputError: where the task makes no sense on such images.
+            InputError: The task makes no sense on such images.
         """
         return cls(seed=seed)
 
@@ -72,40 +71,40 @@ class Auxiliary(keras.layers.Layer):
         """Returns the images to show and the targets to predict.
 
         Args:
-            images: `[B, H, W, C]`, in [0, 255], augmented already, of the type that the
-                networks compute in.
-            labels: int32 `[B]`, the target task's classes; -1 where there is none.
-            training: `False` must not advance the random state: evaluating does not change
-                training.
+            images: Augmented images `[B, H, W, C]` in [0, 255], in the networks' compute dtype.
+            labels: int32 `[B]`, the target task's classes; -1 stands for no label.
+            training: Whether random numbers are drawn. `False` must not advance the random state,
+                so that evaluation does not change training.
 
         Returns:
-            `(images, targets)`: as many images as the task needs, and what `loss` and `score`
-            are to compare its outputs with; as a rule int32, one each, where -1 takes no part.
+            `(images, targets)`: any number of images, and the targets that `loss` and `score`
+            compare outputs with. Targets are usually int32, one for each image, and -1 takes no
+            part.
         """
         raise TypeError(f"{type(self).__name__} does not say how it transforms images")
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns the loss of each example: `[B]`, zero where the target is -1.
+        """Returns the loss of each example, `[B]`; the loss of target -1 is 0.
 
         Args:
-            targets: from `transform`.
-            outputs: the head's logits, or the features where it has no head; float32 or float64.
+            targets: Targets that `transform` returned.
+            outputs: Logits of the head, or features for a task without one; float32 or float64.
         """
         known = ops.cast(targets >= 0, "float32")
         loss = keras.losses.sparse_categorical_crossentropy(
             ops.maximum(targets, 0), outputs, from_logits=True
         )
-        # `where`, not a product: a masked example must not turn an infinite loss into NaN.
+        # A product would make NaN of an infinite loss.
         return ops.where(known > 0, loss, ops.zeros_like(loss))
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns what is reported of each example, and how much it counts: `[B]` each.
+        """Returns the score and the weight of each example, `[B]` each.
 
-        As a rule that is whether it is right: the task's accuracy.
+        The score is usually 1 for a right prediction, which makes the metric the accuracy.
 
         Args:
-            targets: from `transform`.
-            outputs: as for `loss`.
+            targets: Targets that `transform` returned.
+            outputs: Logits of the head, or features, as for `loss`.
         """
         known = ops.cast(targets >= 0, outputs.dtype)
         right = ops.cast(ops.argmax(outputs, axis=-1), "int32") == ops.cast(targets, "int32")
@@ -113,9 +112,9 @@ class Auxiliary(keras.layers.Layer):
 
 
 class FeatureTask(Auxiliary):
-    """Base of the tasks without a head: what they ask is of the features themselves.
+    """The base class of tasks without a head, whose loss is computed from features.
 
-    They use the features of their task's own images, at no extra cost.
+    They use the features of the target task's images, at no extra cost.
     """
 
     outputs = 0
@@ -133,13 +132,13 @@ class FeatureTask(Auxiliary):
 def draw_classes(
     count: Any, classes: int, generator: keras.random.SeedGenerator, training: bool
 ) -> Any:
-    """Returns the class of each example: at random in training, in turn (0, 1, ...) otherwise.
+    """Returns the class of each example: random in training, else in turn (0, 1, ...).
 
     Args:
-        count: how many examples there are.
-        classes: how many classes there are.
-        generator: of the random numbers; it is not advanced unless `training`.
-        training: whether to draw.
+        count: Number of examples.
+        classes: Number of classes.
+        generator: Generator of the random numbers; only training advances it.
+        training: Whether classes are drawn at random.
 
     Returns:
         int32 `[count]`.

@@ -13,23 +13,23 @@ from keras_compat.errors import InputError
 if TYPE_CHECKING:
     from keras_compat.data import ImageDataset, UnlabelledImages
 
-# Between the bins of each opponent colour: narrow about grey, where most of a photograph is, so
-# that no bin is right most of the time.
+# Edges of the bins of each opponent colour. Bins near grey, where most of a photograph is, are
+# narrow, so that no bin is right most of the time.
 EDGES = (-20.0, -4.0, 4.0, 20.0)
 BINS = len(EDGES) + 1
 
 
 def quantized_colours(images: Any) -> Any:
-    """Returns the bin of each pixel's colour, its brightness left aside.
+    """Returns the bin of each pixel's colour, which does not depend on its brightness.
 
-    Colour is taken as two opponent colours, red against green (R - G) and yellow against blue
-    ((R + G) / 2 - B), of five bins each: strongly and weakly either way, and neither.
+    The colour is two opponent colours, red against green (R - G) and yellow against blue
+    ((R + G) / 2 - B). Each has five bins: strong and weak in either direction, and neutral.
 
     Args:
-        images: float `[..., 3]`, in [0, 255].
+        images: Floats `[..., 3]` in [0, 255].
 
     Returns:
-        int32 `[...]`: 5 times the bin of red against green (4 is red) plus that of yellow
+        int32 `[...]`: 5 times the bin of red against green (4 is red) plus the bin of yellow
         against blue (4 is yellow). Grey is 12.
 
     Example:
@@ -49,12 +49,12 @@ def quantized_colours(images: Any) -> Any:
 class Colorization(Auxiliary):
     """Predicts from a grey image the quantized colour at each position of the head's logits.
 
-    The extractor sees the brightness alone, in as many channels as before. The head keeps
-    positions; each of them stands for its share of the image, whose mean colour is put into one
-    of 25 bins, see `quantized_colours`. It draws nothing at random.
+    The extractor sees only the brightness, in three equal channels. The head keeps positions. Each
+    position covers a part of the image, and the mean colour of that part falls into one of 25
+    bins, see `quantized_colours`. The task draws nothing at random.
 
     Raises:
-        InputError: on images that have no colours.
+        InputError: The images have no colours.
 
     Source: Zhang, Isola and Efros 2016 (https://arxiv.org/abs/1603.08511), who predict 313 bins
     of CIE Lab and give rare colours more weight; at 32 x 32 pixels few of these bins occur.
@@ -85,7 +85,7 @@ class Colorization(Auxiliary):
         return cls()
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
-        """Returns the grey images, and the images themselves as what is to be predicted."""
+        """Returns the grey images, and the coloured images as targets."""
         if images.shape[-1] != 3:
             raise _no_colours("images", images.shape[-1])
         # Half precision would round the brightness.
@@ -94,20 +94,20 @@ class Colorization(Auxiliary):
         return ops.repeat(grey, 3, axis=-1), precise
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns each image's cross-entropy `[B]`, the mean over the positions of its logits."""
+        """Returns each image's cross-entropy `[B]`, the mean over positions."""
         bins = _bins_at(targets, outputs)
         loss = keras.losses.sparse_categorical_crossentropy(bins, outputs, from_logits=True)
         return ops.mean(loss, axis=(1, 2))
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns the share of each image's positions whose bin is right, and 1: `[B]` each."""
+        """Returns each image's share of positions with the right bin, and 1; `[B]` each."""
         right = ops.cast(ops.argmax(outputs, axis=-1), "int32") == _bins_at(targets, outputs)
         share = ops.mean(ops.cast(right, outputs.dtype), axis=(1, 2))
         return share, ops.ones_like(share)
 
 
 def _bins_at(images: Any, logits: Any) -> Any:
-    """Returns the bin of the mean colour that each position of the logits stands for."""
+    """Returns the bin of the mean colour at each position of the logits."""
     positions = tuple(logits.shape[1:3])
     return quantized_colours(ops.adaptive_average_pool(images, positions, "channels_last"))
 

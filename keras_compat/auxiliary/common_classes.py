@@ -15,18 +15,17 @@ from keras_compat.errors import InputError
 
 @keras.saving.register_keras_serializable("keras_compat")
 class CommonClasses(Auxiliary):
-    """Predicts the class among those that all tasks share (paper Sec. 3.2, Eq. 2).
+    """Predicts the class among the classes that all tasks share (paper Sec. 3.2, Eq. 2).
 
-    Examples of other classes take no part: their loss is zero, and a batch that holds none of
-    the common classes has zero loss.
+    Examples of other classes have loss 0, and so has a batch without common classes.
 
     Args:
-        common: the task's own class index of each common class, in an order that is the same
-            for every task, so that output k means the same class everywhere.
-        classes: how many classes the task has.
+        common: The task's own class index of each common class, in the same order for every task,
+            so that output k means the same class in all tasks.
+        classes: Number of classes of the task.
 
     Raises:
-        InputError: when fewer than two classes are common, or one is out of range or repeated.
+        InputError: Fewer than two classes are common, or one is out of range or repeated.
 
     Example:
 
@@ -58,7 +57,7 @@ class CommonClasses(Auxiliary):
                 f"below {self.classes}"
             )
         self.outputs = len(self.common)
-        # The last entry is what label -1 (no label) reads.
+        # The last entry belongs to label -1 (no label).
         table = np.full(self.classes + 1, -1, "int32")
         table[list(self.common)] = np.arange(len(self.common))
         self._table = table

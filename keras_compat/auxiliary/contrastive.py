@@ -10,7 +10,7 @@ from keras import ops
 from keras_compat.auxiliary.view_pairs import ViewPairs, among_all, same_view_and_partner
 from keras_compat.errors import InputError
 
-# Leaves a view out of a softmax; infinity would make the gradient NaN.
+# A logit that leaves a view out of a softmax; infinity would make the gradient NaN.
 _NEVER = -1e9
 
 
@@ -18,15 +18,16 @@ _NEVER = -1e9
 class Contrastive(ViewPairs):
     """Finds the other view of an image among all views of a batch (NT-Xent, SimCLR).
 
-    Loss and accuracy are those of a classification among the 2 N - 1 other views, with cosine
-    similarities over the temperature as logits: they depend on the size of the batch.
+    It classifies among the 2 N - 1 other views, with logits of cosine similarity divided by the
+    temperature. So loss and accuracy depend on the size of the batch.
 
     Args:
-        temperature: of the similarities; 0.5 is best on CIFAR-10 (Chen et al. 2020, App. B.9).
-        **kwargs: `outputs`, `every_image`, `smallest_area`, `flip` and `seed` as in `ViewPairs`.
+        temperature: Divisor of the similarities; 0.5 is best on CIFAR-10 (Chen et al. 2020,
+            App. B.9).
+        **kwargs: `outputs`, `every_image`, `smallest_area`, `flip` and `seed`, see `ViewPairs`.
 
     Raises:
-        InputError: on a temperature that is not above 0.
+        InputError: The temperature is not above 0.
 
     Source: Chen et al. 2020 (https://arxiv.org/abs/2002.05709), Sec. 2.1.
 
@@ -49,11 +50,11 @@ class Contrastive(ViewPairs):
         self.temperature = temperature
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns the cross-entropy of each view `[N]`, over the vectors `[N, outputs]`."""
+        """Returns the cross-entropy of each view, `[N]`, given vectors `[N, outputs]`."""
         return super().loss(among_all(targets), self._logits(targets, outputs))
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns of each view whether the other of its image is the most similar, and 1."""
+        """Returns 1 for each view whose partner is the most similar, else 0; and the weights 1."""
         return super().score(among_all(targets), self._logits(targets, outputs))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compatibility through exemplars: each image a class of its own (Appendix A)."""
+"""Compatibility through exemplars, where each image is its own class (Appendix A)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from keras_compat.errors import InputError
 class Exemplar(ViewPairs):
     """Keeps two views of an image nearer to each other than to views of other images.
 
-    Every image is a class of its own (Dosovitskiy et al. 2014). So that the head does not grow
-    with the data, triplets are compared (Doersch and Zisserman 2017): with the cosine distance
-    d between a view, the other view of its image and one of another image, the loss is
-    max(d(same) - d(other) + margin, 0). All other images of the batch take a turn, at no cost
-    that matters. A batch of one image has no triplet, and no loss.
+    Every image is a class of its own (Dosovitskiy et al. 2014). To keep the head small, the task
+    compares triplets (Doersch and Zisserman 2017): a view, the other view of its image, and a view
+    of another image. With cosine distances d the loss is max(d(same) - d(other) + margin, 0), the
+    mean over all other images of the batch. A batch of one image has no triplet and no loss.
 
     Args:
-        margin: by how much the other view of an image is to be nearer (Doersch and Zisserman
-            2017: 0.5).
-        **kwargs: `outputs`, `every_image`, `smallest_area`, `flip` and `seed` as in `ViewPairs`.
+        margin: Least difference of the two distances (Doersch and Zisserman 2017: 0.5).
+        **kwargs: `outputs`, `every_image`, `smallest_area`, `flip` and `seed`, see `ViewPairs`.
 
     Raises:
-        InputError: on a margin that is not above 0.
+        InputError: The margin is not above 0.
 
     Source: Dosovitskiy et al. 2014 (https://arxiv.org/abs/1406.6909); Doersch and Zisserman 2017
     (https://arxiv.org/abs/1708.07860), Sec. 3.
@@ -49,12 +47,12 @@ class Exemplar(ViewPairs):
         self.margin = margin
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns the mean loss `[N]` of each view's triplets, over vectors `[N, outputs]`."""
+        """Returns the mean loss of each view's triplets, `[N]`, given vectors `[N, outputs]`."""
         nearer, others = self._triplets(targets, outputs)
         return _mean(ops.maximum(self.margin - nearer, 0), others)
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns the share of each view's triplets in the right order, and whether it has any."""
+        """Returns the share of each view's triplets in the right order, and 1 if there are any."""
         nearer, others = self._triplets(targets, outputs)
         right = _mean(ops.cast(nearer > 0, outputs.dtype), others)
         return right, ops.cast(ops.any(others > 0, axis=-1), outputs.dtype)
@@ -63,10 +61,10 @@ class Exemplar(ViewPairs):
         return {**super().get_config(), "margin": self.margin}
 
     def _triplets(self, targets: Any, vectors: Any) -> tuple[Any, Any]:
-        """Returns how much nearer the other view of an image is than each view, and which count.
+        """Returns how much nearer each view's partner is than each other view, and the weights.
 
         Returns:
-            `[N, N]` each; 1 where two views are of different images, else 0.
+            `[N, N]` each; a weight is 1 if two views are of different images, else 0.
         """
         similarity = self.similarities(vectors)
         itself, partner = same_view_and_partner(targets)

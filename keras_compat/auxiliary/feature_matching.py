@@ -1,4 +1,4 @@
-"""Compatibility through equal features, without labels and without a head."""
+"""Compatibility through equal features (FM), without labels and without a head."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from keras import ops
 from keras_compat import replica_ops
 from keras_compat.auxiliary.base import FeatureTask
 
-# Against the division by zero of features that are constant.
+# Avoids a division by zero for constant features.
 _SMALLEST_VARIANCE = 1e-6
 
 
 @keras.saving.register_keras_serializable("keras_compat")
 class FeatureMatching(FeatureTask):
-    """Two extractors are to emit the same features for the same images (FM).
+    """Makes two extractors emit the same features for the same images (FM).
 
-    It has no head, and its task's extractor is `keras_compat.networks.side_by_side` of both. The
-    loss is the squared difference as a part of the variance of both: 0 where they agree, 1 where
-    equally large features have nothing to do with each other. Variances are those of the batch,
-    summed over channels, so that smaller features do not make the loss smaller. It reports 1
-    minus the loss: where means and variances agree, that is the correlation.
+    The task has no head, and its extractor is `keras_compat.networks.side_by_side` of both. The
+    loss is the squared difference of features divided by the sum of their variances: 0 for equal
+    features, 1 for features of equal size that are not related. Variances are those of the batch,
+    summed over channels, so smaller features do not make the loss smaller. The score is 1 minus the
+    loss, which is the correlation if means and variances agree.
 
-    Unlike the tasks of a shared head it needs both networks in one program, and images that both
-    see; it needs no labels, no common classes and no head.
+    The task needs both networks in one program, and images that both see. It needs no labels,
+    common classes or head.
 
-    Source: ours. It is the cross-correlation that the paper measures (Fig. 3) as a loss, and a
-    symmetric form of the hints of Romero et al. 2015 (arXiv:1412.6550).
+    Source: This project. It is the cross-correlation that the paper measures (Fig. 3) as a loss,
+    and a symmetric form of the hints of Romero et al. 2015 (arXiv:1412.6550).
 
     Example:
 
@@ -47,7 +47,7 @@ class FeatureMatching(FeatureTask):
         super().__init__(name=name, **kwargs)
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns each image's part of the loss `[B]`; `outputs` are both features, `[..., 2C]`."""
+        """Returns each image's loss, `[B]`, given the features of both extractors, `[..., 2C]`."""
         one, other = ops.split(outputs, 2, axis=-1)
         axes = tuple(range(1, len(one.shape)))
         spread = ops.mean(_variances(one) + _variances(other))
@@ -55,7 +55,7 @@ class FeatureMatching(FeatureTask):
         return differences / ops.maximum(spread, _SMALLEST_VARIANCE)
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns 1 minus each image's part of the loss, and 1: `[B]` each."""
+        """Returns 1 minus each image's loss, and 1; `[B]` each."""
         loss = self.loss(targets, outputs)
         return 1 - loss, ops.ones_like(loss)
 

@@ -20,20 +20,19 @@ ORDERS = np.array(list(permutations(range(GRID * GRID))), "int32")
 
 
 def spread_orders(count: int) -> np.ndarray:
-    """Returns orders of the tiles that differ in as many places as they can.
+    """Returns orders of the tiles that differ in as many places as possible.
 
-    Beginning with the unchanged order, each next one is that whose nearest neighbour among
-    those chosen is farthest, counted in tiles (the Hamming distance; Noroozi and Favaro 2016,
-    Algorithm 1).
+    The first is the unchanged order. Each next one has the largest Hamming distance to its nearest
+    order among those chosen before (Noroozi and Favaro 2016, Algorithm 1).
 
     Args:
-        count: how many, 2 to 24.
+        count: Number of orders, 2 to 24.
 
     Returns:
         int32 `[count, 4]`: the old place of the tile at each new place; places count row by row.
 
     Raises:
-        InputError: if there are not so many.
+        InputError: There are not so many orders.
 
     Example:
 
@@ -52,23 +51,22 @@ def spread_orders(count: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable("keras_compat")
 class JigsawPuzzle(Auxiliary):
-    """Predicts in which order the four tiles of an image were put together again.
+    """Predicts the order in which the four tiles of an image were put together again.
 
-    The tiles form one image, which the extractor sees as any other (Carlucci et al. 2019). With
-    four tiles all 24 orders can be told apart, in one pass over as many images as there are.
-    Images of odd height or width lose their last row or column.
+    The reordered tiles form one image (Carlucci et al. 2019), so the extractor needs one pass over
+    as many images as there are. Four tiles have 24 orders. Images of odd height or width lose their
+    last row or column.
 
     Args:
-        outputs: how many orders there are, 2 to 24; fewer than all are chosen well apart, see
+        outputs: Number of orders, 2 to 24; fewer than all are chosen far apart, see
             `spread_orders`.
-        seed: of the orders drawn.
+        seed: Seed of the random orders.
 
     Raises:
-        InputError: on a number of orders that four tiles do not have.
+        InputError: Four tiles do not have so many orders.
 
-    Source: Noroozi and Favaro 2016 (https://arxiv.org/abs/1603.09246), who give the tiles to a
-    network one by one; tiles in one image as in Carlucci et al. 2019
-    (https://arxiv.org/abs/1903.06864).
+    Source: Noroozi and Favaro 2016 (https://arxiv.org/abs/1603.09246), who give a network one tile
+    at a time; tiles in one image as in Carlucci et al. 2019 (https://arxiv.org/abs/1903.06864).
 
     Example:
 
@@ -109,7 +107,7 @@ def rearrange(images: Any, orders: Any) -> Any:
         orders: int32 `[B, 4]`: the old place of the tile at each new place.
 
     Returns:
-        `[B, H', W', C]` of the same type, H' and W' even; no value is interpolated.
+        `[B, H', W', C]` of the same dtype, H' and W' even; no value is interpolated.
 
     Example:
 

@@ -31,7 +31,7 @@ def rotate(images: Any, quarters: Any) -> Any:
         quarters: int32 `[B]`, 0 to 3.
 
     Returns:
-        `[B, S, S, C]` of the same dtype, no value interpolated.
+        `[B, S, S, C]` of the same dtype; no value is interpolated.
 
     Example:
 
@@ -40,7 +40,7 @@ def rotate(images: Any, quarters: Any) -> Any:
     >>> np.array(rotate(image, np.array([1]))).reshape(2, 2).astype(int).tolist()
     [[2, 4], [1, 3]]
     """
-    # Not by flips: slices of negative steps are slow in TensorFlow's graphs.
+    # Flips would be slow: TensorFlow's graphs are slow on slices of negative steps.
     size = images.shape[1]
     places = np.arange(size * size, dtype="int32").reshape(size, size)
     turned = np.stack([np.rot90(places, quarter) for quarter in range(ROTATIONS)])
@@ -49,19 +49,19 @@ def rotate(images: Any, quarters: Any) -> Any:
 
 @keras.saving.register_keras_serializable("keras_compat")
 class RotationPrediction(Auxiliary):
-    """Predicts by which of 0, 90, 180 and 270 degrees an image was turned (paper Sec. 3.1, Eq. 1).
+    """Predicts the angle, 0, 90, 180 or 270 degrees, of a turned image (paper Sec. 3.1, Eq. 1).
 
     Images that are not square lose their margins first, so that all four angles give one shape.
 
     Args:
-        assignment: `"random"` draws one angle an image and step, and is cyclic in evaluation;
-            `"cyclic"` gives image i of a batch the angle i mod 4, which needs no random numbers;
-            `"all"` shows all four of each image and averages, as Eq. 1 is written, at four times
-            the cost.
-        seed: of the angles drawn.
+        assignment: `"random"` draws one angle for each image and step, and is cyclic in
+            evaluation. `"cyclic"` gives image i of a batch the angle i mod 4, without random
+            numbers. `"all"` shows all four angles of each image and averages, as Eq. 1 is
+            written, at four times the cost.
+        seed: Seed of the random angles.
 
     Raises:
-        InputError: on an unknown assignment.
+        InputError: The assignment is unknown.
 
     Example:
 

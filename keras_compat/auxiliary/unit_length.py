@@ -1,4 +1,4 @@
-"""Features of unit length, asked for by a loss (Appendix B.1)."""
+"""A loss that makes features have unit length (Appendix B.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_compat.auxiliary.base import FeatureTask
 
-# Below it a length has no gradient: that of a square root is infinite at zero.
+# Shorter lengths have no gradient, since the gradient of a square root is infinite at 0.
 _SHORTEST = 1e-6
 
 
@@ -17,9 +17,9 @@ _SHORTEST = 1e-6
 class UnitLengthLoss(FeatureTask):
     """Pulls the feature vector at each position to length 1.
 
-    It has no head, and uses the target task's features at no extra cost. Its loss is
-    (length - 1)^2, the mean over positions: unlike (length^2 - 1)^2 it does not explode where
-    features are long at first. It reports the mean length, which should come near 1.
+    The task has no head, and uses the target task's features at no extra cost. Its loss is
+    (length - 1)^2, the mean over positions. Unlike (length^2 - 1)^2 it is not huge for features
+    that are long at first. The score is the mean length, which training brings near 1.
 
     Source: paper Appendix B.1, "a loss to encourage these features to become unit length".
 
@@ -38,11 +38,11 @@ class UnitLengthLoss(FeatureTask):
         super().__init__(name=name, **kwargs)
 
     def loss(self, targets: Any, outputs: Any) -> Any:
-        """Returns each image's loss `[B]`, the mean over positions."""
+        """Returns each image's loss, `[B]`, the mean over positions."""
         return _over_positions(ops.square(_lengths(outputs) - 1))
 
     def score(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
-        """Returns each image's mean length of feature vectors, and 1: `[B]` each."""
+        """Returns the mean length of each image's feature vectors, and 1; `[B]` each."""
         mean = _over_positions(_lengths(outputs))
         return mean, ops.ones_like(mean)
 

@@ -1,4 +1,4 @@
-"""What the tasks share that recognize an image by another view of it."""
+"""The base class of auxiliary tasks that compare two views of an image."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 class ViewPairs(Auxiliary):
-    """Base of the tasks that bring two views of an image together in the space of their head.
+    """The base class of tasks that bring two views of an image close in their head's space.
 
-    The head emits a vector for each view, and a view's target is the place of the other view of
-    its image in the batch. The views are those of `random_views`.
+    The head emits a vector for each view. The target of a view is the place in the batch of its
+    partner, the other view of the same image. `random_views` makes the views.
 
-    To cost no more than rotation prediction, only the first half of a batch is shown, twice
-    (batches are drawn at random), so that the extractor sees as many images as the batch has.
+    By default only the first half of a batch is shown, twice (batches are drawn at random). So the
+    extractor sees as many images as with rotation prediction, at the same cost.
 
     Args:
-        outputs: length of the head's vectors.
-        every_image: shows all images of a batch twice, at twice the cost.
-        smallest_area: the least share of an image that a view covers, above 0 to 1.
-        flip: whether views may be mirrored; not for digits and letters.
-        seed: of the views.
+        outputs: Length of the head's vectors.
+        every_image: Whether all images of a batch are shown twice, at twice the cost.
+        smallest_area: Least share of an image that a view covers, above 0, at most 1.
+        flip: Whether views may be mirrored, which does not suit digits and letters.
+        seed: Seed of the views.
 
     Raises:
-        InputError: if `smallest_area` is not a share.
+        InputError: `smallest_area` is not a share.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ViewPairs(Auxiliary):
         return cls(flip=dataset.flippable, seed=seed)
 
     def transform(self, images: Any, labels: Any, training: bool = True) -> tuple[Any, Any]:
-        """Returns two views of each image shown, first all one, then all other, and partners."""
+        """Returns the first views of all shown images, then the second ones, and their partners."""
         batch = ops.shape(images)[0]
         shown = batch if self.every_image else (batch + 1) // 2
         twice = ops.concatenate([images[:shown]] * 2, axis=0)
@@ -71,9 +71,9 @@ class ViewPairs(Auxiliary):
         return views, (places + shown) % (2 * shown)
 
     def similarities(self, vectors: Any) -> Any:
-        """Returns the cosine of the angle between any two vectors: `[N, D]` to `[N, N]`.
+        """Returns the cosine of the angle between any two vectors, `[N, D]` to `[N, N]`.
 
-        Replicas compare their own vectors with those of all: `[N, D]` to `[N, M]`.
+        A replica compares its own vectors with those of all replicas, `[N, D]` to `[N, M]`.
         """
         directions = self._unit_length(vectors)
         return ops.matmul(directions, ops.transpose(replica_ops.gathered(directions)))
@@ -90,13 +90,13 @@ class ViewPairs(Auxiliary):
 
 
 def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
-    """Returns which view is which: bool `[N, N]` each, or `[N, M]` beside other replicas' views.
+    """Returns for any two views whether they are the same view, and whether they are partners.
 
     Args:
         targets: int32 `[N]`, the place of each view's partner.
 
     Returns:
-        Whether two views are one and the same, and whether the second is the first's partner.
+        Booleans `[N, N]` each, or `[N, M]` with the views of all replicas in columns.
     """
     own = ops.shape(targets)[0]
     places = ops.arange(own * replica_ops.count(), dtype="int32")
@@ -105,5 +105,5 @@ def same_view_and_partner(targets: Any) -> tuple[Any, Any]:
 
 
 def among_all(targets: Any) -> Any:
-    """Returns the partners' places among the views of all replicas, int32 `[N]`."""
+    """Returns the places of partners among the views of all replicas, int32 `[N]`."""
     return targets + replica_ops.first_position(ops.shape(targets)[0])

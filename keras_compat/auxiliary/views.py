@@ -1,4 +1,4 @@
-"""Heavily changed views of images, for tasks that recognize an image by them."""
+"""Random views of images: cropped, mirrored and recoloured."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from keras_compat import replica_ops
 _JITTER = 0.4
 _HUE = 0.1 * 2 * math.pi
 _GREY_PROBABILITY = 0.2
-# Width to height of a crop lies between the inverse and this.
+# The most ratio of width to height of a crop, and of height to width.
 _ASPECT = 4 / 3
 
-# How many random numbers a view takes.
+# Random numbers for each view.
 _NUMBERS = 10
-# What evaluation takes instead: with XLA and on another backend the same seed draws others. Their
-# number is prime, lest two views of an image in a large batch be given the same ones.
+# The numbers for evaluation, since the same seed draws others with XLA and on other backends. Their
+# count is prime, so that two views of an image in a large batch get different ones.
 _FIXED = np.random.default_rng(0).random((_NUMBERS, 4093), dtype="float32")
 
 
@@ -32,26 +32,26 @@ def random_views(
     smallest_area: float,
     flip: bool,
 ) -> Any:
-    """Returns a view of each image: a crop at the image's size, mirrored or not, recoloured.
+    """Returns a view of each image: a crop at the image's size, recoloured, maybe mirrored.
 
-    Every image is changed in its own way, by products of small matrices alone: no pixel is
-    gathered by its index.
+    Each image has random numbers of its own. Products of small matrices make the views, so no
+    pixel is gathered by its index.
 
     Args:
-        images: `[B, H, W, C]`, in [0, 255].
-        generator: of the random numbers.
-        training: `False` draws nothing: image i of a batch gets the same view every time.
-        smallest_area: the least share of an image that a crop covers.
-        flip: whether half of the views are mirrored left to right.
+        images: `[B, H, W, C]` in [0, 255].
+        generator: Generator of the random numbers.
+        training: Whether numbers are drawn. `False` gives image i of a batch always the same view.
+        smallest_area: Least share of an image that a crop covers.
+        flip: Whether half of the views are mirrored left to right.
 
     Returns:
-        `[B, H, W, C]` of the same type, in [0, 255].
+        `[B, H, W, C]` of the same dtype, in [0, 255].
 
     Source: Chen et al. 2020 (https://arxiv.org/abs/2002.05709), App. A, without blur, as for
-    CIFAR-10 there; every image is recoloured, where the authors leave a fifth of them alone.
+    CIFAR-10 there. The authors recolour four fifths of the images; here all are recoloured.
     """
     batch, height, width, _ = ops.shape(images)
-    # Half precision could not tell neighbouring places apart.
+    # Half precision is too coarse for places.
     precise = keras.backend.result_type(images.dtype, "float32")
     if training:
         numbers = replica_ops.drawn(
@@ -74,32 +74,32 @@ def random_views(
 
 
 def _places(share: Any, place: Any, size: Any) -> Any:
-    """Returns where along an axis of the image each pixel of its crop lies.
+    """Returns the place along an axis of the image of each pixel of its crop.
 
     Args:
-        share: of the axis that the crop covers, `[B]`; more than 1 is 1.
-        place: of the crop, `[B]`, from 0 (first pixels) to 1 (last pixels).
-        size: of the axis.
+        share: Share of the axis that the crop covers, `[B]`; more than 1 counts as 1.
+        place: Place of the crop, `[B]`, from 0 (first pixels) to 1 (last pixels).
+        size: Pixels of the axis.
 
     Returns:
         `[B, size]`, in [0, size - 1].
     """
     share, place = ops.minimum(share, 1.0)[:, None], place[:, None]
     count = ops.cast(size, share.dtype)
-    # Pixels have their middle at half a pixel.
+    # The centre of a pixel is at half a pixel.
     inside = (ops.arange(size, dtype=share.dtype)[None] + 0.5) * share
     return ops.clip(inside + (1 - share) * place * count - 0.5, 0, count - 1)
 
 
 def _sampled(images: Any, rows: Any, columns: Any) -> Any:
-    """Returns the images' values at rows `[B, H]` and columns `[B, W]`, bilinearly."""
+    """Returns bilinear samples of the images at rows `[B, H]` and columns `[B, W]`."""
     height, width = ops.shape(images)[1:3]
     views = ops.einsum("byh,bhwc->bywc", _bilinear(rows, height), images)
     return ops.einsum("bxw,bywc->byxc", _bilinear(columns, width), views)
 
 
 def _bilinear(places: Any, size: Any) -> Any:
-    """Returns how much each pixel along an axis counts at each place: `[B, places, size]`."""
+    """Returns the weight of each pixel along an axis at each place, `[B, places, size]`."""
     pixels = ops.arange(size, dtype=places.dtype)
     return ops.maximum(1 - ops.abs(places[:, :, None] - pixels), 0)
 
@@ -107,10 +107,11 @@ def _bilinear(places: Any, size: Any) -> Any:
 def _recoloured(
     images: Any, brightness: Any, contrast: Any, saturation: Any, hue: Any, grey: Any
 ) -> Any:
-    """Changes the colours of each image by its own amounts: `[B]` each, in [0, 1).
+    """Changes the colours of each image by its own amounts, `[B]` each in [0, 1).
 
-    All is linear in a pixel's channels: hue turns, and saturation scales, what lies across the
-    axis of greys. One matrix an image does it; on grey images it is brightness and contrast.
+    All changes are linear in a pixel's channels, so one matrix for each image makes them. Hue turns
+    colours about the axis of greys, and saturation scales them across it. On grey images only
+    brightness and contrast have an effect.
     """
     brightness, contrast, saturation = (
         (1 + _JITTER * (2 * amount - 1))[:, None, None]
@@ -121,7 +122,7 @@ def _recoloured(
     channels = images.shape[-1]
     identity = np.eye(channels)
     along = np.full((channels, channels), 1 / channels)
-    # A quarter turn about the axis of greys.
+    # The matrix of a quarter turn about the axis of greys.
     quarter = (np.roll(identity, 1, axis=1) - np.roll(identity, -1, axis=1)) / math.sqrt(3)
     along, across, quarter = (ops.cast(m, images.dtype) for m in (along, identity - along, quarter))
     matrix = along + saturation * (ops.cos(angle) * across + ops.sin(angle) * quarter)

@@ -18,9 +18,9 @@ MODES = ("batch", "moving")
 class BatchStatisticsNormalization(keras.layers.Layer):
     """Normalizes with the statistics of the batch, at inference as in training.
 
-    Recombined networks meet features whose statistics differ from those of their training, so
-    the paper normalizes with the batch at test time. Keras' own `BatchNormalization` cannot:
-    it uses moving statistics at inference, and also in training once it is frozen.
+    Recombined networks get features with other statistics than in training, so the paper normalizes
+    with the batch at test time. Keras' own `BatchNormalization` cannot do so: it uses moving
+    statistics at inference, and also in training once it is frozen.
 
     ```
     statistics  training=True                      training=False
@@ -28,33 +28,33 @@ class BatchStatisticsNormalization(keras.layers.Layer):
     "moving"    of the batch                       moving
     ```
 
-    The table holds whatever `trainable` is. Moving statistics are kept up to date in training
-    while the layer is trainable, so that a network can be deployed with them. Statistics are
-    computed in float32 at least, also under mixed precision.
+    The table holds whether or not the layer is trainable. A trainable layer updates its moving
+    statistics in training, so that a network can be deployed with them. Statistics are computed in
+    float32 at least, also under mixed precision.
 
     Args:
-        axis: the axis of the channels.
-        momentum: share of the old value in an update of the moving statistics.
-        epsilon: added to the variance.
-        center: whether to add the learned offset `beta`.
-        scale: whether to multiply by the learned `gamma`.
-        statistics: `"batch"` or `"moving"`; may be set again later, see `set_statistics`.
-        synchronized: whether a batch that is split over devices is one batch: `False` lets each
-            device normalize with its own part in training.
-        beta_initializer: initializer of `beta`.
-        gamma_initializer: initializer of `gamma`.
-        moving_mean_initializer: initializer of `moving_mean`.
-        moving_variance_initializer: initializer of `moving_variance`.
-        beta_regularizer: regularizer of `beta`.
-        gamma_regularizer: regularizer of `gamma`.
-        beta_constraint: constraint on `beta`.
-        gamma_constraint: constraint on `gamma`.
-        **kwargs: of every Keras layer, such as `name`, `dtype`, `trainable`.
+        axis: Axis of the channels.
+        momentum: Share of the old value in an update of the moving statistics.
+        epsilon: Number added to the variance.
+        center: Whether to add the learned offset `beta`.
+        scale: Whether to multiply by the learned `gamma`.
+        statistics: `"batch"` or `"moving"`; `set_statistics` can change it.
+        synchronized: Whether a batch that is split over devices is normalized as one batch;
+            `False` lets each device normalize with its own part in training.
+        beta_initializer: Initializer of `beta`.
+        gamma_initializer: Initializer of `gamma`.
+        moving_mean_initializer: Initializer of `moving_mean`.
+        moving_variance_initializer: Initializer of `moving_variance`.
+        beta_regularizer: Regularizer of `beta`.
+        gamma_regularizer: Regularizer of `gamma`.
+        beta_constraint: Constraint on `beta`.
+        gamma_constraint: Constraint on `gamma`.
+        **kwargs: Arguments of every Keras layer, such as `name`, `dtype`, `trainable`.
 
     Input shape: any rank of 2 or more. Output shape: the same.
 
     Raises:
-        InputError: if `statistics` is neither `"batch"` nor `"moving"`.
+        InputError: `statistics` is neither `"batch"` nor `"moving"`.
 
     Source: Ioffe and Szegedy 2015; Gygli et al. 2021, Sec. 4 and B.1.
 
@@ -110,7 +110,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
 
     @property
     def statistics(self) -> str:
-        """`"batch"` or `"moving"`: what normalizes at inference."""
+        """Kind of statistics at inference, `"batch"` or `"moving"`."""
         return self._statistics
 
     @statistics.setter
@@ -162,7 +162,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Normalizes `inputs`; see the class for which statistics it uses."""
+        """Normalizes `inputs`; the class describes the statistics."""
         if self.statistics == "moving" and not training and not self._recalibrating:
             mean, variance = self.moving_mean, self.moving_variance
             return self._normalize(inputs, mean, variance)
@@ -183,7 +183,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         return outputs
 
     def _statistics_dtype(self, inputs: Any) -> str:
-        # Not `keras.backend.result_type`: on JAX it gives float32 unless `floatx` is float64.
+        # On JAX `keras.backend.result_type` gives float32 unless `floatx` is float64.
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         return dtype if dtype == "float64" else "float32"
 
@@ -195,7 +195,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
     def _by_device(self, inputs: Any, devices: int, batch: int) -> tuple[Any, Any, Any]:
         """Normalizes each device's part of a batch that the step sees as a whole, as on JAX.
 
-        Auxiliaries may show several images for one, a whole batch after the other.
+        An auxiliary task may show several whole batches, one after the other.
         """
         rows = inputs.shape[0]
         times = rows // batch if rows % batch == 0 else 1

@@ -1,4 +1,4 @@
-"""Zero channels, for shortcuts without weights."""
+"""A layer that adds channels of zeros, for shortcuts without weights."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from keras import ops
 class ChannelPadding(keras.layers.Layer):
     """Pads images with channels of zeros, half before and half after their own.
 
-    Makes the shortcut without weights of He et al. 2016 (option A, Sec. 4.2).
+    It makes the shortcut without weights of He et al. 2016 (option A, Sec. 4.2).
 
     Args:
-        filters: number of channels of the output, at least those of the input.
-        **kwargs: of every Keras layer, such as `name` and `dtype`.
+        filters: Number of channels of the output, at least that of the input.
+        **kwargs: Arguments of every Keras layer, such as `name` and `dtype`.
 
-    Input shape: `[batch, height, width, channels]`. Output shape: the same but for `filters`
-    channels.
+    Input shape: `[batch, height, width, channels]`. Output shape: the same with `filters` channels.
 
     Raises:
-        ValueError: if the input has more than `filters` channels.
+        ValueError: The input has more than `filters` channels.
 
     Example:
 

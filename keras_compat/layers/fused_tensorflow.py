@@ -8,11 +8,11 @@ import keras
 
 
 def applies(x: Any, axis: int) -> bool:
-    """Says whether the fused kernel can normalize `x` over all axes but `axis`.
+    """Returns whether the fused kernel can normalize `x` over all axes but `axis`.
 
     Args:
-        x: tensor of any rank.
-        axis: the axis of the channels.
+        x: Tensor of any rank.
+        axis: Axis of the channels.
 
     Returns:
         True on the TensorFlow backend for channels-last images of at most 32 bits.
@@ -28,13 +28,13 @@ def applies(x: Any, axis: int) -> bool:
 def normalize(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalizes images with the statistics of their batch.
 
-    The raw operation, since the public wrapper silently raises `epsilon` to 1.001e-5.
+    It uses the raw operation, since the public wrapper raises `epsilon` to 1.001e-5 silently.
 
     Args:
-        x: images, `[batch, height, width, channels]`, float32, float16 or bfloat16.
-        gamma: scale, float32 `[channels]`.
-        beta: offset, float32 `[channels]`.
-        epsilon: added to the variance.
+        x: Images, `[batch, height, width, channels]`, float32, float16 or bfloat16.
+        gamma: Scale, float32 `[channels]`.
+        beta: Offset, float32 `[channels]`.
+        epsilon: Number added to the variance.
 
     Returns:
         The normalized images in the dtype of `x`; mean and population variance, float32

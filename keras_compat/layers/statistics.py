@@ -1,4 +1,4 @@
-"""Which statistics the normalization layers of whole models use."""
+"""Settings of all normalization layers of a model: the statistics that they use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def normalization_layers(model: keras.layers.Layer) -> list[BatchStatisticsNorma
     """Lists the `BatchStatisticsNormalization` layers of a model, nested models included.
 
     Args:
-        model: a model or a layer; itself counts too.
+        model: A model or a layer, which is listed too if it normalizes.
 
     Returns:
         The layers in the order of the model, each once.
@@ -31,19 +31,18 @@ def normalization_layers(model: keras.layers.Layer) -> list[BatchStatisticsNorma
 
 
 def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
-    """Switches all normalization layers of a model, nested models included.
+    """Sets the statistics of all normalization layers of a model, nested models included.
 
-    What `predict` and `evaluate` of this model had compiled is dropped. Other models that share
-    the layers, and a training step that calls the model with `training=False`, must be compiled
-    again to see the change.
+    `predict` and `evaluate` of this model compile again. Other models that share the layers, and a
+    training step that calls the model with `training=False`, must be compiled again by the caller.
 
     Args:
-        model: a model or a layer.
+        model: A model or a layer.
         statistics: `"batch"` to normalize with each batch at inference, `"moving"` to normalize
             with the moving statistics.
 
     Raises:
-        InputError: if `statistics` is neither `"batch"` nor `"moving"`.
+        InputError: `statistics` is neither `"batch"` nor `"moving"`.
 
     Example:
 
@@ -58,14 +57,15 @@ def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
 
 
 def set_synchronized(model: keras.layers.Layer, synchronized: bool = True) -> None:
-    """Lets all normalization layers of a model see the whole batch of all devices, or their own.
+    """Sets whether all normalization layers of a model see the whole batch of all devices.
 
-    Before training begins. With a strategy of `tf.distribute` of your own, each replica is a
-    device; else that is the matter of `keras_compat.training.Distribution`.
+    Call it before training, and only with a strategy of `tf.distribute` of your own, whose replicas
+    are the devices. `keras_compat.training.Distribution` calls it itself.
 
     Args:
-        model: a model or a layer, nested models included.
-        synchronized: `False` lets each device normalize with its own part of the batch.
+        model: A model or a layer, nested models included.
+        synchronized: Whether devices normalize with the whole batch; `False` means with their own
+            part of the batch.
 
     Example:
 
@@ -90,14 +90,15 @@ def _drop_compiled(model: keras.layers.Layer) -> None:
 def split_by_device(
     models: Iterable[keras.layers.Layer], devices: int, batch: int
 ) -> Iterator[None]:
-    """Within this context a step that sees a whole batch normalizes each device's part by itself.
+    """Makes a step that sees a whole batch normalize each device's part by itself.
 
-    It is traced within the context, and trains; see `BatchStatisticsNormalization.synchronized`.
+    The training step must be traced within this context, see
+    `BatchStatisticsNormalization.synchronized`.
 
     Args:
-        models: what the step trains, nested models included.
-        devices: over how many the batch is split.
-        batch: its size, a multiple of `devices`.
+        models: Models that the step trains, nested models included.
+        devices: Number of devices over which the batch is split.
+        batch: Size of the batch, a multiple of `devices`.
     """
     layers = [layer for model in models for layer in normalization_layers(model)]
     before = [layer.synchronized for layer in layers]
@@ -112,15 +113,15 @@ def split_by_device(
 
 @contextmanager
 def recalibrating(models: keras.layers.Layer | Iterable[keras.layers.Layer]) -> Iterator[None]:
-    """Within this context a call replaces the moving statistics by those of its batch.
+    """Makes a call within it replace moving statistics by those of its batch.
 
-    Call a model eagerly, as `model(images, training=False)`: every normalization layer
-    normalizes with the batch, whatever its mode, and its moving mean and variance become exactly
-    the statistics of that batch. Afterwards the layers are in their earlier mode. Compiled
-    functions (`predict`) do not see the context.
+    Call a model eagerly, as `model(images, training=False)`. Every normalization layer then
+    normalizes with the batch, whatever its mode, and its moving mean and variance become the
+    statistics of that batch. Afterwards the layers have their earlier mode. Compiled functions
+    (`predict`) do not see the context.
 
     Args:
-        models: a model or several, nested models included.
+        models: One model or several, nested models included.
 
     Example:
 

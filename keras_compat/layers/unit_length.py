@@ -1,4 +1,4 @@
-"""Vectors of unit length."""
+"""A layer that scales vectors to unit length."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from keras import ops
 class UnitLength(keras.layers.Layer):
     """Scales the vectors along the last axis to unit length.
 
-    Unlike `keras.layers.UnitNormalization` it has a gradient at vectors of zeros, which features
-    behind a ReLU can be: there Keras' is NaN on JAX and 1e12 on TensorFlow. Computes, and emits,
-    no less than float32, since squares of features overflow in float16.
+    Unlike `keras.layers.UnitNormalization` it has a finite gradient at vectors of zeros, which a
+    ReLU can emit: Keras' gradient there is NaN on JAX and 1e12 on TensorFlow. It computes and emits
+    float32 at least, since squares of features overflow in float16.
 
     Args:
-        epsilon: the smallest sum of squares that is divided by; shorter vectors stay shorter than
+        epsilon: Smallest sum of squares to divide by; vectors with a smaller sum stay shorter than
             unit length.
-        **kwargs: of every Keras layer, such as `name`.
+        **kwargs: Arguments of every Keras layer, such as `name`.
 
     Input shape: any of rank 2 or more. Output shape: the same.
 
@@ -33,11 +33,11 @@ class UnitLength(keras.layers.Layer):
     [[0.6..., 0.8...], [0.0, 0.0]]
     """
 
-    # Also where a trainer lets layers compute in 16 bits.
+    # `training.Precision` leaves such layers in float32.
     keeps_precision = True
 
     def __init__(self, epsilon: float = 1e-6, **kwargs: Any):
-        # The precision of weights, as in the policy `mixed_float16`, is that of the computation.
+        # A policy such as `mixed_float16` keeps weights, and so this layer, in float32.
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
         super().__init__(**kwargs)
         self.epsilon = float(epsilon)

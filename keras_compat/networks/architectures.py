@@ -1,7 +1,7 @@
-"""What an architecture is, and the registry of architectures.
+"""The registry of architectures, each an ordered list of named blocks.
 
-To add one: write a file with a function from plain arguments (int, float) to an `Architecture`,
-register it under its name, and import the file in `keras_compat/networks/__init__.py`.
+To add one, write a file with a function from plain arguments (int, float) to an `Architecture`,
+register the function under a name, and import the file in `keras_compat/networks/__init__.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from keras_compat.networks.layer_maker import LayerMaker
 from keras_compat.registry import Registry
 
 Apply = Callable[[Any, LayerMaker], Any]
-"""A part of a network: a symbolic tensor and what makes layers in, a symbolic tensor out."""
+"""A part of a network, as a function of a symbolic tensor and the maker of layers."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Block:
     """A named part of a network, after which the network can be split.
 
     Args:
-        name: unique in the architecture; the last layer of the block bears it.
-        apply: maps the tensor before the block to the tensor after it.
+        name: Name of the block, unique in the architecture, and of the block's last layer.
+        apply: A function from the tensor before the block to the tensor after it.
     """
 
     name: str
@@ -39,11 +39,10 @@ class Architecture:
     """A network as an ordered list of blocks, up to its global average pooling.
 
     Args:
-        blocks: in order; the stem first.
-        top: what follows the last block and belongs to every head.
-        default_split: the block or alias after which the network is split if nothing else is
-            said.
-        aliases: other names of blocks, such as `"stage2"` for its last block.
+        blocks: Blocks in order, the stem first.
+        top: The part after the last block, which belongs to every head.
+        default_split: Block or alias after which the network is split by default.
+        aliases: Other names of blocks, such as `"stage2"` for its last block.
     """
 
     blocks: tuple[Block, ...]
@@ -53,7 +52,7 @@ class Architecture:
 
     @property
     def split_points(self) -> tuple[str, ...]:
-        """The names of the blocks, then the aliases."""
+        """Names of the blocks, then the aliases."""
         return (*(block.name for block in self.blocks), *self.aliases)
 
     def split_block(self, split: str | None) -> str:
@@ -64,37 +63,26 @@ class Architecture:
         return self.aliases.get(split, split)
 
     def blocks_before(self, split: str | None) -> int:
-        """Returns how many blocks the extractor has when the network is split at `split`."""
+        """Returns the number of blocks in the extractor when the network is split at `split`."""
         return [block.name for block in self.blocks].index(self.split_block(split)) + 1
 
 
 ARCHITECTURES: Registry[Callable[..., Architecture]] = Registry("architecture")
 
 
-def architectures() -> tuple[str, ...]:
-    """Lists the names of all registered architectures.
-
-    Example:
-
-    >>> "resnet56" in architectures()
-    True
-    """
-    return tuple(ARCHITECTURES)
-
-
 def parse_architecture(text: str) -> tuple[str, dict[str, int | float], str | None]:
     """Reads `"NAME"`, `"NAME:key=value,key=value"`, either followed by `"@SPLIT"`.
 
     Args:
-        text: such as `"mobilenet_v2:width=0.5@block11"`.
+        text: Name of an architecture, such as `"mobilenet_v2:width=0.5@block11"`.
 
     Returns:
         The registered name, the arguments in the types that the architecture takes, and the
-        split point or None.
+        split point or `None`.
 
     Raises:
-        InputError: if the architecture, an argument or the split is unknown (with the nearest
-            names), or a value is not valid.
+        InputError: The architecture, an argument or the split is unknown (the message lists the
+            nearest names), or a value is not valid.
 
     Example:
 
@@ -126,17 +114,17 @@ def _convert(what: str, value: str, kind: type) -> int | float:
 
 
 def find_architecture(text: str, split: str | None = None) -> tuple[Architecture, str | None]:
-    """Returns the architecture that `text` names, and where to split it.
+    """Returns the architecture and the split point that `text` names.
 
     Args:
-        text: as in `parse_architecture`.
-        split: a split point; wins over none in `text`.
+        text: Name of an architecture, see `parse_architecture`.
+        split: Split point, if `text` names none or the same one.
 
     Returns:
-        The architecture; `split`, else the split in `text`, else None.
+        The architecture; `split`, else the split in `text`, else `None`.
 
     Raises:
-        InputError: as `parse_architecture`, or if both name a different split.
+        InputError: `text` is not valid, or names another split than `split`.
 
     Example:
 
@@ -150,12 +138,12 @@ def find_architecture(text: str, split: str | None = None) -> tuple[Architecture
 
 
 def register_preset(name: str, family: Callable[..., Architecture], **arguments: int | float):
-    """Registers a member of a family under a name of its own; its arguments may be overridden.
+    """Registers a name for a member of a family; users may override its arguments.
 
     Args:
-        name: the new name.
-        family: the function that makes the family's architectures.
-        **arguments: what the name stands for.
+        name: The new name.
+        family: The function that makes the family's architectures.
+        **arguments: Arguments of the family that the name stands for.
     """
     ARCHITECTURES.register(name)(functools.partial(family, **arguments))
 
@@ -164,13 +152,13 @@ def split_points(architecture: str) -> tuple[str, ...]:
     """Lists the points at which an architecture can be split into extractor and head.
 
     Args:
-        architecture: as in `parse_architecture`.
+        architecture: Name of an architecture, see `parse_architecture`.
 
     Returns:
-        The names of its blocks in order, then the aliases (`"stage2"`: its last block).
+        The names of the blocks in order, then the aliases (`"stage2"`: its last block).
 
     Raises:
-        InputError: if the architecture is unknown.
+        InputError: The architecture is unknown.
 
     Example:
 
@@ -181,7 +169,7 @@ def split_points(architecture: str) -> tuple[str, ...]:
 
 
 def default_split(architecture: str) -> str:
-    """Returns where an architecture is split if nothing else is said.
+    """Returns the default split point of an architecture.
 
     Example:
 

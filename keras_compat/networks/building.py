@@ -1,4 +1,4 @@
-"""Functional Keras models from the names of architectures."""
+"""Builds functional Keras models from the names of architectures."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def build(
     """Builds an unsplit network that maps images to logits.
 
     Args:
-        architecture: as in `parse_architecture`, without a split.
-        input_shape: height, width and channels of the images; height and width may be None.
-        classes: number of classes.
-        seed: of the initial weights; each layer's follow from it and the layer's name.
-        name: of the model.
+        architecture: Name of an architecture, see `parse_architecture`, without a split.
+        input_shape: Height, width and channels of the images; height and width may be None.
+        classes: Number of classes.
+        seed: Seed of the initial weights; each layer's seed follows from it and the layer's name.
+        name: Name of the model.
         normalization: `"batch"` (by batch statistics), `"layer"` (over all values of an image)
             or `"instance"` (over the positions of each channel); see `NORMALIZATIONS`.
 
@@ -42,7 +42,7 @@ def build(
         logits `[batch, classes]`.
 
     Raises:
-        InputError: if an argument is not valid.
+        InputError: An argument is not valid.
 
     Example:
 
@@ -75,14 +75,14 @@ def build_extractor(
     """Builds the part of a network up to a split point.
 
     Args:
-        architecture: as in `parse_architecture`.
-        input_shape: height, width and channels of the images; height and width may be None.
-        split: a split point; None takes that of `architecture`, else the default.
-        interface_channels: outputs of a last 1x1 convolution, which fits the extractor to a
+        architecture: Name of an architecture, see `parse_architecture`.
+        input_shape: Height, width and channels of the images; height and width may be None.
+        split: Split point; None takes that of `architecture`, else the default.
+        interface_channels: Outputs of a last 1x1 convolution, which fits the extractor to a
             shared interface (paper Sec. 5.2); None leaves it out.
-        seed: of the initial weights, as in `build`.
-        name: of the model.
-        normalization: as in `build`.
+        seed: Seed of the initial weights, see `build`.
+        name: Name of the model.
+        normalization: Name of a normalization, see `build`.
         features: `"plain"`, or `"unit_length"` to scale the features of each position to unit
             length over the channels, as the last step; see `FEATURES`.
 
@@ -91,7 +91,7 @@ def build_extractor(
         features `[batch, height', width', channels']`.
 
     Raises:
-        InputError: if an argument is not valid.
+        InputError: An argument is not valid.
 
     Example:
 
@@ -126,19 +126,19 @@ def build_head(
 ) -> keras.Model:
     """Builds the part of a network from a split point on.
 
-    The first block adapts to the channels it receives: its residual connection is left out, or
-    gets a projection where the architecture has them, if their number is not the network's own.
+    The first block adapts to `input_channels`. If their number is not the network's own, the
+    block's residual connection is left out, or gets a projection if the architecture has them.
 
     Args:
-        architecture: as in `parse_architecture`.
-        split: a split point; None takes that of `architecture`, else the default.
-        input_channels: channels of the features.
-        classes: number of classes.
-        seed: of the initial weights, as in `build`.
-        name: of the model.
-        normalization: as in `build`.
-        dense: whether to leave out the global pooling, for logits at each position; the weights
-            are the same.
+        architecture: Name of an architecture, see `parse_architecture`.
+        split: Split point; None takes that of `architecture`, else the default.
+        input_channels: Channels of the features.
+        classes: Number of classes.
+        seed: Seed of the initial weights, see `build`.
+        name: Name of the model.
+        normalization: Name of a normalization, see `build`.
+        dense: Whether to leave out the global pooling and emit logits at each position; the
+            weights are the same.
 
     Returns:
         A functional model: features `[batch, height, width, input_channels]` of any height and
@@ -146,7 +146,7 @@ def build_head(
         last layer is a `Dense` named `"logits"`.
 
     Raises:
-        InputError: if an argument is not valid.
+        InputError: An argument is not valid.
 
     Example:
 
@@ -180,7 +180,7 @@ def _classify(x: Any, top: Apply, classes: int, make: LayerMaker, dense: bool = 
     x = top(x, make)
     if not dense:
         x = layers.GlobalAveragePooling2D(name="pooling")(x)
-    # Logits keep the precision of the weights, since a loss in 16 bits is not reliable.
+    # Logits have the precision of weights, since a loss in 16 bits is not reliable.
     return layers.Dense(
         classes,
         kernel_initializer=make.initializers.he_normal("logits"),
@@ -195,5 +195,5 @@ def _check_count(what: str, value: int) -> None:
 
 
 def _name(architecture: str) -> str:
-    """Returns a model name from an architecture string, without characters that files forbid."""
+    """Returns a model name that is a valid file name."""
     return re.sub(r"[^\w.]+", "_", architecture)

@@ -1,4 +1,4 @@
-"""Layers and models made again, with all that they hold: the one place that does it."""
+"""Copies layers and models with all their state."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from keras_compat.networks.structure import (
 )
 
 Change = Callable[[Any, dict[str, Any]], tuple[type, dict[str, Any]]]
-"""Takes a layer and its config, returns the class and the config of its copy."""
+"""A function from a layer and its config to the class and the config of its copy."""
 
 
 class Copies:
     """Copies layers and models, each once, with all their state.
 
-    What several of them share, their copies share. Functions that a layer holds, Python lambdas
-    among them, are those of the copy: nothing is read from a file.
+    Layers that several of them share, their copies share. The copy of a layer holds the same
+    functions, also Python lambdas; nothing is read from a file.
 
     Args:
-        change: makes the copy of a layer another layer; models are no layers here. `None` copies
-            all as it is.
-        keep: a layer whose copy keeps the weights that it begins with.
+        change: A function that makes the copy of a layer another layer, but not of a model. `None`
+            copies all layers unchanged.
+        keep: A layer whose copy keeps its initial weights.
 
     Example:
 
@@ -55,10 +55,10 @@ class Copies:
         self._without_state: list[tuple[Any, Any]] = []
 
     def of(self, layer: Any) -> Any:
-        """Returns the copy of a layer or a model; of what is neither, such as `None`, itself.
+        """Returns the copy of a layer or a model, and any other object, such as `None`, itself.
 
         Raises:
-            InputError: if it cannot be made again, or holds what a copy cannot be given.
+            InputError: The layer cannot be made again, or its copy cannot be given its state.
         """
         if not isinstance(layer, keras.layers.Layer):
             return layer
@@ -66,7 +66,7 @@ class Copies:
             made = self._copy(layer)
             self._pairs[id(layer)] = layer, made
             if layer is not self._keep and not self._is_made_of_copies(layer):
-                # Before it is called: what a layer learnt may decide what it emits.
+                # Before a call, since the output of a layer may depend on its state.
                 if _is_built_like(layer, made):
                     copy_state(layer, made)
                 else:
@@ -74,14 +74,14 @@ class Copies:
         return self._pairs[id(layer)][1]
 
     def finish(self) -> None:
-        """Freezes in the copies what is frozen, and gives them the state that a call makes.
+        """Copies state that exists only after a call, and freezes the copies of frozen layers.
 
         Raises:
-            InputError: if a layer holds what its copy cannot be given.
+            InputError: A copy cannot be given its layer's state.
         """
         for original, made in self._without_state:
             copy_state(original, made)
-        # A model freezes all that it holds, so models come first.
+        # A model freezes all its layers, so models come first.
         for original, made in reversed(self._pairs.values()):
             _copy_trainable(original, made)
 
@@ -96,7 +96,7 @@ class Copies:
         return self._copy_functional(layer)
 
     def _is_made_of_copies(self, layer: Any) -> bool:
-        """Says whether the copy is a model of the copies of the layers, not of a config."""
+        """Returns whether the copy is made of the layers' copies, not from a config."""
         if type(layer) is keras.Sequential:
             return True
         changes = self._change is not None and is_functional(layer)
@@ -106,7 +106,7 @@ class Copies:
         return [self._copy_layer(x._keras_history.operation).output for x in model.inputs]
 
     def _copy_functional(self, model: Any) -> Any:
-        # A plain model of the same tensors: what the model is compiled with stays out of it.
+        # A plain model of the same tensors, without the settings of `compile`.
         inputs, outputs = input_structure(model), output_structure(model)
         plain = keras.Model(model.inputs, model.outputs)
         new = keras.models.clone_model(
@@ -126,7 +126,7 @@ class Copies:
             return self._made_again(layer)
         except InputError:
             raise
-        # A layer's own code runs, which may fail in any way.
+        # The layer's own code may fail in any way.
         except Exception as error:
             raise InputError(
                 f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied; give it a "
@@ -157,10 +157,10 @@ class Copies:
             return kind.from_config(config)
 
     def _own(self, layer: Any, key: str, value: Any, known: dict[str, Any]) -> Any:
-        """Returns what stands in a config for what the layer holds by the name of `key`.
+        """Returns the value in the copy's config for the attribute named `key`.
 
-        Layers are copied here, once each. Objects and functions that are not Keras' own are those
-        of the copy: Keras finds them only if they are registered, and lambdas not at all.
+        Layers are copied, once each. The copy holds the same objects and functions that are not
+        Keras' own: Keras finds them only if they are registered, and lambdas not at all.
         """
         held = getattr(layer, key, None)
         if isinstance(held, keras.layers.Layer):
@@ -179,17 +179,17 @@ class Copies:
 
 
 def copy_state(source: Any, target: Any) -> None:
-    """Gives a layer or a model all that another of the same kind holds.
+    """Gives a layer or a model all state of another one of the same kind.
 
-    Weights, the state of random draws, what layers save in their own ways (vocabularies), and
-    plain values that they learnt outside of weights.
+    The state is weights, random state, values that layers save in their own ways (vocabularies),
+    and plain values outside of weights.
 
     Args:
-        source: is left as it is.
-        target: made of the same config; is built if it is not.
+        source: The layer or model with the state.
+        target: A layer or model from the same config; it is built if it is not.
 
     Raises:
-        InputError: if it holds what the other cannot be given.
+        InputError: `source` has state that `target` cannot be given.
 
     Example:
 
@@ -209,14 +209,14 @@ def copy_state(source: Any, target: Any) -> None:
             other.assign(_array(one))
     except InputError:
         raise
-    # A layer's own code runs, which may fail in any way.
+    # The layer's own code may fail in any way.
     except Exception as error:
         raise InputError(
             f"layer {source.name!r} ({type(source).__name__}) cannot be copied: its copy does not "
             f"take its state ({_told(error)}); make it in __init__ or build"
         ) from error
     for one, other in pairs:
-        # What a model holds beside its layers is of compilation and training.
+        # A model's other attributes belong to compilation and training.
         if type(one) is type(other) and not isinstance(one, keras.Model):
             _copy_plain_values(one, other)
 
@@ -226,10 +226,10 @@ def _told(error: Exception) -> str:
 
 
 def _is_built_like(source: Any, target: Any) -> bool:
-    """Builds a layer as another is built; says whether it is, as some are by a call alone."""
+    """Builds a layer like another one; returns False for layers that only a call builds."""
     if source.built and not target.built:
         with warnings.catch_warnings():
-            # Many layers that hold others leave it to the first call to build these: see below.
+            # Many layers leave it to their first call to build the layers that they hold.
             warnings.filterwarnings("ignore", r"`build\(\)` was called on layer")
             target.build_from_config(source.get_build_config())
     held = [x._flatten_layers(include_self=False, recursive=False) for x in (source, target)]
@@ -242,13 +242,13 @@ def _copy_trainable(source: Any, target: Any) -> None:
         if one.trainable != other.trainable:
             other.trainable = one.trainable
     for one, other in zip(source.variables, target.variables, strict=True):
-        # A layer that is adapted to a new task (LoRA) freezes single weights.
+        # LoRA freezes single weights of a layer.
         if one.trainable != other.trainable:
             other.trainable = one.trainable
 
 
 def _copy_what_it_saves(source: Any, target: Any) -> None:
-    """Uses what a layer saves and loads in ways of its own: Keras' own do so to settle state."""
+    """Copies the state that a layer saves and loads by methods of its own."""
     if type(source).load_own_variables is not keras.layers.Layer.load_own_variables:
         store: dict[str, Any] = {}
         source.save_own_variables(store)
@@ -261,7 +261,7 @@ def _copy_what_it_saves(source: Any, target: Any) -> None:
 
 
 def _copy_plain_values(source: Any, target: Any) -> None:
-    """Copies numbers, texts, arrays and variables that are outside of weights and config."""
+    """Copies numbers, strings, arrays and variables that are neither weights nor in the config."""
     theirs = vars(target)
     tracked = {id(v) for v in target.variables}
     for name, value in dict(vars(source)).items():
@@ -292,18 +292,18 @@ def _is_plain(value: Any) -> bool:
 
 
 def _is_traced(values: list[Any]) -> bool:
-    """Says whether values are tensors of a function that was traced, which hold no numbers."""
+    """Returns whether a value is a tensor of a traced function, which has no numbers."""
     try:
         for x in values:
             np.array(x)
-    # The backends have errors of their own for it, and no common one.
+    # The backends have no common error for it.
     except Exception:
         return True
     return False
 
 
 def _are_equal(ours: list[Any], others: list[Any]) -> bool:
-    """Says whether plain values are equal, but for the precision of tensors."""
+    """Returns whether plain values are equal, apart from the precision of tensors."""
 
     def equal(a: Any, b: Any) -> bool:
         are_tensors = keras.ops.is_tensor(a) and keras.ops.is_tensor(b)
@@ -325,7 +325,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.gene
 
 @cache
 def _plumbing() -> set[str]:
-    """The attributes that Keras has in every layer, but for switches that are in no config."""
+    """Returns the attributes of every Keras layer, without switches that are in no config."""
     names = vars(keras.layers.Layer(name="layer", dtype="float32"))
     return set(names) - {"autocast", "supports_jit", "_supports_masking"}
 
@@ -335,14 +335,14 @@ def _has_constructor_of_keras(model: Any) -> bool:
 
 
 def _lambda_config(layer: keras.layers.Lambda) -> dict[str, Any]:
-    """Returns a config with functions in it: Keras writes and reads them as bytes."""
+    """Returns a config with the functions themselves, which Keras' config has as bytes."""
     held = {"function": layer.function, "output_shape": layer._output_shape, "mask": layer.mask}
     base = keras.layers.Layer.get_config(layer)
     return {**base, **held, "arguments": dict(layer.arguments)}
 
 
 def _placeholder(held: Any, known: dict[str, Any]) -> dict[str, Any]:
-    """Returns a config from which Keras makes `held` itself, as long as `known` is in scope."""
+    """Returns a config from which Keras gets `held` itself while `known` is in scope."""
     name = f"keras_compat>held_{len(known)}"
     is_function = isinstance(held, FunctionType)
     known[name] = held if is_function else SimpleNamespace(from_config=lambda config: held)

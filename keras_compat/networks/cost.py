@@ -1,4 +1,4 @@
-"""What one image costs: floating-point operations, counted from the shapes of the layers."""
+"""The cost of one image in floating-point operations, counted from the shapes of layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_compat.errors import InputError
 from keras_compat.layers import BatchStatisticsNormalization, UnitLength
 from keras_compat.networks.graph import trace
 
-# For each value that is normalized.
+# Operations for each normalized value.
 _SCALE_AND_SHIFT = 2
 _MEAN_AND_VARIANCE = 4  # add; subtract, square, add
 _LENGTH_AND_SCALE = 3  # square, add; multiply
@@ -23,24 +23,24 @@ _LENGTH_AND_SCALE = 3  # square, add; multiply
 def count_flops(model: keras.Model, input_shape: Sequence[int] | None = None) -> int:
     """Counts the floating-point operations of a forward pass of one image.
 
-    A multiply-add counts as two. Convolutions and dense layers count with their biases, at the
-    borders as if the padding were values, as papers do; normalization counts with its statistics
-    where it measures them. Layers without weights are cheap and count as nothing.
+    A multiply-add counts as two. Convolutions and dense layers count with biases and, as in papers,
+    with padding. Normalization counts with its statistics if it measures them. Layers without
+    weights count as 0.
 
     Training on an image costs about three times as much, and twice as much in a frozen part that
     only passes the gradient on.
 
     Args:
-        model: a functional or sequential model, nested models included.
-        input_shape: of one image, or of its features for a head, such as `(32, 32, 3)`; may be
-            left out where the model leaves no size open.
+        model: A functional or sequential model, nested models included.
+        input_shape: Shape of one image, or of its features for a head, such as `(32, 32, 3)`; not
+            needed for a model with known sizes.
 
     Returns:
         The number of operations.
 
     Raises:
-        InputError: if the model is not functional, `input_shape` is missing or does not fit, or a
-            layer has weights and `layer_flops` does not know its kind.
+        InputError: The model is not functional, `input_shape` is missing or does not fit, or
+            `layer_flops` does not know a layer with weights.
 
     Example:
 
@@ -74,17 +74,17 @@ def _call_flops(operation: Any, output_shape: tuple[int | None, ...]) -> int:
 def layer_flops(layer: Any, output_shape: tuple[int, ...]) -> int:
     """Counts the operations of one call of a layer.
 
-    To count another kind of layer: register a function for its class with `layer_flops.register`.
+    To count another kind of layer, register a function for its class with `layer_flops.register`.
 
     Args:
-        layer: a layer that was built, or an operation of `keras.ops`.
-        output_shape: what it emits for one image, without the batch.
+        layer: A built layer, or an operation of `keras.ops`.
+        output_shape: Shape of the output for one image, without the batch.
 
     Returns:
-        The number of operations; 0 for what has no weights.
+        The number of operations; 0 for a layer without weights.
 
     Raises:
-        InputError: if the layer has weights and nothing is registered for its class.
+        InputError: The layer has weights and no function is registered for its class.
 
     Example:
 
@@ -105,7 +105,7 @@ def layer_flops(layer: Any, output_shape: tuple[int, ...]) -> int:
 @layer_flops.register(layers.DepthwiseConv2D)
 @layer_flops.register(layers.Dense)
 def _kernel_flops(layer: Any, output_shape: tuple[int, ...]) -> int:
-    """Each weight is used once for each position."""
+    """Counts each weight once for each position."""
     values = math.prod(output_shape)
     depthwise = isinstance(layer, layers.DepthwiseConv2D)
     channels = math.prod(layer.kernel.shape[-2 if depthwise else -1 :])

@@ -1,4 +1,4 @@
-"""Heads for more classes than they were trained on."""
+"""Extends heads to more classes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from keras_compat.networks.structure import check_functional
 def extend_classes(
     head: keras.Model, classes: int, seed: int | None = None, name: str | None = None
 ) -> keras.Model:
-    """Makes a head for more classes that keeps what it knew (paper Sec. 5.2).
+    """Returns a copy of a head with more classes (paper Sec. 5.2).
 
-    The logits of the old classes are the same to the last bits. Each new class starts as the old
-    ones once did, with He-normal weights and no bias, so its logits are small noise until it is
-    trained.
+    The logits of the old classes are the same up to rounding. The weights of new classes are
+    He-normal and their biases 0, so their logits are small noise until they are trained.
 
     Args:
-        head: a functional model whose last layer is a `Dense`; left as it is.
-        classes: number of classes of the new head; the old ones come first.
-        seed: of the new classes' weights.
-        name: of the new head; None keeps the name.
+        head: A functional model whose last layer is a `Dense`; it is not changed.
+        classes: Number of classes of the new head; the old ones come first.
+        seed: Seed of the new classes' weights.
+        name: Name of the new head; None keeps the name.
 
     Returns:
         A new head, with copies of all other weights, frozen layers and statistics.
 
     Raises:
-        InputError: if the head is not functional, emits probabilities, its last layer is not a
+        InputError: The head is not functional or emits probabilities, its last layer is not a
             `Dense` or has more units than `classes`, or a layer cannot be copied.
 
     Example:

@@ -1,6 +1,6 @@
-"""What may be done to the features that leave an extractor.
+"""The registry of last steps of an extractor, applied to its features.
 
-To add one: register a function from a symbolic tensor to another of the same shape, here or in a
+To add one, register a function from a symbolic tensor to another of the same shape, here or in a
 file that `keras_compat/networks/__init__.py` imports.
 """
 
@@ -17,7 +17,7 @@ FEATURES: Registry[Callable[[Any], Any]] = Registry("features")
 
 @FEATURES.register("plain")
 def plain(x: Any) -> Any:
-    """Leaves the features as they are.
+    """Returns the features unchanged.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Functional models as a flat list of calls, nested models included."""
+"""The graph of a functional model as a flat list of calls, nested models included."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Graph:
     """The calls of a functional model in order, and the tensors that its layers emit.
 
     Args:
-        inputs: symbolic inputs.
-        outputs: symbolic outputs.
-        calls: in an order in which each can be made.
-        points: the path of a layer (`"layer"`, or `"nested_model/layer"`) to its output tensors,
-            a list for each time it is called.
-        layers: the path of a layer to the layer of the model itself.
+        inputs: Symbolic inputs.
+        outputs: Symbolic outputs.
+        calls: Calls in an order in which they can be made.
+        points: Output tensors by the path of a layer (`"layer"`, or `"nested_model/layer"`), a list
+            for each call.
+        layers: The model's own layer by the path of a layer.
     """
 
     inputs: list[Any] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Graph:
     layers: dict[str, Any] = field(default_factory=dict)
 
     def add_point(self, path: str, layer: Any, outputs: Iterable[Any]) -> None:
-        """Notes what the layer at `path` emits."""
+        """Adds the outputs of one call of the layer at `path`."""
         self.points.setdefault(path, []).append(list(outputs))
         self.layers[path] = layer
 
@@ -65,14 +65,14 @@ class Graph:
         return calls
 
     def bypass(self, tensor: Any) -> str | None:
-        """Says what is not fully determined by `tensor` although it comes after or beside it.
+        """Returns the name of a layer or output that needs more than `tensor`.
 
         Args:
-            tensor: what a layer emits.
+            tensor: The output of a layer.
 
         Returns:
-            The name of a layer after `tensor` that needs an earlier one too, or of an output that
-            does not come from `tensor` alone; None if `tensor` holds all that follows.
+            The name of a layer after `tensor` that needs an earlier tensor too, or of an output
+            that does not come from `tensor` alone; `None` if all that follows needs only `tensor`.
         """
         known = {id(tensor)}
         for call in self.calls_after([tensor]):
@@ -91,11 +91,10 @@ def replay(
     """Makes calls again on other tensors.
 
     Args:
-        calls: in an order in which each can be made.
-        tensors: the `id` of an earlier tensor to the one that takes its place; grows by what the
-            calls emit.
-        training: passed to the layers that take it, as Keras does in a call of a nested model.
-        record: is called with each new call.
+        calls: Calls in an order in which they can be made.
+        tensors: New tensors by the `id` of the earlier ones; the outputs of the calls are added.
+        training: Argument of the layers that take it, as in a call of a nested model.
+        record: A function that is called with each new call.
     """
     for call in calls:
         args, kwargs = tree.map_structure(
@@ -115,15 +114,15 @@ def trace(
     """Lists the calls of a functional model, those inside nested models included.
 
     Args:
-        model: a functional or built sequential model; left as it is.
-        copy_layer: maps each layer to the one that takes its place in the calls.
-        path: goes before the names of points.
+        model: A functional or built sequential model; it is not changed.
+        copy_layer: A function from each layer to the layer that replaces it in the calls.
+        path: Prefix of the names of points.
 
     Returns:
         The graph, on new symbolic inputs.
 
     Raises:
-        InputError: if the model is not functional.
+        InputError: The model is not functional.
     """
     check_functional(model, "only its graph says what it computes")
     graph = Graph()
@@ -147,7 +146,7 @@ def trace(
         graph.add_point(point, original, tree.flatten(outputs))
         return outputs
 
-    # A plain model of the same tensors: no subclass and nothing compiled gets in the way.
+    # A plain model of the same tensors, without subclass and settings of `compile`.
     plain = keras.Model(model.inputs, model.outputs)
     new = keras.models.clone_model(plain, clone_function=replacement, call_function=call)
     graph.inputs, graph.outputs = list(new.inputs), list(new.outputs)
@@ -155,10 +154,10 @@ def trace(
 
 
 def _check_mask(original: Any, operation: Any, kwargs: dict[str, Any]) -> None:
-    """Takes away a mask that is none, which not every layer takes: Keras notes it as an argument.
+    """Removes the argument `mask=None`, which Keras records and not every layer takes.
 
     Raises:
-        InputError: if there is one, and what takes the place of the layer does not take it.
+        InputError: There is a mask, and the layer that replaces the original does not take it.
     """
     if kwargs.get("mask", kwargs) is None:
         del kwargs["mask"]
@@ -195,9 +194,9 @@ def _inline(
 
 
 def _in_order(model: keras.Model, given: Any) -> list[Any]:
-    """Returns what a nested model is given in the order of its inputs, as Keras finds it.
+    """Returns the arguments of a nested model in the order of its inputs, as Keras finds it.
 
-    A dict for a model that has none of its own goes by the names of the inputs.
+    If the model's own inputs are no dict, a dict is matched by the names of the inputs.
     """
     own = input_structure(model)
     if isinstance(given, dict) and not isinstance(own, dict):
@@ -206,7 +205,7 @@ def _in_order(model: keras.Model, given: Any) -> list[Any]:
 
 
 def _as_input(tensor: Any, reference: Any, graph: Graph) -> Any:
-    """Returns a tensor as Keras hands it to the layers inside a model: in its input's dtype."""
+    """Returns a tensor in the dtype of a model's input, as Keras passes it to inner layers."""
     if tensor is None or keras.backend.standardize_dtype(tensor.dtype) == reference.dtype:
         return tensor
     new = keras.ops.cast(tensor, reference.dtype)
@@ -215,7 +214,7 @@ def _as_input(tensor: Any, reference: Any, graph: Graph) -> Any:
 
 
 def _check_masks(point: str, given: dict[str, Any]) -> None:
-    """Raises `InputError` if a nested model is given a mask that its inputs do not carry."""
+    """Raises an `InputError` if a nested model gets a mask that its inputs do not have."""
     masks = [mask for mask in tree.flatten(given.get("mask")) if mask is not None]
     own = [getattr(x, "_keras_mask", None) for x in tree.flatten(given["inputs"])]
     if masks and any(mask is None for mask in own):

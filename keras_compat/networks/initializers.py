@@ -16,13 +16,13 @@ import numpy as np
 class SeededHeNormal(keras.initializers.Initializer):
     """Draws from a normal distribution with variance 2 / fan-in (He et al. 2015).
 
-    Drawn by NumPy: the same weights on every backend and in every precision, and on JAX no
-    compilation for each shape, which made a small network take seconds to build.
+    NumPy draws them, so the weights are the same on every backend and in every precision, and JAX
+    need not compile for each shape, which takes seconds for a small network.
 
     Args:
-        seed: a whole number from 0.
-        depthwise: whether the weights, `[height, width, channels, multiplier]`, are those of a
-            depthwise convolution, where an output sees one channel.
+        seed: Whole number from 0.
+        depthwise: Whether the weights, `[height, width, channels, multiplier]`, are those of a
+            depthwise convolution, whose outputs see one channel each.
 
     Source: https://arxiv.org/abs/1502.01852, Eq. 10.
 
@@ -37,7 +37,7 @@ class SeededHeNormal(keras.initializers.Initializer):
         self.depthwise = depthwise
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        """Returns weights of this shape; the last axis counts the outputs."""
+        """Returns weights of a shape whose last axis counts the outputs."""
         fan_in = math.prod(shape[:-2] if self.depthwise else shape[:-1])
         values = np.random.default_rng(self.seed).normal(size=tuple(shape))
         values *= math.sqrt(2.0 / fan_in)
@@ -51,11 +51,11 @@ class SeededHeNormal(keras.initializers.Initializer):
 class SeededInitializers:
     """Makes the initializer of each layer from a seed and the layer's name.
 
-    A weight does not depend on the layers around it: an extractor has the same initial weights
-    as the network that it is a part of, wherever that is split.
+    The initial weights of a layer do not depend on other layers. So an extractor has the same ones
+    as the whole network, wherever that is split.
 
     Args:
-        seed: a whole number from 0; None draws one.
+        seed: Whole number from 0; None draws one.
 
     Example:
 
@@ -70,7 +70,7 @@ class SeededInitializers:
         self._seed = secrets.randbits(32) if seed is None else seed
 
     def seed_of(self, layer_name: str) -> int:
-        """Returns the seed of a layer: a whole number of 32 bits."""
+        """Returns the seed of a layer, a whole number of 32 bits."""
         sequence = np.random.SeedSequence([self._seed, zlib.crc32(layer_name.encode())])
         return int(sequence.generate_state(1)[0])
 

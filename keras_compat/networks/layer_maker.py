@@ -1,4 +1,4 @@
-"""The layers that architectures are made of."""
+"""Makes the layers of architectures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from keras_compat.networks.normalizations import NORMALIZATIONS
 
 
 class LayerMaker:
-    """Makes the layers of one network: what its architecture leaves open is decided here.
+    """Makes the layers of one network, with its initial weights and its normalization.
 
     Args:
-        seed: of the initial weights, see `SeededInitializers`; None draws one.
-        normalization: the name of a normalization.
+        seed: Seed of the initial weights, see `SeededInitializers`; None draws one.
+        normalization: Name of a normalization.
 
     Attributes:
-        initializers: makes the initializer of each layer.
+        initializers: Maker of the initializer of each layer.
 
     Raises:
-        InputError: if the normalization is unknown.
+        InputError: The normalization is unknown.
 
     Example:
 
@@ -39,7 +39,7 @@ class LayerMaker:
     def convolution(
         self, x: Any, filters: int, kernel_size: int, name: str, strides: int = 1
     ) -> Any:
-        """Applies a convolution without bias, padded to keep the size (but for strides)."""
+        """Applies a convolution without bias, padded so that only strides change the size."""
         return layers.Conv2D(
             filters,
             kernel_size,
@@ -51,7 +51,7 @@ class LayerMaker:
         )(x)
 
     def depthwise_convolution(self, x: Any, kernel_size: int, name: str, strides: int = 1) -> Any:
-        """Applies a depthwise convolution, otherwise like `convolution`."""
+        """Applies a depthwise convolution, with the settings of `convolution`."""
         return layers.DepthwiseConv2D(
             kernel_size,
             strides=strides,

@@ -1,4 +1,4 @@
-"""Heads that end in probabilities, where scores before a softmax are expected."""
+"""Finds heads that emit probabilities instead of logits, and makes logits of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from keras_compat.errors import InputError
 from keras_compat.networks.graph import replay, trace
 from keras_compat.networks.structure import is_functional
 
-# What makes probabilities, as a layer or as an operation of `keras.ops`.
+# Layers and operations of `keras.ops` that make probabilities.
 _MAKERS = ("HardSigmoid", "Sigmoid", "Softmax", "SparseSigmoid", "Sparsemax")
-# What leaves each probability as it is, and what takes means of them or changes them all alike.
+# Operations that leave each probability unchanged, and operations that mix or scale them.
 _KEEPERS = (
     *("Activation", "ActivityRegularization", "Cast", "Dropout", "ExpandDims", "Flatten"),
     *("GetItem", "Identity", "Permute", "Reshape", "Squeeze", "Transpose"),
@@ -28,13 +28,14 @@ _SCORES = np.array([[-5.0, 0.3, 2.0, 9.0]], "float32")
 
 
 def check_logits(head: keras.Model) -> None:
-    """Raises an error if a head emits probabilities, which would be taken for logits.
+    """Raises an error if a head emits probabilities, since losses would take them for logits.
 
     Args:
-        head: Features to logits; a network of images works too.
+        head: A model to logits, from features or images.
 
     Raises:
-        InputError: naming the layer that makes probabilities, and `logits_of` as the way out.
+        InputError: The head emits probabilities; the message names the layer that makes them, and
+            `logits_of`.
 
     Example:
 
@@ -55,20 +56,19 @@ expected logits: give keras_compat.networks.logits_of(head)
 
 
 def logits_of(head: keras.Model, name: str | None = None) -> keras.Model:
-    """Makes a head that emits what another one makes probabilities of.
+    """Returns a head that emits the logits of a head of probabilities.
 
     Args:
-        head: Functional model that ends in a softmax or a sigmoid, left as it is. What only changes
-            shape or type may follow.
+        head: Functional model that ends in a softmax or a sigmoid, and maybe in layers that only
+            change shape or type. It is not changed.
         name: Name of the new head; `None` keeps the name.
 
     Returns:
-        A functional model that shares all weights with `head`, so that `head` gives the
-        probabilities of what the new one learns. A head that emits logits is returned as it is.
+        A functional model that shares all weights with `head`, so that training it trains `head`
+        too. A head that emits logits is returned itself.
 
     Raises:
-        InputError: if the model is not functional, or its probabilities are mixed before they are
-            emitted.
+        InputError: The model is not functional, or mixes probabilities before it emits them.
 
     Example:
 
@@ -101,13 +101,13 @@ def logits_of(head: keras.Model, name: str | None = None) -> keras.Model:
 
 
 def emits_probabilities(model: keras.Model) -> bool:
-    """Says whether a network ends in softmax or sigmoid, in a nested model or not.
+    """Returns whether a network ends in softmax or sigmoid, also in a nested model.
 
     Args:
-        model: Functional or built sequential model; of any other the answer is False.
+        model: Functional or built sequential model; for any other the result is False.
 
     Returns:
-        Whether its only output is one of softmax over the last axis, or of sigmoid, as it is.
+        Whether the only output is that of a softmax over the last axis, or of a sigmoid.
 
     Example:
 
@@ -124,10 +124,10 @@ def emits_probabilities(model: keras.Model) -> bool:
 
 
 def _maker(head: keras.Model) -> Any:
-    """Returns what makes a model's outputs probabilities; `None` if nothing does."""
+    """Returns the layer or operation that makes a model's outputs probabilities, else `None`."""
     if is_functional(head):
         return next(_makers(head.outputs[0], []), None)
-    # No graph: what was made last is most likely what is called last.
+    # Without a graph, the layer made last is most likely called last.
     layers = list(head.layers)
     return layers[-1] if layers and _makes(layers[-1]) else None
 
@@ -135,11 +135,11 @@ def _maker(head: keras.Model) -> Any:
 def _makers(
     tensor: Any, outer: list[tuple[Any, Any]], mixers: Collection[str] = _MIXERS
 ) -> Iterator[Any]:
-    """Yields what makes probabilities of a tensor, once for all inputs of what mixes them.
+    """Yields the operation that makes a tensor's values probabilities, if there is one.
 
     Args:
-        tensor: symbolic.
-        outer: the nested models that it is in, each with the node of its call.
+        tensor: Symbolic tensor.
+        outer: Nested models around the tensor, each with the node of its call.
         mixers: Names of operations that may come after.
     """
     operation, node_index, tensor_index = tensor._keras_history
@@ -166,7 +166,7 @@ def _keeps(operation: Any) -> bool:
 
 
 def _makes(operation: Any) -> bool:
-    """Whether an operation emits probabilities, whatever it is given."""
+    """Returns whether an operation emits probabilities for any input."""
     if type(operation).__name__ in _MAKERS:
         return True
     function = getattr(operation, "activation", None)
@@ -178,14 +178,14 @@ def _makes(operation: Any) -> bool:
         return False
     try:
         found = np.asarray(function(keras.ops.convert_to_tensor(_SCORES)), "float32")
-    # A function of other arguments, or of another shape, is no such activation.
+    # A function of other arguments or shapes is no such activation.
     except Exception:
         return False
     return found.shape == _SCORES.shape and found.min() >= 0 and found.max() <= 1
 
 
 def _is_plain_function(operation: Any) -> bool:
-    """Says whether an operation is a layer without weights of a class that is not Keras' own."""
+    """Returns whether an operation is a user's layer without weights."""
     own = type(operation).__module__.partition(".")[0] not in ("keras", "keras_compat")
     return own and isinstance(operation, keras.layers.Layer) and not operation.variables
 
@@ -196,7 +196,7 @@ def _function(maker: Any) -> str:
 
 
 def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Returns a layer of the same variables that emits what goes into the activation."""
+    """Returns a layer with the same variables and without activation."""
     linear = type(layer).from_config({**layer.get_config(), "activation": None})
     for name, value in vars(layer).items():
         if isinstance(value, keras.Variable):

@@ -15,9 +15,9 @@ from keras_compat.networks.architectures import (
 )
 from keras_compat.networks.layer_maker import LayerMaker
 
-# Expansion, channels, blocks, strides of the first block: Table 2 of the paper. In the 32 x 32
+# Expansion, channels, blocks, strides of the first block (Table 2 of the paper). In the 32 x 32
 # form the stem and the stage of 24 channels are not strided, so an image of 32 x 32 has 8 x 8
-# positions left at block 11 and 4 x 4 at the end.
+# positions at block 11 and 4 x 4 at the end.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 1),
@@ -40,14 +40,14 @@ def mobilenet_v2(width: float = 1.0) -> Architecture:
     """Describes MobileNetV2: 17 inverted residual blocks, for 32 x 32 images.
 
     Args:
-        width: multiplies the channels, which stay multiples of 8; the last layer's 1280 only
-            grow, as in the paper.
+        width: Factor of the channels, which stay multiples of 8; the last layer's 1280 channels
+            only grow, as in the paper.
 
     Returns:
         The architecture. At width 1 it has 2.24 M parameters for 10 classes, 3.50 M for 1000.
 
     Raises:
-        InputError: if `width` is not positive.
+        InputError: `width` is not positive.
 
     Example:
 
@@ -62,13 +62,13 @@ def mobilenet_v2_small(width: float = 1.0) -> Architecture:
     """Describes a MobileNetV2 of 6 blocks that trains on two cores.
 
     Args:
-        width: multiplies the channels, which stay multiples of 8.
+        width: Factor of the channels, which stay multiples of 8.
 
     Returns:
         The architecture, split after block 4 of 6.
 
     Raises:
-        InputError: if `width` is not positive.
+        InputError: `width` is not positive.
 
     Example:
 
@@ -99,7 +99,7 @@ def _mobilenet(
 
 
 def _multiple_of_8(channels: float) -> int:
-    """Rounds as the authors' code does: to a multiple of 8, never down by more than a tenth."""
+    """Rounds to a multiple of 8 as the authors' code does, down by a tenth at most."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 

@@ -1,6 +1,6 @@
-"""The normalizations that a network can be built with.
+"""The registry of normalizations for building networks.
 
-To add one: register a function from the name of a layer to the layer, here or in a file that
+To add one, register a function from the name of a layer to the layer, here or in a file that
 `keras_compat/networks/__init__.py` imports.
 """
 
@@ -15,7 +15,7 @@ from keras_compat.registry import Registry
 
 NORMALIZATIONS: Registry[Callable[[str], keras.layers.Layer]] = Registry("normalization")
 
-# Of all alike, so that networks differ in nothing but what the statistics are taken over.
+# The same for all, so that normalizations differ only in the values that they average.
 _EPSILON = 1e-5
 
 
@@ -35,7 +35,7 @@ def batch(name: str) -> keras.layers.Layer:
 
 @NORMALIZATIONS.register("layer")
 def layer(name: str) -> keras.layers.Layer:
-    """Normalizes each image over its channels and positions, all values of the layer.
+    """Normalizes each image over all its channels and positions.
 
     Source: Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450, Eq. 3. Keras' own
     `LayerNormalization` takes the statistics at each position over the channels alone.
@@ -52,7 +52,7 @@ def layer(name: str) -> keras.layers.Layer:
 def instance(name: str) -> keras.layers.Layer:
     """Normalizes each channel of each image over its positions.
 
-    Where an image has one position left, nothing is left of it.
+    An image with only one position becomes 0.
 
     Source: Ulyanov, Vedaldi and Lempitsky 2016, https://arxiv.org/abs/1607.08022.
 

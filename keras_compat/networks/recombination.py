@@ -1,4 +1,4 @@
-"""Extractors and heads put together."""
+"""Recombines extractors and heads."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def feature_interface(extractor: keras.Model) -> Shape:
     """Returns the shape of the features that an extractor emits for one image.
 
     Args:
-        extractor: a model with one output.
+        extractor: A model with one output.
 
     Returns:
-        Height, width and channels; None where they depend on the image.
+        Height, width and channels; None for a size that depends on the image.
 
     Raises:
-        InputError: if it has no shape yet, or several outputs.
+        InputError: The extractor has no shape yet, or several outputs.
 
     Example:
 
@@ -35,11 +35,11 @@ def check_interface(extractor: keras.Model, head: keras.Model) -> None:
     """Raises an error if a head cannot take the features of an extractor.
 
     Args:
-        extractor: a model with one output.
-        head: a model with one input; a size of None takes any.
+        extractor: A model with one output.
+        head: A model with one input; a size of None takes any.
 
     Raises:
-        InputError: naming both shapes.
+        InputError: The shapes do not match; the message names both.
 
     Example:
 
@@ -64,19 +64,19 @@ def check_interface(extractor: keras.Model, head: keras.Model) -> None:
 
 
 def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None) -> keras.Model:
-    """Puts a head on an extractor, whatever network each was trained in.
+    """Joins an extractor and a head, from the same network or not.
 
     Args:
-        extractor: images to features.
-        head: features to logits.
-        name: of the new model.
+        extractor: A model from images to features.
+        head: A model from features to logits.
+        name: Name of the new model.
 
     Returns:
         A functional model from images to logits that shares the weights of both parts.
 
     Raises:
-        InputError: if the head does not take what the extractor emits (names both shapes), one
-            of them has no shape yet, or both have the same name.
+        InputError: The head does not take the extractor's features (the message names both
+            shapes), one of them has no shape yet, or both have the same name.
 
     Example:
 
@@ -90,7 +90,7 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
     if extractor.name == head.name:
         raise InputError(f"extractor and head are both named {head.name!r}; rename one of them")
     images = keras.tree.map_structure(
-        # A sequential model that is built by a call has the size of that batch.
+        # A sequential model that a call built has the size of that batch.
         lambda x: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name),
         input_structure(extractor),
     )
@@ -100,19 +100,19 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
 
 
 def side_by_side(one: keras.Model, other: keras.Model, name: str) -> keras.Model:
-    """Shows the same images to two extractors.
+    """Joins two extractors of the same images.
 
     Args:
-        one: an extractor.
-        other: an extractor of the same images, with features of the same shape.
-        name: of the new model.
+        one: An extractor.
+        other: An extractor of the same images, with features of the same shape.
+        name: Name of the new model.
 
     Returns:
         A functional model from images to the features of both, `[batch, height, width, 2
         channels]`, those of `one` first. It shares the weights of both extractors.
 
     Raises:
-        InputError: if their images or features differ in shape.
+        InputError: Their images or features differ in shape.
 
     Example:
 

@@ -24,17 +24,17 @@ from keras_compat.networks.layer_maker import LayerMaker
 def resnet(depth: int = 56, filters: int = 16) -> Architecture:
     """Describes a ResNet of depth 6n + 2: three stages of n blocks of two convolutions.
 
-    Shortcuts have no weights (option A), as the paper's parameter counts ask for.
+    Shortcuts have no weights (option A), which gives the paper's parameter counts.
 
     Args:
-        depth: number of layers with weights, 8, 14, 20, ...
-        filters: channels of the first stage; each further stage doubles them.
+        depth: Number of layers with weights, 8, 14, 20, ...
+        filters: Channels of the first stage; each further stage doubles them.
 
     Returns:
         The architecture. ResNet-56 for 10 classes has 0.85 M parameters.
 
     Raises:
-        InputError: if `depth` is not 6n + 2, or `filters` is not positive.
+        InputError: `depth` is not 6n + 2, or `filters` is not positive.
 
     Example:
 
@@ -83,7 +83,7 @@ def _block(x: Any, make: LayerMaker, name: str, filters: int, strides: int) -> A
 
 
 def _shortcut(x: Any, name: str, filters: int, strides: int) -> Any | None:
-    """Returns the shortcut; None where a head takes more channels than its first block has."""
+    """Returns the shortcut; None for a head with more input channels than its first block."""
     channels = x.shape[-1]
     if channels > filters:
         return None

@@ -1,4 +1,4 @@
-"""Any functional model split into an extractor and a head."""
+"""Splits any functional model into an extractor and a head."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def split(
 ) -> tuple[keras.Model, keras.Model]:
     """Splits a functional Keras model after one of its layers.
 
-    Both parts are copies with the weights of the model; the model stays as it is. Nested models
-    are dissolved. Stock `BatchNormalization` becomes `BatchStatisticsNormalization` with the same
-    weights, normalizing with batch statistics; `layers.set_statistics(part, "moving")` gives the
-    original's behaviour at inference.
+    Both parts are copies with the weights of the model, which is not changed. Nested models are
+    dissolved. Keras' `BatchNormalization` becomes `BatchStatisticsNormalization` with the same
+    weights, which normalizes with batch statistics; `layers.set_statistics(part, "moving")` gives
+    the original's behaviour at inference.
 
     Args:
-        model: functional or sequential, such as those of `keras.applications`.
-        layer: the last layer of the extractor: itself or its name; for a layer in a nested model
-            its name or `"nested_model/layer"`; for networks of `build` also a split point.
-        interface_channels: None splits the network as it is. A number adds a 1x1 convolution with
-            that many outputs to the extractor and one back to the head, so that the extractor
-            fits a shared interface; they start as a projection and its transpose, which loses
-            nothing if the number is at least the channels at the cut.
-        seed: of the projection.
+        model: Functional or sequential model, such as those of `keras.applications`.
+        layer: Last layer of the extractor: itself or its name; for a layer in a nested model its
+            name or `"nested_model/layer"`; for networks of `build` also a split point.
+        interface_channels: Outputs of an added 1x1 convolution at the end of the extractor, which
+            fits it to a shared interface; another one in the head leads back. They begin as a
+            projection and its transpose, which lose nothing if the number is at least the channels
+            at the cut. None adds nothing.
+        seed: Seed of the projection.
 
     Returns:
         Extractor and head. The head takes features of any height and width if its layers do.
 
     Raises:
-        InputError: if the model is not functional, has no such layer, or needs at the cut more
-            than the one tensor that the layer emits; the message names the nearest layers at
-            which it can be split.
+        InputError: The model is not functional, has no such layer, or needs at the cut more than
+            the one tensor that the layer emits; the message names the nearest layers at which it
+            can be split.
 
     Example:
 
@@ -78,13 +78,13 @@ def cut_points(model: keras.Model) -> tuple[str, ...]:
     """Lists the layers after which `split` can cut a functional model.
 
     Args:
-        model: functional or sequential.
+        model: Functional or sequential model.
 
     Returns:
         Names in the order of the network; a layer in a nested model as `"nested_model/layer"`.
 
     Raises:
-        InputError: if the model is not functional.
+        InputError: The model is not functional.
 
     Example:
 
@@ -97,11 +97,11 @@ def cut_points(model: keras.Model) -> tuple[str, ...]:
 
 
 def _in_split_form() -> Change:
-    """Gives layers unique names, and takes our normalization for Keras' own, not its subclasses."""
+    """Returns a change to unique names, and from Keras' batch normalization to ours."""
     names: dict[str, int] = {}
 
     def unique(name: str) -> str:
-        """Returns `name`, with a number where layers of nested models have the same name."""
+        """Returns `name`, with a number if a layer of another nested model has it."""
         names[name] = names.get(name, 0) + 1
         return name if names[name] == 1 else unique(f"{name}_{names[name]}")
 
@@ -236,7 +236,7 @@ def _interface(cut: Any, channels: int, seed: int | None) -> tuple[Any, layers.L
 def _head(
     graph: Graph, after: list[Call], cut: Any, start: layers.Layer | None, features: Any
 ) -> tuple[Any, list[Any]]:
-    """Calls the layers after the cut on new features, of any height and width if possible."""
+    """Calls the layers after the cut on new features, if possible of any height and width."""
     fixed = tuple(features.shape[1:])
     if len(fixed) == 3:
         try:
@@ -246,7 +246,7 @@ def _head(
             if not any(_lost_size(x) for call in calls for x in call.outputs):
                 return inputs, outputs
         except (ValueError, TypeError):
-            # Layers that need the size, such as a dense layer on flattened features.
+            # Some layers need the size, such as a dense layer on flattened features.
             pass
     return _call_again(graph, after, cut, start, fixed, features.dtype)[:2]
 
@@ -269,5 +269,5 @@ def _call_again(
 
 
 def _lost_size(tensor: Any) -> bool:
-    """Says whether height and width went into an axis of unknown size."""
+    """Returns whether height and width became one axis of unknown size."""
     return len(tensor.shape) < 4 and None in tensor.shape[1:]

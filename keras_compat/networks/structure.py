@@ -1,4 +1,4 @@
-"""Functional models and the structure, such as a dict, of what they take and return."""
+"""The structure, such as a dict, of the inputs and outputs of functional models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from keras_compat.errors import InputError
 
 
 def is_functional(layer: Any) -> bool:
-    """Says whether a layer is a functional or a built sequential model, and its graph is all of it.
+    """Returns whether a layer is a functional or built sequential model that its graph describes.
 
-    A subclass with a `call` of its own does what its graph does not say.
+    A subclass with its own `call` may compute something else than its graph.
 
     Example:
 
@@ -25,9 +25,9 @@ def is_functional(layer: Any) -> bool:
 
 
 def has_graph(layer: Any) -> bool:
-    """Says whether a layer is a model that knows its symbolic inputs and outputs.
+    """Returns whether a layer is a model that has symbolic inputs and outputs.
 
-    A sequential one does not before it is built, or if it was called with several tensors.
+    A sequential model has none before it is built, or if it was called with several tensors.
 
     Example:
 
@@ -44,10 +44,10 @@ def check_functional(model: keras.Model, why: str) -> None:
 
     Args:
         model: Model of any kind.
-        why: Words for what needs its graph, for the message.
+        why: Reason in the message why the graph is needed.
 
     Raises:
-        InputError: naming the model and what to do.
+        InputError: The model is not functional; the message names it and tells what to do.
 
     Example:
 
@@ -71,7 +71,7 @@ with keras.Input(shape), since recombine connects its tensors
 
 
 def input_structure(model: keras.Model) -> Any:
-    """Returns the symbolic inputs of a functional model as it takes them: one, a list, a dict.
+    """Returns the symbolic inputs of a functional model in their structure, such as a dict.
 
     Example:
 
@@ -82,7 +82,7 @@ def input_structure(model: keras.Model) -> Any:
 
 
 def output_structure(model: keras.Model) -> Any:
-    """Returns the symbolic outputs of a functional model as it returns them.
+    """Returns the symbolic outputs of a functional model in their structure.
 
     Example:
 
@@ -99,11 +99,11 @@ def one_shape(model: keras.Model, what: str) -> tuple[int | None, ...]:
     """Returns the shape of a model's only input or output, without the batch.
 
     Args:
-        model: Model of any kind that knows its shapes.
+        model: Model of any kind that has shapes.
         what: `"input"` or `"output"`.
 
     Raises:
-        InputError: if there are several, or the model is not built.
+        InputError: There are several, or the model is not built.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Weights of whole networks: counted and copied."""
+"""Counts and copies the weights of networks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from keras_compat.networks.copying import Copies, copy_state
 
 
 def count_parameters(model: keras.Model) -> int:
-    """Counts the parameters that training can change, frozen ones too, as papers do.
+    """Counts the parameters that training can change, as papers do, frozen ones included.
 
     Args:
-        model: a built model.
+        model: A built model.
 
     Returns:
         The number of weights without moving statistics.
@@ -36,14 +36,14 @@ def count_parameters(model: keras.Model) -> int:
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Gives one network the weights of another of the same layers, moving statistics included.
+    """Copies weights between two networks of the same layers, moving statistics included.
 
     Args:
-        source: where the weights come from.
-        target: is changed.
+        source: Network with the weights.
+        target: Network that gets the weights.
 
     Raises:
-        InputError: if the networks do not have weights of the same shapes; nothing is changed.
+        InputError: The shapes of the weights differ; nothing is changed.
 
     Example:
 
@@ -63,22 +63,19 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
             f"{first}; build both alike"
         )
     target.set_weights(source.get_weights())
-    # Some layers compute with what they derive from their weights.
+    # Some layers compute with values that they derive from weights.
     copy_state(target, target)
 
 
 def copy_model(model: keras.Model, name: str | None = None) -> keras.Model:
-    """Copies a model: same layers and state, frozen layers and statistics, nothing shared.
+    """Copies a model with its state and frozen layers; model and copy share nothing.
 
     Args:
-        model: Model of any kind that has a config; what it was compiled with is not copied.
-        name: of the copy; None keeps the name.
-
-    Returns:
-        The copy.
+        model: Model of any kind that has a config; settings of `compile` are not copied.
+        name: Name of the copy; None keeps the name.
 
     Raises:
-        InputError: if a layer cannot be made again, or holds what a copy cannot be given.
+        InputError: A layer cannot be made again, or its copy cannot be given its state.
 
     Example:
 

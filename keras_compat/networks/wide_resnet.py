@@ -27,15 +27,15 @@ def wide_resnet(depth: int = 0, width: int = 2, blocks_per_stage: int = 0) -> Ar
     the last block, so they belong to every head.
 
     Args:
-        depth: 6n + 4: 10, 16, 22, 28, ...; give this or `blocks_per_stage`.
-        width: the widening factor k.
-        blocks_per_stage: n.
+        depth: Depth 6n + 4 (10, 16, 22, 28, ...); give this or `blocks_per_stage`.
+        width: Widening factor k.
+        blocks_per_stage: Number n of blocks in a stage.
 
     Returns:
         The architecture. WRN-28-10 for 10 classes has 36.5 M parameters.
 
     Raises:
-        InputError: if not exactly one of `depth` and `blocks_per_stage` is given, or a value is
+        InputError: Not exactly one of `depth` and `blocks_per_stage` is given, or a value is
             not possible.
 
     Example:
@@ -71,7 +71,8 @@ def wide_resnet(depth: int = 0, width: int = 2, blocks_per_stage: int = 0) -> Ar
 
 register_preset("wide_resnet10", wide_resnet, depth=10, width=2)
 register_preset("wide_resnet28", wide_resnet, depth=28, width=10)
-# The paper's name; two-layer blocks as in its other Wide ResNets, nine a stage as in ResNet-56.
+# The paper's name, with two-layer blocks as in other Wide ResNets and nine blocks in a stage as in
+# ResNet-56.
 register_preset("wide_resnet56", wide_resnet, blocks_per_stage=9, width=2)
 
 

@@ -1,4 +1,4 @@
-"""Brings the data of several tasks together: one minibatch of each task a round."""
+"""The data of several tasks, read as one minibatch of each task in a round."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DEFAULT_BATCH_SIZE = 32
 
 
 class Minibatch(NamedTuple):
-    """Images with what their labels say.
+    """Images with their labels and weights.
 
     Attributes:
         images: `[B, H, W, C]`.
         labels: int32 `[B]`; -1 stands for no label.
-        weights: floats `[B]`, how much each counts in losses of labels; `None` where all count 1.
+        weights: Floats `[B]`, weights in losses of labels; `None` if all are 1.
     """
 
     images: np.ndarray
@@ -37,12 +37,12 @@ class Minibatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Checks:
-    """What a task's minibatches have to be; labels and weights are looked at here, on the host.
+    """The checks of a task's minibatches, made on the host.
 
     Args:
-        task: its name.
-        classes: Number that its head has; `None` where it has none.
-        class_weights: see `class_weights`; `None` where all classes weigh the same.
+        task: Name of the task.
+        classes: Number of classes; `None` if nothing is learnt from labels.
+        class_weights: Weights of the classes, see `class_weights`; `None` if all are equal.
     """
 
     task: str
@@ -53,7 +53,7 @@ class Checks:
         """Returns `(images,)`, `(images, labels)` or `(images, labels, weights)` as a minibatch.
 
         Raises:
-            InputError: on labels or weights that cannot be right, and on any other tuple.
+            InputError: Labels or weights are not valid, or the tuple is another.
         """
         what = f"the data of task {self.task!r}"
         batch = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
@@ -86,13 +86,13 @@ class Checks:
 
 
 class _Arrays(Examples):
-    """Examples of any type and shape, as a user of the trainer may hand over, with weights."""
+    """A user's examples of any type and shape, with weights."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, weights: np.ndarray | None):
         self.images, self.labels, self.weights = images, labels, weights
 
     def at(self, rows: np.ndarray) -> Minibatch:
-        """Returns some examples."""
+        """Returns the examples at some rows."""
         weights = None if self.weights is None else self.weights[rows]
         return Minibatch(self.images[rows], self.labels[rows], weights)
 
@@ -109,16 +109,16 @@ class _ArrayMinibatches(Minibatches):
 
 
 def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = False) -> Any:
-    """Returns a task's data such that all labels that are in memory have been looked at.
+    """Returns a task's data after checking all labels that are in memory.
 
     Args:
-        source: see `task_batches`.
+        source: Data of the task, see `task_batches`, or a tuple of arrays.
         checks: Checks of its minibatches.
-        weights: Weights of arrays and of `Examples` in memory, that come without.
-        learnt: True where it is trained on, so that labels that begin with 1 are refused.
+        weights: Weights for arrays and `Examples` in memory.
+        learnt: Whether the data are trained on, so that labels that begin with 1 are refused.
 
     Raises:
-        InputError: on labels or weights that cannot be right.
+        InputError: Labels or weights are not valid.
     """
     what = f"the data of task {checks.task!r}"
     is_examples = isinstance(source, Examples | StreamedExamples)
@@ -133,7 +133,7 @@ def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = Fal
                 "expected arrays (images, labels): give minibatches of (images, labels, weights)"
             )
     if isinstance(source, tuple):
-        # Class weights wait for the minibatches.
+        # Class weights are applied to minibatches.
         source = _Arrays(*replace(checks, class_weights=None).minibatch(source))
         is_examples = True
         if len(source):
@@ -146,17 +146,16 @@ def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = Fal
 
 
 class InOrder:
-    """Serves by index what can only be iterated.
+    """Gives minibatches by index that can only be iterated.
 
-    Keras looks at the first minibatches before it begins, and asks for them again: the last few
-    are kept.
+    The last few are kept, since Keras reads the first ones twice.
 
     Args:
-        make: returns the minibatches from the first on.
-        repeat: whether they begin again at their end.
+        make: A function that returns the minibatches from the first on.
+        repeat: Whether the minibatches begin again at their end.
 
     Raises:
-        ValueError: when asked for more than there are.
+        ValueError: An index is beyond the last minibatch.
 
     Example:
 
@@ -204,11 +203,10 @@ def task_batches(source: Any, batch_size: int | None, seed: int, start: int) -> 
 
     Args:
         source: `Examples`, a `keras.utils.PyDataset`, a `tf.data.Dataset` or any other iterable of
-            minibatches, see `Checks.minibatch`; arrays are made examples by `checked`.
-        batch_size: for arrays and examples.
-        seed: of the order in which arrays and examples are drawn.
-        start: the round to begin with; minibatches that can only be iterated begin at their
-            first.
+            minibatches, see `Checks.minibatch`; `checked` makes examples of arrays.
+        batch_size: Size of minibatches of arrays and examples.
+        seed: Seed of the order of arrays and examples.
+        start: Number of the first round; an iterable always begins with its first minibatch.
     """
     if hasattr(source, "batches"):
         source = source.batches(batch_size or DEFAULT_BATCH_SIZE, seed=seed, start=start)
@@ -218,7 +216,7 @@ def task_batches(source: Any, batch_size: int | None, seed: int, start: int) -> 
 
 
 class _Indexed:
-    """A `PyDataset` from some index on, begun again at its end."""
+    """A `PyDataset` from some index on, repeated without end."""
 
     def __init__(self, source: keras.utils.PyDataset, start: int):
         self._source, self._start = source, start
@@ -230,7 +228,7 @@ class _Indexed:
 
 
 def rounds_per_epoch(source: Any, batch_size: int | None) -> int | None:
-    """Returns how many minibatches cover a task's data once, where that is known."""
+    """Returns the number of minibatches that show a task's data once; `None` if unknown."""
     if hasattr(source, "evaluation_batches"):
         return math.ceil(len(source) / (batch_size or DEFAULT_BATCH_SIZE))
     if isinstance(source, keras.utils.PyDataset):
@@ -242,10 +240,10 @@ def rounds_per_epoch(source: Any, batch_size: int | None) -> int | None:
 
 
 class _OfTasks(keras.utils.PyDataset):
-    """Base of what brings minibatches of tasks together: each is checked, and errors are kept.
+    """The base of datasets that join tasks: checks minibatches and keeps errors.
 
     Args:
-        checks: Checks by task; the names alone are checked of others.
+        checks: Checks by task; a task without them may have any number of classes.
     """
 
     def __init__(self, checks: Mapping[str, Checks]):
@@ -253,7 +251,7 @@ class _OfTasks(keras.utils.PyDataset):
         self._checks = dict(checks)
         self._weighted: dict[str, bool] = {}
         self.error: Exception | None = None
-        """What reading a minibatch has raised; Keras may make another error of it."""
+        """The error of reading a minibatch, of which Keras may make another one."""
 
     @contextmanager
     def _noting_errors(self) -> Iterator[None]:
@@ -275,15 +273,15 @@ class _OfTasks(keras.utils.PyDataset):
 
 
 class JointBatches(_OfTasks):
-    """Gives Keras' `fit` one minibatch of every task a round; smaller sets repeat.
+    """Gives Keras' `fit` one minibatch of every task in a round; smaller sets repeat.
 
-    Round i of indexed data is the same whenever it is asked for, so a run that goes on at round
-    `start` sees what it would have seen.
+    Round i of indexed data is always the same, so a run that goes on at round `start` sees the
+    data of a run without a break.
 
     Args:
-        tasks: functions from the first round to a task's minibatches, see `task_batches`.
-        rounds: how many rounds there are.
-        start: the number of the first round.
+        tasks: Functions from the first round to a task's minibatches, see `task_batches`.
+        rounds: Number of rounds.
+        start: Number of the first round.
         checks: Checks of each task's minibatches.
     """
 
@@ -301,7 +299,7 @@ class JointBatches(_OfTasks):
         self.go_to(start)
 
     def go_to(self, start: int) -> None:
-        """Begins at another round."""
+        """Sets the number of the first round."""
         if start != self._start:
             self._start = start
             self._sources = {name: make(start=start) for name, make in self._tasks.items()}
@@ -322,13 +320,12 @@ class JointBatches(_OfTasks):
 class JointEvaluationBatches(_OfTasks):
     """Gives Keras' `evaluate` every example of every task once.
 
-    A task whose data is at its end goes on with its last minibatch at weight zero, as each step
-    needs the same structure; the minibatches themselves are never padded, which would change
-    the batch statistics.
+    Each step needs a minibatch of every task. A task whose data has ended repeats its last
+    minibatch with weight 0. Minibatches are never padded, which would change batch statistics.
 
     Args:
-        tasks: each task's data, as for `task_batches`.
-        batch_size: at most so many examples a minibatch.
+        tasks: Data by task, see `task_batches`.
+        batch_size: Most examples in a minibatch.
         checks: Checks of each task's minibatches.
 
     Example:
@@ -366,12 +363,12 @@ class JointEvaluationBatches(_OfTasks):
 
 
 class PredictionBatches(keras.utils.PyDataset):
-    """Gives Keras' `predict` one task's images in their order, in near-equal minibatches.
+    """Gives Keras' `predict` one task's images in order, in near-equal minibatches.
 
     Args:
-        task: its name.
+        task: Name of the task.
         images: `[N, H, W, C]`.
-        batch_size: at most so many images a minibatch.
+        batch_size: Most images in a minibatch.
     """
 
     def __init__(self, task: str, images: np.ndarray, batch_size: int | None):
@@ -390,7 +387,7 @@ class PredictionBatches(keras.utils.PyDataset):
 
 
 def _evaluation(source: Any, batch_size: int | None) -> tuple[int, Any]:
-    """Returns how many minibatches there are, and the minibatches by index."""
+    """Returns the number of minibatches, and the minibatches by index."""
     length = rounds_per_epoch(source, batch_size)
     if hasattr(source, "evaluation_batches"):
         size = batch_size or DEFAULT_BATCH_SIZE

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, and verified on reading."""
+"""Checkpoints on disk, written as a whole and verified when read."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _STATE = "state"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What training needs to go on.
+    """The state from which a training goes on.
 
     Attributes:
-        arrays: of any type that NumPy has itself, by name.
-        state: all that is no array, as JSON has it.
+        arrays: Arrays of NumPy's own types, by name.
+        state: All other values, as JSON can hold them.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -37,12 +37,12 @@ class Checkpoint:
 class Checkpoints:
     """The last two checkpoints of a training, in a folder of their own.
 
-    Each is one `safetensors` file, which holds numbers and JSON and nothing that is run. Its name
-    is its number and the SHA-256 of its content, so that it can be verified without another file:
-    `000012-SHA256.safetensors`. One process at a time may write a folder.
+    Each is one `safetensors` file of numbers and JSON, from which no code is run. Its name is its
+    number and the SHA-256 of its content, so that it can be verified without another file:
+    `000012-SHA256.safetensors`. Only one process at a time may write to a folder.
 
     Args:
-        folder: is made when there is something to keep.
+        folder: Folder of the checkpoints, made with the first one.
 
     Source: the format, https://huggingface.co/docs/safetensors.
 
@@ -63,13 +63,13 @@ class Checkpoints:
         """Writes a checkpoint, and then removes all but the last two.
 
         Raises:
-            OSError: if it cannot be written; those that are there are not touched.
+            OSError: The checkpoint cannot be written; earlier ones are left as they are.
         """
         from safetensors.numpy import save
 
         if not self.folder.is_dir():
             remove(self.folder)
-        # A process that was killed while it wrote leaves what it had written.
+        # A process that was killed while writing leaves part of a file.
         for unfinished in self.folder.glob(".*.partial"):
             remove(unfinished)
         there = self._files()
@@ -82,17 +82,11 @@ class Checkpoints:
             remove(old)
 
     def latest(self) -> Checkpoint | None:
-        """Returns the last checkpoint that is whole; `None` if there is none.
-
-        A damaged one is passed over for the one before, with a warning.
-        """
+        """Returns the last checkpoint that is not damaged, else `None`; warns of damaged ones."""
         return next((checkpoint for _, checkpoint in self.newest_first()), None)
 
     def newest_first(self) -> Iterator[tuple[Path, Checkpoint]]:
-        """Yields the checkpoints that are whole, with their files.
-
-        A damaged one is passed over, with a warning.
-        """
+        """Yields the checkpoints that are not damaged, with their files; warns of damaged ones."""
         for path in reversed(self._files()):
             try:
                 found = _read(path)
@@ -102,7 +96,7 @@ class Checkpoints:
                 yield path, found
 
     def clear(self) -> None:
-        """Removes all."""
+        """Removes all checkpoints."""
         remove(self.folder)
 
     def _files(self) -> list[Path]:
@@ -113,7 +107,7 @@ class Checkpoints:
 
 
 def pass_over(path: Path, why: object) -> None:
-    """Warns that a checkpoint is of no use."""
+    """Warns that a checkpoint cannot be used."""
     warnings.warn(f"{escape(path)} is passed over: {escape(why)}", stacklevel=3)
 
 
@@ -122,7 +116,7 @@ def _number(path: Path) -> int:
 
 
 def _read(path: Path) -> Checkpoint:
-    """Reads a checkpoint; raises a `ValueError` if it is damaged."""
+    """Returns a checkpoint; raises a `ValueError` if it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     with open_file(path) as file:

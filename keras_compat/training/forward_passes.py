@@ -1,4 +1,4 @@
-"""Which images go through an extractor in a step of a task, and in how many passes."""
+"""The passes of a minibatch and of its auxiliaries' images through a task's extractor."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from keras_compat.training.task import AuxiliaryHead, Task
 
 
 class Seen(NamedTuple):
-    """What an auxiliary task's loss is made of.
+    """The inputs of an auxiliary task's loss.
 
     Attributes:
-        held: the task.
-        targets: what is to be predicted, see `Auxiliary.transform`.
-        features: of the images that it shows.
+        held: The auxiliary task with its head.
+        targets: The targets to predict, see `Auxiliary.transform`.
+        features: Features of the images that the task shows.
     """
 
     held: AuxiliaryHead
@@ -31,23 +31,23 @@ def run_passes(
     """Shows a minibatch to a task's extractor.
 
     Args:
-        task: with its extractor, and how many passes there are.
-        auxiliaries: those of the task that take part.
-        images: `[B, H, W, C]`, augmented.
+        task: The task with its extractor and its kind of passes.
+        auxiliaries: The auxiliaries of the task that take part.
+        images: Augmented images `[B, H, W, C]`.
         labels: int32 `[B]`.
-        training: whether fractions count and passes are shared; evaluation shows all images, and
-            the target head upright ones, in passes of their own.
+        training: Whether fractions count and passes are shared. Evaluation shows all images, and
+            shows the target head the unchanged ones, in passes of their own.
 
     Returns:
-        The features for the target head, `None` where nothing asks for them, and what each
-        auxiliary task has seen.
+        The features for the target head, `None` if nothing uses them, and the features and
+        targets of each auxiliary task.
 
     Raises:
-        ValueError: if images are to share a pass and differ in shape.
+        ValueError: Images that share a pass differ in shape.
     """
     shown = [_shown(held, images, labels, training) for held in auxiliaries]
     others = [turned for held, (turned, _) in zip(auxiliaries, shown, strict=True) if _own(held)]
-    # The images themselves, unless nothing asks for their features.
+    # The unchanged images, unless nothing uses their features.
     upright = [images] if task.head is not None or len(others) < len(auxiliaries) else []
     if training and task.passes == "transformed" and others:
         found = _extract(task, [_replaced(images, others[0])], training) * 2
@@ -68,13 +68,13 @@ def run_passes(
 
 
 def _own(held: AuxiliaryHead) -> bool:
-    """Whether a task shows the extractor other images than the target's."""
+    """Returns whether a task shows the extractor other images than the target's."""
     return held.auxiliary.transforms_images
 
 
 def _shown(held: AuxiliaryHead, images: Any, labels: Any, training: bool) -> tuple[Any, Any]:
     if training and held.fraction < 1:
-        # The first ones: minibatches are drawn at random.
+        # The first images, since minibatches are drawn at random.
         count = _part(ops.shape(images)[0], held.fraction)
         images, labels = images[:count], labels[:count]
     return held.auxiliary.transform(images, labels, training)
@@ -83,18 +83,18 @@ def _shown(held: AuxiliaryHead, images: Any, labels: Any, training: bool) -> tup
 def _part(count: Any, fraction: float) -> Any:
     """Returns a fraction of a number of images, rounded up; the number may be a tensor."""
     part = Fraction(fraction).limit_denominator(10_000)
-    # Of the smallest fractions one image too.
+    # The smallest fraction is at least one image.
     return (count * max(part.numerator, 1) + part.denominator - 1) // part.denominator
 
 
 def _replaced(images: Any, first: Any) -> Any:
-    """Returns images of which the first ones are others."""
+    """Returns images whose first ones are replaced."""
     _check_shapes([images, first])
     return ops.concatenate([first, images[ops.shape(first)[0] :]], axis=0)
 
 
 def _extract(task: Task, batches: Sequence[Any], training: bool) -> list[Any]:
-    """Returns the features of each of some batches, which go through the extractor in one pass."""
+    """Returns the features of each batch; all batches share one pass."""
     if len(batches) == 1:
         return [task.extractor(batches[0], training=training)]
     _check_shapes(batches)

@@ -1,4 +1,4 @@
-"""Stops a run whose loss is no longer a number, and keeps the last good weights."""
+"""A callback that stops a run whose loss is not finite, and restores the last good weights."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 
 
 class NonFiniteLoss(ArithmeticError):
-    """A task's loss became NaN or infinite; the trainer holds the last weights seen good."""
+    """A task's loss became NaN or infinite, and the trainer has the last good weights again."""
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops training at a NaN or infinite loss and puts the last good weights back.
+    """Stops training at a NaN or infinite loss and restores the last good weights.
 
-    The compiled step notes the first round in which a task's loss was not finite. This callback
-    looks at that note, and at the weights, after so many calls of the step and after every
-    epoch. While all is finite it keeps a copy of weights and optimizer.
+    The compiled step stores the first round in which a task's loss was not finite. This callback
+    reads that round, and checks the weights, after every so many calls of the step and after
+    every epoch. As long as all are finite, it keeps a copy of weights and optimizer.
 
     Args:
-        every: calls of the step between two looks (a call is one round, unless
-            `steps_per_execution` says otherwise); what is put back is at most so old.
+        every: Calls of the step between two checks, and the greatest age of the restored weights.
+            A call is one round, unless `steps_per_execution` says otherwise.
 
     Raises:
-        NonFiniteLoss: from `fit`; says which task and which round.
+        NonFiniteLoss: Raised by `fit`, with the task and the round.
     """
 
     def __init__(self, every: int = 50):
@@ -49,13 +49,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def look(self) -> None:
-        """Keeps a copy of weights and optimizer, or puts back the one before and raises."""
-        # On JAX the variables are behind the training state until it is written back.
+        """Keeps a copy of weights and optimizer, or restores the last copy and raises."""
+        # On JAX the variables are older than the training state until it is written back.
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
         bad = self.model.first_non_finite_round()
         values = [np.array(variable.value) for variable in self._state()]
-        # A last update may break the weights after a loss that was finite still.
+        # The update after a finite loss may still break the weights.
         broken = not all(np.isfinite(v).all() for v in values if v.dtype.kind == "f")
         if bad is None and not broken:
             self._good = values

@@ -11,24 +11,24 @@ from keras import ops
 # Those of Keras' `LossScaleOptimizer`.
 INITIAL_SCALE = 2.0**15
 GROWTH_STEPS = 2000
-# Below it, gradients that are not finite are not for the scale to mend.
+# At this scale, gradients that are not finite have another cause.
 SMALLEST_SCALE = 1.0
 
 
 class LossScale:
-    """The factor of one task's loss, from which its gradients are divided again.
+    """The factor of one task's loss, by which its gradients are divided again.
 
-    Each task has one of its own: a step is of one task, and is taken or skipped with all the parts
-    that it updates, shared heads too; that one task's gradients overflow says nothing about
-    another's. A step whose gradients are not all finite is skipped and halves the scale; many
-    good ones in a row double it, as Keras' `LossScaleOptimizer` does, which knows one loss only.
+    A step is of one task, and is taken or skipped with all the parts that it updates, shared heads
+    too. Each task has a scale of its own, since the gradients of other tasks may not overflow. A
+    step whose gradients are not all finite is skipped and halves the scale. Many finite ones in a
+    row double it, as in Keras' `LossScaleOptimizer`, which scales one loss only.
 
     Args:
-        add_variable: makes a variable of the optimizer, as `keras.optimizers.Optimizer
-            .add_variable` does.
-        task: the task's name.
-        initial: the first factor.
-        growth_steps: steps without a gradient that is not finite before it doubles.
+        add_variable: A function that makes a variable of the optimizer, such as
+            `keras.optimizers.Optimizer.add_variable`.
+        task: Name of the task.
+        initial: First factor.
+        growth_steps: Steps in a row with finite gradients after which the factor doubles.
 
     Source: Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740, Sec. 3.2.
     """
@@ -53,17 +53,17 @@ class LossScale:
         )
 
     def unscaled(self, gradients: Sequence[Any]) -> list[Any]:
-        """Returns the gradients of the loss by those of the loss times the factor."""
+        """Returns the gradients of the loss, given those of the loss times the factor."""
         factor = ops.convert_to_tensor(self.factor)
-        # The inverse of a large factor is too small a number for float32.
+        # The inverse of a large factor would be 0 in float32.
         return [None if g is None else g / ops.cast(factor, g.dtype) for g in gradients]
 
     def is_smallest(self) -> Any:
-        """Returns whether the factor cannot be lowered any more, a scalar."""
+        """Returns whether the factor is the smallest, a scalar."""
         return ops.convert_to_tensor(self.factor) <= SMALLEST_SCALE
 
     def update(self, finite: Any) -> None:
-        """Changes the factor after a step, by whether all gradients were finite (a scalar)."""
+        """Changes the factor after a step; `finite` tells if all gradients were, a scalar."""
         factor = ops.convert_to_tensor(self.factor)
         good = ops.where(finite, ops.convert_to_tensor(self._good_steps) + 1, 0)
         grows = good >= self._growth_steps
@@ -73,7 +73,7 @@ class LossScale:
 
 
 def all_finite(gradients: Sequence[Any]) -> Any:
-    """Returns whether every value of all gradients is finite, a scalar; nothing is waited for.
+    """Returns whether every value of all gradients is finite, a scalar of the step.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Lets networks of float32 compute in 16 bits while they are trained, and only then."""
+"""Computation in 16 bits within training steps of float32 networks."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from keras_compat.choices import FULL, PRECISIONS, check_choice
 
 
 class Precision:
-    """What layers compute in within a training step.
+    """The precision in which layers compute within a training step.
 
-    Precision is a matter of the step, not of a network: within `applied` the layers of some parts
-    have another dtype policy, and outside of it they are the float32 networks that they were. So
-    whatever is evaluated, recombined, stored or exported is float32, and a stored network can be
-    trained further in any precision. Weights are float32 in every policy.
+    Within `applied` the layers of some parts have another dtype policy. Outside of it they are
+    float32 networks, so evaluation, recombination, storage and export are in float32, and a stored
+    network can be trained further in any precision. Weights are float32 in every policy.
 
-    Three things stay in float32: what normalizes takes its statistics so (`layers
-    .BatchStatisticsNormalization`), the last layer with weights of a head, since a loss of logits
-    in 16 bits is not reliable, and layers that say so (`keeps_precision`, as `layers.UnitLength`).
-    Layers of another policy than float32 keep it.
+    Three things stay in float32: the statistics of `layers.BatchStatisticsNormalization`; the last
+    layer with weights of a head, since a loss of logits in 16 bits is not reliable; and layers with
+    `keeps_precision`, such as `layers.UnitLength`. Layers of another policy than float32 keep it.
 
     Args:
         name: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
-        extractors: from images to features.
-        heads: from features to outputs.
+        extractors: Models from images to features.
+        heads: Models from features to outputs.
 
     Raises:
-        InputError: on an unknown precision.
+        InputError: The precision is unknown.
 
     Source: Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740.
 
@@ -60,13 +58,13 @@ class Precision:
                 and layer.dtype_policy.name == FULL
                 and not getattr(layer, "keeps_precision", False)
             ]
-        # Replicas of a `tf.distribute` strategy are traced in threads, which take turns.
+        # Replicas of a `tf.distribute` strategy are traced in threads that take turns.
         self._within = 0
         self._lock = Lock()
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within it the layers compute in this precision; it may be entered more than once."""
+        """Makes the layers compute in this precision within it; calls may be nested."""
         self._enter(1, self.name)
         try:
             yield

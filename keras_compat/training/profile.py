@@ -1,4 +1,4 @@
-"""A trace of a few rounds, to see what they spend their time on."""
+"""A callback that traces a few rounds, to see where their time goes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any
 
 import keras
 
+from keras_compat.training.backend import start_trace
+
 _FIRST, _COUNT = 10, 5
 
 
 class ProfileRounds(keras.callbacks.Callback):
-    """Writes a trace of a few rounds, of the kind that TensorBoard and Perfetto show.
+    """Writes a trace of a few rounds that TensorBoard and Perfetto show.
 
-    On TensorFlow and on JAX, and there without TensorFlow, which
-    `keras.callbacks.TensorBoard(profile_batch=...)` needs. The first rounds are left out, in which
-    programs are compiled. A training that ends before is not traced.
+    It works on TensorFlow, and on JAX without TensorFlow, which
+    `keras.callbacks.TensorBoard(profile_batch=...)` needs. The first rounds, in which programs
+    are compiled, are left out. A training that ends before round `first` is not traced.
 
     Args:
-        folder: where to; the trace is `plugins/profile/TIME/HOST.xplane.pb` in it.
-        first: the number of the first round in the trace, counted over all epochs and calls of
-            `fit`; a call of the step is one, unless `steps_per_execution` says otherwise.
-        count: how many there are.
+        folder: Folder of the trace, whose file is `plugins/profile/TIME/HOST.xplane.pb`.
+        first: Number of the first round in the trace, counted over all epochs and calls of
+            `fit`; with `steps_per_execution` it counts calls of the step instead.
+        count: Number of traced rounds.
 
     Source: https://www.tensorflow.org/guide/profiler, https://docs.jax.dev/en/latest/profiling.html
 
@@ -44,12 +46,12 @@ class ProfileRounds(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._seen >= self.first and self._stop is None and not self._written:
             self._end = self._seen + self.count
-            self._stop = _start(self.folder)
+            self._stop = start_trace(self.folder)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._seen += 1
         if self._stop is not None and self._seen >= self._end:
-            # A step may be under way still: its figures are there once it is done.
+            # Waits for a step that still runs, whose metrics are ready when it is done.
             keras.tree.map_structure(lambda value: float(value), logs)
             self._finish()
 
@@ -63,17 +65,3 @@ class ProfileRounds(keras.callbacks.Callback):
         if self._stop is not None:
             stop, self._stop, self._written = self._stop, None, True
             stop()
-
-
-def _start(folder: str) -> Callable[[], None]:
-    """Begins a trace, and returns what ends it."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.profiler.start_trace(folder)
-        return jax.profiler.stop_trace
-    import tensorflow as tf
-
-    os.makedirs(folder, exist_ok=True)
-    tf.profiler.experimental.start(folder)
-    return tf.profiler.experimental.stop

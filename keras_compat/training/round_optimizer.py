@@ -1,4 +1,4 @@
-"""One optimizer for a round in which parts are updated different numbers of times."""
+"""The optimizer of a round, in which parts take different numbers of steps."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 from keras import ops
 
 from keras_compat.errors import InputError
-from keras_compat.training.fused_adam import faster
+from keras_compat.training.backend import fastest
 from keras_compat.training.loss_scale import GROWTH_STEPS, INITIAL_SCALE, LossScale
 
 
 @dataclass
 class _Group:
-    """Variables that are always updated together, and the optimizer that holds their state.
+    """Variables that are always updated together, with the optimizer that holds their state.
 
     Attributes:
-        averages: Averages of the variables over time; none without `use_ema`.
+        averages: Averages of the variables over time; empty without `use_ema`.
     """
 
     addresses: list[str]
@@ -32,7 +32,7 @@ class _Group:
 
 @dataclass
 class _Sums:
-    """What a task's gradients have summed up to since its last step, by task and address."""
+    """Sums of gradients since a task's last step, by task and address."""
 
     variables: dict[tuple[str, str], keras.Variable] = field(default_factory=dict)
 
@@ -41,26 +41,26 @@ class _Sums:
 class RoundOptimizer(keras.optimizers.Optimizer):
     """Makes any Keras optimizer right for alternating tasks (paper Sec. 3.4).
 
-    In a round every task takes one step. A shared head takes as many steps a round as there are
-    tasks, an extractor one. So the learning rate follows the rounds, while whatever an optimizer
-    counts for itself (Adam's bias correction) counts the updates that each variable really had.
-    A variable has one state, however many tasks update it. Variables that are frozen keep theirs.
-    Where losses are scaled (`scale_losses`), each task has a scale of its own, see `LossScale`.
-    With `gradient_accumulation_steps` each task takes one step every so many rounds, by the mean of
-    its own gradients in them. Averages of weights (`use_ema`) count what has a round.
+    In a round every task takes one step, so a shared head takes as many steps as there are tasks,
+    and an extractor takes one. The learning rate follows the rounds. The counts within an
+    optimizer (Adam's bias correction) follow the updates of each variable. A variable has one
+    state, however many tasks update it. Frozen variables keep their state. With `scale_losses`
+    each task has a loss scale of its own, see `LossScale`. With `gradient_accumulation_steps`
+    each task takes one step every so many rounds, by the mean of its own gradients. Averages of
+    weights (`use_ema`) count the updates of each variable.
 
-    `iterations` counts rounds, and `learning_rate` is what a Keras user expects: a schedule (over
-    rounds) or a number that callbacks may change.
+    `iterations` counts rounds. `learning_rate` is a schedule over rounds, or a number that
+    callbacks may change.
 
     Args:
-        optimizer: the optimizer to use, its learning rate and weight decay included. Of a
-            `keras.optimizers.LossScaleOptimizer`, the optimizer within, with its scale for every
-            task.
-        groups: the addresses of variables by group, as in a saved optimizer's configuration.
-        sums: tasks and addresses of what gradients are summed up for, of the same origin.
+        optimizer: The Keras optimizer to use, its learning rate and weight decay included. A
+            `keras.optimizers.LossScaleOptimizer` stands for its inner optimizer, and for its scale
+            in every task.
+        groups: Addresses of variables by group, from a saved optimizer's configuration.
+        sums: Pairs of task and address whose gradients are summed, from the same configuration.
 
     Raises:
-        InputError: on a wrapper other than loss scaling.
+        InputError: The optimizer wraps others, other than for loss scaling.
 
     Example:
 
@@ -97,8 +97,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         rate = optimizer._learning_rate if isinstance(rate, dict) else rate
         super().__init__(learning_rate=rate, name=name)
         self._scaling = scaling
-        # What needs all gradients of a task, or all its rounds, is done here: the groups see a part
-        # each. Keras looks at `use_ema` for a message.
+        # A group sees a part of a task's gradients, so these settings, which need all of them, are
+        # applied here. Keras reads `use_ema` for a message.
         self._norm_limit = config.get("global_clipnorm")
         self._accumulated_steps = config.get("gradient_accumulation_steps")
         self.loss_scale_factor = config.get("loss_scale_factor")
@@ -112,8 +112,8 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         self._not_decayed = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
         self._not_decayed_keys = getattr(optimizer, "_exclude_from_weight_decay", None)
         self._saved_groups = [list(group) for group in groups]
-        # A dataclass hides the optimizers from Keras' search for things to save: this optimizer
-        # saves their variables itself, in an order that does not depend on attribute names.
+        # This optimizer saves the variables of its groups itself, in an order that does not depend
+        # on attribute names. A dataclass hides the groups' optimizers from Keras' own saving.
         self._groups: list[_Group] = []
         self._saved_sums = [list(pair) for pair in sums]
         self._sums = _Sums()
@@ -124,13 +124,13 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     # State -----------------------------------------------------------------------------------
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Does nothing: `track` makes the state, when it is known which part a variable is of."""
+        """Does nothing, since `track` makes the state when the parts of the variables are known."""
 
     def restore(self, variables: dict[str, keras.Variable]) -> None:
-        """Makes the state of the groups that a saved configuration names, in their order.
+        """Makes the state of the groups in a saved configuration, in their order.
 
         Args:
-            variables: every variable of the model by its address.
+            variables: Every variable of the model by its address.
         """
         for addresses in self._saved_groups:
             self._groups.append(self._new_group({a: variables[a] for a in addresses}))
@@ -143,12 +143,12 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         groups: Sequence[dict[str, keras.Variable]],
         tasks: Mapping[str, Sequence[keras.Variable]] | None = None,
     ) -> None:
-        """Makes sure that every variable has its state, and keeps what it has.
+        """Makes the state of every variable that has none yet.
 
         Args:
-            groups: the variables that will be updated, those together that the same tasks
-                update, by an address that is the same when the model is saved and loaded.
-            tasks: Variables that each task updates; needed where gradients are summed up.
+            groups: Variables to update, grouped by the tasks that update them, by an address that
+                is the same when the model is saved and loaded.
+            tasks: Variables that each task updates; needed to sum gradients.
         """
         self._tracked = {address for wanted in groups for address in wanted}
         for wanted in groups:
@@ -173,27 +173,27 @@ class RoundOptimizer(keras.optimizers.Optimizer):
 
     @property
     def accumulates(self) -> bool:
-        """Whether gradients of several rounds make a step."""
+        """Whether the gradients of several rounds make one step."""
         return self._accumulated_steps is not None
 
     @property
     def asks_for_scaling(self) -> bool:
-        """Whether a user has asked for loss scaling, by a `LossScaleOptimizer`."""
+        """Whether the user's optimizer is a `LossScaleOptimizer`."""
         return self._scaling is not None
 
     def scale_losses(self, tasks: Sequence[str]) -> None:
-        """Makes sure that each of some tasks, by name, has a loss scale; it keeps one it has."""
+        """Makes the loss scale of each named task that has none yet."""
         for task in tasks:
             if task not in self._loss_scales:
                 scaling = self._scaling or (INITIAL_SCALE, GROWTH_STEPS)
                 self._loss_scales[task] = LossScale(self.add_variable, task, *scaling)
 
     def loss_scale(self, task: str) -> LossScale | None:
-        """Returns a task's loss scale, `None` where losses are not scaled."""
+        """Returns a task's loss scale; `None` if losses are not scaled."""
         return self._loss_scales.get(task)
 
     def loss_factor(self, task: str) -> Any:
-        """Returns what a task's loss is to be multiplied with before its gradients are computed."""
+        """Returns the factor of a task's loss for computing its gradients."""
         scale = self.loss_scale(task)
         if scale is not None:
             return ops.convert_to_tensor(scale.factor)
@@ -202,13 +202,13 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     def _new_group(self, variables: dict[str, keras.Variable]) -> _Group:
         cls, config = self._inner
         config = {**config, "learning_rate": self._current_learning_rate}
-        optimizer = faster(cls, config).from_config(config)
-        # Keras has no public way to read what was excluded.
+        optimizer = fastest(cls, config).from_config(config)
+        # Keras has no public way to read the excluded variables.
         if self._not_decayed is not None:
             optimizer._exclude_from_weight_decay_pattern = self._not_decayed
         if self._not_decayed_keys is not None:
             optimizer._exclude_from_weight_decay = self._not_decayed_keys
-        # On TensorFlow the step has added up the replicas' gradients; see `BackendStep.gradients`.
+        # On TensorFlow the step has summed the replicas' gradients, see `BackendStep.gradients`.
         optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: (
             gradients_and_variables
         )
@@ -218,7 +218,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         return _Group(list(variables), held, optimizer, averages)
 
     def _split(self, group: _Group, chosen: list[str]) -> None:
-        """Replaces a group of which only a part is updated from now on by two, state kept."""
+        """Splits a group of which only a part is updated from now on, and keeps all state."""
         state = {v.name: v for v in group.optimizer.variables}
         if len(state) < len(group.optimizer.variables):
             raise ValueError(
@@ -253,15 +253,15 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         """Applies one task's gradients to the variables that it updates.
 
         Args:
-            gradients: Gradients of the loss, or, with a `loss_scale_factor` and no `LossScale`,
-                of the loss times this.
-            variables: those that the task updates.
-            task: its name; needed where gradients are summed up.
+            gradients: Gradients of the loss; with a `loss_scale_factor` and no `LossScale`,
+                gradients of the loss times this factor.
+            variables: Variables that the task updates.
+            task: Name of the task; needed to sum gradients.
         """
         if self.loss_scale_factor is not None and self.loss_scale(task) is None:
             gradients = [None if g is None else g / self.loss_scale_factor for g in gradients]
         groups = self._of(variables)
-        # What was updated before; a copy, as below.
+        # Updates before this one; a copy, as below.
         counts = [ops.copy(group.optimizer.iterations) for group in groups] if self.use_ema else []
         if self.accumulates:
             ready, gradients = self._sum_up(gradients, variables, task)
@@ -286,7 +286,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     def _sum_up(
         self, gradients: Sequence[Any], variables: Sequence[keras.Variable], task: str
     ) -> tuple[Any, list[Any]]:
-        """Adds a task's gradients; returns whether they make a step, a scalar, and their mean."""
+        """Adds a task's gradients; returns whether a step is due, a scalar, and their mean."""
         steps = self._accumulated_steps
         ready = ops.equal((self._iterations + 1) % steps, 0)
         means = []
@@ -308,7 +308,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         return [self._sums.variables[task, addresses[id(v)]] for v in variables]
 
     def _average(self, group: _Group, count: Any) -> None:
-        """Does what Keras does with averages after a step; `count` is how many were before it."""
+        """Updates averages as Keras does after a step; `count` is the number of earlier steps."""
         for variable, average in zip(group.variables, group.averages, strict=True):
             value = ops.convert_to_tensor(variable)
             momentum = ops.cast(ops.not_equal(count, 0), value.dtype) * self.ema_momentum
@@ -319,7 +319,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
                 variable.assign(ops.where(due, found, value))
 
     def _of(self, variables: Sequence[keras.Variable]) -> list[_Group]:
-        """Returns the groups that are updated with some variables."""
+        """Returns the groups of some variables."""
         ids = {id(v) for v in variables}
         return [group for group in self._groups if id(group.variables[0]) in ids]
 
@@ -327,27 +327,27 @@ class RoundOptimizer(keras.optimizers.Optimizer):
     def undone_unless(
         self, good: Any, variables: Sequence[keras.Variable], task: str | None = None
     ) -> Iterator[None]:
-        """Undoes the updates within it unless `good`: variables, and all state that they have.
+        """Restores variables and their state at its end, unless `good` is true.
 
-        Without a branch: a compiled step goes on without waiting for what `good` is.
+        It has no branch, so a compiled step need not wait for the value of `good`.
 
         Args:
-            good: a scalar of the step.
-            variables: those that are updated.
-            task: the one whose sums of gradients are undone too.
+            good: Boolean scalar of the step.
+            variables: Variables that are updated within it.
+            task: Name of the task whose sums of gradients are restored too.
         """
         state = [v for group in self._of(variables) for v in group.optimizer.variables]
         state += variables
         if task is not None and self.accumulates:
             state += self._sums_of(variables, task)
-        # A copy: on TensorFlow a variable that is made a tensor is still the variable.
+        # A copy, since on TensorFlow a variable made a tensor still follows the variable.
         before = [ops.copy(v) for v in state]
         yield
         for variable, value in zip(state, before, strict=True):
             variable.assign(ops.where(good, ops.convert_to_tensor(variable), value))
 
     def end_round(self) -> None:
-        """Counts a round, which is the step that learning-rate schedules see."""
+        """Counts a round, the unit of learning-rate schedules."""
         self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
@@ -356,7 +356,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
                 # A copy, as when groups are split.
                 variable.assign(ops.copy(ops.convert_to_tensor(average)))
 
-    # By these names `keras.callbacks.SwapEMAWeights` looks for averages.
+    # `keras.callbacks.SwapEMAWeights` finds averages by these two names.
 
     @property
     def _trainable_variables(self) -> list[keras.Variable]:
@@ -364,7 +364,7 @@ class RoundOptimizer(keras.optimizers.Optimizer):
 
     @_trainable_variables.setter
     def _trainable_variables(self, value: Any) -> None:
-        """Takes the empty list with which Keras begins, and nothing else."""
+        """Accepts only the empty list that Keras sets at first."""
         if len(value):
             raise AttributeError("the variables of a RoundOptimizer are those that it tracks")
 

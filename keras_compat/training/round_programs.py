@@ -1,4 +1,4 @@
-"""The compiled programs of a trainer: one for each kind of round, made once."""
+"""The compiled programs of a trainer, one for each kind of round."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import keras
 
 from keras_compat.training.task import Task
 
-# Kinds of round are told apart by their number, which begins anew after so many.
+# The longest period after which the kinds of rounds may repeat.
 _MOST_ROUNDS = 1_000
 
 
 class RoundPrograms:
-    """Runs the program in which the auxiliaries take part that a round asks for.
+    """Runs the program of each round, in which the auxiliaries of that round take part.
 
-    Auxiliaries that take part in every k-th round (`AuxiliaryHead.every`) make rounds of several
-    kinds. Each kind is a program of its own, compiled when it comes first, so that a round without
-    auxiliaries costs what one without auxiliaries costs. Which is next is counted here: nothing is
-    read from the device.
+    Auxiliaries that take part in every k-th round (`AuxiliaryHead.every`) make several kinds of
+    rounds. Each kind has a program of its own, compiled at its first round, so a round without
+    auxiliaries costs no more than without them. The number of the next round is counted here, so
+    nothing is read from the device.
 
     Args:
-        tasks: of the trainer.
-        steps_per_execution: rounds in one call of the compiled step.
+        tasks: The tasks of the trainer.
+        steps_per_execution: Rounds in one call of the compiled step.
 
     Raises:
-        ValueError: if rounds of several kinds are to be several in one call, or their kinds
-            would repeat after too many.
+        ValueError: One call is to run several rounds that are of several kinds, or the kinds of
+            rounds repeat after too many.
     """
 
     def __init__(self, tasks: Sequence[Task], steps_per_execution: int = 1):
@@ -47,20 +47,20 @@ class RoundPrograms:
             tuple(number % held.every == 0 for task in tasks for held in task.auxiliaries)
             for number in range(self._period)
         ]
-        # By its place in the period, the first round of the same kind.
+        # The first round of the same kind, by the place of a round in the period.
         self._kinds = [kinds.index(kind) for kind in kinds]
         self._next = 0
 
     @property
     def all_alike(self) -> bool:
-        """Whether there is one kind of round."""
+        """Whether all rounds are of one kind."""
         return self._period == 1
 
     def compiled(self, compile_round: Callable[[int], Callable[..., Any]]) -> Callable[..., Any]:
         """Returns a function that runs the next round.
 
         Args:
-            compile_round: returns the program for rounds of a kind, by the number of one.
+            compile_round: A function from the number of a round to the program of its kind.
         """
         programs = {number: compile_round(number) for number in dict.fromkeys(self._kinds)}
         if self.all_alike:
@@ -74,11 +74,11 @@ class RoundPrograms:
         return train_function
 
     def go_to(self, number: int) -> None:
-        """Says which round is next."""
+        """Sets the number of the next round."""
         self._next = number
 
     def rounds_by_variable(self, task: Task) -> dict[int, tuple[int, ...]]:
-        """Returns the kinds of round in which a task updates its variables, by their identity."""
+        """Returns the kinds of rounds in which a task updates each variable, by its id."""
         found: dict[int, tuple[int, ...]] = {}
         for number in dict.fromkeys(self._kinds):
             variables: list[keras.Variable] = task.learnt_variables(task.auxiliaries_of(number))

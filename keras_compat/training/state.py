@@ -1,4 +1,4 @@
-"""The state of a trainer between two rounds: read, and put into another one like it."""
+"""Reads the state of a trainer between two rounds, and writes it into another trainer."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
 
 class OtherState(ValueError):
-    """A state is not that of this trainer: it has other variables."""
+    """A state belongs to a trainer with other variables."""
 
 
 def read_state(trainer: Trainer, optimizer: bool = True) -> dict[str, np.ndarray]:
-    """Returns what the next rounds depend on: copies, by name.
+    """Returns copies of all variables that the next rounds depend on, by name.
 
-    That is weights, moving statistics, the state of random draws (auxiliaries, augmentation,
-    dropout), the optimizer with the number of rounds, by which data go on too, and what the guard
-    noted. Figures such as the mean loss are left out: Keras begins them anew at every `fit`.
+    They are weights, moving statistics, random state (auxiliaries, augmentation, dropout), the
+    first bad rounds, and the optimizer with the number of rounds, which the data follow. Metrics
+    such as the mean loss are left out, since Keras resets them at every `fit`.
 
     Args:
-        trainer: compiled; on JAX its variables must be up to date, as they are after `fit`.
-        optimizer: whether to go on: without, it is what the trainer leaves.
+        trainer: A compiled trainer; on JAX its variables must be up to date, as after `fit`.
+        optimizer: Whether the optimizer's state is included, which training further needs.
     """
     variables = _named(trainer, optimizer)
     return {name: np.array(variable.value, order="C") for name, variable in variables.items()}
 
 
 def write_state(trainer: Trainer, arrays: Mapping[str, np.ndarray], optimizer: bool = True) -> None:
-    """Puts what `read_state` returned into a trainer of the same set-up.
+    """Writes the arrays that `read_state` returned into a trainer with the same settings.
 
     Args:
-        trainer: compiled with the optimizer's groups in place, see `groups`.
-        arrays: Arrays by name, as many as there are.
-        optimizer: as in `read_state`.
+        trainer: A trainer compiled with the same groups of its optimizer, see `groups`.
+        arrays: Arrays by name.
+        optimizer: Whether the optimizer's state is included.
 
     Raises:
-        OtherState: if variables are others than those of the state; nothing is changed then.
+        OtherState: The trainer has other variables than the state; nothing is changed.
     """
     variables = _named(trainer, optimizer)
     more = sorted(arrays.keys() - variables.keys())
@@ -58,12 +58,12 @@ def write_state(trainer: Trainer, arrays: Mapping[str, np.ndarray], optimizer: b
 
 
 def groups(trainer: Trainer) -> Sequence[Sequence[str]]:
-    """Returns which variables are updated together, as `RoundOptimizer` takes it."""
+    """Returns the addresses of variables that are updated together, for `RoundOptimizer`."""
     return trainer.optimizer.get_config()["groups"]
 
 
 def _named(trainer: Trainer, optimizer: bool) -> dict[str, keras.Variable]:
-    """Returns variables by their place, which is the same whenever a trainer is built again."""
+    """Returns variables by their place, the same whenever a trainer is built again."""
     begun_anew = {id(variable) for variable in trainer.metrics_variables}
     kept = [v for v in trainer.variables if id(v) not in begun_anew]
     named = {f"trainer/{i}": variable for i, variable in enumerate(kept)}

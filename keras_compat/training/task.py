@@ -1,9 +1,10 @@
-"""What a task of the trainer is: a network, its auxiliaries, and how much they weigh."""
+"""The tasks of a trainer: a network, its auxiliary tasks, and their weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import keras
 
@@ -15,26 +16,45 @@ from keras_compat.networks.structure import one_shape
 PASSES = ("separate", "joint", "transformed")
 
 
+class _Configured:
+    """Gives a dataclass the configuration that Keras saves and loads it by."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this object again; Keras serializes what they hold."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes an object from a configuration of objects, or of what Keras serialized."""
+        return cls(**{key: _loaded(value) for key, value in config.items()})
+
+
+def _loaded(value: Any) -> Any:
+    serialized = isinstance(value, dict) and "class_name" in value
+    return keras.saving.deserialize_keras_object(value) if serialized else value
+
+
+@keras.saving.register_keras_serializable("keras_compat")
 @dataclass
-class AuxiliaryHead:
+class AuxiliaryHead(_Configured):
     """An auxiliary task with the head that solves it.
 
-    The same head in several tasks is shared; a head with `trainable = False` is frozen; a head
-    of its own for each task makes nothing compatible (the upper bound's).
+    The same head in several tasks is shared. A head with `trainable = False` is frozen. Heads of
+    their own make no networks compatible; the upper bound uses them.
 
     Args:
-        auxiliary: the task.
-        head: from features to the auxiliary's outputs; `None` for a task that has none, such as
-            `UnitLengthLoss`.
-        loss_weight: of its loss beside the target task's (Appendix C: 1).
-        fraction: of each training minibatch that it sees, rounded up; its loss is the mean over
-            these images, so that its expected value stays what it is.
-        every: it takes part in every so many rounds, beginning with the first, with so many times
-            the weight: over `every` rounds it weighs as much as if it took part in all. In the
-            others its head is not updated.
+        auxiliary: The auxiliary task.
+        head: A model from features to the auxiliary's outputs; `None` for a task without a head,
+            such as `UnitLengthLoss`.
+        loss_weight: Weight of the auxiliary loss in the sum of losses (Appendix C: 1).
+        fraction: Fraction of each training minibatch that the auxiliary sees, rounded up. Its
+            loss is the mean over these images, so the expected loss does not change.
+        every: Number of rounds from one in which the auxiliary takes part to the next. The first
+            round is one of them. Its loss is multiplied by `every`, which keeps the sum over
+            rounds. In the other rounds its head is not updated.
 
     Raises:
-        ValueError: when the head is missing, or does not emit what the task needs, such as
+        ValueError: The head is missing, or does not emit what the task needs, such as
             probabilities, or a number is out of range.
 
     Example:
@@ -81,28 +101,30 @@ class AuxiliaryHead:
             )
 
 
+@keras.saving.register_keras_serializable("keras_compat")
 @dataclass
-class Task:
+class Task(_Configured):
     """One network to train, on data of its own.
 
     Args:
-        name: appears in logs and is the key of its data; letters, digits and underscores.
-        extractor: from images to features.
-        head: from features to class logits; `None` leaves the target loss out (no labels needed).
-        auxiliaries: what makes its extractor compatible.
-        loss_weight: of the target loss.
-        augmentation: a layer applied to images while training.
-        passes: of a training step through the extractor. `"separate"`: the images of an auxiliary
-            task in a pass of their own, with batch statistics of their own. `"joint"`: all in one,
-            with the statistics of all. `"transformed"`: there is one pass, over the images as the
-            one auxiliary task that changes them shows them, and the target head learns on these
-            too (upright and turned ones, with rotation prediction). Evaluation is as with
-            `"separate"`.
+        name: Name in logs and key of the task's data; letters, digits and underscores.
+        extractor: A model from images to features.
+        head: A model from features to class logits; `None` leaves out the target loss, and with
+            it the need for labels.
+        auxiliaries: The auxiliary tasks that make the extractor compatible.
+        loss_weight: Weight of the target loss.
+        augmentation: A layer that changes images in training.
+        passes: Passes of a training step through the extractor. `"separate"` shows the images of
+            an auxiliary task in a pass of their own, with batch statistics of their own.
+            `"joint"` shows all images in one pass, with the statistics of all. `"transformed"`
+            shows in one pass the images of the one auxiliary task that changes images, and the
+            target head learns on these too (with rotation prediction, on turned ones). Evaluation
+            is always as with `"separate"`.
 
     Raises:
-        ValueError: on a name that is no identifier, a task without a loss in some round, or
-            passes that do not suit the auxiliaries.
-        InputError: if a part is not built, or the head has no shape, several outputs, or emits
+        ValueError: The name is no identifier, the task has no loss in some round, or `passes`
+            does not suit the auxiliaries.
+        InputError: A part is not built, or the head has no shape, several outputs, or emits
             probabilities (`networks.logits_of` makes one of logits).
     """
 
@@ -157,25 +179,35 @@ class Task:
         heads = [self.head, *(held.head for held in auxiliaries)]
         return [self.extractor, *(head for head in heads if head is not None)]
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make this task again, those of its auxiliaries as dicts."""
+        return {**super().get_config(), "auxiliaries": [a.get_config() for a in self.auxiliaries]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes a task from a configuration of objects, or of what Keras serialized."""
+        auxiliaries = [AuxiliaryHead.from_config(held) for held in config["auxiliaries"]]
+        return super().from_config({**config, "auxiliaries": auxiliaries})
+
     @property
     def classes(self) -> int | None:
-        """The number of classes of its labels; `None` where nothing is learnt from them."""
+        """Number of classes of the labels; `None` if nothing is learnt from labels."""
         known = [held.auxiliary.classes for held in self.auxiliaries if held.auxiliary.uses_labels]
         if self.head is not None:
             known.append(self.head.output_shape[-1])
         return min(known, default=None)
 
     def auxiliaries_of(self, number: int) -> list[AuxiliaryHead]:
-        """Returns the auxiliaries that take part in a round by its number."""
+        """Returns the auxiliaries that take part in the round with a number."""
         return [held for held in self.auxiliaries if number % held.every == 0]
 
     def learnt_variables(
         self, auxiliaries: Sequence[AuxiliaryHead] | None = None
     ) -> list[keras.Variable]:
-        """Returns the variables that a step of this task updates: what is not frozen, once each.
+        """Returns the variables that a step of this task updates, each once, frozen ones left out.
 
         Args:
-            auxiliaries: those that take part; all unless told otherwise.
+            auxiliaries: The auxiliaries that take part, by default all.
         """
         parts = self.parts if auxiliaries is None else self._parts_with(auxiliaries)
         unique = {id(v): v for part in parts for v in part.trainable_variables}

@@ -1,4 +1,4 @@
-"""The trainer: several networks, a minibatch each in turn, compatible through auxiliary heads."""
+"""The trainer of one or several networks, which auxiliary heads make compatible."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from keras import ops
 from keras_compat import replica_ops
 from keras_compat.choices import FULL
 from keras_compat.errors import InputError
+from keras_compat.training.backend import BackendStep
 from keras_compat.training.batches import (
     Checks,
     JointBatches,
@@ -24,24 +25,15 @@ from keras_compat.training.batches import (
     task_batches,
 )
 from keras_compat.training.distribution import current_distribution
-from keras_compat.training.forward_passes import run_passes
 from keras_compat.training.loss_scale import all_finite
 from keras_compat.training.precision import Precision
 from keras_compat.training.round_optimizer import RoundOptimizer
 from keras_compat.training.round_programs import RoundPrograms
-from keras_compat.training.task import AuxiliaryHead, Task
+from keras_compat.training.task import Task
+from keras_compat.training.task_loss import Logs, task_loss
 from keras_compat.training.weights import by_task, class_weights
 
-if keras.backend.backend() == "tensorflow":
-    from keras_compat.training.backend.tensorflow.step import BackendStep
-elif keras.backend.backend() == "jax":
-    from keras_compat.training.backend.jax.step import BackendStep
-else:
-    raise InputError(
-        f"KERAS_BACKEND is {keras.backend.backend()!r}; expected 'tensorflow' or 'jax'"
-    )
-
-# Until a loss fails to be finite.
+# The round of the first loss that is not finite, as long as there is none.
 _NEVER = -1
 
 
@@ -49,26 +41,26 @@ _NEVER = -1
 class Trainer(BackendStep, keras.Model):
     """Trains networks so that their extractors and heads can be recombined (paper Sec. 3).
 
-    A round is one compiled step: every task in turn takes one gradient step on a minibatch of its
-    own, on the parts of its network that are not frozen. Tasks that hold the same head share it.
-    Joint training is all tasks at once; incremental training one task with frozen auxiliary
-    heads; adaptation a task without a target head; fine-tuning a task without auxiliaries
-    (Sec. 3.4, 5).
+    A round is one compiled step, in which every task in turn takes one gradient step on a
+    minibatch of its own. The gradient step updates the parts of the task's network that are not
+    frozen. Tasks that hold the same head share it. Joint training trains all tasks at once,
+    incremental training one task with frozen auxiliary heads, adaptation a task without a target
+    head, fine-tuning a task without auxiliaries (Sec. 3.4, 5).
 
-    What is frozen (`trainable = False`) is looked up at every call of `fit`, so freezing works
-    before and after `compile`. Data is a mapping from task names to `(images, labels)` arrays,
+    Every call of `fit` looks up what is frozen (`trainable = False`), so freezing works before
+    and after `compile`. Data is a mapping from task names to `(images, labels)` arrays,
     `Examples`, a `tf.data.Dataset` or a `PyDataset` of minibatches. Labels are whole numbers from
-    0, of shape `[N]` or `[N, 1]`; -1 is none. Arrays and minibatches may be `(images, labels,
-    sample weights)`, as Keras' `fit` takes them: what is learnt from labels, the target task and
-    common classes, is weighted, in losses and in accuracies (Keras' `weighted_metrics`).
-    After `start_distribution` every `fit` runs on several devices, to the same end.
+    0, of shape `[N]` or `[N, 1]`; -1 stands for no label. Arrays and minibatches may be `(images,
+    labels, sample weights)`, as for Keras' `fit`. The weights count in losses and accuracies of
+    labels (Keras' `weighted_metrics`): those of the target task and of common classes. After
+    `start_distribution` every `fit` runs on several devices, with the same results.
 
     Args:
-        tasks: the networks to train.
-        seed: of the order of the data.
+        tasks: The tasks to train, each with its network.
+        seed: Seed of the order of the data.
 
     Raises:
-        ValueError: on tasks of the same name, or different parts of the same name.
+        ValueError: Two tasks, or two different parts, have the same name.
 
     Example:
 
@@ -95,7 +87,7 @@ class Trainer(BackendStep, keras.Model):
             raise ValueError(f"task names {names}; expected distinct names")
         self.seed = seed
         self.tasks = {task.name: task for task in tasks}
-        # Keras tracks what is held in attributes: each part once, by name.
+        # Keras tracks layers in attributes: each part once, by name.
         self.parts = self._distinct([part for task in tasks for part in task.parts], "parts")
         self.auxiliaries = [a.auxiliary for task in tasks for a in task.auxiliaries]
         self.augmentations = [t.augmentation for t in tasks if t.augmentation is not None]
@@ -137,70 +129,20 @@ class Trainer(BackendStep, keras.Model):
             )
         return names
 
-    # One task's loss -------------------------------------------------------------------------
-
-    def _task_loss(
-        self,
-        task: Task,
-        images: Any,
-        labels: Any,
-        weights: Any,
-        training: bool,
-        auxiliaries: Sequence[AuxiliaryHead],
-    ) -> tuple[Any, dict]:
-        """Returns a task's loss and, by metric name, the values and weights that make it up.
-
-        Weights are of what is learnt from labels; `None` stands for 1. As in Keras a loss is the
-        mean over all examples of what each loses times its weight.
-        """
-        images = ops.cast(images, self.compute_dtype)
-        labels = ops.cast(labels, "int32")
-        if training and task.augmentation is not None:
-            images = task.augmentation(images, training=True)
-        logs: dict[str, tuple[Any, Any]] = {}
-        total = 0.0
-        features, seen = run_passes(task, auxiliaries, images, labels, training)
-        if task.head is not None:
-            logits = _in_float(task.head(features, training=training))
-            known = ops.cast(labels >= 0, logits.dtype)
-            loss = keras.losses.sparse_categorical_crossentropy(
-                ops.maximum(labels, 0), logits, from_logits=True
-            )
-            mean = ops.mean(_weighted(ops.where(known > 0, loss, ops.zeros_like(loss)), weights))
-            right = ops.cast(ops.argmax(logits, axis=-1), labels.dtype) == labels
-            logs[f"{task.name}_loss"] = (mean, ops.ones_like(mean))
-            score = ops.cast(right, logits.dtype), _weighted(known, weights)
-            logs[f"{task.name}_accuracy"] = _mean(*score)
-            total = total + task.loss_weight * mean
-        for held, targets, outputs in seen:
-            if held.head is not None:
-                outputs = held.head(outputs, training=training)
-            outputs = _in_float(outputs)
-            own = weights if held.auxiliary.uses_labels else None
-            mean = ops.mean(_weighted(held.auxiliary.loss(targets, outputs), own))
-            prefix = f"{task.name}_{held.auxiliary.name}"
-            logs[f"{prefix}_loss"] = (mean, ops.ones_like(mean))
-            values, counted = held.auxiliary.score(targets, outputs)
-            score = _mean(values, _weighted(counted, own))
-            logs[f"{prefix}_{held.auxiliary.score_name}"] = score
-            # What takes part less often weighs as much more.
-            total = total + held.loss_weight * held.every * mean
-        return total, logs
-
     # One round of all tasks ------------------------------------------------------------------
 
     def train_round(self, data: Any, number: int = 0) -> dict:
-        """Takes one step of each task in turn; called by the backend's `train_step`.
+        """Takes one step of each task in turn; the backend's `train_step` calls it.
 
         Args:
-            data: a minibatch of each task.
-            number: of a round in which the same auxiliaries take part.
+            data: A minibatch of each task.
+            number: Number of a round in which the same auxiliaries take part.
         """
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         weights = weights or {}
         losses: list[Any] = []
         hopeless: list[Any] = []
-        figures: dict[str, tuple[Any, Any]] = {}
+        found: Logs = {}
         for name, task in self.tasks.items():
             auxiliaries = task.auxiliaries_of(number)
             learnt = task.learnt_variables(auxiliaries)
@@ -211,8 +153,8 @@ class Trainer(BackendStep, keras.Model):
                 task: Task = task, name: str = name, held: Any = auxiliaries, factor: Any = factor
             ) -> tuple[Any, tuple[Any, dict]]:
                 with self._precision.applied():
-                    given = images[name], labels[name], weights.get(name)
-                    loss, logs = self._task_loss(task, *given, True, held)
+                    pair = self._cast(images[name], labels[name])
+                    loss, logs = task_loss(task, *pair, weights.get(name), True, held)
                 return loss * factor, (loss, logs)
 
             _, (loss, logs), gradients = self.gradients(compute, learnt)
@@ -220,45 +162,46 @@ class Trainer(BackendStep, keras.Model):
                 self.optimizer.update(gradients, learnt, name)
                 hopeless.append(False)
             else:
-                # On several replicas the gradients are those of all: they agree on what follows.
+                # Replicas share these gradients, so all take or skip the step.
                 gradients = scale.unscaled(gradients)
                 finite = all_finite(gradients)
                 with self.optimizer.undone_unless(finite, learnt, name):
                     self.optimizer.update(gradients, learnt, name)
-                # A lower scale would not help.
+                # At the smallest scale no lower one can help.
                 hopeless.append(ops.logical_and(ops.logical_not(finite), scale.is_smallest()))
                 scale.update(finite)
             losses.append(loss)
             # Minibatches may differ in size.
             count = ops.shape(images[name])[0]
-            figures |= {
+            found |= {
                 key: (value, share * ops.cast(count, share.dtype))
                 for key, (value, share) in logs.items()
             }
-        losses, figures = _of_all_replicas(losses, figures)
+        losses, found = _of_all_replicas(losses, found)
         for first_bad, loss, lost in zip(self._first_bad, losses, hopeless, strict=True):
             good = ops.logical_and(ops.isfinite(loss), ops.logical_not(lost))
             self._note_non_finite(first_bad, good)
-        self._update_trackers(figures, 1.0)
+        self._update_trackers(found, 1.0)
         self.optimizer.end_round()
         return self.get_metrics_result()
 
     def test_round(self, data: Any) -> dict:
-        """Evaluates one minibatch of each task; called by the backend's `test_step`."""
+        """Evaluates one minibatch of each task; the backend's `test_step` calls it."""
         images, labels, given = keras.utils.unpack_x_y_sample_weight(data)
         weights = given.get("weights", {})
         for name, task in self.tasks.items():
-            _, logs = self._task_loss(
-                task, images[name], labels[name], weights.get(name), False, task.auxiliaries
-            )
+            pair = self._cast(images[name], labels[name])
+            _, logs = task_loss(task, *pair, weights.get(name), False, task.auxiliaries)
             self._update_trackers(logs, ops.sum(given["counted"][name]))
         return self.get_metrics_result()
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Returns every figure by name; `loss` is the weighted sum of all tasks' losses.
+    def _cast(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        return ops.cast(images, self.compute_dtype), ops.cast(labels, "int32")
 
-        It is made from the tasks' means, which are right also where one set is longer than
-        another.
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Returns the metrics by name; `loss` is the weighted sum of all tasks' mean losses.
+
+        The sum of means is right even if one task has more data than another.
         """
         results = super().get_metrics_result()
         parts = [
@@ -274,7 +217,7 @@ class Trainer(BackendStep, keras.Model):
         results["loss"] = sum(weight * results[name] for weight, name in parts)
         return results
 
-    def _update_trackers(self, logs: dict[str, tuple[Any, Any]], weight: Any) -> None:
+    def _update_trackers(self, logs: Logs, weight: Any) -> None:
         for name, (value, share) in logs.items():
             self.trackers[name].update_state(value, sample_weight=share * weight)
 
@@ -284,7 +227,7 @@ class Trainer(BackendStep, keras.Model):
         first.assign(ops.where(bad, now, ops.convert_to_tensor(first)))
 
     def first_non_finite_round(self) -> tuple[str, int] | None:
-        """Returns the first task whose loss was not finite, and its round; `None` if all were."""
+        """Returns the first task with a loss that was not finite, and its round; else `None`."""
         rounds = [int(variable.numpy()) for variable in self._first_bad]
         bad = [
             (number, name)
@@ -295,7 +238,7 @@ class Trainer(BackendStep, keras.Model):
 
     @property
     def rounds(self) -> int:
-        """The number of rounds trained so far."""
+        """Number of rounds trained so far."""
         return int(self.optimizer.iterations.numpy())
 
     # Keras' interface ------------------------------------------------------------------------
@@ -308,21 +251,21 @@ class Trainer(BackendStep, keras.Model):
         jit_compile: bool | str = "auto",
         precision: str = FULL,
     ) -> None:
-        """Chooses the optimizer; each task's losses and metrics are its own.
+        """Sets the optimizer and how steps are run; losses and metrics are those of the tasks.
 
         Args:
-            optimizer: a Keras optimizer or its name; a schedule counts rounds.
-            run_eagerly: see `keras.Model.compile`.
-            steps_per_execution: rounds in one call of the compiled step.
-            jit_compile: whether to use XLA; `"auto"` does where it is the faster one.
-            precision: what float32 networks compute in within a training step, and only there:
-                `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`, see `Precision`. Where a part
+            optimizer: A Keras optimizer or its name; its schedule counts rounds.
+            run_eagerly: Whether steps run without compilation, see `keras.Model.compile`.
+            steps_per_execution: Rounds in one call of the compiled step.
+            jit_compile: Whether XLA compiles; `"auto"` uses XLA if it is faster.
+            precision: Precision of float32 networks within a training step, and only there:
+                `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`, see `Precision`. If a part
                 computes in float16, each task's loss is scaled, see `LossScale`.
 
         Raises:
-            InputError: on an unknown precision, on an optimizer that wraps others (loss scaling
-                aside), or if gradients are to be summed up over rounds that are not alike.
-            ValueError: if rounds that are not alike are to be several in one call.
+            InputError: The precision is unknown, the optimizer wraps others (other than for loss
+                scaling), or it accumulates gradients over rounds of several kinds.
+            ValueError: One call is to run several rounds, and they are of several kinds.
         """
         optimizer = keras.optimizers.get(optimizer)
         if not isinstance(optimizer, RoundOptimizer):
@@ -353,7 +296,7 @@ class Trainer(BackendStep, keras.Model):
 
     @property
     def precision(self) -> str:
-        """What networks compute in within a training step, see `compile`."""
+        """Precision of networks within a training step, see `compile`."""
         return self._precision.name
 
     def _computes_in_float16(self) -> bool:
@@ -371,7 +314,7 @@ class Trainer(BackendStep, keras.Model):
         self.compile(**{key: config[key] for key in known if key in config})
 
     def _addresses(self) -> dict[str, keras.Variable]:
-        """Returns every variable, once, by its part and its place in it, which outlive a reload."""
+        """Returns each variable once, by its part and its place there, the same after a reload."""
         addresses: dict[str, keras.Variable] = {}
         seen: set[int] = set()
         for name, part in self.parts.items():
@@ -384,7 +327,7 @@ class Trainer(BackendStep, keras.Model):
     def _updated_together(
         self, learnt: dict[str, list[keras.Variable]]
     ) -> list[dict[str, keras.Variable]]:
-        """Returns what is learnt: those variables of a part together that the same tasks learn."""
+        """Returns the learnt variables, grouped by their part and the tasks that learn them."""
         learners: dict[int, tuple[str, ...]] = {}
         for name, variables in learnt.items():
             rounds = self.programs.rounds_by_variable(self.tasks[name])
@@ -399,7 +342,7 @@ class Trainer(BackendStep, keras.Model):
         return list(groups.values())
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Compiles the step, and again whenever other variables are frozen than before."""
+        """Compiles the step, and compiles it again when other variables are frozen."""
         if self.track_learnt() or force or self.train_function is None:
             self.train_function = self.programs.compiled(self._compiled_round)
         if not self.programs.all_alike:
@@ -407,10 +350,10 @@ class Trainer(BackendStep, keras.Model):
         return self.train_function
 
     def track_learnt(self) -> bool:
-        """Makes the optimizer's state of what is learnt; says if that is other than before.
+        """Makes the optimizer's state of the learnt variables; returns whether these changed.
 
         Raises:
-            ValueError: if a task has nothing to learn.
+            ValueError: A task has nothing to learn.
         """
         learnt = {name: task.learnt_variables() for name, task in self.tasks.items()}
         idle = [name for name, variables in learnt.items() if not variables]
@@ -426,8 +369,8 @@ class Trainer(BackendStep, keras.Model):
         return not same
 
     def _compiled_round(self, number: int) -> Callable[..., Any]:
-        """Returns what Keras makes of the step, for rounds in which the same takes part."""
-        # Not a bound method, which is equal to itself: JAX would take one program for another.
+        """Returns Keras' compiled step for rounds of one kind."""
+        # Bound methods are equal, and JAX would take one program for another.
         self.train_step = partial(type(self).train_step, self, number=number)
         try:
             super().make_train_function(force=True)
@@ -436,7 +379,7 @@ class Trainer(BackendStep, keras.Model):
         return self.train_function
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
-        """Returns each task's class logits; `inputs` maps task names to images, or is shared."""
+        """Returns class logits by task; `inputs` are images for all tasks, or images by task."""
         images = inputs if isinstance(inputs, Mapping) else dict.fromkeys(self.tasks, inputs)
         return {
             name: task.head(task.extractor(images[name], training=training), training=training)
@@ -461,28 +404,29 @@ class Trainer(BackendStep, keras.Model):
         """Trains for `epochs` times `steps_per_epoch` rounds; see `keras.Model.fit`.
 
         Args:
-            x: each task's data by its name.
-            batch_size: examples of each task a round, for arrays and `Examples`.
-            epochs: as in Keras.
-            verbose: as in Keras.
-            callbacks: as in Keras.
-            validation_data: each task's data, evaluated after an epoch.
-            initial_epoch: as in Keras; data and schedule go on at the trainer's own round.
-            steps_per_epoch: rounds an epoch; by default what covers the largest set once.
-            validation_freq: as in Keras.
+            x: Data by task name.
+            batch_size: Examples of each task in a round, for arrays and `Examples`.
+            epochs: Number of the last epoch, see `keras.Model.fit`.
+            verbose: Mode of the progress bar, see `keras.Model.fit`.
+            callbacks: Keras callbacks.
+            validation_data: Data by task name, evaluated after an epoch.
+            initial_epoch: Number of the first epoch; data and schedule go on at the trainer's own
+                round.
+            steps_per_epoch: Rounds in an epoch; by default those that show the largest set once.
+            validation_freq: Epochs between two evaluations.
             class_weight: Mapping, as in Keras, from classes to weights, for all tasks with a
                 head; or a mapping from the names of some tasks to such mappings.
             sample_weight: Weights, as in Keras, for arrays and `Examples` in memory: each task's
                 weights by its name, or those of the only task.
 
         Returns:
-            Keras' `History`, with `loss` (the sum over tasks) and each task's own figures.
+            Keras' `History`, with `loss` (the sum over tasks) and each task's own metrics.
 
         Raises:
-            ValueError: when the data is not that of the tasks.
-            InputError: on labels or weights that cannot be right, of arrays and `Examples` before
-                training begins, of minibatches when they are read.
-            Exception: what reading a task's data has raised, as it was.
+            ValueError: The data is not that of the tasks.
+            InputError: Labels or weights are not valid. Those of arrays and `Examples` are checked
+                before training, those of minibatches when they are read.
+            Exception: Any error in reading a task's data, unchanged.
         """
         checks = self._checks(class_weight)
         x = self._checked(x, checks, sample_weight, learnt=True)
@@ -502,7 +446,7 @@ class Trainer(BackendStep, keras.Model):
             start=self.rounds,
             checks=checks,
         )
-        # What cannot be read is said before anything is compiled.
+        # Data that cannot be read fail before anything is compiled.
         batches[0]
         read = [batches]
         if validation_data is not None:
@@ -517,7 +461,7 @@ class Trainer(BackendStep, keras.Model):
             return fit(
                 epochs=epochs,
                 verbose=verbose,
-                # Last, so that it sees the round that one such as BackupAndRestore went back to.
+                # The last callback, after BackupAndRestore may have set another round.
                 callbacks=[*_as_list(callbacks), _GoToRound(batches)],
                 validation_data=validation_data,
                 shuffle=False,
@@ -532,13 +476,13 @@ class Trainer(BackendStep, keras.Model):
         """Returns losses and metrics over every example of every task; see `keras.Model.evaluate`.
 
         Args:
-            x: each task's data by its name.
-            batch_size: at most so many examples a minibatch; minibatches are near-equal in size.
+            x: Data by task name.
+            batch_size: Most examples in a minibatch; minibatches are near-equal in size.
             sample_weight: Weights, as for `fit`.
             **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
 
         Raises:
-            InputError: as `fit`.
+            InputError: Labels or weights are not valid.
         """
         if not isinstance(x, Mapping):
             return super().evaluate(self.as_input(x), **kwargs)
@@ -552,7 +496,7 @@ class Trainer(BackendStep, keras.Model):
 
     @contextmanager
     def _errors_of(self, *read: JointBatches | JointEvaluationBatches) -> Iterator[None]:
-        """Lets what reading has raised come through as it was."""
+        """Raises an error of reading unchanged, in place of the backend's."""
         try:
             yield
         except self.errors_of_reading:
@@ -561,7 +505,7 @@ class Trainer(BackendStep, keras.Model):
                     raise batches.error from None
             raise
         finally:
-            # On JAX Keras takes the weights from the variables, and `evaluate` leaves them so.
+            # On JAX `evaluate` keeps the weights outside of the variables.
             if hasattr(self, "jax_state_sync"):
                 self.jax_state_sync()
 
@@ -571,30 +515,31 @@ class Trainer(BackendStep, keras.Model):
         """Returns each task's class logits as arrays; see `keras.Model.predict`.
 
         Args:
-            x: images for every task, or a mapping from task names to images.
-            batch_size: at most so many images a minibatch; minibatches are near-equal in size,
-                as a last one of few images would be normalized by its own statistics.
+            x: Images for every task, or a mapping from task names to images.
+            batch_size: Most images in a minibatch. Minibatches are near-equal in size, since a
+                last one of few images would be normalized by its own statistics.
             **kwargs: `verbose` and `callbacks` as in Keras.
 
         Raises:
-            ValueError: on images for what is not a task with a head.
+            ValueError: Images are given for a name that is no task with a head.
         """
+        with_head = [name for name, task in self.tasks.items() if task.head is not None]
         if not isinstance(x, Mapping):
-            x = dict.fromkeys((n for n, task in self.tasks.items() if task.head is not None), x)
-        unknown = set(x) - {n for n, task in self.tasks.items() if task.head is not None}
+            x = dict.fromkeys(with_head, x)
+        unknown = set(x) - set(with_head)
         if unknown:
             raise ValueError(
                 f"images for {sorted(unknown)}; expected tasks with a head among {list(self.tasks)}"
             )
         outputs: dict[str, np.ndarray] = {}
-        # One task at a time: their sets may differ in length.
+        # One task at a time, since their sets may differ in length.
         for name, images in x.items():
             batches = self.as_input(PredictionBatches(name, images, batch_size))
             outputs |= super().predict(batches, **kwargs)
         return outputs
 
     def _checks(self, class_weight: Mapping[Any, Any] | None = None) -> dict[str, Checks]:
-        """Returns what each task's minibatches have to be."""
+        """Returns the checks of each task's minibatches."""
         classes = {name: task.classes for name, task in self.tasks.items()}
         tables = class_weights(class_weight, classes)
         return {name: Checks(name, classes[name], tables.get(name)) for name in self.tasks}
@@ -602,7 +547,7 @@ class Trainer(BackendStep, keras.Model):
     def _checked(
         self, data: Any, checks: dict[str, Checks], sample_weight: Any = None, learnt: bool = False
     ) -> dict[str, Any]:
-        """Returns the tasks' data, looked at before anything is compiled, see `checked`."""
+        """Returns the tasks' data, checked before anything is compiled, see `checked`."""
         if not isinstance(data, Mapping) or set(data) != set(self.tasks):
             received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise ValueError(
@@ -615,7 +560,7 @@ class Trainer(BackendStep, keras.Model):
     # Saving ----------------------------------------------------------------------------------
 
     def _own_state(self) -> list[keras.Variable]:
-        """Returns what the parts do not save: the guard's notes, and the state of random draws."""
+        """Returns the variables that no part saves: first bad rounds and random state."""
         kept = {id(v) for v in [*self.weights, *self.metrics_variables]}
         return [*self._first_bad, *(v for v in self.variables if id(v) not in kept)]
 
@@ -629,58 +574,25 @@ class Trainer(BackendStep, keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         save = keras.saving.serialize_keras_object
-        return {
-            "name": self.name,
-            "seed": self.seed,
-            "parts": {name: save(part) for name, part in self.parts.items()},
-            "tasks": [
-                {
-                    "name": task.name,
-                    "extractor": task.extractor.name,
-                    "head": task.head.name if task.head is not None else None,
-                    "auxiliaries": [
-                        {
-                            "auxiliary": save(held.auxiliary),
-                            "head": held.head.name if held.head is not None else None,
-                            "loss_weight": held.loss_weight,
-                            "fraction": held.fraction,
-                            "every": held.every,
-                        }
-                        for held in task.auxiliaries
-                    ],
-                    "loss_weight": task.loss_weight,
-                    "augmentation": save(task.augmentation),
-                    "passes": task.passes,
-                }
-                for task in self.tasks.values()
-            ],
-        }
+        # Tasks may share parts, which are saved once and found by name.
+        names = {id(part): name for name, part in self.parts.items()}
+        tasks = keras.tree.map_structure(
+            lambda held: names[id(held)] if id(held) in names else save(held),
+            [task.get_config() for task in self.tasks.values()],
+        )
+        parts = {name: save(part) for name, part in self.parts.items()}
+        return {"name": self.name, "seed": self.seed, "parts": parts, "tasks": tasks}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Trainer:
-        load = keras.saving.deserialize_keras_object
-        parts = {name: load(part, custom_objects) for name, part in config["parts"].items()}
-        tasks = [
-            Task(
-                task["name"],
-                parts[task["extractor"]],
-                parts[task["head"]] if task["head"] is not None else None,
-                [
-                    AuxiliaryHead(
-                        load(held["auxiliary"], custom_objects),
-                        parts[held["head"]] if held["head"] is not None else None,
-                        held["loss_weight"],
-                        held.get("fraction", 1.0),
-                        held.get("every", 1),
-                    )
-                    for held in task["auxiliaries"]
-                ],
-                task["loss_weight"],
-                load(task["augmentation"], custom_objects),
-                task.get("passes", "separate"),
-            )
-            for task in config["tasks"]
-        ]
+        with keras.saving.custom_object_scope(custom_objects or {}):
+            load = keras.saving.deserialize_keras_object
+            parts = {None: None} | {name: load(part) for name, part in config["parts"].items()}
+            tasks = []
+            for task in config["tasks"]:
+                auxiliaries = [{**x, "head": parts[x["head"]]} for x in task["auxiliaries"]]
+                own = {"extractor": parts[task["extractor"]], "head": parts[task["head"]]}
+                tasks.append(Task.from_config({**task, **own, "auxiliaries": auxiliaries}))
         return cls(tasks, seed=config["seed"], name=config["name"])
 
 
@@ -691,7 +603,7 @@ def _as_list(callbacks: Any) -> list[keras.callbacks.Callback]:
 
 
 class _GoToRound(keras.callbacks.Callback):
-    """Lets the data and the kinds of round begin where the trainer is."""
+    """Starts the data and the kinds of round at the trainer's own round."""
 
     def __init__(self, batches: JointBatches):
         super().__init__()
@@ -702,38 +614,15 @@ class _GoToRound(keras.callbacks.Callback):
         self.model.programs.go_to(self.model.rounds)
 
 
-def _of_all_replicas(
-    losses: list[Any], figures: dict[str, tuple[Any, Any]]
-) -> tuple[list[Any], dict[str, tuple[Any, Any]]]:
-    """Returns what one device would find on the whole batch, of each replica's part."""
+def _of_all_replicas(losses: list[Any], found: Logs) -> tuple[list[Any], Logs]:
+    """Returns losses and metrics of the whole batch, given those of each replica's part."""
     if replica_ops.count() == 1:
-        return losses, figures
+        return losses, found
     dtype = losses[0].dtype
-    pairs = [(value * share, share) for value, share in figures.values()]
+    pairs = [(value * share, share) for value, share in found.values()]
     scalars = [ops.cast(x, dtype) for x in [*losses, *(x for pair in pairs for x in pair)]]
     means = ops.unstack(replica_ops.means(ops.stack(scalars)), len(scalars))
     values, shares = means[len(losses) :: 2], means[len(losses) + 1 :: 2]
-    found = zip(values, shares, strict=True)
-    whole = [(value / ops.where(share > 0, share, 1), share) for value, share in found]
-    return means[: len(losses)], dict(zip(figures, whole, strict=True))
-
-
-def _in_float(logits: Any) -> Any:
-    """Losses are computed in float32 at least, whatever the networks compute in."""
-    return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
-
-
-def _weighted(values: Any, weights: Any) -> Any:
-    """Returns values times weights; `None` stands for 1, of more weights the first ones count."""
-    if weights is None:
-        return values
-    weights = ops.cast(weights[: ops.shape(values)[0]], values.dtype)
-    # Not a product alone: what does not count may be infinite.
-    return ops.where(weights > 0, values * weights, ops.zeros_like(values))
-
-
-def _mean(values: Any, weights: Any) -> tuple[Any, Any]:
-    """Returns the weighted mean (zero where no weight is) and the share of weight, for a metric."""
-    total = ops.sum(weights)
-    total = ops.where(total > 0, total, ops.ones_like(total))
-    return ops.sum(values * weights) / total, ops.mean(weights)
+    both = zip(values, shares, strict=True)
+    whole = [(value / ops.where(share > 0, share, 1), share) for value, share in both]
+    return means[: len(losses)], dict(zip(found, whole, strict=True))

@@ -1,4 +1,4 @@
-"""Sample and class weights of losses of labels, as Keras' `fit` takes them."""
+"""Sample and class weights in the forms that Keras' `fit` takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_compat.errors import InputError
 
 
 def check_weights(weights: Any, images: int, what: str) -> np.ndarray:
-    """Returns sample weights as they are computed with, or says what is wrong with them.
+    """Returns sample weights as floats, after checking them.
 
     Args:
         weights: One number from 0 for each image, of shape `[N]` or `[N, 1]`.
@@ -24,7 +24,7 @@ def check_weights(weights: Any, images: int, what: str) -> np.ndarray:
         Floats `[N]` of Keras' default type.
 
     Raises:
-        InputError: if shape, type or count is another, or a weight is negative or not finite.
+        InputError: The shape, type or count is wrong, or a weight is negative or not finite.
 
     Example:
 
@@ -33,7 +33,7 @@ def check_weights(weights: Any, images: int, what: str) -> np.ndarray:
     """
     try:
         weights = np.asarray(weights)
-    # Lists that differ in length.
+    # Nested lists of several lengths.
     except ValueError:
         weights = np.asarray(None)
     if weights.ndim == 2 and weights.shape[1] == 1:
@@ -52,15 +52,15 @@ def check_weights(weights: Any, images: int, what: str) -> np.ndarray:
 
 
 def by_task(value: Any, tasks: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Returns what is given for tasks by their names; what is given for one task is for it.
+    """Returns an argument's values by task name.
 
     Args:
-        value: Mapping from the names of some tasks; `None`; or, with one task, what is for it.
+        value: Mapping from the names of some tasks; `None`; or, with only one task, its value.
         tasks: All tasks by name.
         what: Name of the argument.
 
     Raises:
-        InputError: if a name is no task's, or there are several tasks and no names.
+        InputError: A name is no task's, or there are several tasks and no names.
 
     Example:
 
@@ -91,10 +91,10 @@ def class_weights(value: Any, classes: Mapping[str, int | None]) -> dict[str, np
         classes: Number of classes of each task; `None` where it has no head.
 
     Returns:
-        By task floats `[classes + 1]`; the last one, 1, is what the label -1 reads.
+        Floats `[classes + 1]` by task; the last one, 1, is the weight of label -1.
 
     Raises:
-        InputError: if a class is none of a task's, or a weight is negative or not finite.
+        InputError: A class is not one of the task's, or a weight is negative or not finite.
 
     Example:
 
@@ -134,7 +134,7 @@ def weights_of_labels(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Args:
         table: Weights `[classes + 1]`, see `class_weights`.
-        labels: int32 `[N]`; -1 reads the last weight.
+        labels: int32 `[N]`; -1 takes the last weight.
 
     Example:
 

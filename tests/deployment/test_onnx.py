@@ -98,7 +98,7 @@ def test_normalization_is_folded_into_the_convolutions(exported):
 @pytest.mark.slow
 def test_every_architecture(tmp_path):
     sized = {"resnet": "resnet:depth=14", "wide_resnet": "wide_resnet:depth=10,width=2"}
-    pairs = {name: make_pair(SHAPE, sized.get(name, name)) for name in networks.architectures()}
+    pairs = {name: make_pair(SHAPE, sized.get(name, name)) for name in networks.ARCHITECTURES}
     _, logits = run_files(pairs, tmp_path)
     for name, pair in pairs.items():
         expected = keras_outputs(IMAGES, *pair)

@@ -30,12 +30,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE)).astype("float32"
 
 # Deep ones of the families whose shallow members are tested each time.
 DEEP = ("resnet56", "wide_resnet28", "wide_resnet56")
+SLOW = dict.fromkeys(DEEP, pytest.mark.slow)
 every_architecture = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in DEEP else ())
-        for name in networks.architectures()
-    ],
+    "name", [pytest.param(name, marks=SLOW.get(name, ())) for name in networks.ARCHITECTURES]
 )
 
 

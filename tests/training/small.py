@@ -63,3 +63,16 @@ def weights(model):
 
 def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def eager(trainer, optimizer, **options):
+    """Compiles a trainer whose steps Python runs, which is quicker for a few rounds."""
+    trainer.compile(optimizer, run_eagerly=True, **options)
+    return trainer
+
+
+def assert_close(one, other, rtol=1e-5, atol=1e-6):
+    """Asserts that two models, or lists of arrays, have the same weights."""
+    one, other = (x if isinstance(x, list) else weights(x) for x in (one, other))
+    for x, y in zip(one, other, strict=True):
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=atol)

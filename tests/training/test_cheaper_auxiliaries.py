@@ -7,7 +7,16 @@ import pytest
 from keras_compat.auxiliary import CommonClasses, Contrastive, RotationPrediction
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 from keras_compat.training.forward_passes import run_passes
-from tests.training.small import CLASSES, data, extractor, head, same, weights
+from tests.training.small import (
+    CLASSES,
+    assert_close,
+    data,
+    eager,
+    extractor,
+    head,
+    same,
+    weights,
+)
 
 DATA = {"a": data(seed=1), "b": data(seed=2)}
 
@@ -72,9 +81,7 @@ def make_trainer(every=1, loss_weight=1.0, rotation=True):
             held.append(AuxiliaryHead(auxiliary, rotation_head, loss_weight, every=every))
         parts = extractor(f"{name}_extractor", seed=10 + number), head(f"{name}_head", seed=number)
         tasks.append(Task(name, *parts, held))
-    trainer = Trainer(tasks)
-    trainer.compile(keras.optimizers.SGD(0.1))
-    return trainer
+    return eager(Trainer(tasks), keras.optimizers.SGD(0.1))
 
 
 def fit(trainer, rounds):
@@ -83,8 +90,7 @@ def fit(trainer, rounds):
 
 def assert_alike(one, other):
     for name, part in one.parts.items():
-        for a, b in zip(weights(part), weights(other.parts[name]), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+        assert_close(part, other.parts[name])
 
 
 def test_every_other_round_counts_twice_and_the_others_not_at_all(tmp_path):

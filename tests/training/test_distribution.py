@@ -83,7 +83,7 @@ LOCAL, DEVICES = ("data_parallel", 8) if ON_JAX else ("mirrored", 2)
 
 def test_several_devices_train_as_one_does_in_float64(tmp_path):
     flags = (f"--xla_dump_to={tmp_path}", "--xla_dump_hlo_as_text") if ON_JAX else ()
-    (found,) = spread(LOCAL, "global", "float64", "20", devices=DEVICES, flags=flags)
+    (found,) = spread(LOCAL, "global", "float64", "5", devices=DEVICES, flags=flags)
     assert found["moved"] > 0.1
     assert found["apart"] < 1e-10 and found["figures_apart"] < 1e-5
     if ON_JAX:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training.small import data, joint_trainer
+from tests.training.small import data, eager, joint_trainer
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("of TensorFlow", allow_module_level=True)
@@ -53,8 +53,7 @@ def test_what_has_no_end_is_read_as_long_as_it_is_asked_for():
 
 
 def test_whatever_a_trainer_reads_is_not_tuned(monkeypatch):
-    trainer = joint_trainer(("a",), common=False)
-    trainer.compile("sgd")
+    trainer = eager(joint_trainer(("a",), common=False), "sgd")
     read = []
     for name in ("fit", "evaluate", "predict"):
         kept = getattr(keras.Model, name)

@@ -36,7 +36,7 @@ def traces(monkeypatch):
     return counts
 
 
-def make_trainer(every=1):
+def make_trainer(every=1, names="ab"):
     rotation_head = head("rotation_head", 4)
     return Trainer(
         [
@@ -46,18 +46,18 @@ def make_trainer(every=1):
                 head(f"{name}_head"),
                 [AuxiliaryHead(RotationPrediction(seed=0), rotation_head, every=every)],
             )
-            for name in "ab"
+            for name in names
         ]
     )
 
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_epochs_and_stops_trace_each_kind_of_round_once(traces, tmp_path, every):
-    trainer = make_trainer(every)
+    trainer, sets = make_trainer(every, "a"), {"a": EXAMPLES["a"]}
     how = Training(rounds=9, batch_size=10, schedule="cosine", precision="mixed_bfloat16")
-    train(trainer, EXAMPLES, how, [], tmp_path / "last_good.keras", stops=[1, 2, 4, 8])
+    train(trainer, sets, how, [], tmp_path / "last_good.keras", stops=[1, 2, 4, 8])
     assert traces["train_round"] == (1 if every == 1 else 2) and trainer.rounds == 9
-    trainer.fit(EXAMPLES, batch_size=10, epochs=2, steps_per_epoch=3, verbose=0)
+    trainer.fit(sets, batch_size=10, epochs=2, steps_per_epoch=3, verbose=0)
     assert traces["train_round"] == (1 if every == 1 else 2)
 
 
@@ -72,10 +72,10 @@ def test_evaluation_traces_once_for_each_combination_of_sizes(traces):
 
 
 def test_a_smaller_last_minibatch_of_a_users_data_costs_one_trace_more_at_most(traces):
-    trainer = make_trainer()
+    trainer = make_trainer(names="a")
     trainer.compile("sgd")
     images, labels = data(20, seed=3)
     batches = [(images[:8], labels[:8]), (images[8:16], labels[8:16]), (images[16:], labels[16:])]
-    trainer.fit(dict.fromkeys("ab", batches), epochs=3, steps_per_epoch=3, verbose=0)
+    trainer.fit({"a": batches}, epochs=3, steps_per_epoch=3, verbose=0)
     assert traces["train_round"] == (2 if JAX else 1)
-    assert np.isfinite(trainer.evaluate(dict.fromkeys("ab", (images, labels)), verbose=0)).all()
+    assert np.isfinite(trainer.evaluate({"a": (images, labels)}, verbose=0)).all()

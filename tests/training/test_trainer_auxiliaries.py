@@ -15,7 +15,7 @@ from keras_compat.auxiliary import (
 )
 from keras_compat.auxiliary.view_pairs import ViewPairs
 from keras_compat.training import AuxiliaryHead, Task, Trainer
-from tests.training.small import CLASSES, extractor, head, same, weights
+from tests.training.small import CLASSES, eager, extractor, head, same, weights
 
 COUNT = 32
 
@@ -96,7 +96,7 @@ def test_evaluation_draws_nothing_and_a_saved_trainer_draws_on(tmp_path):
     tasks = [JigsawPuzzle(seed=1), Exemplar(outputs=8, seed=2), UnitLengthLoss()]
     network = extractor("a_extractor", channels=3), head("a_head")
     trainer = Trainer([Task("a", *network, [held(task) for task in tasks])])
-    trainer.compile(keras.optimizers.SGD(0.01))
+    eager(trainer, keras.optimizers.SGD(0.01))
     images, labels = coloured_images()
     trainer.fit({"a": (images, labels)}, batch_size=16, verbose=0)
     states, learnt = random_states(trainer), weights(trainer)

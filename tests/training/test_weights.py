@@ -1,5 +1,7 @@
 """Labels and weights of the trainer are those of Keras' `fit`, whatever brings them."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from keras_compat.auxiliary import CommonClasses, RotationPrediction
 from keras_compat.data import Examples
 from keras_compat.errors import InputError
 from keras_compat.training import AuxiliaryHead, Task, Trainer
+from keras_compat.training.state import read_state, write_state
 from tests.training.plain import CLASSES, Batches, arrays, assert_same, by_keras, by_trainer, parts
-from tests.training.small import data, extractor, head, joint_trainer, same, weights
+from tests.training.small import data, eager, extractor, head, joint_trainer, same, weights
 
 IMAGES, LABELS = arrays()
 WEIGHTS = np.random.default_rng(1).uniform(0, 3, len(LABELS)).astype("float32") * (LABELS > 0)
@@ -33,33 +36,44 @@ def tf_data(*data):
 CARRIERS = {"PyDataset": Batches, "list": stream, "tf.data": tf_data}
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("column", [False, True])
+@cache
+def keras_on(weighted):
+    return by_keras(Batches(IMAGES, LABELS, *([WEIGHTS] if weighted else [])), sgd(), eager=True)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "column"),
+    [("PyDataset", False), ("PyDataset", True), ("list", True), ("tf.data", True)],
+)
 def test_weights_count_as_in_fit(carrier, column):
     labels, given = (x[:, None] if column else x for x in (LABELS, WEIGHTS))
-    ours = by_trainer(CARRIERS[carrier](IMAGES, labels, given), sgd())
-    assert_same(ours, by_keras(Batches(IMAGES, LABELS, WEIGHTS), sgd()))
-    without = by_trainer(CARRIERS[carrier](IMAGES, labels), sgd())
-    assert_same(without, by_keras(Batches(IMAGES, LABELS), sgd()))
+    ours = by_trainer(CARRIERS[carrier](IMAGES, labels, given), sgd(), eager=column)
+    assert_same(ours, keras_on(True))
+    without = by_trainer(CARRIERS[carrier](IMAGES, labels), sgd(), eager=True)
+    assert_same(without, keras_on(False))
     assert not np.allclose(ours[1], without[1], atol=1e-3)
 
 
 def test_an_unknown_label_weighs_nothing():
     unknown = np.where(np.arange(len(LABELS)) % 5 == 0, -1, LABELS)
-    ours = by_trainer(Batches(IMAGES, unknown, WEIGHTS), sgd())
-    assert_same(ours, by_keras(Batches(IMAGES, LABELS, WEIGHTS * (unknown >= 0)), sgd()))
+    ours = by_trainer(Batches(IMAGES, unknown, WEIGHTS), sgd(), eager=True)
+    theirs = Batches(IMAGES, LABELS, WEIGHTS * (unknown >= 0))
+    assert_same(ours, by_keras(theirs, sgd(), eager=True))
 
 
 @pytest.mark.parametrize("named", [False, True])
 def test_class_weights_count_as_in_fit(named):
     given = {0: 5.0, 2: 0.0}
-    ours = by_trainer(Batches(IMAGES, LABELS), sgd(), class_weight={"a": given} if named else given)
-    assert_same(ours, by_keras(Batches(IMAGES, LABELS), sgd(), class_weight=given))
+    ours, theirs = (
+        train(Batches(IMAGES, LABELS), sgd(), class_weight=weights_of, eager=True)
+        for train, weights_of in ((by_trainer, {"a": given} if named else given), (by_keras, given))
+    )
+    assert_same(ours, theirs)
 
 
 def test_validation_is_weighted_as_in_fit_and_knows_no_class_weights():
     validation = (IMAGES[:20], LABELS[:20], WEIGHTS[20:])
-    how = {"validation": validation, "batch_size": 20, "class_weight": {1: 3.0}}
+    how = {"validation": validation, "batch_size": 20, "class_weight": {1: 3.0}, "eager": True}
     ours, theirs = (
         train(Batches(IMAGES, LABELS), sgd(), **how) for train in (by_trainer, by_keras)
     )
@@ -89,26 +103,27 @@ def test_arrays_are_shuffled_with_their_weights():
     """Examples without weight leave no trace: their labels may be any."""
     other = np.where(WEIGHTS > 0, LABELS, np.arange(len(LABELS)) % CLASSES)
     one, two = (
-        by_trainer((IMAGES, labels, WEIGHTS), sgd(), batch_size=8) for labels in (LABELS, other)
+        by_trainer((IMAGES, labels, WEIGHTS), sgd(), batch_size=8, eager=True)
+        for labels in (LABELS, other)
     )
     np.testing.assert_array_equal(one[1], two[1])
-    by_argument = by_trainer((IMAGES, LABELS), sgd(), batch_size=8, sample_weight=WEIGHTS)
+    how = {"batch_size": 8, "eager": True}
+    by_argument = by_trainer((IMAGES, LABELS), sgd(), sample_weight=WEIGHTS, **how)
     np.testing.assert_array_equal(one[1], by_argument[1])
 
 
 def test_only_what_is_learnt_from_labels_is_weighted():
-    def task():
-        held = [
-            AuxiliaryHead(RotationPrediction(seed=0), head("rotation_head", 4, seed=5)),
-            AuxiliaryHead(CommonClasses([0, 1], 3), head("common_head", 2, seed=7), fraction=0.5),
-        ]
-        return Trainer([Task("a", extractor("e"), head("h"), held)])
-
+    held = [
+        AuxiliaryHead(RotationPrediction(seed=0), head("rotation_head", 4, seed=5)),
+        AuxiliaryHead(CommonClasses([0, 1], 3), head("common_head", 2, seed=7), fraction=0.5),
+    ]
+    trainer = eager(Trainer([Task("a", extractor("e"), head("h"), held)]), "sgd")
+    trainer.track_learnt()
+    state = read_state(trainer)
     images, labels = data()
     found = {}
     for name, given in (("all", np.ones(24)), ("double", np.full(24, 2.0)), ("none", np.zeros(24))):
-        trainer = task()
-        trainer.compile("sgd")
+        write_state(trainer, state)
         how = {"batch_size": 24, "verbose": 0}
         found[name] = trainer.fit({"a": (images, labels, given)}, **how).history
     for name in ("a_loss", "a_common_classes_loss"):
@@ -122,8 +137,7 @@ def test_only_what_is_learnt_from_labels_is_weighted():
 
 
 def test_weights_below_one_in_all_give_the_same_accuracy():
-    trainer = joint_trainer(("a",), common=False)
-    trainer.compile("sgd")
+    trainer = eager(joint_trainer(("a",), common=False), "sgd")
     images, labels = data()
     how = {"batch_size": 24, "verbose": 0, "return_dict": True}
     small = trainer.evaluate({"a": (images, labels, np.full(24, 1e-3))}, **how)
@@ -152,9 +166,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def trainer():
-    made = Trainer([Task("a", *parts())])
-    made.compile("adam")
-    return made
+    return eager(Trainer([Task("a", *parts())]), "adam")
 
 
 @pytest.mark.parametrize("name", BAD)

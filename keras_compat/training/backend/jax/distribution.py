@@ -1,4 +1,4 @@
-"""Spreads rounds by `keras.distribution.DataParallel`."""
+"""Distribution of training rounds by `keras.distribution.DataParallel`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jax.experimental import multihost_utils
 
 from keras_compat.errors import InputError, WorkerLost, unknown_name
 from keras_compat.layers import split_by_device
-from keras_compat.training.distribution import Distribution
+from keras_compat.training.distribution_base import Distribution
 
 NAMES = ("auto", "data_parallel", "multi_worker", "none")
 
-# What an error of XLA's begins with when a partner is gone. Some come as a plain `ValueError`.
+# The first words of XLA's errors when a partner is gone. Some are a plain `ValueError`.
 _STATES = tuple(
     f"{state}:"
     for state in (
@@ -36,7 +36,7 @@ _STATES = tuple(
 
 
 def make_distribution(name: str, statistics_over: str) -> JaxDistribution | None:
-    """Returns the distribution of a name; see `start_distribution`."""
+    """Returns the distribution with a name, `None` for one device; see `start_distribution`."""
     if name not in NAMES:
         raise unknown_name("distribution of the JAX backend", name, NAMES)
     if name == "none":
@@ -54,7 +54,7 @@ def make_distribution(name: str, statistics_over: str) -> JaxDistribution | None
 
 @contextmanager
 def _output_as_errors() -> Iterator[None]:
-    """Sends what is written to standard output to standard error: Gloo greets its peers there."""
+    """Sends standard output to standard error, since Gloo prints there as its peers connect."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
@@ -82,12 +82,12 @@ def _join_workers() -> None:
 class JaxDistribution(Distribution):
     """Puts a trainer's variables on all devices while it trains, and back on one afterwards.
 
-    A step sees the whole batch, of which each device holds a part: losses, figures, random draws
-    and statistics are those of one device without more ado.
+    A step sees the whole batch, and each device holds a part of it. So losses, metrics, random
+    numbers and statistics are those of one device.
 
     Args:
-        devices: of all processes.
-        statistics_over: see `Distribution`.
+        devices: The devices of all processes.
+        statistics_over: The examples that statistics are taken over, see `Distribution`.
     """
 
     def __init__(self, devices: list[jax.Device], statistics_over: str = "global"):
@@ -96,7 +96,7 @@ class JaxDistribution(Distribution):
         )
         names = np.array([f"{device.platform}:{device.id}" for device in devices])
         mesh = keras.distribution.DeviceMesh(names.shape, ["batch"], names)
-        # Every process reads all data, and hands over its own part.
+        # Every process reads all data and passes on its own part.
         self._keras = keras.distribution.DataParallel(device_mesh=mesh, auto_shard_dataset=False)
         self._steps: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -126,7 +126,7 @@ class JaxDistribution(Distribution):
 
     @contextmanager
     def _compiled(self, trainer: Any) -> Iterator[None]:
-        """Lends a trainer the step that was compiled for these devices, and takes it back."""
+        """Within it the trainer uses the step that was compiled for these devices."""
         before = self._steps.pop(trainer, None)
         trainer.train_function = None if trainer.track_learnt() else before
         try:
@@ -156,7 +156,7 @@ class JaxDistribution(Distribution):
 
     @contextmanager
     def _peers(self) -> Iterator[None]:
-        """Says in one line that another worker ended."""
+        """Raises a `WorkerLost` of one line when another worker ended."""
         try:
             yield
         except (jax.errors.JaxRuntimeError, ValueError) as error:
@@ -166,7 +166,7 @@ class JaxDistribution(Distribution):
 
 
 class _OwnRows(keras.utils.PyDataset):
-    """The part of each minibatch that the devices of this process hold."""
+    """The part of each minibatch for the devices of this process."""
 
     def __init__(self, batches: Any, distribution: Distribution):
         super().__init__()
@@ -187,7 +187,10 @@ class _OwnRows(keras.utils.PyDataset):
 
 
 def _on_devices(value: np.ndarray, layout: Any) -> jax.Array:
-    """Returns a value that all workers have, in a layout; `device_put` would ask all of them."""
+    """Returns a value that all workers have, in a layout.
+
+    `device_put` would compare the value between the workers.
+    """
     return jax.make_array_from_callback(value.shape, layout, lambda part: value[part])
 
 

@@ -13,7 +13,7 @@ import keras
 class BackendStep:
     """Turns a trainer's round into Keras' stateless `train_step` and `test_step` for JAX."""
 
-    # What reading raises comes through as it is.
+    # Errors of reading come through unchanged.
     errors_of_reading = ()
 
     def train_step(self, state: Any, data: Any, number: int = 0) -> tuple[Any, Any]:
@@ -32,10 +32,10 @@ class BackendStep:
     def gradients(
         self, compute: Callable[[], tuple[Any, Any]], learnt: list[keras.Variable]
     ) -> tuple[Any, Any, list[Any]]:
-        """Returns the loss, its by-products and its gradients by the learnt variables.
+        """Returns the loss, the other results of `compute` and the gradients of the variables.
 
-        Assignments that `compute` makes to other variables (moving statistics, random state) are
-        carried out of the differentiated function and made in the scope around it.
+        `compute` may assign other variables (moving statistics, random state). The differentiated
+        function returns their values, which are then assigned in the scope around it.
         """
         passed = {id(v) for v in [*learnt, *self.metrics_variables]}
         others = [v for v in self.variables if id(v) not in passed]
@@ -56,20 +56,25 @@ class BackendStep:
 
     @staticmethod
     def as_input(batches: Any) -> Any:
-        """Returns minibatches as Keras shall read them."""
+        """Returns minibatches in the form that Keras reads."""
         return batches
 
     def state_scope(self) -> Any:
-        """Returns the scope in which variables are made: on JAX, none is needed."""
+        """Returns the scope for making variables, which JAX does not need."""
         return nullcontext()
 
     def default_jit_compile(self) -> bool:
-        """Says whether XLA is the faster one here: on JAX, always."""
+        """Returns whether XLA makes a round faster, always true on JAX."""
         return True
 
 
+def fastest(cls: type[keras.optimizers.Optimizer], config: dict[str, Any]) -> type:
+    """Returns an optimizer's own class, since XLA makes the fastest form of it."""
+    return cls
+
+
 def _stateless(step: Callable[[], Any], variables: Any, state: Any) -> tuple[Any, Any]:
-    """Runs a step that reads and assigns variables as a function of their values."""
+    """Runs a step that reads and assigns variables, as a function of their values."""
     pairs = [
         pair
         for group, values in zip(variables, state, strict=True)

@@ -1,4 +1,4 @@
-"""Spreads rounds by a strategy of `tf.distribute`."""
+"""Distribution of training rounds by a strategy of `tf.distribute`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ import numpy as np
 import tensorflow as tf
 
 from keras_compat.errors import InputError, WorkerLost, unknown_name
+from keras_compat.training.backend.tensorflow.clone_trainer import (
+    copy_state,
+    copy_trainer,
+    moving_statistics,
+)
 from keras_compat.training.backend.tensorflow.fit import train
-from keras_compat.training.clone_trainer import copy_state, copy_trainer, moving_statistics
-from keras_compat.training.distribution import Distribution
+from keras_compat.training.distribution_base import Distribution
 
 NAMES = ("auto", "mirrored", "multi_worker", "none", "tpu")
 
-# What a collective operation ends with when its partner is gone.
+# Errors of a collective operation whose partner is gone.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -33,7 +37,7 @@ _LOST = (
 
 
 def make_distribution(name: str, statistics_over: str) -> TensorFlowDistribution | None:
-    """Returns the distribution of a name; see `start_distribution`."""
+    """Returns the distribution with a name, `None` for one device; see `start_distribution`."""
     if name not in NAMES:
         raise unknown_name("distribution of the TensorFlow backend", name, NAMES)
     several = len(tf.config.list_physical_devices("GPU")) > 1
@@ -43,8 +47,8 @@ def make_distribution(name: str, statistics_over: str) -> TensorFlowDistribution
     return TensorFlowDistribution(make(), statistics_over)
 
 
-# A strategy counts its collective operations from the same number as every other; TensorFlow takes
-# those of a second one for operations of the first.
+# Every strategy numbers its collective operations from the same start, and TensorFlow would take
+# those of a second strategy for operations of the first. So each strategy is made once.
 @cache
 def _mirrored() -> tf.distribute.Strategy:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -82,11 +86,11 @@ def _tpu() -> tf.distribute.Strategy:
 
 
 class TensorFlowDistribution(Distribution):
-    """Trains a copy of the trainer under a strategy's scope, and takes its state over.
+    """Trains a copy of the trainer in a strategy's scope, and copies its state back.
 
     Args:
-        strategy: with the replicas.
-        statistics_over: see `Distribution`.
+        strategy: The strategy with the replicas.
+        statistics_over: The examples that statistics are taken over, see `Distribution`.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, statistics_over: str = "global"):
@@ -99,7 +103,7 @@ class TensorFlowDistribution(Distribution):
             worker=resolver.task_id if several else 0,
         )
         self.strategy = strategy
-        # Of a trainer: what it was copied for, and the copy.
+        # By trainer: the optimizer and the frozen layers at the time of the copy, and the copy.
         self._copies: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 
     def fit(
@@ -152,7 +156,7 @@ class TensorFlowDistribution(Distribution):
         return copy
 
     def _average(self, variables: list[keras.Variable]) -> None:
-        """Gives all replicas the mean of the moving statistics that each has of its own part."""
+        """Gives all replicas the mean of their moving statistics."""
 
         def replica() -> list[Any]:
             mean = tf.distribute.ReduceOp.MEAN
@@ -165,11 +169,11 @@ class TensorFlowDistribution(Distribution):
                 variable.assign(self.strategy.experimental_local_results(value)[0])
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
-        """Adds up what the workers hold, each in its first replica."""
+        """Returns the sum of the workers' values, each given by its first replica."""
 
         def replica(own: Any) -> Any:
             context = tf.distribute.get_replica_context()
-            # What is given to a function is on no device yet.
+            # An argument of a function is on no device before.
             return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(own))
 
         first = self.worker * (self.devices // self.workers)
@@ -182,7 +186,7 @@ class TensorFlowDistribution(Distribution):
 
     @contextmanager
     def _peers(self) -> Iterator[None]:
-        """Says in one line that another worker ended."""
+        """Raises a `WorkerLost` of one line when another worker ended."""
         try:
             yield
         except _LOST as error:

@@ -1,8 +1,8 @@
-"""Keras' `fit`, for strategies of `tf.distribute`.
+"""Keras' training loop for strategies of `tf.distribute`.
 
-Keras 3.15's own fails under MultiWorkerMirroredStrategy
-(https://github.com/keras-team/keras/issues/20585). Here each replica gets its part of the batch
-that one device would get, of which every worker reads the whole.
+The loop of Keras 3.15 fails under MultiWorkerMirroredStrategy
+(https://github.com/keras-team/keras/issues/20585). Here every worker reads the whole batch that
+one device would get, and each replica gets its part.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def train(
     """Trains a trainer that was made in the scope of a strategy.
 
     Args:
-        trainer: a compiled `Trainer`.
-        strategy: with the replicas.
-        batches: the minibatches of all tasks by index, see `JointBatches`.
-        check_batch: raises an error for a size that cannot be split.
-        epochs: as in Keras.
-        steps_per_epoch: rounds an epoch.
-        verbose: as in Keras.
-        callbacks: as in Keras.
-        initial_epoch: as in Keras.
-        validate: returns the figures of an evaluation; called after an epoch.
-        validation_freq: as in Keras.
-        shuffle: as in Keras; minibatches have an order, so it is `False`.
+        trainer: A compiled `Trainer`.
+        strategy: The strategy with the replicas.
+        batches: The minibatches of all tasks by index, see `JointBatches`.
+        check_batch: A function that raises an error for a size that cannot be split.
+        epochs: Number of the last epoch, as are the next arguments, see `keras.Model.fit`.
+        steps_per_epoch: Rounds in an epoch.
+        verbose: Mode of the progress bar.
+        callbacks: Keras callbacks.
+        initial_epoch: Number of the first epoch.
+        validate: A function that evaluates and returns metrics by name.
+        validation_freq: Epochs between two evaluations.
+        shuffle: Always `False`, as minibatches have an order.
     """
     callbacks = keras.callbacks.CallbackList(
         callbacks,
@@ -60,7 +60,7 @@ def train(
     trainer.track_learnt()
     step = _compiled_step(trainer, strategy)
     callbacks.on_train_begin()
-    # BackupAndRestore says so where to begin.
+    # BackupAndRestore sets the epoch to begin with.
     begin = trainer._initial_epoch or initial_epoch
     logs: dict[str, Any] = {}
     with closing(_one_ahead(batches, (epochs - begin) * steps_per_epoch)) as drawn:
@@ -75,7 +75,7 @@ def train(
                     break
             logs = {name: float(value) for name, value in logs.items()}
             if validate is not None and (epoch + 1) % validation_freq == 0:
-                # Some callbacks, such as SwapEMAWeights, choose the weights to be evaluated.
+                # Callbacks such as SwapEMAWeights choose the weights to evaluate.
                 callbacks.on_test_begin()
                 found = {name: float(value) for name, value in validate().items()}
                 callbacks.on_test_end(found)
@@ -89,7 +89,7 @@ def train(
 
 
 def _one_ahead(batches: Any, count: int) -> Generator[Any, None, None]:
-    """Yields minibatches in order; a thread draws the next one while one is trained on."""
+    """Yields minibatches in order, while a thread reads the next one."""
     with ThreadPoolExecutor(1) as thread:
         ahead = thread.submit(batches.__getitem__, 0)
         for following in range(1, count + 1):
@@ -100,7 +100,7 @@ def _one_ahead(batches: Any, count: int) -> Generator[Any, None, None]:
 
 
 def _compiled_step(trainer: Any, strategy: tf.distribute.Strategy) -> Callable[[Any], Any]:
-    """Returns one round of all replicas, from their parts to the figures, which all agree on."""
+    """Returns a function from the replicas' parts of a batch to the metrics of one round."""
 
     def compile_round(number: int) -> Callable[[Any], Any]:
         one = partial(trainer.train_step, number=number)

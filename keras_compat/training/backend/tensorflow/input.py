@@ -1,4 +1,4 @@
-"""Minibatches that Python makes, as TensorFlow reads them."""
+"""Datasets of TensorFlow from minibatches that Python code makes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import tensorflow as tf
 
 from keras_compat.data.quiet_tensorflow import without_autotuning
 
-# That are ready before they are asked for.
+# Minibatches that are read ahead.
 _AHEAD = 2
-# Whose shapes say which sizes differ from one to another.
+# Minibatches whose shapes show which sizes vary.
 _LOOKED_AT = 2
 
 
 def as_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
-    """Returns the minibatches of a `PyDataset` in their order, the next ones made meanwhile.
+    """Returns the minibatches of a `PyDataset` in order, the next ones read ahead.
 
-    As Keras would, but without autotuning, see `without_autotuning`.
+    This is Keras' way but without autotuning, see `without_autotuning`.
 
     Args:
-        batches: of nested arrays; all of one structure.
+        batches: Minibatches of nested arrays with one structure.
 
     Example:
 
@@ -50,7 +50,7 @@ def as_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
 
 
 def _any_number_of(*arrays: np.ndarray) -> tf.TensorSpec:
-    """Returns what arrays have in common but for how many examples each has."""
+    """Returns the common type and shape of arrays, for any number of examples."""
     sizes = zip(*(array.shape[1:] for array in arrays), strict=True)
     shape = [each[0] if len(set(each)) == 1 else None for each in sizes]
     return tf.TensorSpec([None, *shape], arrays[0].dtype)

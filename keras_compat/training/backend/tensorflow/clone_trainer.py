@@ -1,8 +1,7 @@
-"""A trainer once more, for a scope in which variables are made in another way."""
+"""Copies a trainer for a strategy's scope, in which variables are made in another way."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,21 +11,20 @@ from keras_compat.errors import InputError
 from keras_compat.layers import normalization_layers, set_synchronized
 from keras_compat.networks.copying import Copies
 from keras_compat.networks.copying import copy_state as copy_layer_state
-from keras_compat.training.round_optimizer import RoundOptimizer
-from keras_compat.training.task import Task
 
 
 def copy_trainer(trainer: Any, synchronized: bool) -> Any:
     """Returns a trainer of the same kind, with parts, optimizer and random state of its own.
 
-    What parts share, copies share.
+    Parts that share a layer share it in the copy too.
 
     Args:
-        trainer: a compiled `Trainer`.
-        synchronized: see `BatchStatisticsNormalization`.
+        trainer: A compiled `Trainer`.
+        synchronized: Whether replicas normalize with the whole batch, see
+            `BatchStatisticsNormalization`.
 
     Raises:
-        InputError: if the optimizer leaves single variables out of weight decay, or a part cannot
+        InputError: The optimizer leaves single variables out of weight decay, or a part cannot
             be copied.
     """
     optimizer = trainer.optimizer
@@ -37,18 +35,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
         )
     copies = Copies()
     tasks = [
-        Task(
-            task.name,
-            copies.of(task.extractor),
-            copies.of(task.head),
-            [
-                replace(held, auxiliary=copies.of(held.auxiliary), head=copies.of(held.head))
-                for held in task.auxiliaries
-            ],
-            task.loss_weight,
-            copies.of(task.augmentation),
-            task.passes,
-        )
+        task.from_config(keras.tree.map_structure(copies.of, task.get_config()))
         for task in trainer.tasks.values()
     ]
     copies.finish()
@@ -56,7 +43,7 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
     for part in made.parts.values():
         set_synchronized(part, synchronized)
     made.compile(
-        RoundOptimizer.from_config(optimizer.get_config()),
+        optimizer.from_config(optimizer.get_config()),
         run_eagerly=trainer.run_eagerly,
         jit_compile=False,
         precision=trainer.precision,
@@ -73,7 +60,7 @@ def copy_state(source: Any, target: Any) -> None:
 
 
 def moving_statistics(trainer: Any) -> list[keras.Variable]:
-    """Returns the moving statistics of a trainer's parts, each once."""
+    """Returns the moving statistics of a trainer's parts, each variable once."""
     layers = [x for part in trainer.parts.values() for x in normalization_layers(part)]
     found = {id(v): v for layer in layers for v in layer.non_trainable_variables}
     return list(found.values())
