@@ -6,7 +6,7 @@ from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import bar_chart
 from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
-from keras_compat.reporting.compatibility_analysis.section import Section
+from keras_compat.reporting.section import Section
 
 STUDY = "auxiliaries"
 

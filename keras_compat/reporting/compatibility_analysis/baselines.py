@@ -9,9 +9,9 @@ from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
 from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Bars
 from keras_compat.reporting.records import unique
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table, percent
 
 STUDY = "baselines"

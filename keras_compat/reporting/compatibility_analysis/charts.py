@@ -9,8 +9,8 @@ from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, summary
-from keras_compat.reporting.compatibility_analysis.section import Picture
 from keras_compat.reporting.figures import Bars, Line
+from keras_compat.reporting.section import Picture
 
 RECOMBINED = figures.Scale("recombination accuracy [%]", 100, 1, figures.PERCENT.top)
 

@@ -10,8 +10,8 @@ from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Anal
 from keras_compat.reporting.compatibility_analysis.charts import about
 from keras_compat.reporting.compatibility_analysis.names import is_papers_combination, method_name
 from keras_compat.reporting.compatibility_analysis.result_table import Row, published, summary
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, summarise
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table, number
 
 _PRETRAINED = "pretrained"

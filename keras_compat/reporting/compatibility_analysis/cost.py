@@ -7,9 +7,9 @@ from functools import partial
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Bars, Line, Scale, Series
 from keras_compat.reporting.records import Summary, summarise, unique
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import Table, number
 
 STUDY = "cost"

@@ -11,8 +11,8 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
     published,
     result_table,
 )
-from keras_compat.reporting.compatibility_analysis.section import Section
 from keras_compat.reporting.records import unique
+from keras_compat.reporting.section import Section
 
 STUDY = "incremental"
 

@@ -8,8 +8,8 @@ from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
 from keras_compat.reporting.compatibility_analysis.charts import about
 from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Summary, summarise
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import Table, percent
 
 Matrix = list[list[Summary | None]]

@@ -17,8 +17,8 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
     result_table,
     summary,
 )
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Summary
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.shown import picture_names
 from keras_compat.reporting.table import Table, number, percent
 

@@ -20,8 +20,8 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
     published,
     result_table,
 )
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.records import Summary, summarise, unique
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table, percent
 
 STUDY = "normalization"

@@ -15,8 +15,8 @@ from keras_compat.reporting.compatibility_analysis.result_table import (
     result_table,
     summary,
 )
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Bars, Line
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import percent
 
 STUDY = "pretrained"

@@ -28,10 +28,10 @@ from keras_compat.reporting.compatibility_analysis import (
     splits,
 )
 from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.section import Section
 from keras_compat.reporting.provenance import provenance
 from keras_compat.reporting.records import Record
 from keras_compat.reporting.report_files import not_shown, write_report_files
+from keras_compat.reporting.section import Section
 from keras_compat.reporting.shown import for_markdown, for_pictures, for_terminal
 
 # A study more is one file and one line here.

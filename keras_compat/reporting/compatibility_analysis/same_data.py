@@ -11,7 +11,7 @@ from keras_compat.reporting.compatibility_analysis.names import (
     method_name,
 )
 from keras_compat.reporting.compatibility_analysis.result_table import method_rows, result_table
-from keras_compat.reporting.compatibility_analysis.section import Section
+from keras_compat.reporting.section import Section
 from keras_compat.reporting.table import MISSING
 
 STUDY = "same_data"

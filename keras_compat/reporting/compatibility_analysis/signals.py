@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 from keras_compat.errors import InputError
 from keras_compat.reporting import figures
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.section import Picture, Section
 from keras_compat.reporting.figures import Points
+from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table
 
 STUDY = "signals"

@@ -1,4 +1,4 @@
-"""A section of the report: what it says, its tables and its pictures."""
+"""One section of a report: text, tables and pictures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Picture:
     """A figure that is drawn when the report is written.
 
     Args:
-        name: of its file, in the folder `figures`.
-        caption: one line.
-        draw: writes the file at the path that it is given.
+        name: Name of its file, in the folder `figures`.
+        caption: One line of text.
+        draw: Function that writes the file at a path.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What the report says of one study, or of one kind of figures.
+    """One part of a report under one heading.
 
     Args:
-        title: its heading.
-        text: what was done and found, a paragraph each.
-        tables: beneath the text.
-        pictures: beneath the tables.
+        title: Heading.
+        text: Paragraphs in Markdown: what was done and found.
+        tables: Tables below the text.
+        pictures: Figures below the tables.
     """
 
     title: str
