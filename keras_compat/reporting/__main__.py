@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metrics = merge_files(flags.metrics)
         # Both or none: the file is tried first, and takes its place once the report is written.
         with _merged(flags.merged, metrics):
-            written = REPORTS[metrics["experiment"]](metrics, flags.output_dir)
+            written = REPORTS[metrics["experiment"]].write(metrics, flags.output_dir)
         for path in written:
             tell(path)
     except InputError as error:

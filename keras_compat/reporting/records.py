@@ -1,14 +1,14 @@
-"""Records: one figure each, with the keys that say what it measures.
+"""Records of single figures, with the keys that say what each measures.
 
 `{"metric": "recombination_accuracy", "extractor": "resnet56", "head": "mobilenet_v2",
 "dataset": "cifar10", "stage": "updated", "seed": 0, "value": 0.917}` is a record. Accuracies are
-fractions. Tables and plots are made from a flat list of them, whatever app wrote it.
+fractions. Tables and figures are made from a flat list of records, whatever app wrote it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from keras_compat.errors import InputError
 
 Record = dict[str, Any]
 _LARGEST = sys.float_info.max
-# Of what a message tells of a record.
+# Characters of a record that a message quotes.
 _LONGEST = 300
 
 
@@ -25,24 +25,24 @@ class Summary(NamedTuple):
     """Mean and standard deviation of one figure over seeds.
 
     Attributes:
-        mean: the mean.
-        std: the sample standard deviation; 0 for one seed.
-        count: the number of seeds.
+        mean: Mean.
+        std: Sample standard deviation; 0 for one seed.
+        count: Number of seeds.
     """
 
     mean: float
-    std: float
-    count: int
+    std: float = 0.0
+    count: int = 1
 
 
 def make_record(metric: str, value: float, **keys: Any) -> Record:
     """Returns one record, checked: flat, and with a finite value.
 
     Args:
-        metric: what was measured, such as `"recombination_accuracy"`.
-        value: the figure; an accuracy is a fraction.
-        **keys: what it was measured on: `extractor`, `head`, `dataset`, `stage`, `seed`, ... Keys
-            that are `None` are left out.
+        metric: Name of the measure, such as `"recombination_accuracy"`.
+        value: Measured figure; an accuracy is a fraction.
+        **keys: Description of the measured thing: `extractor`, `head`, `dataset`, `stage`, `seed`,
+            ... Keys that are `None` are left out.
 
     Returns:
         A dict of plain Python values, the metric first and the value last.
@@ -65,10 +65,10 @@ def check_record(record: Mapping[str, Any]) -> None:
     """Raises ValueError if `record` is not flat, names no metric or has no finite value.
 
     Args:
-        record: what should be a record.
+        record: Value that should be a record.
 
     Raises:
-        ValueError: with the record in its message.
+        ValueError: naming the record.
 
     Example:
 
@@ -93,9 +93,9 @@ def select(
     """Returns the records that agree with every key, in their order.
 
     Args:
-        records: where to look.
-        defaults: what a record means that lacks a key.
-        **keys: what a record must have; `None` stands for any value.
+        records: Records to search.
+        defaults: Values of keys that a record lacks.
+        **keys: Values that a record must have; `None` stands for any value.
 
     Returns:
         The list of those that agree.
@@ -113,29 +113,53 @@ def select(
     return [r for r in records if all(r.get(k, defaults.get(k)) == v for k, v in wanted.items())]
 
 
-def unique(records: Iterable[Record], key: str) -> tuple[Any, ...]:
-    """Returns the values that `key` takes, each once, in order of appearance.
+def grouped(records: Iterable[Record], *keys: str) -> dict[Any, list[Record]]:
+    """Returns the records by what they have for one key or several, in order of appearance.
 
     Args:
-        records: where to look; those that lack the key are passed over.
-        key: a key of records.
+        records: Records to group; a record that lacks one of the keys is left out.
+        *keys: Keys of records.
 
     Returns:
-        The values.
+        Lists of records by the value of the key, or by a tuple of values for several keys.
+
+    Example:
+
+    >>> records = [{"source": "a", "target": target, "value": 0.5} for target in "bc"]
+    >>> list(grouped(records, "source")), list(grouped(records, "source", "target"))
+    (['a'], [('a', 'b'), ('a', 'c')])
+    """
+    found: dict[Any, list[Record]] = {}
+    for record in records:
+        if all(key in record for key in keys):
+            values = tuple(record[key] for key in keys)
+            found.setdefault(values if len(keys) > 1 else values[0], []).append(record)
+    return found
+
+
+def unique(records: Iterable[Record], *keys: str) -> tuple[Any, ...]:
+    """Returns the values of a key, or the tuples of values of several keys, each once.
+
+    Args:
+        records: Records to search; a record that lacks one of the keys is left out.
+        *keys: Keys of records.
+
+    Returns:
+        The values in order of appearance.
 
     Example:
 
     >>> unique([make_record("accuracy", 0.5, seed=3), make_record("chance", 0.1)], "seed")
     (3,)
     """
-    return tuple(dict.fromkeys(r[key] for r in records if key in r))
+    return tuple(grouped(records, *keys))
 
 
 def summarise(records: Sequence[Record]) -> Summary | None:
     """Returns mean and standard deviation over seeds of records of one figure.
 
     Args:
-        records: records that differ in nothing but seed and value.
+        records: Records that differ in nothing but seed and value.
 
     Returns:
         The summary; `None` if there are no records.
@@ -163,13 +187,49 @@ def summarise(records: Sequence[Record]) -> Summary | None:
     return Summary(float(values.mean()), std, len(values))
 
 
+def single(value: float | None) -> Summary | None:
+    """Returns the summary of a figure that has no spread, such as one of the paper's.
+
+    Args:
+        value: Figure, or `None` for none.
+
+    Returns:
+        The summary of one value, or `None`.
+
+    Example:
+
+    >>> single(0.5), single(None)
+    (Summary(mean=0.5, std=0.0, count=1), None)
+    """
+    return None if value is None else Summary(value)
+
+
+def summarise_by(records: Iterable[Record], key: str) -> dict[Any, Summary]:
+    """Returns the summary of each group of records, the groups sorted.
+
+    Args:
+        records: Records that differ in nothing but the key, seed and value.
+        key: Key that groups the records.
+
+    Returns:
+        Summaries by the value of the key.
+
+    Example:
+
+    >>> summarise_by([{"steps": s, "value": v} for s, v in ((8, 0.7), (0, 0.5))], "steps")
+    {0: Summary(mean=0.5, std=0.0, count=1), 8: Summary(mean=0.7, std=0.0, count=1)}
+    """
+    groups = grouped(records, key)
+    return {value: summarise(groups[value]) for value in sorted(groups)}
+
+
 def mean_by_seed(records: Sequence[Record]) -> list[Record]:
     """Returns one record a seed, the mean over what else the records differ in.
 
     The spread of its summary is then over seeds alone, not over networks or data sets.
 
     Args:
-        records: records of one metric, such as one a pair of networks and seed.
+        records: Records of one metric, such as one a pair of networks and seed.
 
     Returns:
         Records of `seed` and `value`, in the order in which the seeds appear. A seed that lacks
@@ -191,6 +251,56 @@ def mean_by_seed(records: Sequence[Record]) -> list[Record]:
     ]
 
 
+def within_seeds(
+    combine: Callable[[float, float], float], records: Iterable[Record], others: Iterable[Record]
+) -> Summary | None:
+    """Returns the summary of two figures combined within each seed that has both.
+
+    Args:
+        combine: Function of both values, such as `operator.sub`.
+        records: Records of the first figure, one a seed.
+        others: Records of the second figure, one a seed.
+
+    Returns:
+        The summary over seeds; `None` if no seed has both figures.
+
+    Example:
+
+    >>> import operator
+    >>> within_seeds(operator.sub, [{"seed": 0, "value": 3}], [{"seed": 0, "value": 1}])
+    Summary(mean=2.0, std=0.0, count=1)
+    """
+    by_seed = {record["seed"]: record["value"] for record in others}
+    return summarise(
+        [
+            {"seed": record["seed"], "value": combine(record["value"], by_seed[record["seed"]])}
+            for record in records
+            if record["seed"] in by_seed
+        ]
+    )
+
+
+def over_seeds(
+    records: Iterable[Record], text: str = ", mean ± standard deviation, {} seeds"
+) -> str:
+    """Returns a text that says how many seeds spreads are over; empty for one seed.
+
+    Args:
+        records: Records that are shown.
+        text: Text with a place for the number of seeds.
+
+    Returns:
+        The text.
+
+    Example:
+
+    >>> over_seeds([{"seed": 0}]), over_seeds([{"seed": 0}, {"seed": 1}], "{} seeds")
+    ('', '2 seeds')
+    """
+    seeds = len(unique(records, "seed"))
+    return text.format(seeds) if seeds > 1 else ""
+
+
 def _plain(value: Any) -> Any:
-    """NumPy scalars to Python's; the rest as it is."""
+    """Returns Python's own value for a NumPy scalar; other values as they are."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,11 +1,4 @@
-"""Which report an experiment has: one file and one line here each."""
-
-from __future__ import annotations
-
-import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+"""Reports by the names of their experiments: a package of sections and one line here each."""
 
 from keras_compat.registry import Registry
 from keras_compat.reporting import (
@@ -14,11 +7,10 @@ from keras_compat.reporting import (
     domain_adaptation,
     transfer_learning,
 )
+from keras_compat.reporting.report import ReportWriter
 
-Writer = Callable[[Mapping[str, Any], str | os.PathLike[str]], list[Path]]
-
-REPORTS: Registry[Writer] = Registry("experiment")
-REPORTS.register("classifier_transfer")(classifier_transfer.write_report)
-REPORTS.register("compatibility_analysis")(compatibility_analysis.write_report)
-REPORTS.register("domain_adaptation")(domain_adaptation.write_report)
-REPORTS.register("transfer_learning")(transfer_learning.write_report)
+REPORTS: Registry[ReportWriter] = Registry("experiment")
+REPORTS.register("classifier_transfer")(classifier_transfer.REPORT)
+REPORTS.register("compatibility_analysis")(compatibility_analysis.REPORT)
+REPORTS.register("domain_adaptation")(domain_adaptation.REPORT)
+REPORTS.register("transfer_learning")(transfer_learning.REPORT)

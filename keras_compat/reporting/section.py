@@ -29,13 +29,13 @@ class Section:
     """One part of a report under one heading.
 
     Args:
-        title: Heading.
-        text: Paragraphs in Markdown: what was done and found.
+        title: Heading; empty for a section that goes on without one.
+        text: Paragraphs in Markdown, with tables among them where words follow a table.
         tables: Tables below the text.
         pictures: Figures below the tables.
     """
 
     title: str
-    text: Sequence[str]
+    text: Sequence[str | Table] = ()
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()

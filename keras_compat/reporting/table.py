@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_compat.escaping import escape
@@ -18,8 +18,8 @@ class Table:
     """Rows of text under a header; the first column is aligned left, the others right.
 
     Args:
-        header: the columns' names.
-        rows: one sequence of cells a row, as long as the header.
+        header: Names of the columns.
+        rows: One sequence of cells a row, as long as the header.
 
     Raises:
         ValueError: if a row is not as long as the header.
@@ -47,6 +47,24 @@ class Table:
             if len(row) != len(self.header):
                 raise ValueError(f"expected {len(self.header)} cells in a row. Received: {row}")
 
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, str]]) -> Table:
+        """Returns the table of the columns in which anything was measured.
+
+        Args:
+            rows: Cells by the name of their column, the same names in each row; at least one row.
+
+        Returns:
+            A table without the columns whose cells are all `MISSING`.
+
+        Example:
+
+        >>> Table.of_rows([{"": "RP", "accuracy": "91.7", "paper": MISSING}])
+        Table(header=['', 'accuracy'], rows=[['RP', '91.7']])
+        """
+        header = [name for name in rows[0] if any(row[name] != MISSING for row in rows)]
+        return cls(header, [[row[name] for name in header] for row in rows])
+
     def markdown(self) -> str:
         """Returns the table in GitHub's Markdown; see `shown.for_markdown` for strange text.
 
@@ -68,7 +86,7 @@ class Table:
         """Returns the table for a terminal, all text escaped, with long column names wrapped.
 
         Args:
-            header_width: characters after which a column's name goes on in the next line.
+            header_width: Characters after which a column's name goes on in the next line.
 
         Returns:
             Lines without a newline at the end and without trailing blanks.
@@ -98,31 +116,28 @@ def percent(summary: Summary | None) -> str:
     """Returns a fraction's mean as percent with one decimal, with its spread if there is one.
 
     Args:
-        summary: mean and standard deviation of a fraction.
+        summary: Mean and standard deviation of a fraction.
 
     Returns:
-        Such as `"91.7"`, `"91.7±0.3"` for more than one seed, or `"-"` for `None`.
+        Text such as `"91.7"`, `"91.7±0.3"` for more than one seed, or `"-"` for `None`.
 
     Example:
 
     >>> percent(Summary(0.917, 0.0031, 3)), percent(Summary(0.5, 0.0, 1)), percent(None)
     ('91.7±0.3', '50.0', '-')
     """
-    if summary is None:
-        return MISSING
-    spread = f"±{100 * summary.std:.1f}" if summary.count > 1 else ""
-    return f"{100 * summary.mean:.1f}{spread}"
+    return number(summary and summary._replace(mean=100 * summary.mean, std=100 * summary.std), 1)
 
 
 def number(summary: Summary | None, digits: int = 2) -> str:
     """Returns a mean as it is, with its spread if there is one.
 
     Args:
-        summary: mean and standard deviation of a figure that is no fraction.
-        digits: after the point.
+        summary: Mean and standard deviation of a figure that is no fraction.
+        digits: Number of digits after the point.
 
     Returns:
-        Such as `"0.38"`, `"0.38±0.01"` for more than one seed, or `"-"` for `None`.
+        Text such as `"0.38"`, `"0.38±0.01"` for more than one seed, or `"-"` for `None`.
 
     Example:
 

@@ -4,8 +4,10 @@ import pytest
 from PIL import Image
 
 from keras_compat.errors import InputError
-from keras_compat.reporting import classifier_transfer as report
 from keras_compat.reporting import make_record, paper, write_metrics
+from keras_compat.reporting.classifier_transfer import REPORT
+from keras_compat.reporting.classifier_transfer.tables import deployment_table, result_table
+from keras_compat.reporting.classifier_transfer.updated_head import UpdatedHead
 
 EXTRACTORS = ("resnet56", "wide_resnet56", "mobilenet_v2")
 REFERENCE = "wide_resnet56"
@@ -56,7 +58,7 @@ def cells(table):
 
 
 def test_each_figure_is_in_its_column():
-    found = cells(report.result_table(run()))
+    found = cells(result_table(UpdatedHead(run())))
     assert found["mobilenet_v2"] == {
         "old classes, before": "97.0",
         "old classes": "62.0",
@@ -72,37 +74,37 @@ def test_each_figure_is_in_its_column():
 
 
 def test_seeds_give_mean_and_standard_deviation():
-    found = cells(report.result_table(run(seeds=3)))
+    found = cells(result_table(UpdatedHead(run(seeds=3))))
     assert found["resnet56"]["all classes"] == "80.2±0.2"
 
 
 def test_bounds_of_fewer_seeds_stand_beside_more():
     records = [r for r in run(seeds=2) if r["metric"] != "upper_bound" or r["seed"] == 0]
-    found = cells(report.result_table(records))
+    found = cells(result_table(UpdatedHead(records)))
     assert found["resnet56"]["upper bound"] == "94.0"
     assert "±" in found["resnet56"]["all classes"]
 
 
 def test_columns_without_records_are_left_out():
-    header = report.result_table(run(bounds=False)).header
+    header = result_table(UpdatedHead(run(bounds=False))).header
     assert not [name for name in header if name.startswith("upper bound")]
 
 
 def test_on_other_data_the_papers_column_says_so():
-    header = report.result_table(run("digits")).header
+    header = result_table(UpdatedHead(run("digits"))).header
     assert "CIFAR-10 paper" in header
     assert "paper" not in header
 
 
 def test_the_paper_has_no_figures_for_the_variant_of_b7():
     variants = ("frozen_extractor", "frozen_rotation")
-    table = report.result_table(run(variants=variants), "frozen_rotation")
+    table = result_table(UpdatedHead(run(variants=variants), "frozen_rotation"))
     assert "paper" not in table.header
     assert cells(table)["resnet56"]["all classes"] == "80.1"
 
 
 def test_deployment_follows_the_way_to_the_files():
-    found = cells(report.deployment_table(run(seeds=2)))
+    found = cells(deployment_table(UpdatedHead(run(seeds=2))))
     assert found["mobilenet_v2"] == {
         "Keras, batch statistics": "82.1±0.1",
         "Keras, moving statistics": "52.1±0.1",
@@ -115,11 +117,11 @@ def test_deployment_follows_the_way_to_the_files():
 
 def test_no_deployment_table_where_nothing_was_deployed():
     records = [r for r in run() if r.get("statistics") != "moving"]
-    assert report.deployment_table(records) is None
+    assert deployment_table(UpdatedHead(records)) is None
 
 
 def test_terminal_text_holds_tables_bounds_and_the_mark():
-    text = report.terminal_text(run("digits", variants=("frozen_extractor", "frozen_rotation")))
+    text = REPORT.terminal_text(run("digits", variants=("frozen_extractor", "frozen_rotation")))
     assert text.count("Accuracy with the updated head") == 2
     assert "Lower bound, the old classes' share of the test images: 50.0." in text
     assert "Chance: 10.0." in text
@@ -129,9 +131,9 @@ def test_terminal_text_holds_tables_bounds_and_the_mark():
 
 def test_files_run_on_a_part_of_the_test_images_say_so():
     records = run()
-    assert "files were run on" not in report.terminal_text(records)
+    assert "files were run on" not in REPORT.terminal_text(records)
     records = [{**r, "images": 2000} if r.get("runtime") == "litert" else r for r in records]
-    assert "files were run on 2,000 of the test images." in report.terminal_text(records)
+    assert "files were run on 2,000 of the test images." in REPORT.terminal_text(records)
 
 
 def test_report_and_figures_are_written_from_metrics_alone(tmp_path):
@@ -143,7 +145,7 @@ def test_report_and_figures_are_written_from_metrics_alone(tmp_path):
         durations_s={"joint": 3.2},
         results=run(seeds=2, variants=("frozen_extractor", "frozen_rotation")),
     )
-    written = report.write_report(metrics, tmp_path / "out")
+    written = REPORT.write(metrics, tmp_path / "out")
     assert [p.relative_to(tmp_path / "out").as_posix() for p in written] == [
         "report.md",
         "figures/figure4.png",
@@ -161,19 +163,19 @@ def test_report_and_figures_are_written_from_metrics_alone(tmp_path):
 
 
 def test_figure_11_needs_both_variants(tmp_path):
-    assert [p.name for p in report.draw_figures(run(), tmp_path)] == ["figure4.png"]
+    assert [p.name for p in REPORT.draw({"results": run()}, tmp_path)] == ["figure4.png"]
     only_rotation = run(variants=("frozen_rotation",))
-    assert [p.name for p in report.draw_figures(only_rotation, tmp_path)] == ["figure4.png"]
+    assert [p.name for p in REPORT.draw({"results": only_rotation}, tmp_path)] == ["figure4.png"]
 
 
 def test_records_of_several_data_sets_are_refused():
     with pytest.raises(InputError, match="cifar10, digits"):
-        report.result_table(run() + run("digits"))
+        result_table(UpdatedHead(run() + run("digits")))
 
 
 def test_records_of_another_experiment_are_refused(tmp_path):
     with pytest.raises(InputError, match="recombination_accuracy"):
-        report.draw_figures([make_record("accuracy", 0.5)], tmp_path)
+        REPORT.draw({"results": [make_record("accuracy", 0.5)]}, tmp_path)
 
 
 @pytest.mark.parametrize(

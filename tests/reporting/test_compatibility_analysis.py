@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from keras_compat.errors import InputError
-from keras_compat.reporting import compatibility_analysis as report
 from keras_compat.reporting import load_metrics, make_record, write_metrics
 from keras_compat.reporting.__main__ import main
+from keras_compat.reporting.compatibility_analysis import REPORT
 from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from tests.reporting.compatibility_records import FIGURE_2, SPLITS, STUDIES, run
 from tests.reporting.legibility import collecting, faults, texts
@@ -56,7 +56,7 @@ def tables(text):
 
 
 def table(records, name, config=CONFIG):
-    return tables(report.report_text(metrics(records, config)))[name]
+    return tables(REPORT.markdown(metrics(records, config)))[name]
 
 
 def pair(a, b, study="methods", method="rp", seed=0, **keys):
@@ -76,7 +76,7 @@ def full(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
     data = {"cifar10": {"train": {"count": 50000}}, "stl10": {"train": {"count": 5000}}}
     with collecting() as figures:
-        written = report.write_report(metrics(run(seeds=3), data=data), folder)
+        written = REPORT.write(metrics(run(seeds=3), data=data), folder)
     return folder, written, figures
 
 
@@ -104,7 +104,7 @@ def test_three_networks_of_one_seed_are_legible(tmp_path):
     networks = ("digits", "mnist5k", "usps")
     records = run(networks, studies=("methods", "incremental"))
     with collecting() as figures:
-        drawn = report.draw_figures(records, tmp_path)
+        drawn = REPORT.draw(metrics(records), tmp_path)
     assert [x for figure in figures for x in faults(figure)] == []
     assert "figure10_usps.png" in [p.name for p in drawn]
     assert "recombined (paper)" not in texts(figures[0])
@@ -116,12 +116,12 @@ def test_three_networks_of_one_seed_are_legible(tmp_path):
 @pytest.mark.parametrize("study", STUDIES)
 def test_each_study_stands_alone(study, tmp_path):
     records = run(studies=(study,))
-    text = report.report_text(metrics(records))
+    text = REPORT.markdown(metrics(records))
     assert sorted(re.findall(r"\]\(figures/(.+?)\)", text)) == sorted(PICTURES[study])
     # Nothing is asked of a study that was not run.
     titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert len(titles) == len(set(titles)) >= 5
-    assert report.terminal_text(records).count("\n") > 5
+    assert REPORT.terminal_text(records).count("\n") > 5
 
 
 def own(value, study="methods", method="rp", seed=0, subset="common", **keys):
@@ -173,9 +173,9 @@ def test_compatibility_is_measured_by_the_higher_bound():
     without = own(0.8, method="upper_bound_without_rotation")
     text = "whichever is higher: here without a rotation head"
     assert table(records, "method")["RP"]["compatibility"] == "0.80"
-    assert text not in report.report_text(metrics(records))
+    assert text not in REPORT.markdown(metrics(records))
     assert table(records + without, "method")["RP"]["compatibility"] == "0.75"
-    assert text in report.report_text(metrics(records + without))
+    assert text in REPORT.markdown(metrics(records + without))
 
 
 def test_compatibility_is_a_ratio_within_each_seed():
@@ -189,9 +189,9 @@ def test_compatibility_is_a_ratio_within_each_seed():
 def test_spreads_are_over_seeds_and_not_over_networks():
     records = pair(0.8, 0.2) + pair(0.8, 0.2, seed=1)
     assert table(records, "method")["RP"]["recombined, average"] == "50.0±0.0"
-    text = report.report_text(metrics(records))
+    text = REPORT.markdown(metrics(records))
     assert "sample standard deviations over seeds, 2 at most" in text
-    assert "no standard deviations" in report.report_text(metrics(pair(0.8, 0.2)))
+    assert "no standard deviations" in REPORT.markdown(metrics(pair(0.8, 0.2)))
 
 
 def test_a_records_other_settings_do_not_reach_the_main_table():
@@ -208,14 +208,14 @@ def test_a_records_other_settings_do_not_reach_the_main_table():
 
 def test_the_report_says_whether_predictions_are_restricted():
     records = pair(0.8, 0.7)
-    assert "**restricted to the common classes**" in report.report_text(metrics(records))
-    text = report.report_text(metrics(records, {"restrict": False}))
+    assert "**restricted to the common classes**" in REPORT.markdown(metrics(records))
+    text = REPORT.markdown(metrics(records, {"restrict": False}))
     assert "Predictions are **not** restricted" in text
-    assert "not restricted" in report.terminal_text(records, {"restrict": False})
+    assert "not restricted" in REPORT.terminal_text(records, {"restrict": False})
 
 
 def test_the_terminal_ends_with_the_main_table():
-    lines = report.terminal_text(run(seeds=2)).splitlines()
+    lines = REPORT.terminal_text(run(seeds=2)).splitlines()
     assert lines[-1].split()[:4] == ["upper", "bound,", "no", "RP"]
     assert lines[-3].startswith("IIW+RP+DCC")
     assert any(line.startswith("Cost of training") for line in lines)
@@ -250,7 +250,7 @@ def test_the_orders_of_incremental_training_are_averaged_where_all_are_there():
         "RP, stl10 first": "30.0±28.3",
         "RP, incremental": "60.0",
     }
-    assert "it costs 20.0 points with RP" in report.report_text(metrics(records))
+    assert "it costs 20.0 points with RP" in REPORT.markdown(metrics(records))
 
 
 def test_on_one_data_set_the_distance_to_the_bound_is_given():
@@ -261,7 +261,7 @@ def test_on_one_data_set_the_distance_to_the_bound_is_given():
     assert found["IIW+RP"]["points below the upper bound"] == "1.0"
     assert found["IIW+RP"]["paper (CIFAR-10): points below"] == "at most 1.1"
     assert found["RP"]["points below the upper bound"] == "6.0"
-    assert "Here these are: IIW+RP." in report.report_text(metrics(records))
+    assert "Here these are: IIW+RP." in REPORT.markdown(metrics(records))
 
 
 def test_normalization_names_what_differs_from_batch_statistics():
@@ -284,7 +284,7 @@ def test_normalization_names_what_differs_from_batch_statistics():
 
 def test_batch_statistics_are_a_curve_and_recalibrated_ones_a_level(tmp_path):
     with collecting() as figures:
-        report.draw_figures(run(studies=("normalization",)), tmp_path)
+        REPORT.draw(metrics(run(studies=("normalization",))), tmp_path)
     lines = figures[1].axes[0].get_lines()
     assert [len(line.get_xdata()) for line in lines if line.get_marker() == "o"] == [10]
     assert " statistics of the test set\n 71.5" in texts(figures[1])
@@ -304,9 +304,9 @@ def test_pre_trained_networks_have_a_bound_of_their_own(tmp_path):
     assert row["from random weights"] == "40.0"
     assert row["compatibility"] == "0.33"
     with collecting() as figures:
-        report.draw_figures(records, tmp_path)
+        REPORT.draw(metrics(records), tmp_path)
     assert {" upper bound\n 80.0", " upper bound, pre-trained\n 90.0"} <= texts(figures[0])
-    assert "images are imagenet32" in report.report_text(metrics(records))
+    assert "images are imagenet32" in REPORT.markdown(metrics(records))
 
 
 def test_all_common_classes_are_counted_and_the_control_is_told_apart(tmp_path):
@@ -316,7 +316,7 @@ def test_all_common_classes_are_counted_and_the_control_is_told_apart(tmp_path):
     # Those that discriminate no classes stand beside.
     assert list(found)[-2:] == ["IIW", "RP"]
     with collecting() as figures:
-        report.draw_figures(run(studies=("common_classes",)), tmp_path)
+        REPORT.draw(metrics(run(studies=("common_classes",))), tmp_path)
     curves = {line.get_label(): list(line.get_xdata()) for line in figures[0].axes[0].get_lines()}
     assert curves["IIW+DCC"] == list(range(2, 10))
     assert curves["IIW+DCC, control: all classes, as many images"] == list(range(2, 9))
@@ -435,7 +435,7 @@ def test_cost_is_in_milliseconds_and_billions():
 
 def test_records_of_another_experiment_are_refused(tmp_path):
     with pytest.raises(InputError, match="compatibility_analysis"):
-        report.draw_figures([make_record("accuracy", 0.5)], tmp_path)
+        REPORT.draw(metrics([make_record("accuracy", 0.5)]), tmp_path)
 
 
 def test_the_report_is_made_again_from_a_file(tmp_path, capsys):
@@ -451,7 +451,7 @@ def test_the_report_is_made_again_from_a_file(tmp_path, capsys):
     )
     assert main([str(tmp_path / "metrics.json"), f"--output_dir={tmp_path / 'out'}"]) == 0
     again = tmp_path / "again"
-    report.write_report(load_metrics(tmp_path / "metrics.json"), again)
+    REPORT.write(load_metrics(tmp_path / "metrics.json"), again)
     for path in (again / "report.md", again / "figures/cost.png"):
         other = tmp_path / "out" / path.relative_to(again)
         assert path.read_bytes() == other.read_bytes()

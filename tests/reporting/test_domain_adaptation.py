@@ -2,7 +2,10 @@
 
 import pytest
 
-from keras_compat.reporting import domain_adaptation as reporting
+from keras_compat.reporting.domain_adaptation import REPORT
+from keras_compat.reporting.domain_adaptation.accuracy import result_table
+from keras_compat.reporting.domain_adaptation.choices import choice_table
+from keras_compat.reporting.domain_adaptation.curves import curves
 from keras_compat.reporting.records import make_record
 
 PROVENANCE = {"config": {}, "versions": {}, "hardware": {}, "data": {}, "durations_s": {}}
@@ -39,7 +42,7 @@ def both(first, second, seeds=1):
 
 
 def test_directions_are_columns_and_their_average_the_last():
-    table = reporting.result_table(both("digits", "mnist5k"))
+    table = result_table(both("digits", "mnist5k"))
     assert table.header == ["", "digits to mnist5k", "mnist5k to digits", "average"]
     rows = {row[0]: list(row[1:]) for row in table.rows}
     assert rows["source network as it is"] == ["40.0", "50.0", "45.0"]
@@ -50,15 +53,15 @@ def test_directions_are_columns_and_their_average_the_last():
 
 def test_on_the_papers_data_the_published_rows_are_in_the_same_columns():
     """Whichever direction comes first."""
-    table = reporting.result_table(both("stl10_9", "cifar10"))
+    table = result_table(both("stl10_9", "cifar10"))
     assert table.header[1] == "stl10_9 to cifar10"
     rows = {row[0]: list(row[1:]) for row in table.rows}
     assert rows["paper: adapted through rotation"] == ["73.1", "82.6", "77.9"]
     assert rows["VADA (Shu et al. 2018)"] == ["71.4", "78.3", "74.9"]
-    text = reporting.report_text({**PROVENANCE, "results": both("stl10_9", "cifar10")})
+    text = REPORT.markdown({**PROVENANCE, "results": both("stl10_9", "cifar10")})
     assert "here it is another network, and its own count of rounds" in text
     alone = run("cifar10", "stl10", 0, dict.fromkeys(_VALUES, 0.5))
-    rows = {row[0]: list(row[1:]) for row in reporting.result_table(alone).rows}
+    rows = {row[0]: list(row[1:]) for row in result_table(alone).rows}
     assert rows["paper: adapted through rotation"] == ["82.6"]
 
 
@@ -66,12 +69,12 @@ _VALUES = ("as_it_is", "batch", "published", "mutual_information", "labels")
 
 
 def test_elsewhere_the_published_table_stands_by_itself():
-    text = reporting.report_text({**PROVENANCE, "results": both("digits", "mnist5k")})
+    text = REPORT.markdown({**PROVENANCE, "results": both("digits", "mnist5k")})
     assert "on other data" in text and "| paper: adapted through rotation | 82.6 |" in text
 
 
 def test_choices_are_told_by_seed_with_their_distance_to_the_best():
-    table = reporting.choice_table(both("digits", "mnist5k", seeds=2))
+    table = choice_table(both("digits", "mnist5k", seeds=2))
     rows = {(row[0], row[1]): list(row[2:]) for row in table.rows}
     assert rows["digits to mnist5k", "mutual information"] == [
         "not at all, not at all",
@@ -88,13 +91,13 @@ def test_choices_are_told_by_seed_with_their_distance_to_the_best():
 def test_without_labels_nothing_is_said_of_accuracy():
     keys = {"source": "a", "target": "b", "seed": 0, "learning_rate": 1e-4, "layers": "all"}
     records = [make_record("chosen_rounds", 40, chosen_by="loss", **keys)]
-    assert reporting.result_table(records) is None
-    assert list(reporting.choice_table(records).header) == [
+    assert result_table(records) is None
+    assert list(choice_table(records).header) == [
         "direction",
         "chosen by",
         "choice, by seed",
     ]
-    text = reporting.report_text({**PROVENANCE, "results": records})
+    text = REPORT.markdown({**PROVENANCE, "results": records})
     assert "## Accuracy" not in text and "40 rounds at 0.0001" in text
 
 
@@ -106,7 +109,7 @@ def test_curves_are_told_apart_by_what_differs(several):
         for rate in (1e-4, 1e-3)
         for layers in (("all", "normalization") if several else ("all",))
     ]
-    labels = [curve.label for curve in reporting._curves(records)]
+    labels = [curve.label for curve in curves(records)]
     expected = ["learning rate 0.0001", "learning rate 0.001"]
     if several:
         expected = [f"{e}, {how}" for how in ("all layers", "normalization") for e in expected]

@@ -6,7 +6,6 @@ import copy
 import json
 import random
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -16,17 +15,10 @@ from hypothesis import strategies as st
 
 from keras_compat.errors import InputError
 from keras_compat.escaping import escape
-from keras_compat.reporting import (
-    classifier_transfer,
-    compatibility_analysis,
-    domain_adaptation,
-    load_metrics,
-    shown,
-    transfer_learning,
-    write_metrics,
-)
+from keras_compat.reporting import load_metrics, shown, write_metrics
 from keras_compat.reporting.__main__ import main
 from keras_compat.reporting.figures.style import drawable
+from keras_compat.reporting.report import ReportWriter
 from keras_compat.reporting.reports import REPORTS
 
 pytestmark = pytest.mark.once
@@ -150,10 +142,7 @@ def check(folder, metrics, capsys):
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    for module in (classifier_transfer, domain_adaptation, transfer_learning):
-        monkeypatch.setattr(module, "draw_figures", lambda *_, **__: [])
-    report = sys.modules[compatibility_analysis.write_report.__module__]
-    monkeypatch.setattr(report, "draw_figures", lambda *_, **__: [])
+    monkeypatch.setattr(ReportWriter, "draw", lambda *_: [])
 
 
 @pytest.mark.parametrize("experiment", FILES)
@@ -197,7 +186,7 @@ def test_pictures_of_a_run_on_any_names_stay_in_their_folder(experiment, tmp_pat
             if record.get(key) in ("digits", "mnist5k", "resnet"):
                 record[key] = "../../" + record[key]
     # As an app does, whose records do not come from a file.
-    paths = REPORTS[experiment](metrics, tmp_path / "a/b/out")
+    paths = REPORTS[experiment].write(metrics, tmp_path / "a/b/out")
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(paths)
     assert all((tmp_path / "a/b/out") in path.resolve().parents for path in paths)
     assert len(paths) > 1
@@ -217,19 +206,18 @@ def test_what_a_report_does_not_know_is_said(no_pictures, tmp_path, capsys):
         assert check(tmp_path / experiment, metrics, capsys)
         text = (tmp_path / experiment / "a/b/out/report.md").read_text()
         assert f"does not know them: {key} new, metric newer." in text
-        module = sys.modules[f"keras_compat.reporting.{experiment}"]
-        assert "Not shown" not in module.report_text(BASES[experiment])
+        assert "Not shown" not in REPORTS[experiment].markdown(BASES[experiment])
 
 
 def test_a_report_that_cannot_be_drawn_leaves_what_was_there(tmp_path, monkeypatch):
     (tmp_path / "report.md").write_text("old")
 
-    def fail(*_, **__):
+    def fail(*_):
         raise InputError("no")
 
-    monkeypatch.setattr(transfer_learning, "draw_figures", fail)
+    monkeypatch.setattr(ReportWriter, "draw", fail)
     with pytest.raises(InputError):
-        transfer_learning.write_report(BASES["transfer_learning"], tmp_path)
+        REPORTS["transfer_learning"].write(BASES["transfer_learning"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
     assert (tmp_path / "report.md").read_text() == "old"
 
@@ -237,7 +225,7 @@ def test_a_report_that_cannot_be_drawn_leaves_what_was_there(tmp_path, monkeypat
 def test_a_folder_is_not_taken_for_a_report(tmp_path):
     (tmp_path / "report.md").mkdir()
     with pytest.raises(InputError, match="is a folder"):
-        classifier_transfer.write_report(BASES["classifier_transfer"], tmp_path)
+        REPORTS["classifier_transfer"].write(BASES["classifier_transfer"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
 
 
@@ -246,10 +234,10 @@ def test_data_of_any_name_have_a_report(tmp_path):
     metrics = renamed(BASES["classifier_transfer"], "dataset", name)
     metrics["data"] = {name: {"class_names": NAMES}}
     metrics = write_metrics(tmp_path / "metrics.json", **metrics)
-    report, *pictures = classifier_transfer.write_report(metrics, tmp_path / "out")
+    report, *pictures = REPORTS["classifier_transfer"].write(metrics, tmp_path / "out")
     assert pictures
     assert "<" not in report.read_text()
-    text = classifier_transfer.terminal_text(metrics["results"])
+    text = REPORTS["classifier_transfer"].terminal_text(metrics["results"])
     assert all(line.isprintable() for line in text.split("\n"))
 
 

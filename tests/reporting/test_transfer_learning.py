@@ -3,8 +3,14 @@
 import pytest
 
 from keras_compat.experiments.transfer_learning.methods import METHODS
-from keras_compat.reporting import transfer_learning as reporting
 from keras_compat.reporting.records import make_record
+from keras_compat.reporting.transfer_learning import REPORT, ranking_report
+from keras_compat.reporting.transfer_learning.fine_tuning import curve, result_table
+from keras_compat.reporting.transfer_learning.ranking import (
+    ranking_method,
+    ranking_table,
+    ranking_text,
+)
 from tests.reporting.legibility import collecting, faults, texts
 
 
@@ -34,7 +40,7 @@ THREE = [
 
 
 def test_sources_stand_in_the_order_before_fine_tuning_with_what_it_cost():
-    table = reporting.ranking_table(THREE, "t")
+    table = ranking_table(THREE, "t")
     assert [list(row) for row in table.rows] == [
         ["b", "50.0", "70.0", "80.0", "0.5", "20.0"],
         ["c", "40.0", "40.0", "70.0", "0.5", "20.0"],
@@ -44,7 +50,7 @@ def test_sources_stand_in_the_order_before_fine_tuning_with_what_it_cost():
 
 def test_the_ranking_is_compared_with_that_after_fine_tuning():
     """Before: b, c, a; after: a, b, c. The rank correlation of these is -1/2."""
-    text = reporting.ranking_text(THREE, "t")
+    text = ranking_text(THREE, "t")
     assert "is -0.50." in text and "is 10.0 points below the best" in text
     assert text.startswith("By 100 images")
 
@@ -55,49 +61,49 @@ def test_each_seed_is_ranked_by_itself():
         *transferred("b", 1, 0.5, (0.5, 0.5, 0.6, 0.7, 0.8)),
         *transferred("c", 1, 0.4, (0.4, 0.4, 0.4, 0.4, 0.7)),
     ]
-    text = reporting.ranking_text([*THREE, *second], "t")
+    text = ranking_text([*THREE, *second], "t")
     assert "is 0.25±1.06." in text and "5.0±7.1 points below" in text
 
 
 def test_the_best_compatible_method_ranks_and_a_new_head_never_does():
     new = transferred("a", 0, 0.1, (0.1, 0.2, 0.3, 0.4, 0.5), method="reinitialized")
-    assert reporting.ranking_table([*new], "t") is None
+    assert ranking_table([*new], "t") is None
     iiw = transferred("a", 0, 0.8, (0.8, 0.8, 0.8, 0.8, 0.8), method="iiw+rp")
-    assert reporting._ranking_method([*THREE, *new, *iiw], "t") == "iiw+rp"
+    assert ranking_method([*THREE, *new, *iiw], "t") == "iiw+rp"
 
 
 def test_before_fine_tuning_the_ranking_stands_alone():
     ranked = [r for r in THREE if r["metric"].startswith("ranking")]
-    table = reporting.ranking_table(ranked, "t")
+    table = ranking_table(ranked, "t")
     assert list(table.header) == ["source", "before fine-tuning", "s before"]
     assert [list(row) for row in table.rows] == [
         ["b", "50.0", "0.5"],
         ["c", "40.0", "0.5"],
         ["a", "30.0", "0.5"],
     ]
-    text = reporting.ranking_report(ranked)
+    text = ranking_report(ranked)
     assert text.endswith("By 100 images for each source.")
     metrics = {"config": {}, "versions": {}, "hardware": {}, "data": {}, "durations_s": {}}
-    report = reporting.report_text({**metrics, "results": ranked})
+    report = REPORT.markdown({**metrics, "results": ranked})
     assert report.startswith("# Transfer learning: a to t, b to t, c to t")
     assert "## Which source for t" in report
 
 
 def test_a_source_that_failed_later_has_no_figures_after_fine_tuning():
     failed = [r for r in THREE if r["source"] != "c" or r["metric"].startswith("ranking")]
-    rows = [list(row) for row in reporting.ranking_table(failed, "t").rows]
+    rows = [list(row) for row in ranking_table(failed, "t").rows]
     assert rows[1] == ["c", "40.0", "-", "-", "0.5", "-"]
 
 
 def test_one_source_needs_no_ranking():
     alone = transferred("a", 0, 0.3, (0.3, 0.4, 0.5, 0.6, 0.9))
-    assert reporting.ranking_table(alone, "t") is None
-    assert "ranked" not in reporting.terminal_text(alone)
+    assert ranking_table(alone, "t") is None
+    assert "ranked" not in REPORT.terminal_text(alone)
 
 
 def test_the_table_has_accuracy_at_once_after_an_epoch_and_at_the_end():
     own = make_record("own_accuracy", 0.95, network="t", method="rp", seed=0)
-    table = reporting.result_table([*THREE, own], ("a", "t"))
+    table = result_table([*THREE, own], ("a", "t"))
     assert list(table.header) == ["", "recombined", "1 epoch", "2 epochs", "own extractor"]
     assert list(table.rows[0]) == ["RP", "30.0", "60.0", "90.0", "95.0"]
 
@@ -108,21 +114,21 @@ def test_the_table_has_accuracy_at_once_after_an_epoch_and_at_the_end():
 def test_a_curve_tells_what_fig_5_overlays(method, name):
     records = transferred("a", 0, 0.3, (0.3, 0.4, 0.5, 0.6, 0.9), method=method)
     found = [r for r in records if r["metric"] == "accuracy"]
-    curve = reporting._curve(found, method, epoch=4)
-    assert curve.label == f"{name}: 30.0 → 60.0"
-    assert list(curve.points) == ["0", "1", "2", "1 epoch", "2 epochs"]
+    drawn = curve(found, method, epoch=4)
+    assert drawn.label == f"{name}: 30.0 → 60.0"
+    assert list(drawn.points) == ["0", "1", "2", "1 epoch", "2 epochs"]
 
 
 def test_a_figure_of_all_methods_is_legible_and_tells_accuracy_at_once_and_after_an_epoch(tmp_path):
-    curve = (0.1, 0.4, 0.5, 0.6, 0.9)
+    values = (0.1, 0.4, 0.5, 0.6, 0.9)
     records = [
         record
         for method in METHODS
         for seed in range(2)
-        for record in transferred("tinyimagenet32", seed, 0.3, curve, method)
+        for record in transferred("tinyimagenet32", seed, 0.3, values, method)
     ]
     with collecting() as figures:
-        reporting.draw_figures(records, tmp_path)
+        REPORT.draw({"results": records}, tmp_path)
     (figure,) = figures
     assert faults(figure) == []
     assert {"pre-trained IIW+RP: 10.0 → 60.0", "reinitialized head: 10.0 → 60.0"} <= texts(figure)
