@@ -50,7 +50,7 @@ def draw_one_of_each(folder, values=SEEDS):
     ]
     groups = ["IIW+colorization+DCC", "moving statistics, as trained"]
     figures.draw_bars(folder / "bars.png", groups, bars, levels, "title", "subtitle")
-    figures.draw_horizontal_bars(folder / "across.png", groups, bars, levels, "title", "subtitle")
+    figures.draw_bars(folder / "across.png", groups, bars, levels, "title", "subtitle", across=True)
     series = [
         figures.Series("fewer classes", {2: values, 9: values}),
         figures.Series("control", {2: values, 3: values}),
@@ -82,7 +82,7 @@ def test_horizontal_bars_are_as_long_as_their_values(tmp_path):
         figures.Bars("once", [Summary(0.4, 0.0, 1)], figures.BLUE),
         figures.Bars("twice", [Summary(0.8, 0.0, 1)], figures.ORANGE),
     ]
-    figures.draw_horizontal_bars(tmp_path / "a.png", ["group"], bars)
+    figures.draw_bars(tmp_path / "a.png", ["group"], bars, across=True)
     # Without the legend.
     picture = pixels(tmp_path / "a.png")[:200]
     once, twice = (shows(picture, c).sum(1).max() for c in (figures.BLUE, figures.ORANGE))

@@ -74,7 +74,8 @@ def _picture(analysis: Analysis, names: tuple[str, ...]) -> Picture:
     ]
     title, subtitle = "Baselines on networks of several methods", about(analysis, STUDY)
     draw = partial(
-        figures.draw_horizontal_bars,
+        figures.draw_bars,
+        across=True,
         groups=[_label(name) for name in ("", *names)],
         bars=bars,
         lines=levels(analysis, STUDY),

@@ -62,13 +62,14 @@ def bar_chart(
         bars.append(Bars("with its own head, same images and classes", values, figures.ORANGE))
     subtitle = about(analysis, study)
     draw = partial(
-        figures.draw_horizontal_bars if horizontal else figures.draw_bars,
+        figures.draw_bars,
         groups=[row.label for row in rows],
         bars=bars,
         lines=levels(analysis, study, network, both_bounds),
         title=title,
         subtitle=subtitle,
         scale=figures.PERCENT if own else RECOMBINED,
+        across=horizontal,
     )
     return Picture(name, f"{title}: {subtitle}.", draw)
 

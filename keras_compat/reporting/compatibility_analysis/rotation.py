@@ -70,7 +70,8 @@ def _picture(analysis: Analysis) -> Picture:
         bars.append(Bars(method_name(method), values, colour))
     title, subtitle = "What moves rotation prediction", about(analysis, STUDY)
     draw = partial(
-        figures.draw_horizontal_bars,
+        figures.draw_bars,
+        across=True,
         groups=[variant or "nothing changed" for variant in variants],
         bars=bars,
         lines=levels(analysis, STUDY),

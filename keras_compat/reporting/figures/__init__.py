@@ -1,12 +1,11 @@
 """Figures for papers: legible in print, told apart without colour vision, the same bytes each time.
 
-One file a kind of picture; what they share is in `style.py`.
+One file a kind of picture; `style.py` holds the shared look.
 """
 
 from keras_compat.reporting.figures.bars import Bars, draw_bars
 from keras_compat.reporting.figures.blocks import Blocks, draw_blocks
 from keras_compat.reporting.figures.heat_maps import HeatMap, draw_heat_maps
-from keras_compat.reporting.figures.horizontal_bars import draw_horizontal_bars
 from keras_compat.reporting.figures.levels import Line
 from keras_compat.reporting.figures.lines import Series, draw_lines
 from keras_compat.reporting.figures.points import Points, draw_points
@@ -41,7 +40,6 @@ __all__ = [
     "draw_bars",
     "draw_blocks",
     "draw_heat_maps",
-    "draw_horizontal_bars",
     "draw_lines",
     "draw_points",
 ]

@@ -1,4 +1,4 @@
-"""Bar charts, grouped, with error bars over seeds."""
+"""Bar charts, grouped, with error bars over seeds; upright, or across for long names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_compat.reporting.figures.style import (
     PERCENT,
     Scale,
     add_legend,
-    add_titles,
+    new_axes,
     new_figure,
     save,
     style_values,
@@ -26,27 +26,39 @@ from keras_compat.reporting.figures.style import (
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.patches import Patch
 
 _BAR_INCHES = 0.36
+_GAP = 0.8  # in widths of a bar, as all that follows
+_ACROSS_BAR_INCHES = 0.19
+_ACROSS_GAP = 0.11 / _ACROSS_BAR_INCHES
+_ACROSS_INCHES = 6.6
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a group, of one meaning.
+    """One bar a group, all of one meaning.
 
     Args:
-        label: what the legend calls it.
-        values: one summary a group; `None` where there is no bar.
-        colour: the fill.
-        published: whether the figures are another's, and drawn hatched on white.
+        label: Name in the legend.
+        values: One summary a group; `None` where there is no bar.
+        colour: Colour of the bars.
+        published: Whether the figures are another's, and drawn hatched on white.
     """
 
     label: str
     values: Sequence[Summary | None]
     colour: str
     published: bool = False
+
+    @property
+    def style(self) -> dict[str, object]:
+        """Options of Matplotlib's patches."""
+        if self.published:
+            hatched = {"facecolor": "white", "edgecolor": self.colour, "hatch": "////"}
+            return {**hatched, "linewidth": 0.8}
+        return {"facecolor": self.colour, "edgecolor": self.colour, "linewidth": 0.8}
 
 
 @styled
@@ -58,17 +70,20 @@ def draw_bars(
     title: str = "",
     subtitle: str = "",
     scale: Scale = PERCENT,
+    across: bool = False,
 ) -> None:
     """Draws values as grouped bars, with error bars where there are several seeds.
 
     Args:
-        path: the PNG to write; the folders above are made.
-        groups: the groups' names; `\\n` breaks a line.
-        bars: the bars; one without any value is left out of the legend.
-        lines: levels to mark.
-        title: what stands above.
-        subtitle: what stands below the title, in smaller letters.
-        scale: what the values are; fractions, drawn in percent, if nothing is said.
+        path: PNG to write; the folders above are made.
+        groups: Names of the groups; `\\n` breaks a line.
+        bars: Bars; one without any value is left out of the legend.
+        lines: Levels to mark.
+        title: Line above the figure.
+        subtitle: Line below the title.
+        scale: Meaning of the values.
+        across: Whether bars go to the right and groups down, which suits many groups and long
+            names; levels are named in the legend then.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -82,84 +97,80 @@ def draw_bars(
     True
     """
     bars = [b for b in bars if any(v is not None for v in b.values)]
-    groups = [wrapped(name) for name in groups]
-    places, centres, end = _places(groups, bars)
-    figure = new_figure(max(4.6, _BAR_INCHES * end + 1.5), HEIGHT_INCHES)
-    axes = figure.add_subplot()
+    if across:
+        places, centres, end = _places(bars, [0.0] * len(groups), _ACROSS_GAP, _ACROSS_GAP)
+        height = _ACROSS_BAR_INCHES * (end - _ACROSS_GAP) + 1.5
+        figure = new_figure(_ACROSS_INCHES, height, title, subtitle)
+        axes = figure.add_subplot()
+    else:
+        groups = [wrapped(name) for name in groups]
+        letters = [max(map(len, name.split("\n"))) for name in groups]
+        rooms = [LETTER_INCHES * count / _BAR_INCHES for count in letters]
+        places, centres, end = _places(bars, rooms, _GAP, _GAP / 2)
+        width = max(4.6, _BAR_INCHES * end + 1.5)
+        figure, axes = new_axes(width, HEIGHT_INCHES, title, subtitle)
     for number, bar in enumerate(bars):
-        for place, summary in zip(places, bar.values, strict=True):
-            if summary is not None:
-                _draw_bar(axes, place[number], summary, bar, scale)
-    axes.set_xlim(-0.5, end - 0.5)
-    axes.set_xticks(centres, groups, fontsize=9)
-    axes.tick_params(axis="x", length=0)
+        for place, value in zip(places, bar.values, strict=True):
+            if value is not None:
+                _draw_bar(axes, place[number], value, bar, scale, across)
     drawn = [v.mean + v.std for b in bars for v in b.values if v is not None]
-    style_values(axes, scale, max([*drawn, *(line.value for line in lines)], default=0.0))
-    add_titles(figure, axes, title, subtitle)
-    add_legend(figure, [patch_of(b) for b in bars])
-    draw_levels(axes, lines, scale)
+    highest = max([*drawn, *(line.value for line in lines)], default=0.0)
+    style_values(axes, scale, highest, across)
+    legend = [_patch(bar) for bar in bars]
+    if across:
+        axes.set_ylim(end - 0.5, -0.5)
+        axes.set_yticks(centres, groups, fontsize=9)
+        axes.tick_params(axis="y", length=0)
+        add_legend(figure, [*legend, *(_named(axes, line, scale) for line in lines)])
+    else:
+        axes.set_xlim(-0.5, end - 0.5)
+        axes.set_xticks(centres, groups, fontsize=9)
+        axes.tick_params(axis="x", length=0)
+        add_legend(figure, legend)
+        draw_levels(axes, lines, scale)
     save(figure, path)
 
 
 def _places(
-    groups: Sequence[str], bars: Sequence[Bars]
+    bars: Sequence[Bars], rooms: Sequence[float], gap: float, margin: float
 ) -> tuple[list[dict[int, float]], list[float], float]:
     """Places bars side by side, with no gap where a group lacks one, and room for its name.
 
-    Returns, in bar widths: for each group the place of each of its bars, the groups' centres,
-    and where the last group ends.
+    Returns, in widths of a bar: for each group the place of each of its bars, the groups' centres,
+    and the end of the axis.
     """
-    places, centres, free = [], [], 0.4
-    for group, name in enumerate(groups):
+    places, centres, free = [], [], margin
+    for group, room in enumerate(rooms):
         present = [n for n, b in enumerate(bars) if b.values[group] is not None]
-        letters = max(map(len, name.split("\n")))
-        room = max(len(present), LETTER_INCHES * letters / _BAR_INCHES)
+        room = max(len(present), room)
         centres.append(free + (room - 1) / 2)
         first = centres[-1] - (len(present) - 1) / 2
         places.append({n: first + i for i, n in enumerate(present)})
-        free += room + 0.8
-    return places, centres, free - 0.4
+        free += room + gap
+    return places, centres, free - (gap - margin)
 
 
-def style_of(bars: Bars) -> dict[str, object]:
-    """Returns how bars are filled, for Matplotlib's patches.
-
-    Args:
-        bars: of one meaning.
-
-    Returns:
-        Keyword arguments.
-
-    Example:
-
-    >>> style_of(Bars("recombined", [], "#0072B2"))["facecolor"]
-    '#0072B2'
-    """
-    if bars.published:
-        return {"facecolor": "white", "edgecolor": bars.colour, "hatch": "////", "linewidth": 0.8}
-    return {"facecolor": bars.colour, "edgecolor": bars.colour, "linewidth": 0.8}
+def _draw_bar(
+    axes: Axes, place: float, value: Summary, bar: Bars, scale: Scale, across: bool
+) -> None:
+    mean, std = scale.factor * value.mean, scale.factor * value.std
+    named = {"error_kw": ERROR_BARS, **bar.style}
+    if across:
+        axes.barh(place, mean, height=0.9, xerr=std or None, **named)
+    else:
+        axes.bar(place, mean, width=0.9, yerr=std or None, **named)
+    end = (mean + std, place) if across else (place, mean + std)
+    write_value(axes, scale.text(value.mean), end, beside=across)
 
 
-def patch_of(bars: Bars) -> Patch:
-    """Returns what stands for bars in the legend.
-
-    Args:
-        bars: of one meaning.
-
-    Returns:
-        A patch that looks like them, with their label.
-
-    Example:
-
-    >>> patch_of(Bars("recombined", [], "#0072B2")).get_label()
-    'recombined'
-    """
+def _patch(bars: Bars) -> Artist:
+    """Returns the sign of bars in the legend."""
     from matplotlib.patches import Patch
 
-    return Patch(label=bars.label, **style_of(bars))
+    return Patch(label=bars.label, **bars.style)
 
 
-def _draw_bar(axes: Axes, place: float, summary: Summary, bar: Bars, scale: Scale) -> None:
-    mean, std = scale.factor * summary.mean, scale.factor * summary.std
-    axes.bar(place, mean, width=0.9, yerr=std or None, error_kw=ERROR_BARS, **style_of(bar))
-    write_value(axes, scale.text(summary.mean), (place, mean + std))
+def _named(axes: Axes, line: Line, scale: Scale) -> Artist:
+    """Draws a level down a figure, and returns it for the legend."""
+    label = f"{line.label} {scale.text(line.value)}"
+    return axes.axvline(scale.factor * line.value, label=label, **line.look)

@@ -6,7 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_compat.reporting.figures.style import LETTER_INCHES, add_titles, new_figure, save, styled
+from keras_compat.reporting.figures.style import (
+    LETTER_INCHES,
+    add_colour_bar,
+    new_figure,
+    save,
+    styled,
+)
 
 _ROW_INCHES = 0.34
 
@@ -16,9 +22,9 @@ class Blocks:
     """One row of blocks.
 
     Args:
-        label: what stands on its left.
-        values: in [-1, 1], as they are drawn from left to right; rows may differ in length.
-        texts: what stands on its right, one a column.
+        label: Name on the left.
+        values: Values in [-1, 1], from left to right; rows may differ in length.
+        texts: Texts on the right, one a column.
     """
 
     label: str
@@ -39,13 +45,13 @@ def draw_blocks(
     """Draws rows of coloured blocks: blue for positive, white for none, red for negative.
 
     Args:
-        path: the PNG to write; the folders above are made.
-        rows: from the top.
-        columns: what the texts on the right are.
-        title: what stands above.
-        subtitle: what stands below the title.
-        x_label: what the blocks are.
-        legend: what the colours are.
+        path: PNG to write; the folders above are made.
+        rows: Rows from the top.
+        columns: Names of the texts on the right.
+        title: Line above the figure.
+        subtitle: Line below the title.
+        x_label: Meaning of the blocks.
+        legend: Meaning of the colours.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -60,7 +66,8 @@ def draw_blocks(
     """
     names = LETTER_INCHES * max(len(row.label) for row in rows)
     widths = [LETTER_INCHES * (max(map(len, texts)) + 1.5) for texts in _columns(rows, columns)]
-    figure = new_figure(4.2 + names + sum(widths), _ROW_INCHES * len(rows) + 1.5)
+    width, height = 4.2 + names + sum(widths), _ROW_INCHES * len(rows) + 1.5
+    figure = new_figure(width, height, title, subtitle)
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         picture = axes.imshow(
@@ -94,13 +101,11 @@ def draw_blocks(
                 annotation_clip=False,
             )
         left += width
-    add_titles(figure, None, title, subtitle)
-    bar = figure.colorbar(picture, ax=axes, location="bottom", fraction=0.05, aspect=40, pad=0.03)
-    bar.set_label(legend, fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    place = {"location": "bottom", "fraction": 0.05, "aspect": 40, "pad": 0.03}
+    add_colour_bar(figure, picture, legend, **place)
     save(figure, path)
 
 
 def _columns(rows: Sequence[Blocks], columns: Sequence[str]) -> list[list[str]]:
-    """Each column's texts from its name down."""
+    """Returns each column's texts from its name down."""
     return [[name, *(row.texts[i] for row in rows)] for i, name in enumerate(columns)]

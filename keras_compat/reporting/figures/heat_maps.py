@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from keras_compat.reporting.figures.style import (
     LETTER_INCHES,
-    add_titles,
+    add_colour_bar,
     new_figure,
     save,
     slanted_inches,
@@ -31,8 +31,8 @@ class HeatMap:
     """One matrix.
 
     Args:
-        title: what stands above it.
-        values: a row of summaries of fractions for each row's name; `None` where there is none.
+        title: Line above the matrix.
+        values: A row of summaries of fractions for each row's name; `None` where there is none.
     """
 
     title: str
@@ -54,15 +54,15 @@ def draw_heat_maps(
     """Draws matrices with the same rows and columns, each cell with its value in percent.
 
     Args:
-        path: the PNG to write; the folders above are made.
-        rows: the rows' names.
-        columns: the columns' names.
-        maps: the matrices.
-        title: what stands above.
-        subtitle: what stands below the title.
-        row_label: what the rows are.
-        column_label: what the columns are.
-        legend: what the colours are.
+        path: PNG to write; the folders above are made.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        maps: Matrices.
+        title: Line above the figure.
+        subtitle: Line below the title.
+        row_label: Meaning of the rows.
+        column_label: Meaning of the columns.
+        legend: Meaning of the colours.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -83,7 +83,7 @@ def draw_heat_maps(
     across = math.ceil(len(maps) / down)
     width = max(4.2, panel * across + name_inches + 1.5)
     height = (_CELL_INCHES[1] * len(rows) + 0.3) * down + 1.3
-    figure = new_figure(width, height + slanted_inches(columns))
+    figure = new_figure(width, height + slanted_inches(columns), title, subtitle)
     grid = figure.subplots(down, across, squeeze=False)
     for number, place in enumerate(grid.flat):
         if number >= len(maps):
@@ -93,12 +93,9 @@ def draw_heat_maps(
         _name(place, rows if number % across == 0 else [], "y")
         # The last panel of its column also where the last row of panels is not full.
         _name(place, columns if number + across >= len(maps) else [], "x", name_inches > cell)
-    add_titles(figure, None, title, subtitle)
     figure.supylabel(row_label, fontsize=9)
     figure.supxlabel(column_label, fontsize=9)
-    bar = figure.colorbar(picture, ax=grid, fraction=0.03, aspect=25, pad=0.02)
-    bar.set_label(legend, fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    add_colour_bar(figure, picture, legend, fraction=0.03, aspect=25, pad=0.02)
     save(figure, path)
 
 

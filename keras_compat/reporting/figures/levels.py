@@ -20,26 +20,31 @@ _GAP_POINTS = 2.6 * _SIZE
 
 @dataclass(frozen=True)
 class Line:
-    """A level across all groups, such as a bound.
+    """One level, such as a bound.
 
     Args:
-        label: what is written at its right end.
-        value: a fraction.
-        style: Matplotlib's line style.
+        label: Name at the right end of the level.
+        value: Height of the level, before the scale's factor.
+        style: Line style of Matplotlib.
     """
 
     label: str
     value: float
     style: str = "--"
 
+    @property
+    def look(self) -> dict[str, object]:
+        """Options of Matplotlib's lines."""
+        return {"color": "0.25", "linestyle": self.style, "linewidth": 1, "zorder": 3}
+
 
 def draw_levels(axes: Axes, lines: Sequence[Line], scale: Scale) -> None:
     """Draws levels; names of near ones move apart, and are tied to their level.
 
     Args:
-        axes: where to, with its limits set.
-        lines: the levels.
-        scale: of their values.
+        axes: Axes to draw in, with their limits set.
+        lines: Levels.
+        scale: Meaning of their values.
 
     Example:
 
@@ -48,32 +53,27 @@ def draw_levels(axes: Axes, lines: Sequence[Line], scale: Scale) -> None:
     """
     for line, shift in zip(lines, _shifts(axes, lines, scale), strict=True):
         value = scale.factor * line.value
-        axes.axhline(value, color="0.25", linestyle=line.style, linewidth=1, zorder=3)
+        axes.axhline(value, **line.look)
         text = f" {line.label}\n {scale.text(line.value)}"
-        place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "annotation_clip": False}
-        if abs(shift) < 1:
-            axes.annotate(text, va="center", fontsize=_SIZE, **place)
-        else:
-            axes.annotate(
-                text,
-                xytext=(8, shift),
-                textcoords="offset points",
-                va="center",
-                fontsize=_SIZE,
-                arrowprops={
-                    "arrowstyle": "-",
-                    "color": "0.25",
-                    "linewidth": 0.7,
-                    "shrinkA": 0,
-                    "shrinkB": 0,
-                    "relpos": (0, 0.5),
-                },
-                **place,
-            )
+        tie = {"arrowstyle": "-", "color": "0.25", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
+        moved = {
+            "xytext": (8, shift),
+            "textcoords": "offset points",
+            "arrowprops": {**tie, "relpos": (0, 0.5)},
+        }
+        axes.annotate(
+            text,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            annotation_clip=False,
+            va="center",
+            fontsize=_SIZE,
+            **(moved if abs(shift) >= 1 else {}),
+        )
 
 
 def _shifts(axes: Axes, lines: Sequence[Line], scale: Scale) -> list[float]:
-    """By how many points each name moves, so that they are a gap apart and move least in all."""
+    """Returns the points that each name moves by, to be a gap apart and move least in all."""
     from scipy.optimize import isotonic_regression
 
     if len(lines) < 2:

@@ -16,8 +16,7 @@ from keras_compat.reporting.figures.style import (
     PERCENT,
     Scale,
     add_legend,
-    add_titles,
-    new_figure,
+    new_axes,
     save,
     slanted_inches,
     style_values,
@@ -42,8 +41,8 @@ class Series:
     """One curve.
 
     Args:
-        label: what the legend calls it.
-        points: one summary by place: a number, or the name of a thing.
+        label: Name in the legend.
+        points: One summary by place: a number, or the name of a thing.
     """
 
     label: str
@@ -65,17 +64,17 @@ def draw_lines(
     """Draws values over numbers or over named things, with error bars over seeds.
 
     Args:
-        path: the PNG to write; the folders above are made.
-        series: the curves. Their places are all numbers, or all names; names stand in the order
-            in which the first curve, then the others, hold them.
-        lines: levels to mark.
-        title: what stands above.
-        subtitle: what stands below the title, in smaller letters.
-        x_label: what the places are.
-        scale: what the values are; fractions, drawn in percent, if nothing is said.
-        doubling: whether a doubled number is one step to the right, wherever it is.
-        from_zero: whether the axis of values is of the whole scale, and not only of what is drawn:
-            then small differences are seen.
+        path: PNG to write; the folders above are made.
+        series: Curves. Their places are all numbers, or all names; names stand in the order in
+            which the first curve, then the others, hold them.
+        lines: Levels to mark.
+        title: Line above the figure.
+        subtitle: Line below the title, in smaller letters.
+        x_label: Meaning of the places.
+        scale: Meaning of the values.
+        doubling: Whether a doubled number is one step to the right, wherever it is.
+        from_zero: Whether the axis shows the whole scale. Otherwise it shows the drawn values
+            alone, and small differences are seen.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -91,8 +90,7 @@ def draw_lines(
     places = list(dict.fromkeys(place for s in series for place in s.points))
     named = any(isinstance(place, str) for place in places)
     height = HEIGHT_INCHES + (slanted_inches(places) if named else 0)
-    figure = new_figure(max(5.8, _PLACE_INCHES * len(places) + 2.2), height)
-    axes = figure.add_subplot()
+    figure, axes = new_axes(max(5.8, _PLACE_INCHES * len(places) + 2.2), height, title, subtitle)
     if doubling:
         axes.set_xscale("log", base=2)
     at = dict(zip(places, range(len(places)), strict=True)) if named else {p: p for p in places}
@@ -112,7 +110,6 @@ def draw_lines(
         lowest = min([*(v.mean - v.std for v in values), *(line.value for line in lines)])
         room = 0.1 * (highest - lowest or highest or 1)
         axes.set_ylim(scale.factor * (lowest - room), scale.factor * (highest + room))
-    add_titles(figure, axes, title, subtitle)
     add_legend(figure, drawn if len(series) > 1 else [])
     if len(series) == 1:
         # A curve alone leaves room for them.

@@ -10,7 +10,6 @@ from itertools import cycle
 from keras_compat.reporting.figures.style import (
     COLOURS,
     add_legend,
-    add_titles,
     new_figure,
     save,
     styled,
@@ -27,8 +26,8 @@ class Points:
     """Points of one kind.
 
     Args:
-        label: what the legend calls them.
-        places: pairs of x and y.
+        label: Name in the legend.
+        places: Pairs of x and y.
     """
 
     label: str
@@ -46,11 +45,11 @@ def draw_points(
     """Draws panels of points, four side by side, all with one axis of values.
 
     Args:
-        path: the PNG to write; the folders above are made.
-        panels: the points by what stands below their panel; the same kinds in each.
-        title: what stands above.
-        subtitle: what stands below the title, in smaller letters.
-        y_label: what the values are, fractions, drawn in percent.
+        path: PNG to write; the folders above are made.
+        panels: Points by the name below their panel; the same kinds in each.
+        title: Line above the figure.
+        subtitle: Line below the title.
+        y_label: Name of the values, which are fractions and drawn in percent.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -65,7 +64,8 @@ def draw_points(
     """
     across = min(len(panels), _ACROSS)
     rows = -(-len(panels) // across)
-    figure = new_figure(max(5.8, _PANEL_INCHES * across + 0.8), 2.6 * rows + 1)
+    width = max(5.8, _PANEL_INCHES * across + 0.8)
+    figure = new_figure(width, 2.6 * rows + 1, title, subtitle)
     grid = figure.subplots(rows, across, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
@@ -92,6 +92,5 @@ def draw_points(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(y_label, fontsize=9)
-    add_titles(figure, None, title, subtitle)
     add_legend(figure, drawn)
     save(figure, path)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, scales, size of letters, and how a picture is written."""
+"""Shared look of all figures: colours, scales, size of letters, titles, legends and files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from keras_compat.errors import missing_package
 from keras_compat.escaping import escape
@@ -18,6 +19,7 @@ from keras_compat.files import write_bytes
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, https://jfly.uni-koeln.de/color: its members also differ in lightness.
@@ -30,13 +32,13 @@ PINK = "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PINK, "#000000", "#888888")
 
 HEIGHT_INCHES = 3.3
-# Of a letter of an axis' names.
 LETTER_INCHES = 0.075
+"""Width of a letter of an axis' names."""
 _NAME_LETTERS = 16
 _LONGEST_NAME = 60
 _MOST_LINES = 4
 _LEGEND_ROWS = 6
-# Of a side: what Matplotlib can draw, and a machine hold.
+# Longest side that Matplotlib can draw, and a machine can hold.
 _MOST_INCHES = 60
 
 ERROR_BARS = {"elinewidth": 1, "capsize": 2.5, "ecolor": "black", "zorder": 4}
@@ -44,13 +46,13 @@ ERROR_BARS = {"elinewidth": 1, "capsize": 2.5, "ecolor": "black", "zorder": 4}
 
 @dataclass(frozen=True)
 class Scale:
-    """What an axis of values says.
+    """Meaning of an axis of values.
 
     Args:
-        label: what is measured, with its unit.
-        factor: what values are multiplied by before they are drawn.
-        digits: after the point, where a value is written out.
-        top: where the axis ends; `None` leaves room above the highest value.
+        label: Name of the measure, with its unit.
+        factor: Number that values are multiplied by before they are drawn.
+        digits: Number of digits after the point, where a value is written out.
+        top: End of the axis; `None` leaves room above the highest value.
     """
 
     label: str
@@ -60,12 +62,6 @@ class Scale:
 
     def text(self, value: float) -> str:
         """Returns a value as it is written in the figure.
-
-        Args:
-            value: as it is in records.
-
-        Returns:
-            Such as `"91.7"` of 0.917.
 
         Example:
 
@@ -83,29 +79,23 @@ def styled(draw: Callable[..., None]) -> Callable[..., None]:
     """Lets a function draw in Matplotlib's own style, in which no text is a formula.
 
     Args:
-        draw: draws a figure and saves it.
+        draw: Function that draws a figure and saves it.
 
     Returns:
-        The function; what the user has set for other figures is not touched.
+        The function; the user's style of other figures stays as it is.
 
     Example:
 
     >>> @styled
     ... def draw(path):
-    ...     figure = new_figure(1, 1)
-    ...     add_titles(figure, None, r"$\\frac{$", "")
-    ...     save(figure, path)
+    ...     save(new_figure(1, 1, r"$\\frac{$"), path)
     >>> import os, tempfile
     >>> draw(os.path.join(tempfile.mkdtemp(), "figure.png"))
     """
 
     @functools.wraps(draw)
     def drawn(*arguments: object, **named: object) -> None:
-        try:
-            from matplotlib import style
-        except ImportError:
-            raise missing_package("matplotlib", "drawing figures", "demo") from None
-        with style.context(["default", {"text.parse_math": False}]):
+        with _matplotlib("style").context(["default", {"text.parse_math": False}]):
             draw(*arguments, **named)
 
     return drawn
@@ -115,7 +105,7 @@ def drawable(text: str) -> str:
     """Returns a name as it can be drawn: one line, not too long, of letters that the font has.
 
     Args:
-        text: text of any origin.
+        text: Text of any origin.
 
     Returns:
         The text, with the codes of other letters; a long one is cut, and ends in letters that
@@ -138,23 +128,25 @@ def drawable(text: str) -> str:
 
 @functools.cache
 def _letters_of_the_font() -> frozenset[int]:
+    fonts = _matplotlib("font_manager")
+    return frozenset(fonts.get_font(fonts.findfont("DejaVu Sans")).get_charmap())
+
+
+def _matplotlib(module: str) -> Any:
     try:
-        from matplotlib import font_manager
+        return import_module(f"matplotlib.{module}")
     except ImportError:
         raise missing_package("matplotlib", "drawing figures", "demo") from None
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
-    return frozenset(font.get_charmap())
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Returns an empty figure, apart from Matplotlib's global state.
+def new_figure(width: float, height: float, title: str = "", subtitle: str = "") -> Figure:
+    """Returns a figure that lays itself out without overlaps, apart from pyplot's global state.
 
     Args:
-        width: inches; 60 at most are taken.
-        height: inches; 60 at most are taken.
-
-    Returns:
-        A figure that lays itself out without overlaps.
+        width: Inches; 60 at most are taken.
+        height: Inches; 60 at most are taken.
+        title: First line above the figure.
+        subtitle: Second line above the figure.
 
     Raises:
         InputError: if Matplotlib is not installed.
@@ -164,22 +156,44 @@ def new_figure(width: float, height: float) -> Figure:
     >>> float(new_figure(4, 3).get_figwidth())
     4.0
     """
-    try:
-        # Not pyplot: it would keep every figure, and choose a backend for the whole process.
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_package("matplotlib", "drawing figures", "demo") from None
+    # Not pyplot: it would keep every figure, and choose a backend for the whole process.
     size = min(width, _MOST_INCHES), min(height, _MOST_INCHES)
-    return Figure(figsize=size, dpi=200, layout="constrained")
+    figure = _matplotlib("figure").Figure(figsize=size, dpi=200, layout="constrained")
+    lines = [_filled(line, size[0], 10) for line in (title, subtitle) if line]
+    if lines:
+        figure.suptitle("\n".join(lines), fontsize=10)
+    return figure
 
 
-def style_values(axes: Axes, scale: Scale, highest: float) -> None:
+def new_axes(width: float, height: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
+    """Returns a figure with one pair of axes, and the subtitle above these in smaller letters.
+
+    Args:
+        width: Inches; 60 at most are taken.
+        height: Inches; 60 at most are taken.
+        title: Line above the figure.
+        subtitle: Line above the axes.
+
+    Example:
+
+    >>> new_axes(4, 3, "title", "subtitle")[1].get_title()
+    'subtitle'
+    """
+    figure = new_figure(width, height, title)
+    axes = figure.add_subplot()
+    # It is centred above the axes, which are narrower by their names on both sides.
+    axes.set_title(_filled(subtitle, figure.get_figwidth() - 1.6, 8), fontsize=8)
+    return figure, axes
+
+
+def style_values(axes: Axes, scale: Scale, highest: float, across: bool = False) -> None:
     """Gives an axis of values its name, its limits and its grid.
 
     Args:
-        axes: where values go up.
-        scale: what they are.
-        highest: the highest of what is drawn, with its error bar, before the scale's factor.
+        axes: Axes of the figure.
+        scale: Meaning of the values.
+        highest: Highest drawn value, with its error bar, before the scale's factor.
+        across: Whether values go to the right, and not up.
 
     Example:
 
@@ -188,24 +202,22 @@ def style_values(axes: Axes, scale: Scale, highest: float) -> None:
     >>> axes.get_ylabel()
     'accuracy [%]'
     """
-    axes.set_ylabel(scale.label, fontsize=9)
-    axes.set_ylim(0, scale.top or 1.15 * scale.factor * highest or 1)
+    which = "x" if across else "y"
+    axis = getattr(axes, f"{which}axis")
+    axis.set_label_text(scale.label, fontsize=9)
+    axes.set(**{f"{which}lim": (0, scale.top or 1.15 * scale.factor * highest or 1)})
     if scale.top == PERCENT.top:
-        axes.set_yticks(range(0, 101, 20))
-    axes.tick_params(axis="y", labelsize=8)
-    axes.grid(axis="y", color="0.88", linewidth=0.6)
+        axis.set_ticks(range(0, 101, 20))
+    axes.tick_params(axis=which, labelsize=8)
+    axes.grid(axis=which, color="0.88", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def slanted_inches(names: Sequence[str]) -> float:
-    """Returns by how much a figure must be higher for names that stand aslant below it.
+    """Returns by how many inches a figure must be higher for names that stand aslant below it.
 
-    Args:
-        names: the names; up to 24 letters there is room for.
-
-    Returns:
-        Inches.
+    There is room for names of up to 24 letters.
 
     Example:
 
@@ -215,38 +227,14 @@ def slanted_inches(names: Sequence[str]) -> float:
     return 0.7 * LETTER_INCHES * max(0.0, *(len(name) - 24.0 for name in names))
 
 
-def add_titles(figure: Figure, axes: Axes | None, title: str, subtitle: str) -> None:
-    """Writes the title above the figure, and the subtitle above its axes in smaller letters.
-
-    Args:
-        figure: the figure.
-        axes: its axes; without, the subtitle is a line of the title.
-        title: what stands above.
-        subtitle: what stands below the title.
-
-    Example:
-
-    >>> figure = new_figure(4, 3)
-    >>> add_titles(figure, figure.add_subplot(), "title", "")
-    """
-    inches = figure.get_figwidth()
-    above = _filled(title, inches, 10)
-    if axes is None:
-        figure.suptitle(f"{above}\n{_filled(subtitle, inches, 10)}", fontsize=10)
-        return
-    figure.suptitle(above, fontsize=10)
-    # It is centred above the axes, which are narrower by their names on both sides.
-    axes.set_title(_filled(subtitle, inches - 1.6, 8), fontsize=8)
-
-
 def write_value(axes: Axes, text: str, place: tuple[float, float], beside: bool = False) -> None:
-    """Writes a value above a point, or on its right; a line behind it does not strike it out.
+    """Writes a value above a point; a line behind it does not strike it out.
 
     Args:
-        axes: where to.
-        text: the value.
-        place: the point.
-        beside: whether it stands on the right.
+        axes: Axes to write in.
+        text: Value, as it is written.
+        place: Point.
+        beside: Whether the value stands on the right of the point, and not above.
 
     Example:
 
@@ -269,8 +257,8 @@ def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """Puts the legend below everything, in as many columns as there is room for.
 
     Args:
-        figure: the figure.
-        handles: what to explain, each with its label.
+        figure: Figure to explain.
+        handles: Artists with their labels.
 
     Example:
 
@@ -294,12 +282,27 @@ def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
         )
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a figure as PNG, whole or not at all.
+def add_colour_bar(figure: Figure, picture: ScalarMappable, legend: str, **place: Any) -> None:
+    """Puts a bar that explains the colours beside the axes of a figure.
 
     Args:
-        figure: what to write.
-        path: the file; the folders above are made.
+        figure: Figure to explain.
+        picture: Picture with the colours.
+        legend: Meaning of the colours.
+        **place: Options of `Figure.colorbar`.
+
+    Example:
+
+    >>> figure = new_figure(4, 3)
+    >>> add_colour_bar(figure, figure.add_subplot().imshow([[0, 1]]), "correlation")
+    """
+    bar = figure.colorbar(picture, ax=figure.axes, **place)
+    bar.set_label(legend, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure as PNG, whole or not at all; the folders above are made.
 
     Example:
 
@@ -319,10 +322,7 @@ def wrapped(name: str) -> str:
     """Returns a name in lines short enough to stand beside others; no word is broken.
 
     Args:
-        name: `\\n` breaks a line.
-
-    Returns:
-        The lines.
+        name: Name; `\\n` breaks a line.
 
     Example:
 
@@ -342,6 +342,6 @@ def wrapped(name: str) -> str:
 
 
 def _filled(text: str, inches: float, points: float) -> str:
-    """A title in lines that are as long as there is room for, and not too many of them."""
+    """Returns a title in lines that are as long as there is room for, and not too many of them."""
     letters = int(inches * 72 / (0.53 * points))
     return textwrap.fill(text, letters, max_lines=_MOST_LINES, placeholder=" …")
