@@ -65,8 +65,11 @@ class Table:
         header = [name for name in rows[0] if any(row[name] != MISSING for row in rows)]
         return cls(header, [[row[name] for name in header] for row in rows])
 
-    def markdown(self) -> str:
+    def markdown(self, left: int = 1) -> str:
         """Returns the table in GitHub's Markdown; see `shown.for_markdown` for strange text.
+
+        Args:
+            left: Number of columns that are aligned left, from the first on.
 
         Returns:
             Lines without a newline at the end; `|` in a cell is escaped, if it is not yet.
@@ -78,7 +81,7 @@ class Table:
         |:--|
         | x\\|y |
         """
-        rule = "|:--|" + "--:|" * (len(self.header) - 1)
+        rule = "|" + "".join("--:|" if i >= left else ":--|" for i in range(len(self.header)))
         lines = [_markdown_row(self.header), rule, *map(_markdown_row, self.rows)]
         return "\n".join(lines)
 
