@@ -20,10 +20,10 @@ from keras_compat.reporting.classifier_transfer.updated_head import UpdatedHead
 from keras_compat.reporting.domain_adaptation.accuracy import ROWS
 from keras_compat.reporting.records import (
     Record,
+    Summary,
     grouped,
     mean_by_seed,
     select,
-    single,
     summarise,
     unique,
 )
@@ -155,32 +155,32 @@ def _figure(records: list[Record], part: str) -> Figure:
 def _papers() -> list[Shown]:
     """Returns the rows of the first table."""
     recombined, bounds = paper.CLASSIFIER_TRANSFER_RECOMBINED, paper.CLASSIFIER_TRANSFER_UPPER_BOUND
-    low, high = (percent(single(v)) for v in paper.TRANSFER_LEARNING_RECOMBINED)
+    low, high = (percent(Summary(v)) for v in paper.TRANSFER_LEARNING_RECOMBINED)
     own, methods = "classifier_transfer", "compatibility_analysis"
     return [
         *(
-            Shown(own, f"new head on a {name}", percent(single(recombined[f])), f == "resnet")
+            Shown(own, f"new head on a {name}", percent(Summary(recombined[f])), f == "resnet")
             for f, name in _FAMILIES.items()
         ),
         *(
-            Shown(own, f"upper bound, {name}", percent(single(bounds[f])))
+            Shown(own, f"upper bound, {name}", percent(Summary(bounds[f])))
             for f, name in _FAMILIES.items()
         ),
         *(
             Shown(
                 methods,
                 label,
-                percent(single(paper.COMPATIBILITY_RECOMBINED[m])),
+                percent(Summary(paper.COMPATIBILITY_RECOMBINED[m])),
                 m in ("independent", "iiw+rp+dcc"),
             )
             for m, label in _METHODS.items()
         ),
-        Shown(methods, "upper bound", percent(single(paper.COMPATIBILITY_UPPER_BOUND))),
+        Shown(methods, "upper bound", percent(Summary(paper.COMPATIBILITY_UPPER_BOUND))),
         *(
             Shown(
                 "domain_adaptation",
                 label,
-                percent(single(paper.DOMAIN_ADAPTATION[theirs][-1])),
+                percent(Summary(paper.DOMAIN_ADAPTATION[theirs][-1])),
                 label == "adapted, as published",
             )
             for label, theirs in _ADAPTED.items()

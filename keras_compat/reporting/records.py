@@ -187,23 +187,6 @@ def summarise(records: Sequence[Record]) -> Summary | None:
     return Summary(float(values.mean()), std, len(values))
 
 
-def single(value: float | None) -> Summary | None:
-    """Returns the summary of a figure that has no spread, such as one of the paper's.
-
-    Args:
-        value: Figure, or `None` for none.
-
-    Returns:
-        The summary of one value, or `None`.
-
-    Example:
-
-    >>> single(0.5), single(None)
-    (Summary(mean=0.5, std=0.0, count=1), None)
-    """
-    return None if value is None else Summary(value)
-
-
 def summarise_by(records: Iterable[Record], key: str) -> dict[Any, Summary]:
     """Returns the summary of each group of records, the groups sorted.
 

@@ -79,10 +79,6 @@ class ReportWriter:
     ) -> str:
         """Returns what an app prints last, without a newline at the end.
 
-        Args:
-            records: Records of a run.
-            config: Settings of the run.
-
         Raises:
             InputError: if there is nothing to show.
         """
@@ -90,9 +86,6 @@ class ReportWriter:
 
     def markdown(self, metrics: Metrics) -> str:
         """Returns the content of `report.md`; its pictures are in the folder `figures`.
-
-        Args:
-            metrics: Metrics, as `load_metrics` returns them.
 
         Raises:
             InputError: if there is nothing to show.

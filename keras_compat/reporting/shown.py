@@ -1,8 +1,8 @@
 """The one gate between data and what is shown of them: text made safe for its place.
 
 Names come from the file of a stranger, or from data of one's own. Both reach a reader through a
-function that carries one of these decorators, in which every text of its records and settings is
-safe already.
+function that carries one of the decorators `for_terminal`, `for_markdown` and `for_pictures`. In
+this function every text of its records and settings is safe already.
 """
 
 from __future__ import annotations
@@ -17,57 +17,48 @@ from keras_compat.escaping import escape, escape_markdown, file_name
 Made = TypeVar("Made")
 
 
-def for_terminal(make: Callable[..., Made]) -> Callable[..., Made]:
-    """Lets a function see its records and settings with text that is safe on a terminal.
+def gate(safe: Callable[[str], str]) -> Callable[[Callable[..., Made]], Callable[..., Made]]:
+    """Returns a decorator that lets a function see its records and settings with safe text.
 
     Args:
-        make: Function that makes text from records, metrics or settings.
+        safe: Function that makes a text safe for one place.
 
     Returns:
-        The function, for records as they are.
+        A decorator of functions of records, metrics or settings.
 
     Example:
 
-    >>> for_terminal(lambda records: records[0]["dataset"])([{"dataset": "\\x1b[31m"}])
-    '\\\\x1b[31m'
+    >>> records = [{"dataset": "\\x1b[31m <b> 猫"}]
+    >>> for decorator in (for_terminal, for_markdown, for_pictures):
+    ...     print(decorator(lambda records: records[0]["dataset"])(records))
+    \\x1b[31m <b> 猫
+    \\\\x1b\\[31m &lt;b&gt; 猫
+    \\x1b[31m <b> \\u732b
     """
-    return _gate(make, escape)
+
+    def decorated(make: Callable[..., Made]) -> Callable[..., Made]:
+        @functools.wraps(make)
+        def made(*arguments: Any, **named: Any) -> Made:
+            known: dict[str, str] = {}
+            return make(
+                *(_mapped(value, safe, known) for value in arguments),
+                **{name: _mapped(value, safe, known) for name, value in named.items()},
+            )
+
+        return made
+
+    return decorated
 
 
-def for_markdown(make: Callable[..., Made]) -> Callable[..., Made]:
-    """Lets a function see its records and settings with text that is safe in Markdown.
-
-    Args:
-        make: Function that makes Markdown from records, metrics or settings.
-
-    Returns:
-        The function, for records as they are.
-
-    Example:
-
-    >>> for_markdown(lambda records: records[0]["dataset"])([{"dataset": "<b>"}])
-    '&lt;b&gt;'
-    """
-    return _gate(make, escape_markdown)
-
-
-def for_pictures(make: Callable[..., Made]) -> Callable[..., Made]:
-    """Lets a function see its records and settings with text that can be drawn.
-
-    Args:
-        make: Function that draws records, metrics or settings.
-
-    Returns:
-        The function, for records as they are.
-
-    Example:
-
-    >>> for_pictures(lambda records: records[0]["dataset"])([{"dataset": "猫"}])
-    '\\\\u732b'
-    """
+def _drawable(text: str) -> str:
     from keras_compat.reporting.figures.style import drawable
 
-    return _gate(make, drawable)
+    return drawable(text)
+
+
+for_terminal = gate(escape)
+for_markdown = gate(escape_markdown)
+for_pictures = gate(_drawable)
 
 
 def picture_names(names: Sequence[Sequence[str]], between: str = "_to_") -> list[str]:
@@ -101,18 +92,6 @@ class _Shown(str):
     """Text as it is shown, which knows what it was: files are named after that."""
 
     origin: str
-
-
-def _gate(make: Callable[..., Made], safe: Callable[[str], str]) -> Callable[..., Made]:
-    @functools.wraps(make)
-    def made(*arguments: Any, **named: Any) -> Made:
-        known: dict[str, str] = {}
-        return make(
-            *(_mapped(value, safe, known) for value in arguments),
-            **{name: _mapped(value, safe, known) for name, value in named.items()},
-        )
-
-    return made
 
 
 def _mapped(value: Any, safe: Callable[[str], str], known: dict[str, str]) -> Any:

@@ -23,9 +23,6 @@ _COLOURS = {"frozen_extractor": figures.BLUE, "frozen_rotation": figures.VERMILI
 def pictures(heads: Sequence[UpdatedHead]) -> list[Picture]:
     """Returns the charts that the records allow: the second one is of both variants.
 
-    Args:
-        heads: Figures of each variant, the main one first.
-
     Example:
 
     >>> record = {"metric": "recombination_accuracy", "extractor": "resnet8", "value": 0.9}

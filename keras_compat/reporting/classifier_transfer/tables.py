@@ -6,15 +6,12 @@ from collections.abc import Mapping
 
 from keras_compat.reporting import paper
 from keras_compat.reporting.classifier_transfer.updated_head import UpdatedHead, dataset_of
-from keras_compat.reporting.records import Summary, single
+from keras_compat.reporting.records import Summary
 from keras_compat.reporting.table import Table, percent
 
 
 def result_table(head: UpdatedHead) -> Table:
     """Returns the accuracies of each extractor with the updated head, beside the bounds.
-
-    Args:
-        head: Figures of the head.
 
     Returns:
         A table in percent, a row an extractor, the reference with a star. The paper's figures come
@@ -56,9 +53,6 @@ def result_table(head: UpdatedHead) -> Table:
 
 def deployment_table(head: UpdatedHead) -> Table | None:
     """Returns the accuracies on all classes on the way from training to a deployed file.
-
-    Args:
-        head: Figures of the head.
 
     Returns:
         A table in percent, a row an extractor; `None` if nothing was measured but Keras with batch
@@ -106,4 +100,5 @@ def published(extractor: str, values: Mapping[str, float]) -> Summary | None:
     >>> published("resnet8", {"resnet": 0.917}).mean
     0.917
     """
-    return single(values.get(paper.family(extractor)))
+    value = values.get(paper.family(extractor))
+    return None if value is None else Summary(value)

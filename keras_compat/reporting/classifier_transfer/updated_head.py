@@ -12,7 +12,6 @@ from keras_compat.reporting.records import (
     Summary,
     over_seeds,
     select,
-    single,
     summarise,
     unique,
 )
@@ -110,9 +109,6 @@ class UpdatedHead:
 def updated_heads(records: Sequence[Record]) -> list[UpdatedHead]:
     """Returns a head for each variant that has headline figures, the paper's main one first.
 
-    Args:
-        records: Records of a run.
-
     Raises:
         InputError: if there is none.
 
@@ -134,9 +130,6 @@ def updated_heads(records: Sequence[Record]) -> list[UpdatedHead]:
 def dataset_of(records: Sequence[Record]) -> str:
     """Returns the name of the data set that all records are of.
 
-    Args:
-        records: Records of a run.
-
     Raises:
         InputError: if there are several data sets.
 
@@ -157,14 +150,9 @@ def dataset_of(records: Sequence[Record]) -> str:
 def constant(records: Sequence[Record], metric: str) -> Summary | None:
     """Returns a figure of the data, which is the same whatever the seed.
 
-    Args:
-        records: Records of a run.
-        metric: Name of the measure.
-
     Example:
 
     >>> constant([{"metric": "chance", "value": 0.1}], "chance").mean
     0.1
     """
-    found = select(records, metric=metric)
-    return single(found[0]["value"] if found else None)
+    return summarise(select(records, metric=metric)[:1])

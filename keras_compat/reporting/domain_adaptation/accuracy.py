@@ -31,10 +31,6 @@ Direction = tuple[str, str]
 def section(records: Sequence[Record], config: Mapping[str, Any]) -> Section | None:
     """Returns the section of the accuracies, or `None` if the target has no labels.
 
-    Args:
-        records: Records of a run.
-        config: Settings of the run.
-
     Example:
 
     >>> section([], {}) is None
@@ -64,9 +60,6 @@ def section(records: Sequence[Record], config: Mapping[str, Any]) -> Section | N
 
 def result_table(records: Sequence[Record]) -> Table | None:
     """Returns average class accuracy on the target, as Table 2 has it.
-
-    Args:
-        records: Records of a run.
 
     Returns:
         A table in percent, a row a network, a column a direction, and their average; `None` if the

@@ -27,9 +27,6 @@ CHOSEN_BY = {
 def section(records: Sequence[Record]) -> Section | None:
     """Returns the section of the choices, or `None` if nothing was chosen.
 
-    Args:
-        records: Records of a run.
-
     Example:
 
     >>> section([]) is None
@@ -48,9 +45,6 @@ def section(records: Sequence[Record]) -> Section | None:
 
 def choice_table(records: Sequence[Record]) -> Table | None:
     """Returns what was chosen by what, and how far it is from the best choice with labels.
-
-    Args:
-        records: Records of a run.
 
     Returns:
         A row for each direction and criterion; `None` if nothing was chosen.
@@ -84,9 +78,6 @@ def choice_table(records: Sequence[Record]) -> Table | None:
 
 def layers_in_words(layers: str) -> str:
     """Returns the name of the layers that learn, as a reader sees it.
-
-    Args:
-        layers: Name in the records.
 
     Example:
 

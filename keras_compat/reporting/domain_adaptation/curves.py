@@ -43,9 +43,6 @@ CURVES = {
 def section(records: Sequence[Record]) -> Section | None:
     """Returns the section of the curves, or `None` if nothing was measured on the way.
 
-    Args:
-        records: Records of a run.
-
     Example:
 
     >>> keys = {"metric": "held_out_loss", "source": "a", "target": "b", "layers": "all",
@@ -67,9 +64,6 @@ def section(records: Sequence[Record]) -> Section | None:
 
 def curves(records: Sequence[Record]) -> list[Series]:
     """Returns a curve for each way to adapt, over rounds, averaged over seeds.
-
-    Args:
-        records: Records of one metric and direction.
 
     Example:
 

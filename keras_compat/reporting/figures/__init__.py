@@ -1,6 +1,8 @@
 """Figures for papers: legible in print, told apart without colour vision, the same bytes each time.
 
-One file a kind of picture; `style.py` holds the shared look.
+One file a kind of picture; `style.py` holds the shared look. Each `draw_...` function writes a PNG
+at `path`, whose folders it makes, with `title` and `subtitle` above the picture. It raises
+`InputError` if Matplotlib is not installed.
 """
 
 from keras_compat.reporting.figures.bars import Bars, draw_bars

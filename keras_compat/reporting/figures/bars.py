@@ -75,18 +75,12 @@ def draw_bars(
     """Draws values as grouped bars, with error bars where there are several seeds.
 
     Args:
-        path: PNG to write; the folders above are made.
         groups: Names of the groups; `\\n` breaks a line.
         bars: Bars; one without any value is left out of the legend.
         lines: Levels to mark.
-        title: Line above the figure.
-        subtitle: Line below the title.
         scale: Meaning of the values.
         across: Whether bars go to the right and groups down, which suits many groups and long
             names; levels are named in the legend then.
-
-    Raises:
-        InputError: if Matplotlib is not installed.
 
     Example:
 

@@ -45,16 +45,10 @@ def draw_blocks(
     """Draws rows of coloured blocks: blue for positive, white for none, red for negative.
 
     Args:
-        path: PNG to write; the folders above are made.
         rows: Rows from the top.
         columns: Names of the texts on the right.
-        title: Line above the figure.
-        subtitle: Line below the title.
         x_label: Meaning of the blocks.
         legend: Meaning of the colours.
-
-    Raises:
-        InputError: if Matplotlib is not installed.
 
     Example:
 

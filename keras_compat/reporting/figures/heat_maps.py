@@ -54,18 +54,12 @@ def draw_heat_maps(
     """Draws matrices with the same rows and columns, each cell with its value in percent.
 
     Args:
-        path: PNG to write; the folders above are made.
         rows: Names of the rows.
         columns: Names of the columns.
         maps: Matrices.
-        title: Line above the figure.
-        subtitle: Line below the title.
         row_label: Meaning of the rows.
         column_label: Meaning of the columns.
         legend: Meaning of the colours.
-
-    Raises:
-        InputError: if Matplotlib is not installed.
 
     Example:
 

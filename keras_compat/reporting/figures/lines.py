@@ -64,20 +64,14 @@ def draw_lines(
     """Draws values over numbers or over named things, with error bars over seeds.
 
     Args:
-        path: PNG to write; the folders above are made.
         series: Curves. Their places are all numbers, or all names; names stand in the order in
             which the first curve, then the others, hold them.
         lines: Levels to mark.
-        title: Line above the figure.
-        subtitle: Line below the title, in smaller letters.
         x_label: Meaning of the places.
         scale: Meaning of the values.
         doubling: Whether a doubled number is one step to the right, wherever it is.
         from_zero: Whether the axis shows the whole scale. Otherwise it shows the drawn values
             alone, and small differences are seen.
-
-    Raises:
-        InputError: if Matplotlib is not installed.
 
     Example:
 

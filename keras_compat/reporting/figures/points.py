@@ -45,14 +45,8 @@ def draw_points(
     """Draws panels of points, four side by side, all with one axis of values.
 
     Args:
-        path: PNG to write; the folders above are made.
         panels: Points by the name below their panel; the same kinds in each.
-        title: Line above the figure.
-        subtitle: Line below the title.
         y_label: Name of the values, which are fractions and drawn in percent.
-
-    Raises:
-        InputError: if Matplotlib is not installed.
 
     Example:
 

@@ -142,12 +142,6 @@ def _matplotlib(module: str) -> Any:
 def new_figure(width: float, height: float, title: str = "", subtitle: str = "") -> Figure:
     """Returns a figure that lays itself out without overlaps, apart from pyplot's global state.
 
-    Args:
-        width: Inches; 60 at most are taken.
-        height: Inches; 60 at most are taken.
-        title: First line above the figure.
-        subtitle: Second line above the figure.
-
     Raises:
         InputError: if Matplotlib is not installed.
 
@@ -167,12 +161,6 @@ def new_figure(width: float, height: float, title: str = "", subtitle: str = "")
 
 def new_axes(width: float, height: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
     """Returns a figure with one pair of axes, and the subtitle above these in smaller letters.
-
-    Args:
-        width: Inches; 60 at most are taken.
-        height: Inches; 60 at most are taken.
-        title: Line above the figure.
-        subtitle: Line above the axes.
 
     Example:
 
@@ -255,10 +243,6 @@ def write_value(axes: Axes, text: str, place: tuple[float, float], beside: bool 
 
 def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """Puts the legend below everything, in as many columns as there is room for.
-
-    Args:
-        figure: Figure to explain.
-        handles: Artists with their labels.
 
     Example:
 

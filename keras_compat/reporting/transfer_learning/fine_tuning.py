@@ -29,9 +29,6 @@ Pair = tuple[str, str]
 def pairs(records: Sequence[Record]) -> tuple[Pair, ...]:
     """Returns the sources and targets that were fine-tuned.
 
-    Args:
-        records: Records of a run.
-
     Example:
 
     >>> pairs([{"metric": "accuracy", "source": "a", "target": "b", "value": 0.5}])
@@ -42,9 +39,6 @@ def pairs(records: Sequence[Record]) -> tuple[Pair, ...]:
 
 def sections(records: Sequence[Record]) -> list[Section]:
     """Returns a section for each pair of source and target.
-
-    Args:
-        records: Records of a run.
 
     Example:
 
@@ -71,10 +65,6 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
 def result_table(records: Sequence[Record], pair: Pair) -> Table:
     """Returns average class accuracy of a recombined network before and after fine-tuning.
-
-    Args:
-        records: Records of a run.
-        pair: Names of source and target.
 
     Returns:
         A table in percent, a row a method.
@@ -104,11 +94,6 @@ def result_table(records: Sequence[Record], pair: Pair) -> Table:
 
 def curve(records: Sequence[Record], method: str, epoch: int) -> figures.Series:
     """Returns a curve whose legend tells accuracy at once and after an epoch, as Fig. 5 does.
-
-    Args:
-        records: Accuracies of a pair by one method.
-        method: Name of the method.
-        epoch: Number of steps in an epoch.
 
     Example:
 

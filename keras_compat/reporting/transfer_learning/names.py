@@ -23,10 +23,6 @@ METHODS = {
 def constant(records: Sequence[Record], metric: str) -> Any:
     """Returns a figure that is the same for every seed and method.
 
-    Args:
-        records: Records of a pair of source and target.
-        metric: Name of the measure.
-
     Raises:
         InputError: if there is none.
 

@@ -30,9 +30,6 @@ SPENT = {"ranking_seconds": "s before", "fine_tuning_seconds": "s of fine-tuning
 def sections(records: Sequence[Record]) -> list[Section]:
     """Returns a section for each target that has several sources.
 
-    Args:
-        records: Records of a run.
-
     Example:
 
     >>> sections([])
@@ -73,10 +70,6 @@ def summary(records: Sequence[Record]) -> list[str]:
 
 def ranking_table(records: Sequence[Record], target: str) -> Table | None:
     """Returns sources in the order of how the target's head does on their extractors.
-
-    Args:
-        records: Records of a run.
-        target: Name of the target.
 
     Returns:
         A row a source; `None` if there are fewer than two. What fine-tuning brought, and took, is
@@ -174,10 +167,6 @@ after it is 1.00. The first choice is 0.0 points below the best.
 
 def ranking_method(records: Sequence[Record], target: str) -> str:
     """Returns the method that sources are ranked by; empty if none was measured.
-
-    Args:
-        records: Records of a run.
-        target: Name of the target.
 
     Example:
 
