@@ -1,4 +1,4 @@
-"""The form of a `metrics.json`: what reports read of it is there, of its type and in its range."""
+"""Checks that what reports read of a `metrics.json` is there, of its type and in its range."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from keras_compat.errors import InputError
 from keras_compat.reporting.records import check_record
 
+# Data sets, networks, methods and the like: a table or a picture shows no more.
 _MOST_NAMES = 100
-"""Of data sets, networks, methods and the like: a table or a picture shows no more."""
+# Letters of such a name.
 _LONGEST = 1000
-"""Letters of such a name."""
 _DEEPEST = 20
-# Of a fraction that is not nothing: its inverse is a number.
+# Smallest fraction above zero: its inverse is a number.
 _LEAST = 1e-9
 
 
@@ -44,50 +44,25 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
-class _Record(_Form):
-    """One figure; other keys may hold anything that `check_record` lets pass."""
-
-    metric: Text
-    value: Real
-    study: Text = ""
-    method: Text = ""
-    dataset: Text = ""
-    # Runs name networks so that they can name a task in Keras.
-    extractor: Name = "_"
-    head: Name = "_"
-    network: Name = "_"
-    source: Name = "_"
-    target: Name = "_"
-    first: Name = "_"
-    stage: Text = ""
-    subset: Text = ""
-    variant: Text = ""
-    statistics: Text = ""
-    runtime: Text = ""
-    architecture: Text = ""
-    layers: Text = ""
-    chosen_by: Text = ""
-    split: Text = ""
-    signal: Text = ""
-    baseline: Text = ""
-    needs: Text = ""
-    normalization: Text = ""
-    features: Text = ""
-    scheme: Text = ""
-    step: Text = ""
-    message: Text = ""
-    seed: Whole = 0
-    rounds: Whole = 0
-    steps: Whole = 0
-    channel: Whole = 0
-    images: Whole = 0
-    common_classes: Whole = 0
-    networks: Annotated[int, Field(ge=1, le=10**6)] = 1
-    batch_size: Annotated[int, Field(ge=1, le=10**9)] = 1
-    learning_rate: Real = 0
-    permuted: bool = False
-    pretrained: bool = False
-    control: bool = False
+# Keys of records by the form of their values; other keys may hold anything that `check_record`
+# lets pass. Runs name networks so that they can name a task in Keras.
+_KEYS = {
+    "extractor head network source target first": (Name, "_"),
+    "study method dataset stage subset variant statistics runtime architecture layers chosen_by "
+    "split signal baseline needs normalization features scheme step message": (Text, ""),
+    "seed rounds steps channel images common_classes": (Whole, 0),
+    "networks": (Annotated[int, Field(ge=1, le=10**6)], 1),
+    "batch_size": (Annotated[int, Field(ge=1, le=10**9)], 1),
+    "learning_rate": (Real, 0),
+    "permuted pretrained control": (bool, False),
+}
+_Record = create_model(
+    "_Record",
+    __base__=_Form,
+    metric=(Text, ...),
+    value=(Real, ...),
+    **{name: form for names, form in _KEYS.items() for name in names.split()},
+)
 
 
 class _Images(_Form):
@@ -154,19 +129,15 @@ _FORMS = {
     "domain_adaptation": _DomainMetrics,
 }
 
-# What a value is between, if it is no fraction.
+# Ranges of values that are no fractions.
+_COUNTS = ("chosen_rounds", "ranking_images", "fine_tuning_images", "ranking_seconds")
+_COUNTS += ("fine_tuning_seconds", "step_time_s", "peak_memory_gib")
 _RANGES = {
     "accuracy_difference": (-1, 1),
     "cross_correlation": (-1.01, 1.01),
     "channel_correlation": (-1.01, 1.01),
     "steps_an_epoch": (1, 1e12),
-    "chosen_rounds": (0, 1e12),
-    "ranking_images": (0, 1e12),
-    "fine_tuning_images": (0, 1e12),
-    "ranking_seconds": (0, 1e12),
-    "fine_tuning_seconds": (0, 1e12),
-    "step_time_s": (0, 1e12),
-    "peak_memory_gib": (0, 1e12),
+    **dict.fromkeys(_COUNTS, (0, 1e12)),
 }
 _FRACTIONS = ("accuracy", "upper_bound", "lower_bound", "chance")
 _NAMES = ("study", "method", "dataset", "extractor", "head", "network", "source", "target")
@@ -177,10 +148,10 @@ def check_form(metrics: Mapping[str, Any], path: str) -> None:
     """Raises `InputError` if a `metrics.json` has something that a report could not be made of.
 
     Metrics, methods, studies and experiments that are not known here are no fault, nor is a record
-    that lacks a key: see `report_files.write_report_files`.
+    that lacks a key: see `report.ReportWriter`.
 
     Args:
-        metrics: all sections of the file.
+        metrics: All sections of the file.
         path: Name of the file for messages.
 
     Raises:
@@ -215,7 +186,7 @@ def check_form(metrics: Mapping[str, Any], path: str) -> None:
 
 
 def _check_tree(value: Any, place: str, depth: int = 0) -> None:
-    """Everything in a file can be written again, and be told in a line."""
+    """Raises an error for values that cannot be written again, or be told in a line."""
     if depth > _DEEPEST:
         raise ValueError(f"{place} is nested too deep")
     if isinstance(value, float) and not math.isfinite(value):

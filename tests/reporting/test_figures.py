@@ -10,9 +10,8 @@ from PIL import Image
 
 from keras_compat.errors import InputError
 from keras_compat.reporting import Summary, figures
-from keras_compat.reporting.figures import points
+from keras_compat.reporting.figures import style
 from keras_compat.reporting.figures.levels import draw_levels
-from keras_compat.reporting.figures.style import new_figure
 from tests.reporting.legibility import collecting, faults, texts
 
 ONE = Summary(0.5, 0.0, 1)
@@ -101,7 +100,7 @@ def test_every_kind_is_legible_and_the_same_each_time(tmp_path):
 
 def test_faults_are_found(tmp_path):
     """The check of legibility sees what it is for."""
-    figure = new_figure(2, 1)
+    figure = style.new_figure(2, 1)
     figure.text(0.1, 0.5, "one")
     figure.text(0.12, 0.5, "two")
     figure.text(0.95, 0.1, "three")
@@ -119,7 +118,7 @@ def test_seeds_and_lines_are_drawn(tmp_path):
 
 
 def test_names_of_near_levels_stand_in_their_order(tmp_path):
-    axes = new_figure(4, 3).add_subplot()
+    axes = style.new_figure(4, 3).add_subplot()
     axes.set_ylim(0, 108)
     values = (0.84, 0.86, 0.85, 0.1)
     draw_levels(axes, [figures.Line(f"{v}", v) for v in values], figures.PERCENT)
@@ -183,7 +182,7 @@ def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch
 
 def test_every_kind_of_points_is_drawn_and_looks_different(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(points, "add_legend", lambda figure, kinds: drawn.extend(kinds))
+    monkeypatch.setattr(style, "add_legend", lambda figure, kinds: drawn.extend(kinds))
     kinds = [figures.Points(str(number), [(number, 0.5)]) for number in range(20)]
     figures.draw_points(tmp_path / "points.png", {"panel": kinds})
     looks = {(*kind.get_facecolor()[0], kind.get_paths()[0].vertices.tobytes()) for kind in drawn}

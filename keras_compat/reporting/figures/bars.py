@@ -7,22 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keras_compat.reporting.figures import style
 from keras_compat.reporting.figures.levels import Line, draw_levels
-from keras_compat.reporting.figures.style import (
-    ERROR_BARS,
-    HEIGHT_INCHES,
-    LETTER_INCHES,
-    PERCENT,
-    Scale,
-    add_legend,
-    new_axes,
-    new_figure,
-    save,
-    style_values,
-    styled,
-    wrapped,
-    write_value,
-)
+from keras_compat.reporting.figures.style import PERCENT, Scale, styled
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
@@ -53,7 +40,7 @@ class Bars:
     published: bool = False
 
     @property
-    def style(self) -> dict[str, object]:
+    def look(self) -> dict[str, object]:
         """Options of Matplotlib's patches."""
         if self.published:
             hatched = {"facecolor": "white", "edgecolor": self.colour, "hatch": "////"}
@@ -94,35 +81,35 @@ def draw_bars(
     if across:
         places, centres, end = _places(bars, [0.0] * len(groups), _ACROSS_GAP, _ACROSS_GAP)
         height = _ACROSS_BAR_INCHES * (end - _ACROSS_GAP) + 1.5
-        figure = new_figure(_ACROSS_INCHES, height, title, subtitle)
+        figure = style.new_figure(_ACROSS_INCHES, height, title, subtitle)
         axes = figure.add_subplot()
     else:
-        groups = [wrapped(name) for name in groups]
+        groups = [style.wrapped(name) for name in groups]
         letters = [max(map(len, name.split("\n"))) for name in groups]
-        rooms = [LETTER_INCHES * count / _BAR_INCHES for count in letters]
+        rooms = [style.LETTER_INCHES * count / _BAR_INCHES for count in letters]
         places, centres, end = _places(bars, rooms, _GAP, _GAP / 2)
         width = max(4.6, _BAR_INCHES * end + 1.5)
-        figure, axes = new_axes(width, HEIGHT_INCHES, title, subtitle)
+        figure, axes = style.new_axes(width, style.HEIGHT_INCHES, title, subtitle)
     for number, bar in enumerate(bars):
         for place, value in zip(places, bar.values, strict=True):
             if value is not None:
                 _draw_bar(axes, place[number], value, bar, scale, across)
     drawn = [v.mean + v.std for b in bars for v in b.values if v is not None]
     highest = max([*drawn, *(line.value for line in lines)], default=0.0)
-    style_values(axes, scale, highest, across)
+    style.style_values(axes, scale, highest, across)
     legend = [_patch(bar) for bar in bars]
     if across:
         axes.set_ylim(end - 0.5, -0.5)
         axes.set_yticks(centres, groups, fontsize=9)
         axes.tick_params(axis="y", length=0)
-        add_legend(figure, [*legend, *(_named(axes, line, scale) for line in lines)])
+        style.add_legend(figure, [*legend, *(_named(axes, line, scale) for line in lines)])
     else:
         axes.set_xlim(-0.5, end - 0.5)
         axes.set_xticks(centres, groups, fontsize=9)
         axes.tick_params(axis="x", length=0)
-        add_legend(figure, legend)
+        style.add_legend(figure, legend)
         draw_levels(axes, lines, scale)
-    save(figure, path)
+    style.save(figure, path)
 
 
 def _places(
@@ -148,20 +135,20 @@ def _draw_bar(
     axes: Axes, place: float, value: Summary, bar: Bars, scale: Scale, across: bool
 ) -> None:
     mean, std = scale.factor * value.mean, scale.factor * value.std
-    named = {"error_kw": ERROR_BARS, **bar.style}
+    named = {"error_kw": style.ERROR_BARS, **bar.look}
     if across:
         axes.barh(place, mean, height=0.9, xerr=std or None, **named)
     else:
         axes.bar(place, mean, width=0.9, yerr=std or None, **named)
     end = (mean + std, place) if across else (place, mean + std)
-    write_value(axes, scale.text(value.mean), end, beside=across)
+    style.write_value(axes, scale.text(value.mean), end, beside=across)
 
 
 def _patch(bars: Bars) -> Artist:
     """Returns the sign of bars in the legend."""
     from matplotlib.patches import Patch
 
-    return Patch(label=bars.label, **bars.style)
+    return Patch(label=bars.label, **bars.look)
 
 
 def _named(axes: Axes, line: Line, scale: Scale) -> Artist:

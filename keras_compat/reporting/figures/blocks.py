@@ -6,13 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_compat.reporting.figures.style import (
-    LETTER_INCHES,
-    add_colour_bar,
-    new_figure,
-    save,
-    styled,
-)
+from keras_compat.reporting.figures import style
 
 _ROW_INCHES = 0.34
 
@@ -32,7 +26,7 @@ class Blocks:
     texts: Sequence[str] = ()
 
 
-@styled
+@style.styled
 def draw_blocks(
     path: str | os.PathLike[str],
     rows: Sequence[Blocks],
@@ -58,10 +52,12 @@ def draw_blocks(
     >>> os.path.getsize(path) > 0
     True
     """
-    names = LETTER_INCHES * max(len(row.label) for row in rows)
-    widths = [LETTER_INCHES * (max(map(len, texts)) + 1.5) for texts in _columns(rows, columns)]
+    names = style.LETTER_INCHES * max(len(row.label) for row in rows)
+    widths = [
+        style.LETTER_INCHES * (max(map(len, texts)) + 1.5) for texts in _columns(rows, columns)
+    ]
     width, height = 4.2 + names + sum(widths), _ROW_INCHES * len(rows) + 1.5
-    figure = new_figure(width, height, title, subtitle)
+    figure = style.new_figure(width, height, title, subtitle)
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         picture = axes.imshow(
@@ -96,8 +92,8 @@ def draw_blocks(
             )
         left += width
     place = {"location": "bottom", "fraction": 0.05, "aspect": 40, "pad": 0.03}
-    add_colour_bar(figure, picture, legend, **place)
-    save(figure, path)
+    style.add_colour_bar(figure, picture, legend, **place)
+    style.save(figure, path)
 
 
 def _columns(rows: Sequence[Blocks], columns: Sequence[str]) -> list[list[str]]:

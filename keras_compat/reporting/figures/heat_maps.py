@@ -8,14 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_compat.reporting.figures.style import (
-    LETTER_INCHES,
-    add_colour_bar,
-    new_figure,
-    save,
-    slanted_inches,
-    styled,
-)
+from keras_compat.reporting.figures import style
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
@@ -39,7 +32,7 @@ class HeatMap:
     values: Sequence[Sequence[Summary | None]]
 
 
-@styled
+@style.styled
 def draw_heat_maps(
     path: str | os.PathLike[str],
     rows: Sequence[str],
@@ -69,15 +62,15 @@ def draw_heat_maps(
     >>> os.path.getsize(path) > 0
     True
     """
-    name_inches = LETTER_INCHES * max(map(len, [*rows, *columns]))
+    name_inches = style.LETTER_INCHES * max(map(len, [*rows, *columns]))
     cell = max(_CELL_INCHES[0], min(name_inches + 0.1, 1.1))
-    panel = max(cell * len(columns), LETTER_INCHES * max(len(m.title) for m in maps)) + 0.15
+    panel = max(cell * len(columns), style.LETTER_INCHES * max(len(m.title) for m in maps)) + 0.15
     down = math.ceil(len(maps) / max(1, int((_MAX_INCHES - name_inches) // panel)))
     # As many in each row of panels as can be.
     across = math.ceil(len(maps) / down)
     width = max(4.2, panel * across + name_inches + 1.5)
     height = (_CELL_INCHES[1] * len(rows) + 0.3) * down + 1.3
-    figure = new_figure(width, height + slanted_inches(columns), title, subtitle)
+    figure = style.new_figure(width, height + style.slanted_inches(columns), title, subtitle)
     grid = figure.subplots(down, across, squeeze=False)
     for number, place in enumerate(grid.flat):
         if number >= len(maps):
@@ -89,8 +82,8 @@ def draw_heat_maps(
         _name(place, columns if number + across >= len(maps) else [], "x", name_inches > cell)
     figure.supylabel(row_label, fontsize=9)
     figure.supxlabel(column_label, fontsize=9)
-    add_colour_bar(figure, picture, legend, fraction=0.03, aspect=25, pad=0.02)
-    save(figure, path)
+    style.add_colour_bar(figure, picture, legend, fraction=0.03, aspect=25, pad=0.02)
+    style.save(figure, path)
 
 
 def _draw(axes: Axes, heat_map: HeatMap) -> AxesImage:

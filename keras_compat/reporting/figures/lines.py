@@ -7,22 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keras_compat.reporting.figures import style
 from keras_compat.reporting.figures.levels import Line, draw_levels
-from keras_compat.reporting.figures.style import (
-    COLOURS,
-    ERROR_BARS,
-    HEIGHT_INCHES,
-    LETTER_INCHES,
-    PERCENT,
-    Scale,
-    add_legend,
-    new_axes,
-    save,
-    slanted_inches,
-    style_values,
-    styled,
-    write_value,
-)
+from keras_compat.reporting.figures.style import PERCENT, Scale, styled
 from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
@@ -83,14 +70,16 @@ def draw_lines(
     """
     places = list(dict.fromkeys(place for s in series for place in s.points))
     named = any(isinstance(place, str) for place in places)
-    height = HEIGHT_INCHES + (slanted_inches(places) if named else 0)
-    figure, axes = new_axes(max(5.8, _PLACE_INCHES * len(places) + 2.2), height, title, subtitle)
+    height = style.HEIGHT_INCHES + (style.slanted_inches(places) if named else 0)
+    figure, axes = style.new_axes(
+        max(5.8, _PLACE_INCHES * len(places) + 2.2), height, title, subtitle
+    )
     if doubling:
         axes.set_xscale("log", base=2)
     at = dict(zip(places, range(len(places)), strict=True)) if named else {p: p for p in places}
     drawn = [_draw(axes, number, s, at, scale) for number, s in enumerate(series)]
     if named:
-        crowded = LETTER_INCHES * max(map(len, places)) > 0.9 * _step_inches(figure, places)
+        crowded = style.LETTER_INCHES * max(map(len, places)) > 0.9 * _step_inches(figure, places)
         turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
         axes.set_xticks(range(len(places)), places, fontsize=8, **turned)
     else:
@@ -99,21 +88,21 @@ def draw_lines(
     axes.set_xlabel(x_label, fontsize=9)
     values = [v for s in series for v in s.points.values()]
     highest = max([*(v.mean + v.std for v in values), *(line.value for line in lines)], default=0.0)
-    style_values(axes, scale if from_zero else replace(scale, top=None), highest)
+    style.style_values(axes, scale if from_zero else replace(scale, top=None), highest)
     if values and not from_zero:
         lowest = min([*(v.mean - v.std for v in values), *(line.value for line in lines)])
         room = 0.1 * (highest - lowest or highest or 1)
         axes.set_ylim(scale.factor * (lowest - room), scale.factor * (highest + room))
-    add_legend(figure, drawn if len(series) > 1 else [])
+    style.add_legend(figure, drawn if len(series) > 1 else [])
     if len(series) == 1:
         # A curve alone leaves room for them.
         for place, value in series[0].points.items():
             above = scale.factor * (value.mean + value.std)
-            write_value(
+            style.write_value(
                 axes, scale.text(value.mean), (at[place], above + 0.01 * axes.get_ylim()[1])
             )
     draw_levels(axes, lines, scale)
-    save(figure, path)
+    style.save(figure, path)
 
 
 def _step_inches(figure: Figure, places: Sequence[str]) -> float:
@@ -125,9 +114,9 @@ def _draw(axes: Axes, number: int, series: Series, at: Mapping, scale: Scale) ->
     across = [at[place] for place in series.points]
     up = [scale.factor * value.mean for value in series.points.values()]
     spread = [scale.factor * value.std for value in series.points.values()]
-    colour = COLOURS[number % len(COLOURS)]
+    colour = style.COLOURS[number % len(style.COLOURS)]
     if any(spread):
-        axes.errorbar(across, up, spread, fmt="none", **{**ERROR_BARS, "ecolor": colour})
+        axes.errorbar(across, up, spread, fmt="none", **{**style.ERROR_BARS, "ecolor": colour})
     (drawn,) = axes.plot(
         across,
         up,

@@ -7,13 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-from keras_compat.reporting.figures.style import (
-    COLOURS,
-    add_legend,
-    new_figure,
-    save,
-    styled,
-)
+from keras_compat.reporting.figures import style
 
 _PANEL_INCHES = 2.3
 _ACROSS = 4
@@ -34,7 +28,7 @@ class Points:
     places: Sequence[tuple[float, float]]
 
 
-@styled
+@style.styled
 def draw_points(
     path: str | os.PathLike[str],
     panels: Mapping[str, Sequence[Points]],
@@ -59,7 +53,7 @@ def draw_points(
     across = min(len(panels), _ACROSS)
     rows = -(-len(panels) // across)
     width = max(5.8, _PANEL_INCHES * across + 0.8)
-    figure = new_figure(width, 2.6 * rows + 1, title, subtitle)
+    figure = style.new_figure(width, 2.6 * rows + 1, title, subtitle)
     grid = figure.subplots(rows, across, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
@@ -76,7 +70,9 @@ def draw_points(
                 linewidths=0,
                 label=kind.label,
             )
-            for kind, marker, colour in zip(kinds, cycle(_MARKERS), cycle(COLOURS), strict=False)
+            for kind, marker, colour in zip(
+                kinds, cycle(_MARKERS), cycle(style.COLOURS), strict=False
+            )
         ]
         axes.set_xlabel(name, fontsize=9)
         ticks = range(0, 101, 20)
@@ -86,5 +82,5 @@ def draw_points(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(y_label, fontsize=9)
-    add_legend(figure, drawn)
-    save(figure, path)
+    style.add_legend(figure, drawn)
+    style.save(figure, path)
