@@ -1,6 +1,6 @@
-"""What a run measured, as records, and the tables and figures made from them.
+"""Records of what a run measured, and the reports with tables and figures made from them.
 
-A report of one more app is one more file here and one line in `reports.py`.
+A report of one more app is one more package here and one line in `reports.py`.
 """
 
 from keras_compat.reporting.hardware import collect_hardware

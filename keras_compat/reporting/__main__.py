@@ -1,4 +1,4 @@
-"""Makes the report of one run again, or of several: `python -m keras_compat.reporting --help`."""
+"""Makes the report of one run or of several: `python -m keras_compat.reporting --help`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes `report.md` and `figures/` from one `metrics.json` or several.
 
     Args:
-        arguments: the command line, without the program's name; `sys.argv`'s if `None`.
+        arguments: Command line without the program's name; `sys.argv`'s if `None`.
 
     Returns:
         The exit code: 0, or 2 if the input is at fault.

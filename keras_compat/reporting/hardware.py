@@ -1,4 +1,4 @@
-"""Which machine a figure was measured on, without its name or its paths."""
+"""Description of the machine that a figure was measured on, without its name or its paths."""
 
 from __future__ import annotations
 

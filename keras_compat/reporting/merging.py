@@ -1,4 +1,4 @@
-"""Several runs of one setting as one: other seeds or studies, measured on other machines."""
+"""Merges runs of one setting that differ in seeds or studies, also of several machines."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import Record, unique
 from keras_compat.reporting.stored_settings import as_of_today
 
-# Settings in which runs may differ: what each of them was asked for, and where data lay.
+# Settings in which runs may differ: requested parts, seeds, and places of data.
 _ASKED = ("methods", "studies", "sources", "targets")
 _SEEDS = ("seed", "seeds")
 _PLACES = ("data_dir", "download", "memory_limit_gib")
-# What only some studies need: a run without them may leave it open.
+# Settings that only some studies need: other runs may leave them open.
 _OPTIONAL = ("pretraining_dataset",)
-# Of a process as a whole: the highest counts.
+# Metrics of a whole process: the highest counts.
 _OF_A_PROCESS = ("peak_memory_gib",)
-# Of what a message tells of a setting.
+# Characters of a setting that a message quotes.
 _LONGEST = 300
 
 
@@ -27,12 +27,12 @@ def merge_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
     """Reads the metrics of several runs of one setting, and returns them as those of one run.
 
     Args:
-        paths: files that an app wrote, at least one; of runs that differ in their seeds, or in
-            their methods, studies, sources or targets only.
+        paths: Files that an app wrote, at least one. Their runs differ in seeds, methods, studies,
+            sources or targets only.
 
     Returns:
-        As `load_metrics` does. `made_by` says which part was made with what; `versions` and
-        `hardware` are the first file's.
+        Metrics, as `load_metrics` returns them. `made_by` says which part was made with what;
+        `versions` and `hardware` are the first file's.
 
     Raises:
         InputError: if a file cannot be read, two files are of different apps, settings or images,
@@ -120,7 +120,7 @@ def _merged_records(runs: Mapping[str, Mapping[str, Any]]) -> list[Record]:
 
 
 def _merged_config(configs: Sequence[Mapping[str, Any]], results: list[Record]) -> dict[str, Any]:
-    """Returns the first settings, with what was asked for in all, and the seeds that there are."""
+    """Returns the first settings, with the requested parts of all runs, and the seeds."""
     merged = dict(configs[0])
     for key in _ASKED:
         asked = dict.fromkeys(name for config in configs for name in config.get(key, ()))
@@ -136,7 +136,7 @@ def _merged_config(configs: Sequence[Mapping[str, Any]], results: list[Record]) 
 
 
 def _added(durations: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Returns the seconds of every phase; what several runs spent on one, such as all, added up."""
+    """Returns the seconds of every phase, added up over the runs."""
     added: dict[str, float] = {}
     for run in durations:
         for name, seconds in run.items():
@@ -168,10 +168,10 @@ def add_maker(
     """Adds parts of a run to what made them; see `write_metrics`.
 
     Args:
-        makers: is changed: parts join those of the same versions and hardware.
-        versions: of the software.
-        hardware: of the machine.
-        parts: their names.
+        makers: List to change: parts join those of the same versions and hardware.
+        versions: Versions of the software.
+        hardware: Description of the machine.
+        parts: Names of the parts.
 
     Example:
 

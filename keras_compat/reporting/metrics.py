@@ -1,4 +1,4 @@
-"""`metrics.json`: one form for every app."""
+"""Reads and writes `metrics.json`, which has one form for every app."""
 
 from __future__ import annotations
 
@@ -43,20 +43,19 @@ def write_metrics(
     """Writes a `metrics.json`, whole or not at all.
 
     Args:
-        path: the file; the folders above are made. A file that is there is replaced.
-        experiment: the app's name, such as `"classifier_transfer"`.
-        config: every setting of the run.
-        data: the fingerprint of each data set, under its name.
-        durations_s: seconds that each phase took.
-        results: the records.
-        versions: as of `collect_versions`, which is called if it is not given.
-        hardware: as of `collect_hardware`, which is called if it is not given.
-        made_by: where parts of the run were trained elsewhere or at another time than the file was
-            written: for each place and time the `versions`, the `hardware`, and the names of the
-            `parts`, as `durations_s` has them.
+        path: File to write or replace; the folders above are made.
+        experiment: Name of the app, such as `"classifier_transfer"`.
+        config: Every setting of the run.
+        data: Fingerprint of each data set, by its name.
+        durations_s: Seconds of each phase.
+        results: Records.
+        versions: Versions of the software; `collect_versions()` by default.
+        hardware: Description of the machine; `collect_hardware()` by default.
+        made_by: Parts of the run that were made on several machines or at several times: for each
+            the `versions`, the `hardware`, and the `parts` by their names in `durations_s`.
 
     Returns:
-        What was written.
+        Content of the file.
 
     Raises:
         ValueError: if a record is not flat or a figure is not finite.
@@ -89,9 +88,6 @@ def write_metrics(
 
 def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a `metrics.json` and checks its form.
-
-    Args:
-        path: the file.
 
     Returns:
         A dict with the keys `experiment`, `config`, `versions`, `hardware`, `made_by`, `data`,
@@ -127,7 +123,7 @@ def load_metrics(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _to_json(metrics: Mapping[str, Any]) -> str:
-    """Indented JSON with one record a line, so that results/ can be read in a diff."""
+    """Returns indented JSON with one record a line, so that a diff of results/ can be read."""
     head = {k: v for k, v in metrics.items() if k != "results"}
     text = json.dumps(head, indent=2, allow_nan=False, default=_plain)
     lines = [json.dumps(r, allow_nan=False, default=_plain) for r in metrics["results"]]
@@ -137,7 +133,7 @@ def _to_json(metrics: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What `json` does not know: NumPy's values, tuples' relatives and paths."""
+    """Returns what `json` knows for NumPy's values, sets and paths."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

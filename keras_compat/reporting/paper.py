@@ -97,9 +97,6 @@ _FAMILIES = ("wide_resnet", "resnet", "mobilenet_v2")
 def family(architecture: str) -> str:
     """Returns the family of an architecture, by which the paper's figures are found.
 
-    Args:
-        architecture: a name such as `"resnet56"` or `"wide_resnet:depth=16,width=4"`.
-
     Returns:
         `"wide_resnet"`, `"resnet"`, `"mobilenet_v2"`, or the name itself if it is of no family
         that the paper uses.
@@ -113,13 +110,7 @@ def family(architecture: str) -> str:
 
 
 def is_cifar10(dataset: str) -> bool:
-    """Returns whether a data set's name says that it is CIFAR-10, where the paper measured.
-
-    Args:
-        dataset: a name or a spec, such as `"cifar10"` or `"npz:cifar10.npz"`.
-
-    Returns:
-        True for CIFAR-10; CIFAR-100 and its relatives are not.
+    """Returns whether the name or spec of a data set says that it is CIFAR-10.
 
     Example:
 
@@ -130,13 +121,7 @@ def is_cifar10(dataset: str) -> bool:
 
 
 def is_stl10(dataset: str) -> bool:
-    """Returns whether a data set's name says that it is STL-10, or its part with nine classes.
-
-    Args:
-        dataset: a name or a spec, such as `"stl10"` or `"npz:stl9.npz"`.
-
-    Returns:
-        True for STL-10.
+    """Returns whether the name or spec of a data set says that it is STL-10, or nine classes of it.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Where a report's figures come from: settings, durations, data, versions, hardware."""
+"""Origin of a report's figures: settings, durations, data, versions, hardware."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ _MAKER = {"Versions": "versions", "Hardware": "hardware"}
 
 
 def provenance(metrics: Mapping[str, Any]) -> list[str]:
-    """Returns the last parts of a report in Markdown: what made its figures.
-
-    Args:
-        metrics: as `load_metrics` returns it.
+    """Returns the last parts of a report in Markdown: settings, data, versions and hardware.
 
     Returns:
         A title and a list for each section that is not empty. Versions and hardware are those
-        that the parts of the run were made with: a table, where these were not all the same.
+        that the parts of the run were made with; they are a table where these were not the same.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Gathers what a run measures while it runs."""
+"""Gathers the records and durations of a run while it runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Run:
     """Gathers the records, the durations and the data of a run, and writes its `metrics.json`.
 
     Args:
-        experiment: the app's name, such as `"classifier_transfer"`.
-        config: every setting of the run.
-        **keys: keys that all records of the run share, such as `dataset`.
+        experiment: Name of the app, such as `"classifier_transfer"`.
+        config: Every setting of the run.
+        **keys: Keys that all records of the run share, such as `dataset`.
 
     Attributes:
-        results: the records so far.
-        durations_s: seconds by phase; phases of the same name are added up.
-        data: fingerprints of the data sets by name.
-        made_by: see `write_metrics`.
+        results: Records so far.
+        durations_s: Seconds by phase; phases of the same name are added up.
+        data: Fingerprints of the data sets by name.
+        made_by: Makers of the parts; see `write_metrics`.
 
     Example:
 
@@ -47,15 +47,7 @@ class Run:
         self.made_by: list[dict[str, Any]] = []
 
     def add(self, metric: str, value: float, **keys: Any) -> Record:
-        """Adds a record; see `make_record`.
-
-        Args:
-            metric: what was measured.
-            value: the figure; an accuracy is a fraction.
-            **keys: what it was measured on, on top of the run's own keys.
-
-        Returns:
-            The record.
+        """Adds a record, with the run's own keys, and returns it; see `make_record`.
 
         Raises:
             ValueError: if the value is not finite, or a key holds more than one thing.
@@ -71,10 +63,7 @@ class Run:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Times what runs inside it, also if that fails.
-
-        Args:
-            name: the phase; the time is added to what it took before.
+        """Adds the seconds of what runs inside it to a phase, also if that fails.
 
         Example:
 
@@ -92,13 +81,7 @@ class Run:
             self.durations_s[name] = self.durations_s.get(name, 0.0) + spent
 
     def write(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Writes `metrics.json`; see `write_metrics`.
-
-        Args:
-            path: the file; its folder must exist.
-
-        Returns:
-            What was written.
+        """Writes `metrics.json`, and returns its content; see `write_metrics`.
 
         Example:
 
