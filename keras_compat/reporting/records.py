@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,9 +109,13 @@ def select(
     >>> len(select(records, defaults={"statistics": "batch"}, statistics="batch"))
     2
     """
-    wanted = {k: v for k, v in keys.items() if v is not None}
     defaults = defaults or {}
-    return [r for r in records if all(r.get(k, defaults.get(k)) == v for k, v in wanted.items())]
+    found = list(records)
+    for key, value in keys.items():
+        if value is not None:
+            default = defaults.get(key)
+            found = [record for record in found if record.get(key, default) == value]
+    return found
 
 
 def grouped(records: Iterable[Record], *keys: str) -> dict[Any, list[Record]]:
@@ -130,10 +135,10 @@ def grouped(records: Iterable[Record], *keys: str) -> dict[Any, list[Record]]:
     (['a'], [('a', 'b'), ('a', 'c')])
     """
     found: dict[Any, list[Record]] = {}
+    wanted, value_of = set(keys), itemgetter(*keys)
     for record in records:
-        if all(key in record for key in keys):
-            values = tuple(record[key] for key in keys)
-            found.setdefault(values if len(keys) > 1 else values[0], []).append(record)
+        if wanted <= record.keys():
+            found.setdefault(value_of(record), []).append(record)
     return found
 
 
