@@ -103,7 +103,7 @@ def test_every_figure_is_legible(full):
 def test_three_networks_of_one_seed_are_legible(tmp_path):
     networks = ("digits", "mnist5k", "usps")
     records = run(networks, studies=("methods", "incremental"))
-    with collecting() as figures:
+    with collecting(render=False) as figures:
         drawn = REPORT.draw(metrics(records), tmp_path)
     assert [x for figure in figures for x in faults(figure)] == []
     assert "figure10_usps.png" in [p.name for p in drawn]

@@ -127,7 +127,7 @@ def test_a_figure_of_all_methods_is_legible_and_tells_accuracy_at_once_and_after
         for seed in range(2)
         for record in transferred("tinyimagenet32", seed, 0.3, values, method)
     ]
-    with collecting() as figures:
+    with collecting(render=False) as figures:
         REPORT.draw({"results": records}, tmp_path)
     (figure,) = figures
     assert faults(figure) == []
