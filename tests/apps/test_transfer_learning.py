@@ -14,7 +14,7 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
-from keras_compat.reporting.transfer_learning import ranking_table
+from keras_compat.reporting.transfer_learning.ranking import ranking_table
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
