@@ -1,1 +1,1 @@
-"""How compatible a method makes networks, and why (Sec. 4, Appendices A and B)."""
+"""Analysis of how compatible each method makes networks (Sec. 4, Appendices A and B)."""
