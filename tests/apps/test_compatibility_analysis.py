@@ -3,10 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,39 +162,6 @@ def test_the_same_cell_serves_several_studies(finished):
     assert firsts == {"animals", "things"}
 
 
-@pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_was(flags, finished, tmp_path):
-    """Killed when one cell is done; then a run in two processes finishes the rest."""
-    place = tmp_path / "run"
-    arguments = [*flags, "--methods=independent", f"--output_dir={place}"]
-    done = tmp_path / "run" / "cells" / "independent_seed0" / "correlation.json"
-    command = [sys.executable, "-m", "apps.compatibility_analysis", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 200
-        while not done.exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    before = done.stat().st_mtime_ns
-    again = app("compatibility_analysis", *arguments, "--jobs=2")
-    assert again.returncode == 0, again.stderr
-    assert again.stderr == ""
-    assert "finished already" in again.stdout
-    kept = place / "cells" / "independent_seed0" / "correlation.json"
-    assert kept.stat().st_mtime_ns == before
-    ours = load_metrics(place / "metrics.json")["results"]
-    theirs = select(load_metrics(finished / "metrics.json")["results"], study="methods")
-    by_keys = {
-        tuple(sorted((k, v) for k, v in r.items() if k != "value")): r["value"] for r in theirs
-    }
-    for record in select(ours, study="methods"):
-        keys = tuple(sorted((k, v) for k, v in record.items() if k != "value"))
-        assert record["value"] == pytest.approx(by_keys[keys], abs=1e-5), record
-
-
 def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     partial = tmp_path / "run"
     place = f"--output_dir={tmp_path / 'run'}"
@@ -212,28 +175,6 @@ def test_an_unfinished_folder_of_other_settings_is_refused(flags, tmp_path):
     with pytest.raises(InputError, match=r"another configuration \(\w+ is 'not set'"):
         compatibility_analysis.run([*flags, place])
     assert json.loads((partial / "config.json").read_text()) == settings
-
-
-@pytest.mark.slow
-def test_a_finished_run_can_grow(flags, place, monkeypatch):
-    trained = []
-    whole = execute.train_cell
-
-    def watched(config, cell, *rest):
-        trained.append(cell.name)
-        return whole(config, cell, *rest)
-
-    monkeypatch.setattr(execute, "train_cell", watched)
-    # What failed is tried again.
-    failed = place / "cells" / "iiw+rp+dcc_seed0"
-    shutil.rmtree(failed)
-    failed.mkdir()
-    (failed / "failed.json").write_text('{"message": "loss is nan"}')
-    more = "--methods=independent,iiw+rp+dcc,iiw"
-    compatibility_analysis.run([*flags, more, f"--output_dir={place}", "--overwrite"])
-    assert trained == ["iiw+rp+dcc_seed0", "iiw_seed0"]
-    methods = {r["method"] for r in load_metrics(place / "metrics.json")["results"] if "study" in r}
-    assert methods >= {"independent", "iiw", "iiw+rp+dcc", "upper_bound"}
 
 
 def test_networks_are_not_trained_again_to_be_measured_otherwise(

@@ -180,19 +180,6 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
-@pytest.mark.slow
-def test_a_finished_run_grows_by_a_seed(finished, sets, tmp_path, monkeypatch):
-    place = shutil.copytree(finished, tmp_path / "run")
-    trained = []
-    kept = execute.train_source
-    monkeypatch.setattr(execute, "train_source", lambda *a: trained.append(1) or kept(*a))
-    domain_adaptation.run([*TINY, *sets, "--seeds=2", f"--output_dir={place}", "--overwrite"])
-    assert len(trained) == 2  # of the second seed alone
-    records = load_metrics(place / "metrics.json")["results"]
-    assert select(records, seed=0) == load_metrics(finished / "metrics.json")["results"]
-    assert "±" in (place / "report.md").read_text()
-
-
 def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
     kept = execute.train_source
 
