@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 # On JAX the parts that train and measure are tested by themselves.
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",
     "--architectures=resnet8:filters=4@stage2",
