@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps import command_line
+from keras_compat.experiments import command_line
 from keras_compat.experiments.naming import LONGEST_NAME, distinct_names
 from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.experiments.start_up import one_line_warnings
@@ -37,7 +37,7 @@ def test_progress_flags_and_warnings_are_told_in_lines_of_their_own(capsys, monk
         warnings.simplefilter("always")
         print(warnings.formatwarning(FORGED, UserWarning, "f", 1), end="")
     with pytest.raises(SystemExit) as ended:
-        command_line.parser("").parse_args([f"--{FORGED}"])
+        command_line.make_parser("").parse_args([f"--{FORGED}"])
     assert ended.value.code == 2
     told = capsys.readouterr()
     assert told.out.count("\n") == 3
@@ -49,7 +49,7 @@ def test_progress_flags_and_warnings_are_told_in_lines_of_their_own(capsys, monk
 
 def test_a_flag_file_that_is_not_there_is_one_line(capsys):
     with pytest.raises(SystemExit):
-        command_line.parser("").parse_args(["--flagfile=/no/such/file"])
+        command_line.make_parser("").parse_args(["--flagfile=/no/such/file"])
     assert "no/such/file" in capsys.readouterr().err.splitlines()[-1]
 
 

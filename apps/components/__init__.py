@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apps import command_line
-from apps.components import library, pairs, shipping
+from apps.components import library, names, pairs, shipping
+from keras_compat.experiments import command_line
 
 EXAMPLES = """examples:
   python -m apps.components publish parts digits@1 --network=runs/.../networks/digits
@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   python -m apps.components update parts digits-head@2 digits-2.zip --number=2 \\
       --devices=phone,server --data=folder:SORTED
   python -m apps.components receive parts digits-2.zip digits-head@2
+  python -m apps.components architectures
 
 A store is a folder, or a URL that fsspec reads: s3://bucket/parts, hf://datasets/me/parts, ...
 NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what alias points at.
@@ -33,9 +34,11 @@ NAME@VERSION is one component, NAME@latest the highest version, NAME@ALIAS what 
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the commands with their flags."""
-    parser = command_line.parser(__doc__, EXAMPLES)
-    parser.prog = "components"  # else it is __main__.py
-    commands = parser.add_subparsers(title="commands", dest="command", required=True)
+    parser = command_line.make_parser(__doc__, EXAMPLES)
+    parser.prog = "python -m apps.components"  # else it is __main__.py
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
 
     def command(run: Callable[[Any], None], text: str, *words: str) -> argparse.ArgumentParser:
         added = commands.add_parser(run.__name__.rstrip("_"), help=text, description=text)
@@ -46,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     for module in (library, pairs, shipping):
         module.add(command)
+    names.add(commands)
     return parser
 
 

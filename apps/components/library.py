@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from apps import flags as common
 from apps.components.shared import (
     Command,
     add_images,
@@ -21,6 +20,7 @@ from apps.components.shared import (
     start,
 )
 from keras_compat.errors import InputError
+from keras_compat.experiments.flags import pairs, words
 from keras_compat.printing import tell
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def publish(flags: Any) -> None:
         return
     if not (flags.architecture or (set(given) == {"head"} and flags.head_architecture)):
         raise InputError("--architecture is missing; expected what the file was built by")
-    auxiliaries = common.pairs(common.words(flags.auxiliaries or ""), "auxiliary", "NAME=MODE")
+    auxiliaries = pairs(words(flags.auxiliaries or ""), "auxiliary", "NAME=MODE")
     for name, mode in auxiliaries.items():
         if mode not in _MODES:
             raise InputError(f"auxiliary {name} is {mode!r}; expected shared or frozen")
     component = Component(
-        class_names=tuple(common.words(flags.classes or "")),
+        class_names=tuple(words(flags.classes or "")),
         task=flags.task,
         metrics=_metrics(flags.metrics or ""),
         licence=flags.licence,
@@ -248,7 +248,7 @@ def _warn(fault: Fault) -> None:
 
 
 def _metrics(text: str) -> dict[str, float]:
-    found = common.pairs(common.words(text), "metric", "NAME=NUMBER")
+    found = pairs(words(text), "metric", "NAME=NUMBER")
     try:
         return {name: float(value) for name, value in found.items()}
     except ValueError:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apps import command_line
-from apps import flags as common
 from apps.components.shared import (
     Command,
     add_images,
@@ -19,7 +17,13 @@ from apps.components.shared import (
     reading,
     start,
 )
+from keras_compat.experiments import command_line
+from keras_compat.experiments.experiment_command import add_distribution, start_distribution
+from keras_compat.experiments.flags import add_training, given
+from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.printing import tell
+
+_RETRAINING = TrainingSettings(rounds=300, learning_rate=1e-2, schedule="cosine")
 
 
 def add(command: Command) -> None:
@@ -34,12 +38,9 @@ def add(command: Command) -> None:
         retrain, "teach a head new classes, on one frozen extractor", "extractor", "head", "new"
     )
     flags.add_argument("--data", required=True, help="labelled images, of the old classes too")
-    flags.add_argument("--rounds", type=int, default=300, help="steps (300)")
-    flags.add_argument("--batch_size", type=int, default=128, help="images a step (128)")
-    flags.add_argument("--learning_rate", type=float, default=1e-2, help="the highest (0.01)")
+    add_training(flags, {"training": _RETRAINING})
     flags.add_argument("--seed", type=int, default=0)
-    common.add_distribution(flags)
-    common.add_precision(flags)
+    add_distribution(flags)
     add_reading(flags)
 
     flags = command(evaluate, "test a network", "reference")
@@ -95,17 +96,9 @@ def retrain(flags: Any) -> None:
     store = open_store(flags)
     extractor, head = published(store, flags.extractor), published(store, flags.head)
     new = free(store, flags.new)
-    from keras_compat.experiments.training import Training
-
-    how = Training(
-        flags.rounds,
-        flags.batch_size,
-        flags.learning_rate,
-        schedule="cosine",
-        **common.given(flags, common.HOW),
-    )
+    how = _RETRAINING.changed(given(flags, ["training"]))
     command_line.choose_backend()
-    common.start_distribution(flags, [how])
+    start_distribution(flags.distribution, [how])
     from keras_compat.experiments.components.retraining import retrain as teach
 
     done = teach(store, extractor, head, new, flags.data, how, flags.seed, reading(flags))

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apps import command_line
-from apps import flags as common
 from keras_compat.errors import InputError
 from keras_compat.escaping import escape
+from keras_compat.experiments import command_line
+from keras_compat.experiments.flags import words
 from keras_compat.experiments.start_up import quiet_start
 from keras_compat.printing import tell
 
@@ -87,7 +87,7 @@ def count_of(count: int) -> int:
 
 def some_of(flag: str, text: str, known: Sequence[str]) -> list[str]:
     """Words of a list, each once."""
-    found = list(dict.fromkeys(common.words(text)))
+    found = list(dict.fromkeys(words(text)))
     if not found or not set(found) <= set(known):
         raise InputError(f"--{flag} is {text!r}; expected of {', '.join(known)}, with commas")
     return found

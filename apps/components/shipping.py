@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apps import flags as common
 from apps.components.shared import (
     Command,
     add_images,
@@ -20,6 +19,7 @@ from apps.components.shared import (
     start,
 )
 from keras_compat.errors import InputError
+from keras_compat.experiments.flags import words
 from keras_compat.printing import tell
 
 _FORMATS = ("saved_model", "litert", "onnx")
@@ -160,7 +160,7 @@ def update(flags: Any) -> None:
         store,
         reference,
         Path(flags.archive),
-        [Path(folder) for folder in common.words(flags.devices)],
+        [Path(folder) for folder in words(flags.devices)],
         number=flags.number,
         spec=flags.data,
         images_spec=flags.images,

@@ -8,16 +8,34 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count, product
 
+from keras_compat import escaping
 from keras_compat.errors import InputError
 
 LONGEST_NAME = 48
-"""Letters of the name of a network, after which files and folders are named."""
+"""Number of letters that the name of a network has at most: files and folders bear it."""
+
+
+# Beside a preset's name, within the 255 bytes that file systems take.
+_LONGEST_FILE_NAME = 200
+
+
+def file_name(*specs: str) -> str:
+    """Returns data sets' specs as part of a file name, in which plain ones can be read.
+
+    Example:
+
+    >>> file_name("imagenet_resized/32x32", "npz:data/stl10.npz")
+    'imagenet_resized_32x32-npz_data_stl10.npz'
+    """
+    plain = [escaping.file_name(spec.replace("/", "_").replace(":", "_")) for spec in specs]
+    joined = "-".join(plain)
+    return joined if len(joined) <= _LONGEST_FILE_NAME else escaping.file_name(joined)
 
 
 def identifier(name: str) -> str:
     """Returns a name as a Python identifier, which a task's name must be.
 
-    A long one is cut, and ends in letters that tell it apart: folders of steps have several names.
+    A long name is cut, and ends in letters that tell it apart.
 
     Example:
 
@@ -36,7 +54,7 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     """Returns names as identifiers, with a letter where they would not be distinct.
 
     Raises:
-        InputError: if they are not distinct even so.
+        InputError: If they are not distinct even so.
 
     Example:
 

@@ -1,51 +1,239 @@
-"""Checks of settings that every job has."""
+"""Settings that several experiments have; each experiment's own settings are composed of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from keras_compat.choices import (
+    FULL,
+    GLOBAL,
+    OPTIMIZERS,
+    PRECISIONS,
+    RANDOM,
+    ROTATION_ASSIGNMENTS,
+    SCHEDULES,
+    STATISTICS_OVER,
+)
 from keras_compat.errors import InputError
+from keras_compat.experiments.fields import Checked, about, setting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Which run it is, and where its data are.
+# Settings that say which run it is, and where its data are.
 _OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
 MAX_SEED = 4_000_000
 
 
-def check_seeds(seed: int, seeds: int) -> None:
-    """Raises an `InputError` unless there is at least one seed, and all are in range.
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Checked):
+    """Settings of one stage of training.
+
+    Args:
+        rounds: Number of rounds; each is a gradient step of every task.
+        batch_size: Number of images of each task in a step.
+        learning_rate: Highest learning rate.
+        schedule: Course of the learning rate: `cosine` lowers it to zero.
+        drops: Rounds after which the schedule `steps` divides the learning rate by ten.
+        weight_decay: Decoupled weight decay, as Keras applies it: times the learning rate.
+        optimizer: Optimizer; `sgd` has momentum 0.9.
+        precision: Precision of the computations; networks are stored in float32.
+        batch_statistics_over: Batch that normalization takes its statistics over where several
+            devices train: the global one, or the part of each device.
+    """
+
+    rounds: int = setting(above=0)
+    batch_size: int = setting(128, above=0, every_stage=True)
+    learning_rate: float = setting(1e-3, above=0)
+    schedule: str = setting("steps", choices=SCHEDULES, noun="schedule")
+    drops: tuple[int, ...] = ()
+    weight_decay: float = setting(0.0, at_least=0)
+    optimizer: str = setting("adam", choices=OPTIMIZERS, noun="optimizer")
+    precision: str = setting(FULL, choices=PRECISIONS, noun="precision", every_stage=True)
+    batch_statistics_over: str = setting(GLOBAL, choices=STATISTICS_OVER, every_stage=True)
+
+    def changed(self, changes: Mapping[str, Any]) -> TrainingSettings:
+        """Returns these settings with some others; drops stay at the same parts of the way."""
+        if "rounds" in changes:
+            drops = tuple(round(d * changes["rounds"] / self.rounds) for d in self.drops)
+            changes = {"drops": drops, **changes}
+        return replace(self, **changes)
+
+
+APPENDIX_C = TrainingSettings(
+    rounds=20_000,
+    batch_size=512,
+    learning_rate=1e-2,
+    drops=(5_000, 10_000, 15_000),
+    weight_decay=1e-7,
+)
+"""Training of the paper: Adam, the learning rate divided by ten every 5,000 of 20,000 steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Checked):
+    """Settings of every run.
+
+    Args:
+        preset: Name of the preset that the settings come from.
+        seeds: Number of runs, with seeds `seed`, `seed + 1`, ...; the report gives mean and
+            standard deviation.
+        seed: Seed of the first run.
+    """
+
+    flag_group: ClassVar[str] = "run"
+
+    preset: str = setting(flag=False)
+    seeds: int = setting(1, at_least=1)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.seed <= MAX_SEED - self.seeds:
+            raise InputError(
+                f"seed is {self.seed}; expected 0 to {MAX_SEED - self.seeds:,} for {self.seeds} "
+                "seeds"
+            )
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data in the name of a run's folder."""
+        raise NotImplementedError
+
+    @property
+    def shares_devices(self) -> bool:
+        """Whether the run works in other processes even with one job."""
+        return False
+
+    def stages(self) -> dict[str, TrainingSettings]:
+        """Returns the stages of training by the names of their settings."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: value for k, value in found.items() if isinstance(value, TrainingSettings)}
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Returns these settings with some others.
+
+        Args:
+            changes: Values by the names of settings, those of stages as `stage_flags` names them.
+
+        Raises:
+            InputError: if a value is not accepted.
+
+        Example:
+
+        >>> from keras_compat.experiments.classifier_transfer.presets import PRESETS
+        >>> settings = PRESETS["demo"].changed({"joint_rounds": 5, "batch_size": 4, "seed": 1})
+        >>> settings.joint.rounds, settings.update.batch_size, settings.seed
+        (5, 4, 1)
+        """
+        found = {field.name: changes[field.name] for field in fields(self) if field.name in changes}
+        for name, stage in self.stages().items():
+            flags = stage_flags(name)
+            found[name] = stage.changed(
+                {f: changes[flags[f]] for f in flags if flags[f] in changes}
+            )
+        return replace(self, **found)
+
+
+def stage_flags(stage: str) -> dict[str, str]:
+    """Returns the names of the flags of a stage by the fields of `TrainingSettings`.
+
+    Args:
+        stage: Name of the setting: `training` gives no prefix, `rotation_training` and `rotation`
+            give the prefix `rotation_`.
 
     Example:
 
-    >>> check_seeds(seed=0, seeds=0)
-    Traceback (most recent call last):
-        ...
-    keras_compat.errors.InputError: seeds is 0; expected at least 1
+    >>> flags = stage_flags("rotation_training")
+    >>> flags["rounds"], flags["batch_size"], stage_flags("training")["rounds"]
+    ('rotation_rounds', 'batch_size', 'rounds')
     """
-    check_at_least(1, {"seeds": seeds})
-    if not 0 <= seed <= MAX_SEED - seeds:
-        raise InputError(f"seed is {seed}; expected 0 to {MAX_SEED - seeds:,} for {seeds} seeds")
+    prefix = "" if stage == "training" else f"{stage.removesuffix('_training')}_"
+    return {
+        field.name: field.name if about(field).every_stage else f"{prefix}{field.name}"
+        for field in fields(TrainingSettings)
+    }
 
 
-def check_auxiliary_cost(fraction: float, every: int) -> None:
-    """Raises an `InputError` unless a fraction of a batch and a number of rounds are in range.
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(Checked):
+    """Settings of the data of a run.
 
-    Example:
-
-    >>> check_auxiliary_cost(fraction=1.5, every=1)
-    Traceback (most recent call last):
-        ...
-    keras_compat.errors.InputError: auxiliary_fraction is 1.5; expected above 0, at most 1
+    Args:
+        image_size: Height and width in pixels that all images get; by default those of the data.
+        channels: 1 for grey images, 3 for colour; by default as the data are.
+        augment: Whether training images are augmented.
+        data_dir: Folder where TensorFlow Datasets keeps its data.
+        download: Whether TensorFlow Datasets may download.
+        memory_limit_gib: Memory in GiB that pixels may take; a larger set of TensorFlow Datasets is
+            streamed, other data are refused.
     """
-    if not 0 < fraction <= 1:
-        raise InputError(f"auxiliary_fraction is {fraction}; expected above 0, at most 1")
-    check_at_least(1, {"auxiliary_every": every})
+
+    flag_group: ClassVar[str] = "data"
+
+    image_size: int | None
+    channels: int | None = None
+    augment: bool = True
+    data_dir: str | None = setting(None, form="FOLDER")
+    download: bool = False
+    memory_limit_gib: float = setting(4.0, at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassNameSettings(DataSettings):
+    """Settings of data whose classes are known by their names.
+
+    Args:
+        aliases: Other names of classes, such as `kitten=cat`.
+    """
+
+    aliases: dict[str, str] = setting({}, form="NAME=CLASS", noun="alias")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchEvaluationSettings(DataSettings):
+    """Settings of data that are evaluated with batch statistics.
+
+    Args:
+        evaluation_batch_size: Number of test images that batch statistics are taken over, at most.
+    """
+
+    evaluation_batch_size: int = setting(500, at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuxiliaryCostSettings(Checked):
+    """Settings that make auxiliary tasks cheaper.
+
+    Args:
+        auxiliary_fraction: Part of each batch that auxiliary tasks with images of their own see,
+            such as rotation.
+        auxiliary_every: Number of rounds in which these tasks take part once.
+    """
+
+    flag_group: ClassVar[str] = "auxiliary tasks"
+
+    auxiliary_fraction: float = setting(1.0, above=0, at_most=1)
+    auxiliary_every: int = setting(1, at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuxiliarySettings(AuxiliaryCostSettings):
+    """Settings of auxiliary tasks.
+
+    Args:
+        auxiliary_weight: Weight of every auxiliary loss beside the target task's (Appendix C: 1).
+        rotation_assignment: Assignment of angles to the images of the task rotation.
+    """
+
+    auxiliary_weight: float = setting(1.0, above=0)
+    rotation_assignment: str = setting(
+        RANDOM, choices=ROTATION_ASSIGNMENTS, noun="rotation_assignment"
+    )
 
 
 def check_at_least(least: int, values: Mapping[str, float]) -> None:
@@ -63,12 +251,13 @@ def check_at_least(least: int, values: Mapping[str, float]) -> None:
             raise InputError(f"{name} is {value}; expected at least {least}")
 
 
-def settings_without(config: DataclassInstance, *names: str) -> dict[str, Any]:
-    """Returns the settings that weights can depend on, but for those of some names.
+def settings_without(settings: DataclassInstance, *names: str) -> dict[str, Any]:
+    """Returns the settings that weights can depend on, without some of them.
 
     Args:
-        config: of a run; what says which run it is, and where its data are, is left out too.
-        names: of settings.
+        settings: Settings of a run; those that say which run it is, and where its data are, are
+            left out too.
+        names: Names of the settings to leave out.
 
     Example:
 
@@ -77,6 +266,5 @@ def settings_without(config: DataclassInstance, *names: str) -> dict[str, Any]:
     >>> found["image_size"], "epochs" in found, "seed" in found
     (16, False, False)
     """
-    return {
-        name: value for name, value in asdict(config).items() if name not in (*_OF_A_RUN, *names)
-    }
+    left_out = (*_OF_A_RUN, *names)
+    return {name: value for name, value in asdict(settings).items() if name not in left_out}

@@ -1,24 +1,14 @@
-"""How one stage of a job trains, as the paper's Appendix C would say it."""
+"""Training of one stage, as its settings say."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_compat.choices import (
-    FULL,
-    GLOBAL,
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
-    STATISTICS_OVER,
-    check_choice,
-)
-from keras_compat.errors import InputError
 from keras_compat.experiments.profiling import profile_callbacks
+from keras_compat.experiments.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import keras
@@ -26,61 +16,13 @@ if TYPE_CHECKING:
     from keras_compat.experiments.runner.checkpointing import Gathered
     from keras_compat.training import Trainer
 
-
-@dataclass(frozen=True)
-class Training:
-    """How one stage trains.
-
-    Args:
-        rounds: steps of each task.
-        batch_size: examples of each task a step.
-        learning_rate: the highest.
-        schedule: `"steps"` divides by ten at each of `drops`; `"cosine"` falls to zero.
-        drops: rounds at which the rate drops.
-        weight_decay: decoupled, as Keras' optimizers apply it: times the learning rate.
-        optimizer: `"adam"` or `"sgd"` (momentum 0.9).
-        precision: what is computed in: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`. What
-            it leaves are float32 networks in any case, see `keras_compat.training.Precision`.
-        batch_statistics_over: what normalization sees where several devices train: the `"global"`
-            batch, or the part of each `"device"`.
-    """
-
-    rounds: int
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    schedule: str = "steps"
-    drops: tuple[int, ...] = ()
-    weight_decay: float = 0.0
-    optimizer: str = "adam"
-    precision: str = FULL
-    batch_statistics_over: str = GLOBAL
-
-    def __post_init__(self) -> None:
-        for name in ("rounds", "batch_size", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}; expected a finite number above 0"
-                )
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("precision", self.precision, PRECISIONS)
-        check_choice("value of batch_statistics_over", self.batch_statistics_over, STATISTICS_OVER)
-
-
-APPENDIX_C = Training(
-    rounds=20_000,
-    batch_size=512,
-    learning_rate=1e-2,
-    drops=(5_000, 10_000, 15_000),
-    weight_decay=1e-7,
-)
-"""How the paper trains: Adam, the learning rate divided by ten every 5,000 of 20,000 steps."""
+Training = TrainingSettings
 
 
 def train(
     trainer: Trainer,
     data: Mapping[str, Any],
-    how: Training,
+    how: TrainingSettings,
     callbacks: Sequence[keras.callbacks.Callback],
     last_good: Path,
     stops: Sequence[int] = (),
@@ -88,23 +30,23 @@ def train(
     gathered: Gathered | None = None,
     profiles: Path | None = None,
 ) -> None:
-    """Trains for the rounds that are asked for; within a `Resumption`, goes on where it was.
+    """Trains a trainer for the rounds of a stage; an interrupted training goes on where it was.
 
     Args:
-        trainer: with its tasks; it is compiled here.
-        data: of each task.
-        how: optimizer, rounds and batch size.
-        callbacks: of Keras.
-        last_good: the file for the weights before a loss that was not finite.
-        stops: rounds after which training pauses, in order.
-        at_stop: is called with the number of rounds at each of them; the parts hold the weights of
-            that round.
-        gathered: what `at_stop` collects: it is kept with the weights.
-        profiles: the folder for traces, where the run was asked for them; by default `profile`
-            beside `last_good`.
+        trainer: Trainer with its tasks; it is compiled here.
+        data: Data of each task, by the task's name.
+        how: Settings of the stage.
+        callbacks: Keras callbacks.
+        last_good: File for the weights before a loss that was not finite.
+        stops: Rounds after which training pauses, in order.
+        at_stop: Function that gets the number of rounds at each of `stops`; the parts hold the
+            weights of that round.
+        gathered: Results that `at_stop` collects; they are kept with the weights.
+        profiles: Folder for traces, where the run was asked for them; by default `profile` beside
+            `last_good`.
 
     Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+        NonFiniteLoss: When a loss becomes NaN or infinite.
     """
     from keras_compat.experiments.runner.checkpointing import Stage
     from keras_compat.training import NonFiniteLoss, StopOnNonFinite
@@ -139,8 +81,8 @@ def train(
         raise NonFiniteLoss(f"{error}; they are in {last_good}") from None
 
 
-def make_optimizer(how: Training) -> keras.optimizers.Optimizer:
-    """Returns the Keras optimizer that a stage asks for."""
+def make_optimizer(how: TrainingSettings) -> keras.optimizers.Optimizer:
+    """Returns the Keras optimizer of a stage."""
     import keras
 
     if how.schedule == "cosine":

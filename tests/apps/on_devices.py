@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from apps import command_line
+from keras_compat.experiments import command_line
 from tests.training.logical_devices import logical_devices
 
 if __name__ == "__main__":

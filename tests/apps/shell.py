@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from apps import command_line
+from keras_compat.experiments import command_line
 
 ROOT = Path(__file__).parents[2]
 

@@ -274,8 +274,8 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Hidden())
-from apps import classifier_transfer, command_line
-command_line.main(classifier_transfer.run)
+from apps import classifier_transfer
+classifier_transfer.run.main()
 """
 
 

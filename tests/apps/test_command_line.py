@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from apps import command_line
 from keras_compat.errors import InputError
+from keras_compat.experiments import command_line
 
 
 @pytest.fixture

@@ -253,11 +253,11 @@ def test_flags_of_a_source_make_no_sense_beside_a_stored_network(finished, flag,
 
 
 def test_the_paper_preset_adapts_a_stored_network_too_or_starts_from_scratch(finished):
-    parser = domain_adaptation.make_parser()
+    parser = domain_adaptation.run.make_parser()
     paper = "--preset=paper"
-    config = domain_adaptation.configure(parser.parse_args([paper, "--network=any"]))
+    config = domain_adaptation.run.configure(parser.parse_args([paper, "--network=any"]))
     assert (config.source, config.rotation_init, config.network) == (None, None, "any")
-    config = domain_adaptation.configure(parser.parse_args([paper, "--rotation_init=none"]))
+    config = domain_adaptation.run.configure(parser.parse_args([paper, "--rotation_init=none"]))
     assert config.rotation_init is None
 
 

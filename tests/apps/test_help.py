@@ -11,9 +11,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
 APPS = sorted(
-    path.stem
-    for path in (ROOT / "apps").iterdir()
-    if path.stem not in ("__init__", "__pycache__", "command_line", "flags")
+    path.stem for path in (ROOT / "apps").iterdir() if path.stem not in ("__init__", "__pycache__")
 )
 # In a process that has loaded nothing else; runpy runs an app as `python -m` does.
 ASK = """

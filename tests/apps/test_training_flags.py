@@ -1,7 +1,6 @@
 """The flags that every app has that trains, as its settings have them."""
 
 import os
-from dataclasses import fields
 
 import pytest
 
@@ -9,7 +8,6 @@ from apps import classifier_transfer, compatibility_analysis, domain_adaptation,
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.run_folder import RunFolder
-from keras_compat.experiments.training import Training
 
 pytestmark = pytest.mark.once
 
@@ -18,12 +16,11 @@ OLD = {"rounds": 2, "batch_size": 4, "schedule": "cosine"}
 
 
 def configured(app, *flags):
-    return app.configure(app.make_parser().parse_args(list(flags)))
+    return app.run.configure(app.run.make_parser().parse_args(list(flags)))
 
 
 def trainings(config):
-    values = [getattr(config, field.name) for field in fields(config)]
-    return [value for value in values if isinstance(value, Training)]
+    return list(config.stages().values())
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.__name__)

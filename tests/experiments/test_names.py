@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps import flags
 from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
-from keras_compat.experiments.naming import distinct_names, identifier
+from keras_compat.experiments.naming import distinct_names, file_name, identifier
 
 pytestmark = pytest.mark.once
 ANY = st.text(st.characters(exclude_categories=()), min_size=1, max_size=300)
@@ -19,7 +18,7 @@ ANY = st.text(st.characters(exclude_categories=()), min_size=1, max_size=300)
 
 @given(st.lists(ANY, min_size=1, max_size=9))
 def test_any_specs_are_part_of_a_file_name(specs):
-    name = flags.file_name(*specs)
+    name = file_name(*specs)
     assert name.isascii() and "/" not in name and ":" not in name and 0 < len(name) <= 200
 
 

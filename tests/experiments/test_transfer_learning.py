@@ -9,7 +9,8 @@ from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.work_item import no_callbacks
-from keras_compat.experiments.training import APPENDIX_C, Training, make_optimizer
+from keras_compat.experiments.settings import APPENDIX_C
+from keras_compat.experiments.training import Training, make_optimizer
 from keras_compat.experiments.transfer_learning import training
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.experiments.transfer_learning.execute import (

@@ -1,21 +1,21 @@
-"""The presets of classifier transfer, written as the paper's appendix would."""
+"""Presets of classifier transfer, as the paper's appendix writes them."""
 
 from __future__ import annotations
 
-from keras_compat.experiments.classifier_transfer.settings import Config
-from keras_compat.experiments.training import APPENDIX_C, Training
+from keras_compat.experiments.classifier_transfer.settings import Settings
+from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
 from keras_compat.registry import Registry
 
-PRESETS: Registry[Config] = Registry("preset")
+PRESETS: Registry[Settings] = Registry("preset")
 
-_CPU = Training(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_CPU = TrainingSettings(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine")
 
 # On two cores, a few minutes a seed: scikit-learn's handwritten digits at 16 x 16 and
 # small members of the three families, all cut where the features are 8 x 8. To expect: 94 to 98 %
 # with the updated head on the two extractors that it was not trained on, of which the figures are
 # in results/classifier_transfer/demo-digits.json.
 PRESETS.register("demo")(
-    Config(
+    Settings(
         preset="demo",
         dataset="digits",
         image_size=16,
@@ -27,9 +27,9 @@ PRESETS.register("demo")(
         },
         head="mobilenet_v2_small@block2",
         reference="wide_resnet",
-        joint=Training(rounds=400, batch_size=64, learning_rate=1e-2, schedule="cosine"),
-        update=Training(rounds=150, batch_size=128, learning_rate=1e-2, schedule="cosine"),
-        bound=Training(rounds=200, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        joint=TrainingSettings(rounds=400, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        update=TrainingSettings(rounds=150, batch_size=128, learning_rate=1e-2, schedule="cosine"),
+        bound=TrainingSettings(rounds=200, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         maintain=("extractor", "rotation"),
         recalibration_images=128,
     )
@@ -40,7 +40,7 @@ PRESETS.register("demo")(
 # 80 % with the updated head on every extractor, one or two points below networks trained alone, of
 # which the figures are in results/classifier_transfer/cpu-cifar10.json.
 PRESETS.register("cpu")(
-    Config(
+    Settings(
         preset="cpu",
         dataset="cifar10",
         image_size=32,
@@ -55,7 +55,9 @@ PRESETS.register("cpu")(
         maintain=("extractor", "rotation"),
         upper_bounds="all",
         joint=_CPU,
-        update=Training(rounds=1_000, batch_size=128, learning_rate=1e-2, schedule="cosine"),
+        update=TrainingSettings(
+            rounds=1_000, batch_size=128, learning_rate=1e-2, schedule="cosine"
+        ),
         bound=_CPU,
         recalibration_images=1024,
     )
@@ -68,7 +70,7 @@ PRESETS.register("cpu")(
 # The rotation head of the first stage is what Appendix B.7 adds. Not run yet: it needs a GPU. The
 # paper's figures: 91.7 and 91.6 % recombined, upper bounds 94.6 and 93.3 %.
 PRESETS.register("paper")(
-    Config(
+    Settings(
         preset="paper",
         dataset="cifar10",
         image_size=32,
@@ -83,7 +85,9 @@ PRESETS.register("paper")(
         maintain=("extractor", "rotation"),
         upper_bounds="all",
         joint=APPENDIX_C,
-        update=Training(rounds=5_000, batch_size=512, learning_rate=1e-3, drops=(2_500, 3_750)),
+        update=TrainingSettings(
+            rounds=5_000, batch_size=512, learning_rate=1e-3, drops=(2_500, 3_750)
+        ),
         bound=APPENDIX_C,
         recalibration_images=1024,
     )

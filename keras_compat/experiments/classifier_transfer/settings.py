@@ -1,85 +1,70 @@
-"""What a run of classifier transfer is told (Sec. 5.2, Appendix B.7 and C)."""
+"""Settings of classifier transfer (Sec. 5.2, Appendix B.7 and C)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from keras_compat.errors import InputError, unknown_name
-from keras_compat.experiments.naming import LONGEST_NAME
-from keras_compat.experiments.settings import check_at_least, check_auxiliary_cost, check_seeds
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.fields import setting
+from keras_compat.experiments.naming import LONGEST_NAME, file_name
+from keras_compat.experiments.settings import (
+    AuxiliaryCostSettings,
+    ClassNameSettings,
+    RunSettings,
+    TrainingSettings,
+)
 
 MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
 
 
-@dataclass(frozen=True)
-class Config:
-    """Every setting of a run; the presets are instances.
+@dataclass(frozen=True, kw_only=True)
+class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
+    """Settings of a run of classifier transfer; the presets are instances.
 
     Args:
-        preset: the name that the settings go by.
-        dataset: a spec string, see `keras_compat.data.load`.
-        image_size: of the images that the networks see; `None` keeps the data set's.
-        initial_classes: a count or names; the classes of the first stage.
-        aliases: other names of classes, for `initial_classes`: each a name to the name it stands
-            for.
-        extractors: architecture with split point by the name of the network.
-        head: the architecture with split point whose later blocks are the shared head.
-        reference: the network on whose extractor the new head is trained.
-        interface_channels: outputs of the 1x1 convolution that ends every extractor; 0 for none.
-        rotation: whether a shared rotation head joins the first stage.
-        auxiliary_fraction: of each batch that auxiliary tasks with images of their own see, such as
-            rotation; see `keras_compat.training.AuxiliaryHead`.
-        auxiliary_every: in every how many rounds they take part.
-        maintain: what holds the features in place while the head is updated: the frozen
-            `"extractor"`, or a frozen `"rotation"` head (B.7); one run may do both.
-        joint: the first stage.
-        update: the training of the extended head.
-        bound: the training of the upper bounds.
-        upper_bounds: `"original"` (each network alone with its own head), `"all"` (also with the
-            changed architecture), or `"none"`.
-        augment: whether training images are augmented.
-        recalibration_images: taken out of the training images, and used without labels.
-        export: whether SavedModels and LiteRT files are written and evaluated; `None` for where
+        dataset: Labelled images, such as `digits`, `folder:PATH` or `npz:PATH`.
+        initial_classes: Classes of the first stage: a count, or names with commas between.
+        extractors: Architecture and split point of each network, by the network's name.
+        head: Architecture and split point whose later blocks are the shared head.
+        reference: Network on whose extractor the new head is trained.
+        interface_channels: Outputs of the 1x1 convolution that ends every extractor; 0 for none.
+        rotation: Whether a shared rotation head joins the first stage.
+        maintain: Frozen parts that hold the features in place while the head is updated, each in
+            turn (Appendix B.7).
+        upper_bounds: Upper bounds to train: `original` is each network alone with its own head,
+            `all` also with the shared architecture of heads.
+        recalibration_images: Number of training images that are set aside, and used without labels.
+        export: Whether SavedModels and LiteRT files are written and evaluated; by default where
             the packages that they need are installed.
-        seeds: how many runs, with seeds `seed`, `seed + 1`, ...
-        seed: of the first run.
-        data_dir: where TensorFlow Datasets keeps its data.
-        download: whether it may download.
-        channels: 1 makes images grey, 3 makes them colour; `None` keeps the data set's.
-        memory_limit_gib: a TensorFlow Datasets set of more pixels is read as it is needed.
+        joint: First stage.
+        update: Training of the extended head.
+        bound: Training of the upper bounds.
     """
 
-    preset: str
-    dataset: str
-    image_size: int | None
+    flag_group: ClassVar[str] = "classifier transfer"
+
+    dataset: str = setting(listed="sources")
     initial_classes: str
-    extractors: dict[str, str]
-    head: str
+    extractors: dict[str, str] = setting(
+        form="NAME=ARCHITECTURE[@SPLIT]", separator=" ", noun="extractor", listed="architectures"
+    )
+    head: str = setting(listed="architectures")
     reference: str
-    joint: Training
-    update: Training
-    bound: Training
-    interface_channels: int = 64
+    interface_channels: int = setting(64, at_least=0)
     rotation: bool = True
-    auxiliary_fraction: float = 1.0
-    auxiliary_every: int = 1
-    maintain: tuple[str, ...] = ("extractor",)
-    upper_bounds: str = "original"
-    augment: bool = True
-    recalibration_images: int = 512
+    maintain: tuple[str, ...] = setting(("extractor",), choices=MAINTAIN, distinct=True)
+    upper_bounds: str = setting("original", choices=UPPER_BOUNDS)
+    recalibration_images: int = setting(512, at_least=1)
     export: bool | None = None
-    seeds: int = 1
-    seed: int = 0
-    data_dir: str | None = None
-    download: bool = False
-    channels: int | None = None
-    memory_limit_gib: float = 4.0
-    aliases: dict[str, str] = field(default_factory=dict)
+    joint: TrainingSettings
+    update: TrainingSettings
+    bound: TrainingSettings
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.reference not in self.extractors:
             raise unknown_name("reference among the extractors", self.reference, self.extractors)
         for name in self.extractors:
@@ -89,28 +74,16 @@ class Config:
                     f"extractor name {name!r}; expected a letter from a to z, then such letters, "
                     f"digits and underscores, {LONGEST_NAME} at most"
                 )
-        for what in self.maintain:
-            if what not in MAINTAIN:
-                raise unknown_name("value of maintain", what, MAINTAIN)
-        if not self.maintain or len(set(self.maintain)) < len(self.maintain):
-            raise InputError(
-                f"maintain is {','.join(self.maintain)!r}; expected one or both of "
-                f"{', '.join(MAINTAIN)}, each once"
-            )
         if "rotation" in self.maintain and not self.rotation:
             raise InputError(
                 f"maintain is {','.join(self.maintain)!r} and needs the rotation head of the first "
                 "stage; leave out --no-rotation, or add --maintain=extractor"
             )
-        if self.upper_bounds not in UPPER_BOUNDS:
-            raise unknown_name("value of upper_bounds", self.upper_bounds, UPPER_BOUNDS)
-        check_at_least(
-            0,
-            {
-                "interface_channels": self.interface_channels,
-                "memory_limit_gib": self.memory_limit_gib,
-            },
-        )
-        check_at_least(1, {"recalibration_images": self.recalibration_images})
-        check_auxiliary_cost(self.auxiliary_fraction, self.auxiliary_every)
-        check_seeds(self.seed, self.seeds)
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data in the name of a run's folder."""
+        return file_name(self.dataset)
+
+
+Config = Settings

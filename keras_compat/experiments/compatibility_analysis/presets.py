@@ -1,15 +1,15 @@
-"""The presets of the compatibility analysis, written as the paper's appendix would."""
+"""Presets of the compatibility analysis, as the paper's appendix writes them."""
 
 from __future__ import annotations
 
-from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.training import APPENDIX_C, Training
+from keras_compat.experiments.compatibility_analysis.settings import Settings
+from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
 from keras_compat.registry import Registry
 
-PRESETS: Registry[Config] = Registry("preset")
+PRESETS: Registry[Settings] = Registry("preset")
 
-_DEMO = Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine")
-_CPU = Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_DEMO = TrainingSettings(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine")
+_CPU = TrainingSettings(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
 
 # Few rounds are enough to learn the classes, and not to make features compatible: where training is
 # short, auxiliary losses weigh three times what they do in the paper.
@@ -19,7 +19,7 @@ _SHORT_TRAINING_WEIGHT = 3.0
 # are 8 x 8. Here rotation does best with the paper's weight: with three times as much it takes from
 # what common classes make compatible.
 PRESETS.register("demo")(
-    Config(
+    Settings(
         preset="demo",
         datasets=("digits", "mnist5k"),
         image_size=16,
@@ -34,7 +34,7 @@ PRESETS.register("demo")(
 
 # On two cores, real photographs of 32 x 32.
 PRESETS.register("cpu")(
-    Config(
+    Settings(
         preset="cpu",
         datasets=("cifar10", "stl10"),
         image_size=32,
@@ -49,7 +49,7 @@ PRESETS.register("cpu")(
 # every 5,000 of 20,000 steps, weight decay 1e-7, batches of 512, all losses of weight 1, batch
 # statistics at test time. Ten seeds in the paper: --seeds=10.
 PRESETS.register("paper")(
-    Config(
+    Settings(
         preset="paper",
         datasets=("cifar10", "stl10"),
         image_size=32,

@@ -1,16 +1,16 @@
-"""The presets of domain adaptation, written as the paper's appendix would."""
+"""Presets of domain adaptation, as the paper's appendix writes them."""
 
 from __future__ import annotations
 
-from keras_compat.experiments.domain_adaptation.settings import Config
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.domain_adaptation.settings import Settings
+from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.registry import Registry
 
-PRESETS: Registry[Config] = Registry("preset")
+PRESETS: Registry[Settings] = Registry("preset")
 
-_DEMO = Training(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine")
-_CPU = Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
-_PAPER = Training(
+_DEMO = TrainingSettings(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_CPU = TrainingSettings(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_PAPER = TrainingSettings(
     rounds=70_000,
     batch_size=64,
     learning_rate=1e-2,
@@ -22,7 +22,7 @@ _PAPER = Training(
 
 # On two cores: two sets of real handwritten digits at 16 x 16.
 PRESETS.register("demo")(
-    Config(
+    Settings(
         preset="demo",
         source="mnist5k",
         target="digits",
@@ -30,7 +30,7 @@ PRESETS.register("demo")(
         architecture="wide_resnet10@stage2",
         training=_DEMO,
         rotation_training=_DEMO,
-        adaptation=Training(rounds=200, batch_size=64, learning_rate=1e-4),
+        adaptation=TrainingSettings(rounds=200, batch_size=64, learning_rate=1e-4),
         learning_rates=(1e-3,),
         layers=("all", "normalization"),
         checkpoints=5,
@@ -40,7 +40,7 @@ PRESETS.register("demo")(
 
 # On two cores, real photographs of 32 x 32.
 PRESETS.register("cpu")(
-    Config(
+    Settings(
         preset="cpu",
         source="cifar10",
         target="stl10",
@@ -48,7 +48,7 @@ PRESETS.register("cpu")(
         architecture="wide_resnet10@stage2",
         training=_CPU,
         rotation_training=_CPU,
-        adaptation=Training(rounds=400, batch_size=64, learning_rate=1e-4),
+        adaptation=TrainingSettings(rounds=400, batch_size=64, learning_rate=1e-4),
         learning_rates=(1e-3,),
         layers=("all", "normalization"),
     )
@@ -60,7 +60,7 @@ PRESETS.register("cpu")(
 # after stage 2 is that of the paper's other ResNets. The rotation head learns on ILSVRC-12 first,
 # as long as the source network: the paper says nothing of it. Not run yet: it needs a GPU.
 PRESETS.register("paper")(
-    Config(
+    Settings(
         preset="paper",
         source="cifar10",
         target="stl10",
@@ -69,7 +69,9 @@ PRESETS.register("paper")(
         training=_PAPER,
         rotation_init="imagenet_resized/32x32",
         rotation_training=_PAPER,
-        adaptation=Training(rounds=1_000, batch_size=64, learning_rate=1e-5, optimizer="sgd"),
+        adaptation=TrainingSettings(
+            rounds=1_000, batch_size=64, learning_rate=1e-5, optimizer="sgd"
+        ),
         learning_rates=(1e-4,),
         layers=("all", "normalization"),
     )

@@ -1,23 +1,23 @@
-"""The presets of transfer learning, written as the paper's appendix would."""
+"""Presets of transfer learning, as the paper's appendix writes them."""
 
 from __future__ import annotations
 
-from keras_compat.experiments.training import APPENDIX_C, Training
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
+from keras_compat.experiments.transfer_learning.settings import Settings
 from keras_compat.registry import Registry
 
-PRESETS: Registry[Config] = Registry("preset")
+PRESETS: Registry[Settings] = Registry("preset")
 
 # On two cores: two sets of real handwritten digits at 16 x 16.
 PRESETS.register("demo")(
-    Config(
+    Settings(
         preset="demo",
         rotation_data="mnist5k",
         sources=("mnist5k",),
         targets=("digits",),
         image_size=16,
         architecture="resnet8@stage2",
-        training=Training(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        training=TrainingSettings(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         fine_tuning_learning_rate=1e-3,
         evaluation_batch_size=180,
     )
@@ -27,14 +27,16 @@ PRESETS.register("demo")(
 # where they are split early and its loss weighs more: after stage 2, with the paper's weight of 1,
 # what is recombined from random weights hardly starts above chance.
 PRESETS.register("cpu")(
-    Config(
+    Settings(
         preset="cpu",
         rotation_data="cifar100",
         sources=("imagenet_resized/32x32",),
         targets=("cifar10", "stl10", "cifar100"),
         image_size=32,
         architecture="resnet8@stage1",
-        training=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        training=TrainingSettings(
+            rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"
+        ),
         fine_tuning_learning_rate=1e-3,
         auxiliary_weight=3.0,
         # Above that images are read as they are needed: ILSVRC-12 has more than a million.
@@ -47,7 +49,7 @@ PRESETS.register("cpu")(
 # 1e-7, batches of 512; five epochs of fine-tuning without weight decay. The paper names no rate for
 # fine-tuning: that one is ours. Not run yet: it needs a GPU.
 PRESETS.register("paper")(
-    Config(
+    Settings(
         preset="paper",
         rotation_data="cifar100",
         sources=("imagenet_resized/32x32",),

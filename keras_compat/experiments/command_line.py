@@ -1,11 +1,13 @@
-"""What the apps share: quiet start-up, flags that end in exit code 2, errors in one line."""
+"""Command line of every app: its parser, errors in one line, exit codes, the backend."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -24,12 +26,20 @@ from keras_compat.printing import Parser, tell
 BACKENDS = ("tensorflow", "jax")
 
 
-def parser(description: str, epilog: str = "") -> argparse.ArgumentParser:
-    """Returns a parser whose help keeps the line breaks of its texts."""
+def make_parser(text: str, epilog: str = "", prog: str | None = None) -> argparse.ArgumentParser:
+    """Returns a parser whose help keeps the line breaks of its texts.
+
+    Args:
+        text: Text before the flags.
+        epilog: Text after the flags.
+        prog: Name of the program in the usage.
+    """
     return _Parser(
-        description=description,
+        prog=prog,
+        usage="%(prog)s [--FLAG=VALUE ...]" if prog else None,
+        description=text,
         epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
 
@@ -44,11 +54,28 @@ class _Parser(argparse_flags.ArgumentParser, Parser):
             self.error(str(error))
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help with one column of flags, each with the form of its value once."""
+
+    def __init__(self, prog: str):
+        width = min(shutil.get_terminal_size().columns, 100)
+        super().__init__(prog, max_help_position=28, width=width)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        form = self._format_args(action, action.dest.upper())
+        return f"{', '.join(action.option_strings)} {form}"
+
+
 def main(run: Callable[[Sequence[str]], None]) -> None:
     """Runs an app: bad input is one line and exit code 2, an interruption 130, SIGTERM 143.
 
     Args:
-        run: takes the arguments after the program's name.
+        run: Function of the arguments after the program's name.
     """
     one_line_warnings()
     try:
@@ -91,7 +118,7 @@ def choose_backend() -> None:
     Keras writes "tensorflow" there by itself, on being imported for the first time.
 
     Raises:
-        InputError: if the backend that was named is unknown or not installed, or none is.
+        InputError: If the backend that was named is unknown or not installed, or none is.
     """
     named = os.environ.get("KERAS_BACKEND")
     backend = named or _configured_backend()
