@@ -9,8 +9,8 @@ import numpy as np
 import keras_compat.data.sources  # noqa: F401 - fills the registry
 from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.labels import check_classes_have_images, check_folders_from_0
-from keras_compat.data.options import LoadOptions, sources
-from keras_compat.data.sources.tensorflow_datasets import load_tfds
+from keras_compat.data.options import LoadOptions, Source, sources
+from keras_compat.data.sources.tensorflow_datasets import check_tfds, load_tfds
 from keras_compat.errors import InputError
 
 
@@ -86,6 +86,30 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     >>> load_source("digits", LoadOptions()).image_shape
     (8, 8, 1)
     """
+    found = _find(spec)
+    if found is None:
+        return load_tfds(spec, options)
+    source, argument = found
+    return source(argument, options)
+
+
+def check_spec(spec: str, options: LoadOptions) -> None:
+    """Raises an `InputError` if no source knows a spec; no data are read.
+
+    Args:
+        spec: Spec of the data, see `load`.
+        options: Options, see `load`.
+
+    Example:
+
+    >>> check_spec("digits", LoadOptions())
+    """
+    if _find(spec) is None:
+        check_tfds(spec, options)
+
+
+def _find(spec: str) -> tuple[Source, str] | None:
+    """Returns the source of a spec and its argument; None is for TensorFlow Datasets."""
     if not isinstance(spec, str):
         raise InputError(
             f"data set {spec!r} is not a string; expected one such as 'digits' or 'npz:PATH'"
@@ -95,7 +119,7 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     name, colon, argument = spec.partition(":")
     key = f"{name}:PATH" if colon else name
     if key not in sources:
-        return load_tfds(spec, options)
+        return None
     if colon and not argument:
         raise InputError(f"data set {spec!r} names no path; expected {key}")
-    return sources[key](argument, options)
+    return sources[key], argument

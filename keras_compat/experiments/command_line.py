@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import shutil
@@ -45,7 +46,16 @@ def make_parser(text: str, epilog: str = "", prog: str | None = None) -> argpars
 
 
 class _Parser(argparse_flags.ArgumentParser, Parser):
-    """Parser that knows absl's flags, too."""
+    """Parser that knows absl's flags, too, and says what is like an unknown flag."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        flags, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = self._option_string_actions
+            near = difflib.get_close_matches(unknown[0].partition("=")[0], known)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return flags
 
     def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
         try:

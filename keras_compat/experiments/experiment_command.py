@@ -42,7 +42,10 @@ class ExperimentCommand:
             share_accelerators()
         start_distribution(flags.distribution, list(settings.stages().values()), flags.jobs)
         with quiet_start():
+            from keras_compat.experiments.loading import check_names
+
             experiment = self._module("experiment")
+        check_names(settings)
         jobs = {"jobs": flags.jobs} if self._jobs else {}
         output_dir = flags.output_dir or self._output_dir(settings)
         experiment.run(settings, output_dir, flags.overwrite, resuming=resuming, **jobs)

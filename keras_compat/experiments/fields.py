@@ -131,6 +131,28 @@ def descriptions(kind: type) -> dict[str, str]:
     return found
 
 
+def names_in(settings: Any, listed: str) -> list[str]:
+    """Returns the names of one kind in settings.
+
+    Args:
+        settings: Dataclass with fields of `setting`.
+        listed: Command of `apps.components` that lists the names of the kind.
+
+    Example:
+
+    >>> from keras_compat.experiments.transfer_learning.presets import PRESETS
+    >>> names_in(PRESETS["demo"], "sources")
+    ['mnist5k', 'mnist5k', 'digits']
+    """
+    found: list[str] = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if about(field).listed == listed and value is not None:
+            value = value.values() if isinstance(value, dict) else value
+            found += [value] if isinstance(value, str) else value
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     """Settings that refuse values that their fields do not accept.

@@ -1,46 +1,58 @@
-"""Data sets as a job's configuration asks for them."""
+"""Loading and checks of the data that settings name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Protocol
 
-from keras_compat import data
+from keras_compat import data, networks
+from keras_compat.data.loading import check_spec
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
+from keras_compat.experiments.fields import names_in
+from keras_compat.experiments.settings import DataSettings, RunSettings
 
 
-class DataOptions(Protocol):
-    """What the configuration of every job says about its data."""
-
-    @property
-    def image_size(self) -> int | None: ...
-    @property
-    def channels(self) -> int | None: ...
-    @property
-    def data_dir(self) -> str | None: ...
-    @property
-    def download(self) -> bool: ...
-    @property
-    def memory_limit_gib(self) -> float: ...
-
-
-def load_options(options: DataOptions) -> LoadOptions:
-    """Returns a configuration's say on data as `keras_compat.data` takes it."""
+def load_options(settings: DataSettings) -> LoadOptions:
+    """Returns the settings of data as `keras_compat.data` takes them."""
     return LoadOptions(
-        options.image_size,
-        options.channels,
-        options.data_dir,
-        options.download,
+        settings.image_size,
+        settings.channels,
+        settings.data_dir,
+        settings.download,
         # So high a limit is none, and a float beyond that has no integer.
-        memory_limit_bytes=int(min(options.memory_limit_gib, 2**30) * 2**30),
+        memory_limit_bytes=int(min(settings.memory_limit_gib, 2**30) * 2**30),
     )
 
 
 def load_dataset(spec: str, options: LoadOptions) -> data.ImageDataset:
     """Loads the data set that `spec` names, see `keras_compat.data.load`."""
     return data.load(spec, **asdict(options))
+
+
+def check_names(settings: RunSettings) -> None:
+    """Checks the names of architectures and data in settings; no data are read.
+
+    Raises:
+        InputError: If an architecture, its split point or a data set is unknown.
+
+    Example:
+
+    >>> from keras_compat.experiments.transfer_learning.presets import PRESETS
+    >>> check_names(PRESETS["demo"].changed({"architecture": "resnet8@stag2"}))
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: unknown split of resnet8 'stag2'; did you mean 'stage2' or
+    'stage3' or 'stage1'? Known: ...
+    """
+    options = load_options(settings)
+    checks = {
+        "architectures": networks.parse_architecture,
+        "sources": lambda spec: check_spec(spec, options),
+    }
+    for listed, check in checks.items():
+        for name in names_in(settings, listed):
+            check(name)
 
 
 def check_same_shape(datasets: Sequence[data.ImageDataset | data.UnlabelledImages]) -> None:
@@ -63,10 +75,10 @@ def check_enough_to_test(name: str, images: int, batch_size: int, of: str = "") 
     """Raises an `InputError` if there are fewer test images than batch statistics are taken over.
 
     Args:
-        name: of the data.
-        images: how many there are.
-        batch_size: for evaluation.
-        of: which ones count, in words.
+        name: Name of the data.
+        images: Number of test images.
+        batch_size: Number of images in a batch of evaluation.
+        of: Words for the images that count.
 
     Example:
 

@@ -88,6 +88,13 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
             ) from error
 
 
+def check_tfds(spec: str, options: LoadOptions) -> None:
+    """Raises an `InputError` if TFDS has no data set of a name; no data are read."""
+    tfds = _import_tfds(spec)
+    with _quiet():
+        _builder(tfds, spec, options)
+
+
 def _read(tfds: ModuleType, builder: Any, spec: str, options: LoadOptions) -> ImageDataset:
     check_shards(builder)
     image_key, label_key = _keys(tfds, builder, spec)
