@@ -15,7 +15,7 @@ A run that was killed goes on with the same command.
 
 from keras_compat.experiments.experiment_command import ExperimentCommand
 
-run = ExperimentCommand("classifier_transfer", __doc__, jobs=False)
+run = ExperimentCommand("classifier_transfer", __doc__)
 
 if __name__ == "__main__":
     run.main()

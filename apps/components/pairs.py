@@ -18,7 +18,7 @@ from apps.components.shared import (
     start,
 )
 from keras_compat.experiments import command_line
-from keras_compat.experiments.experiment_command import add_distribution, start_distribution
+from keras_compat.experiments.experiment_command import add_options, start_distribution
 from keras_compat.experiments.flags import add_training, given
 from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.printing import tell
@@ -40,7 +40,7 @@ def add(command: Command) -> None:
     flags.add_argument("--data", required=True, help="labelled images, of the old classes too")
     add_training(flags, {"training": _RETRAINING})
     flags.add_argument("--seed", type=int, default=0)
-    add_distribution(flags)
+    add_options(flags, "distribution")
     add_reading(flags)
 
     flags = command(evaluate, "test a network", "reference")

@@ -1,21 +1,51 @@
-"""Command that runs an experiment: flags derived from its settings, and where it writes."""
+"""Command that runs an experiment: flags derived from its settings, and its place."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.experiments import command_line
-from keras_compat.experiments.flags import add_settings, given, where_names_are_listed
+from keras_compat.experiments.fields import setting
+from keras_compat.experiments.flags import (
+    add_field,
+    add_settings,
+    given,
+    where_names_are_listed,
+)
 from keras_compat.experiments.profiling import ask_for_profiles
 from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS, Resuming
 from keras_compat.experiments.settings import RunSettings, TrainingSettings
 from keras_compat.experiments.start_up import quiet_start, share_accelerators, spread_operations
 from keras_compat.printing import Parser
-from keras_compat.registry import Registry
+
+
+@dataclass(kw_only=True)
+class RunOptions:
+    """Options of a run that its results do not depend on.
+
+    Args:
+        output_dir: Folder of the run.
+        overwrite: Whether to replace a run that is in the folder.
+        resume: Whether an interrupted run goes on where it was, or begins anew.
+        checkpoint_seconds: Seconds between two checkpoints of a training; 0 for none.
+        jobs: Number of work items, such as networks, to work on at a time.
+        profile: Whether a trace of a few rounds of each training is written for TensorBoard.
+        distribution: Devices to train on: none, auto (all accelerators of this machine), mirrored,
+            multi_worker or tpu (TensorFlow), data_parallel or multi_worker (JAX).
+    """
+
+    output_dir: str | None = setting(None, form="FOLDER")
+    overwrite: bool = False
+    resume: bool = True
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    jobs: int = 1
+    profile: bool = False
+    distribution: str = "auto"
 
 
 class ExperimentCommand:
@@ -24,17 +54,22 @@ class ExperimentCommand:
     Args:
         experiment: Name of the experiment's folder in `keras_compat.experiments`.
         text: Docstring of the app; what follows the line `Examples:` is the end of the help.
-        jobs: Whether the experiment can work on several items at a time.
     """
 
-    def __init__(self, experiment: str, text: str, jobs: bool = True):
+    def __init__(self, experiment: str, text: str):
         self._experiment = experiment
         self._text = text
-        self._jobs = jobs
+
+    def main(self) -> None:
+        """Runs the command with the arguments of the program, to its exit code."""
+        command_line.main(self)
 
     def __call__(self, arguments: Sequence[str]) -> None:
         """Reads the flags and runs the experiment."""
-        flags = self.make_parser(_preset(arguments)).parse_args(arguments)
+        presets = Parser(add_help=False, allow_abbrev=False)
+        presets.add_argument("--preset", default="demo")
+        preset = presets.parse_known_args(arguments)[0].preset
+        flags = self.make_parser(preset).parse_args(arguments)
         settings = self.configure(flags)
         resuming = Resuming(flags.resume, flags.checkpoint_seconds)
         command_line.choose_backend()
@@ -46,13 +81,9 @@ class ExperimentCommand:
 
             experiment = self._module("experiment")
         check_names(settings)
-        jobs = {"jobs": flags.jobs} if self._jobs else {}
-        output_dir = flags.output_dir or self._output_dir(settings)
-        experiment.run(settings, output_dir, flags.overwrite, resuming=resuming, **jobs)
-
-    def main(self) -> None:
-        """Runs the command with the arguments of the program, to its exit code."""
-        command_line.main(self)
+        jobs = {} if self._experiment == "classifier_transfer" else {"jobs": flags.jobs}
+        place = flags.output_dir or self._output_dir(settings)
+        experiment.run(settings, place, flags.overwrite, resuming=resuming, **jobs)
 
     def make_parser(self, preset: str = "demo") -> argparse.ArgumentParser:
         """Returns the parser of the flags; each that is left out keeps the preset's value.
@@ -63,62 +94,16 @@ class ExperimentCommand:
         Raises:
             InputError: If the preset is unknown.
         """
-        presets: Registry[RunSettings] = self._module("presets").PRESETS
+        presets = self._module("presets").PRESETS
         settings = presets[preset]
         text, _, end = self._text.partition("\nExamples:\n")
-        names = where_names_are_listed(settings)
-        parser = command_line.make_parser(
-            text,
-            f"names:\n{names}\n\nexamples:\n{end}",
-            f"python -m apps.{self._experiment}",
-        )
-        parser.set_defaults(resume=True)
+        end = f"names:\n{where_names_are_listed(settings)}\n\nexamples:\n{end}"
+        parser = command_line.make_parser(text, end, f"python -m apps.{self._experiment}")
         run = parser.add_argument_group("run")
-        run.add_argument(
-            "--preset",
-            metavar="NAME",
-            default=preset,
-            help="Settings that the other flags change; their values are in brackets below. "
-            f"Choices: {', '.join(presets)}. [{preset}]",
-        )
-        run.add_argument(
-            "--output_dir",
-            metavar="FOLDER",
-            help=f"Folder of the run. [{self._output_dir(settings)}]",
-        )
-        run.add_argument(
-            "--overwrite", action="store_true", help="Replace what is in the folder of the run."
-        )
-        run.add_argument(
-            "--resume",
-            action=argparse.BooleanOptionalAction,
-            default=argparse.SUPPRESS,
-            help="Whether an interrupted run goes on where it was, or begins anew. [yes]",
-        )
-        run.add_argument(
-            "--checkpoint_seconds",
-            metavar="X",
-            type=float,
-            default=CHECKPOINT_SECONDS,
-            help="Seconds between two checkpoints of a training; 0 for none. "
-            f"[{CHECKPOINT_SECONDS:g}]",
-        )
-        if self._jobs:
-            run.add_argument(
-                "--jobs",
-                metavar="N",
-                type=int,
-                default=1,
-                help="Number of work items, such as networks, to work on at a time. [1]",
-            )
-        else:
-            parser.set_defaults(jobs=1)
-        run.add_argument(
-            "--profile",
-            action="store_true",
-            help="Write a trace of a few rounds of each training for TensorBoard.",
-        )
-        add_distribution(run)
+        changed = "Settings that the other flags change; their values are in brackets. Choices: "
+        told = f"{changed}{', '.join(presets)}. [{preset}]"
+        run.add_argument("--preset", metavar="NAME", default=preset, help=told)
+        add_options(run, output_dir=self._output_dir(settings))
         add_settings(parser, settings, run)
         return parser
 
@@ -140,29 +125,25 @@ class ExperimentCommand:
         return f"runs/{self._experiment}/{settings.preset}-{settings.data_name}"
 
 
-def _preset(arguments: Sequence[str]) -> str:
-    """Returns the name of the preset among the arguments, which the help is about."""
-    parser = Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", default="demo")
-    return parser.parse_known_args(arguments)[0].preset
+def add_options(group: argparse._ActionsContainer, *names: str, **shown: Any) -> None:
+    """Adds the flags of a run's options.
 
-
-def add_distribution(group: argparse._ActionsContainer) -> None:
-    """Adds the flag that says on which devices to train."""
-    group.add_argument(
-        "--distribution",
-        metavar="NAME",
-        default="auto",
-        help="Devices to train on. Choices: auto (all accelerators of this machine), none, "
-        "mirrored and tpu (TensorFlow), data_parallel (JAX), multi_worker. [auto]",
-    )
+    Args:
+        group: Parser or group to add the flags to.
+        *names: Names of the options; by default all.
+        **shown: Values that the help shows instead of the defaults.
+    """
+    for field in fields(RunOptions):
+        if not names or field.name in names:
+            group.set_defaults(**{field.name: field.default})
+            add_field(group, RunOptions, field, [shown.get(field.name, field.default)])
 
 
 def start_distribution(name: str, stages: Sequence[TrainingSettings], jobs: int = 1) -> None:
     """Loads Keras, and begins to train on some devices.
 
     Args:
-        name: Value of the flag of `add_distribution`.
+        name: Kind of devices, see `RunOptions`.
         stages: Settings of the stages of training.
         jobs: Number of processes that share the machine.
 

@@ -11,13 +11,9 @@ from dataclasses import Field, fields
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.fields import about, descriptions
+from keras_compat.experiments.fields import descriptions
 from keras_compat.experiments.settings import RunSettings, TrainingSettings, stage_flags
 
-# Word of a flag for the value None.
-_NONE = "none"
-_NUMBERS = {int: "N", float: "X"}
-_FIELDS = "__dataclass_fields__"
 # Forms of the names that a command of `apps.components` lists.
 LISTED = {
     "sources": "DATA",
@@ -26,6 +22,7 @@ LISTED = {
     "methods": "METHOD",
     "studies": "STUDY",
 }
+_NUMBERS = {int: "N", float: "X", tuple[int, ...]: "N", tuple[float, ...]: "X"}
 
 
 def add_settings(
@@ -38,45 +35,84 @@ def add_settings(
         settings: Settings whose values the help shows.
         run: Group of the flags of every run.
     """
-    kind, texts, stages = type(settings), descriptions(type(settings)), settings.stages()
+    kind, stages = type(settings), settings.stages()
     # The experiment's own settings come last in a class, and second in the help.
     groups = {"run": run, kind.flag_group: parser.add_argument_group(kind.flag_group)}
     for field in fields(settings):
-        if about(field).flag and field.name not in stages:
-            title = _flag_group(kind, field.name)
+        if field.name not in stages:
+            bases = (b for b in reversed(kind.__mro__) if field.name in _hints(b))
+            title = next(bases).flag_group
             if title not in groups:
                 groups[title] = parser.add_argument_group(title)
-            _add(groups[title], kind, field, texts, [getattr(settings, field.name)])
+            add_field(groups[title], kind, field, [getattr(settings, field.name)])
+    texts = descriptions(kind)
     prefixes = {name: stage_flags(name)["rounds"].removesuffix("rounds") for name in stages}
     lines = [f"  --{prefixes[name]:<14}{_plain(texts[name])}" for name in stages]
     title = "stages of training, by the beginning of their flags:"
     add_training(parser.add_argument_group("training", "\n".join([title, *lines])), stages)
 
 
-def where_names_are_listed(settings: RunSettings) -> str:
-    """Returns a table of the commands that list the names that settings can have."""
-    names = dict.fromkeys(about(field).listed for field in fields(settings))
-    return "\n".join(
-        f"  {LISTED[name]:<20}python -m apps.components {name}" for name in names if name
-    )
-
-
-def add_training(
-    group: argparse._ActionsContainer, stages: Mapping[str, TrainingSettings], *without: str
-) -> None:
+def add_training(group: argparse._ActionsContainer, stages: Mapping[str, TrainingSettings]) -> None:
     """Adds the flags of stages of training, with one line of help for each field.
 
     Args:
         group: Parser or group to add the flags to.
         stages: Settings of the stages, by the names of their fields.
-        *without: Fields that get no flag.
     """
-    texts = descriptions(TrainingSettings)
     for field in fields(TrainingSettings):
-        if field.name not in without:
-            names = dict.fromkeys(stage_flags(stage)[field.name] for stage in stages)
-            values = [getattr(stage, field.name) for stage in stages.values()]
-            _add(group, TrainingSettings, field, texts, values, *names)
+        names = dict.fromkeys(stage_flags(stage)[field.name] for stage in stages)
+        values = [getattr(stage, field.name) for stage in stages.values()]
+        add_field(group, TrainingSettings, field, values, *names)
+
+
+def add_field(
+    group: argparse._ActionsContainer,
+    kind: type,
+    field: Field[Any],
+    values: Sequence[Any],
+    *of_stages: str,
+) -> None:
+    """Adds the flag of a field of settings, if it has one.
+
+    Args:
+        group: Parser or group to add the flag to.
+        kind: Class of the settings.
+        field: Field of the class.
+        values: Values that the help shows, one for each stage.
+        *of_stages: Names of the flags of several stages that have the field.
+    """
+    about, (hint, _) = field.metadata, _type(kind, field.name)
+    if not about.get("flag", True):
+        return
+    names = of_stages or tuple(filter(None, (field.name, about.get("alias"))))
+    text, separator = _plain(descriptions(kind)[field.name]), about.get("separator", ",")
+    if "choices" in about:
+        text += f" Choices: {', '.join(about['choices'])}."
+    told = [_shown(value, separator) for value in values]
+    if any(told):
+        text += f" [{told[0] if len(set(told)) == 1 else ' | '.join(told)}]"
+    options: dict[str, Any] = {"action": _StoreByFlag if len(of_stages) > 1 else "store"}
+    if hint is bool:
+        options = {"action": argparse.BooleanOptionalAction}
+    else:
+        listed = LISTED.get(about.get("listed", ""), "NAME")
+        form = about.get("form") or _NUMBERS.get(hint, listed)
+        options["metavar"] = form if hint in (int, float, str) else f"{form}{separator}..."
+        options["type"] = hint if hint in (int, float) else str
+    group.add_argument(
+        *(f"--{name}" for name in names),
+        dest=names[0],
+        default=argparse.SUPPRESS,
+        help=text.replace("%", "%%"),
+        **options,
+    )
+
+
+def where_names_are_listed(settings: RunSettings) -> str:
+    """Returns a table of the commands that list the names that settings can have."""
+    names = dict.fromkeys(field.metadata.get("listed") for field in fields(settings))
+    rows = [f"  {LISTED[name]:<20}python -m apps.components {name}" for name in names if name]
+    return "\n".join(rows)
 
 
 def given(
@@ -99,7 +135,7 @@ def given(
     return {
         name: _read(*known[name], value)
         for name, value in vars(flags).items()
-        if name in known and about(known[name][1]).flag
+        if name in known and known[name][1].metadata.get("flag", True)
     }
 
 
@@ -134,53 +170,18 @@ def pairs(words: Sequence[str], noun: str, form: str) -> dict[str, str]:
     return found
 
 
-def _add(
-    group: argparse._ActionsContainer,
-    kind: type,
-    field: Field[Any],
-    texts: Mapping[str, str],
-    values: Sequence[Any],
-    *of_stages: str,
-) -> None:
-    """Adds the flag of a field, or those of several stages that have the field."""
-    facts, hint = about(field), _type(kind, field.name)
-    names = of_stages or tuple(filter(None, (field.name, facts.alias)))
-    text = _plain(texts[field.name])
-    if facts.choices is not None:
-        text += f" Choices: {', '.join(facts.choices)}."
-    told = [_shown(value, facts.separator) for value in values]
-    if any(told):
-        text += f" [{told[0] if len(set(told)) == 1 else ' | '.join(told)}]"
-    options: dict[str, Any] = {"action": _StoreByFlag if len(of_stages) > 1 else "store"}
-    if hint is bool:
-        options = {"action": argparse.BooleanOptionalAction}
-    elif hint in _NUMBERS:
-        options |= {"type": _number(hint), "metavar": facts.form or _NUMBERS[hint]}
-    else:
-        numbers = {tuple[int, ...]: "N", tuple[float, ...]: "X"}
-        form = facts.form or LISTED.get(facts.listed) or numbers.get(hint, "NAME")
-        options["metavar"] = form if hint is str else f"{form}{facts.separator}..."
-    group.add_argument(
-        *(f"--{name}" for name in names),
-        dest=names[0],
-        default=argparse.SUPPRESS,
-        help=text.replace("%", "%%"),
-        **options,
-    )
-
-
 def _read(kind: type, field: Field[Any], value: Any) -> Any:
     """Returns the value of a field from what its flag was given."""
-    facts, hint = about(field), _type(kind, field.name)
+    about, (hint, may_be_none) = field.metadata, _type(kind, field.name)
     if not isinstance(value, str):
         return value
-    if facts.read is not None:
-        return facts.read(value)
-    found = words(value, facts.separator)
+    if "read" in about:
+        return about["read"](value)
+    found = words(value, about.get("separator", ","))
     if typing.get_origin(hint) is dict:
-        return pairs(found, facts.noun, facts.form)
+        return pairs(found, about["noun"], about["form"])
     if typing.get_origin(hint) is not tuple:
-        return None if value == _NONE and _may_be_none(kind, field.name) else value
+        return None if may_be_none and value == "none" else value
     try:
         return tuple(map(typing.get_args(hint)[0], found))
     except ValueError:
@@ -195,35 +196,16 @@ class _StoreByFlag(argparse.Action):
         setattr(namespace, (flag or self.dest).removeprefix("--"), values)
 
 
-def _number(kind: type) -> Any:
-    """Returns a reader of numbers and of the word for None, with the type's name."""
-
-    def read(text: str) -> Any:
-        return kind(text)
-
-    read.__name__ = kind.__name__
-    return read
-
-
 @functools.cache
 def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def _may_be_none(kind: type, name: str) -> bool:
-    return isinstance(_hints(kind)[name], types.UnionType)
-
-
-def _type(kind: type, name: str) -> Any:
-    """Returns the type of a field, without None."""
+def _type(kind: type, name: str) -> tuple[Any, bool]:
+    """Returns the type of a field without None, and whether None is allowed."""
     hint = _hints(kind)[name]
-    return typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
-
-
-def _flag_group(kind: type, name: str) -> str:
-    """Returns the title of the flags of the class that a field comes from."""
-    bases = (base for base in reversed(kind.__mro__) if name in getattr(base, _FIELDS, ()))
-    return next(bases).flag_group
+    optional = isinstance(hint, types.UnionType)
+    return (typing.get_args(hint)[0] if optional else hint), optional
 
 
 def _plain(text: str) -> str:
@@ -231,10 +213,10 @@ def _plain(text: str) -> str:
 
 
 def _shown(value: Any, separator: str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, dict):
-        return separator.join(f"{name}={one}" for name, one in value.items())
+        value = tuple(f"{name}={one}" for name, one in value.items())
     if isinstance(value, tuple):
         return separator.join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

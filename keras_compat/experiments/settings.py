@@ -18,11 +18,13 @@ from keras_compat.choices import (
     STATISTICS_OVER,
 )
 from keras_compat.errors import InputError
-from keras_compat.experiments.fields import Checked, about, setting
+from keras_compat.experiments.fields import Checked, setting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+# Auxiliary tasks that need no labels and can hold features in place through a frozen head.
+ADAPTING = ("rotation", "jigsaw", "colorization", "exemplar", "contrastive")
 # Settings that say which run it is, and where its data are.
 _OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
@@ -154,7 +156,7 @@ def stage_flags(stage: str) -> dict[str, str]:
     """
     prefix = "" if stage == "training" else f"{stage.removesuffix('_training')}_"
     return {
-        field.name: field.name if about(field).every_stage else f"{prefix}{field.name}"
+        field.name: field.name if "every_stage" in field.metadata else f"{prefix}{field.name}"
         for field in fields(TrainingSettings)
     }
 
@@ -222,17 +224,34 @@ class AuxiliaryCostSettings(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuxiliarySettings(AuxiliaryCostSettings):
-    """Settings of auxiliary tasks.
+class AuxiliaryLossSettings(AuxiliaryCostSettings):
+    """Settings of the losses of auxiliary tasks.
 
     Args:
         auxiliary_weight: Weight of every auxiliary loss beside the target task's (Appendix C: 1).
-        rotation_assignment: Assignment of angles to the images of the task rotation.
+        rotation_assignment: Assignment of angles to the images of the task `rotation`.
     """
 
     auxiliary_weight: float = setting(1.0, above=0)
     rotation_assignment: str = setting(
         RANDOM, choices=ROTATION_ASSIGNMENTS, noun="rotation_assignment"
+    )
+
+    def weight(self, auxiliary: str) -> float:
+        """Returns the weight of an auxiliary task's loss."""
+        return self.auxiliary_weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuxiliarySettings(AuxiliaryLossSettings):
+    """Settings of auxiliary tasks that are chosen by their names.
+
+    Args:
+        auxiliaries: Auxiliary tasks whose shared or frozen heads make extractors compatible.
+    """
+
+    auxiliaries: tuple[str, ...] = setting(
+        ("rotation",), choices=ADAPTING, distinct=True, listed="auxiliaries"
     )
 
 

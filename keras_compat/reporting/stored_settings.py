@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # What runs did before there was a setting for it: in all settings, and in those of a training.
-_ADDED = {"auxiliary_fraction": 1.0, "auxiliary_every": 1}
+_ADDED = {"auxiliary_fraction": 1.0, "auxiliary_every": 1, "auxiliaries": ["rotation"]}
 _ADDED_TO_TRAINING = {"precision": "float32", "batch_statistics_over": "global"}
 # Every training has these.
 _OF_TRAINING = {"rounds", "batch_size", "schedule"}

@@ -81,7 +81,9 @@ def test_no_source_is_transferred_to_itself(config):
 def test_a_held_rotation_head_does_not_learn_and_an_own_one_does(config, rotation_head, tmp_path):
     dataset = load_all(config)["things"]
     last_good = tmp_path / "last.keras"
-    held = train_network(config, 0, dataset, 7, rotation_head, last_good, no_callbacks)
+    held = train_network(
+        config, 0, dataset, 7, {"rotation": rotation_head}, last_good, no_callbacks
+    )
     trained = [np.asarray(w) for w in held.auxiliary_heads["rotation"].trainable_weights]
     assert trained == []
     kernel = held.auxiliary_heads["rotation"].get_layer("logits").get_weights()[0]
@@ -100,6 +102,20 @@ def test_a_held_rotation_head_does_not_learn_and_an_own_one_does(config, rotatio
 
 
 @pytest.mark.once
+def test_every_auxiliary_that_is_asked_for_has_a_head_that_others_can_hold(config, tmp_path):
+    dataset, last_good = load_all(config)["things"], tmp_path / "last.keras"
+    config = replace(config, auxiliaries=("rotation", "jigsaw"))
+    first = train_network(config, 0, dataset, 7, None, last_good, no_callbacks)
+    assert list(first.auxiliary_heads) == ["rotation", "jigsaw"]
+    heads = first.auxiliary_heads
+    held = train_network(config, 0, dataset, 8, heads, last_good, no_callbacks).auxiliary_heads
+    for name in heads:
+        assert not held[name].trainable_weights
+        kernels = [h[name].get_layer("logits").get_weights()[0] for h in (heads, held)]
+        np.testing.assert_array_equal(*kernels)
+
+
+@pytest.mark.once
 def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head, tmp_path):
     datasets = load_all(config)
 
@@ -109,7 +125,7 @@ def test_networks_start_alike_with_iiw_and_differ_without(config, rotation_head,
             0,
             datasets[name],
             weights_seed,
-            rotation_head,
+            {"rotation": rotation_head},
             tmp_path / "last.keras",
             no_callbacks,
         )
@@ -139,7 +155,9 @@ def test_pretrained_a_network_starts_as_the_extractor_of_the_rotation_head(confi
 def test_fine_tuning_changes_all_parts_and_is_measured_on_the_way(config, rotation_head, tmp_path):
     dataset = load_all(config)["things"]
     last_good = tmp_path / "last.keras"
-    network = train_network(config, 0, dataset, 7, rotation_head, last_good, no_callbacks)
+    network = train_network(
+        config, 0, dataset, 7, {"rotation": rotation_head}, last_good, no_callbacks
+    )
     network.head.trainable = False  # as a part may come from where it was frozen
     before = {name: weights(model) for name, model in network.models().items()}
     seen = {}

@@ -15,7 +15,7 @@ from keras_compat.experiments.compatibility_analysis.studies import STUDIES
 from keras_compat.experiments.fields import setting
 from keras_compat.experiments.naming import file_name
 from keras_compat.experiments.settings import (
-    AuxiliarySettings,
+    AuxiliaryLossSettings,
     BatchEvaluationSettings,
     ClassNameSettings,
     RunSettings,
@@ -29,7 +29,7 @@ _PRETRAINING = ("pretraining_dataset", "pretraining")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, RunSettings):
+class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings, RunSettings):
     """Settings of a run of the compatibility analysis; the presets are instances.
 
     Args:
@@ -116,7 +116,7 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
         """Returns the weight of an auxiliary task's loss."""
         if auxiliary == "rotation" and self.rotation_weight is not None:
             return self.rotation_weight
-        return self.auxiliary_weight
+        return super().weight(auxiliary)
 
     def architecture(self, network: int) -> str:
         """Returns the architecture of a network by its number."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from keras_compat import networks
 from keras_compat.auxiliary import (
-    AUXILIARIES,
     Auxiliary,
     CommonClasses,
     FeatureMatching,
@@ -19,6 +18,7 @@ from keras_compat.auxiliary import (
 )
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
 from keras_compat.errors import InputError
+from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.compatibility_analysis.groups import Group
 from keras_compat.experiments.compatibility_analysis.methods import Method, parse_method
 from keras_compat.experiments.compatibility_analysis.settings import Config
@@ -286,29 +286,17 @@ class _Builder:
                         dense=auxiliary.dense,
                     )
                     shared = head if self.method.shared else None
-                weight = self.config.weight(kind)
-                found[number].append(self._held(auxiliary, head, weight))
+                found[number].append(weighted_head(self.config, kind, auxiliary, head))
         return found
-
-    def _held(self, auxiliary: Auxiliary, head: keras.Model | None, weight: float) -> AuxiliaryHead:
-        if not auxiliary.transforms_images:
-            # It costs no pass through the extractor.
-            return AuxiliaryHead(auxiliary, head, weight)
-        config = self.config
-        return AuxiliaryHead(
-            auxiliary, head, weight, config.auxiliary_fraction, config.auxiliary_every
-        )
 
     def rotation(self, number: int) -> RotationPrediction:
         return RotationPrediction(self.config.rotation_assignment, seed=self.seed_of(number))
 
     def _auxiliary(self, kind: str, number: int, seed_number: int) -> Auxiliary:
-        if kind == "rotation":
-            return self.rotation(seed_number)
         if kind == "common_classes":
             return CommonClasses(self._discriminated(), self._labels(number))
         dataset = self.group.datasets[self.names[number]]
-        return AUXILIARIES[kind].for_dataset(dataset, seed=self.seed_of(seed_number))
+        return make_auxiliary(self.config, kind, dataset, self.seed_of(seed_number))
 
     # Tasks and data --------------------------------------------------------------------------
 

@@ -22,8 +22,6 @@ from keras_compat.experiments.settings import (
 
 # Layers of the extractor that learn on the target, see `adaptation.let_learn`.
 LAYERS = ("all", "normalization", "first_half")
-# Tasks that need no labels and can hold features in place through a frozen head.
-AUXILIARIES = ("rotation", "jigsaw", "colorization", "exemplar", "contrastive")
 # Measures without labels by which the way to adapt, and how far, is chosen, see `choosing`.
 CRITERIA = ("mutual_information", "loss")
 # No choice: all layers, the rounds and the rate of the settings.
@@ -41,7 +39,6 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
         both: Whether the target is a source too, and the source its target.
         network: Folder of a stored network to adapt, instead of training one on the source.
         architecture: Architecture and split point of the network.
-        auxiliaries: Auxiliary tasks whose heads are frozen while the extractor adapts.
         rotation_init: Images that the rotation head learns on first; none starts it from random
             weights.
         learning_rates: More learning rates of the adaptation, to choose among without labels.
@@ -64,7 +61,6 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
     both: bool = True
     network: str | None = setting(None, form="FOLDER")
     architecture: str = setting(form="ARCHITECTURE@SPLIT", listed="architectures")
-    auxiliaries: tuple[str, ...] = setting(("rotation",), choices=AUXILIARIES, distinct=True)
     rotation_init: str | None = setting(None, listed="sources")
     learning_rates: tuple[float, ...] = setting((), above=0)
     layers: tuple[str, ...] = setting(("all",), choices=LAYERS, distinct=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 import keras
 
 from keras_compat import networks
-from keras_compat.auxiliary import AUXILIARIES, Auxiliary, RotationPrediction
+from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset, UnlabelledImages
+from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.stored_network import StoredNetwork
@@ -88,14 +89,7 @@ def train_source(
         own = _head(config, extractor, auxiliary, 1000 * seed + 500 + number)
         if kind == "rotation" and rotation_head is not None:
             networks.copy_weights(rotation_head, own)
-        held = AuxiliaryHead(
-            auxiliary,
-            own,
-            config.auxiliary_weight,
-            config.auxiliary_fraction,
-            config.auxiliary_every,
-        )
-        auxiliaries.append(held)
+        auxiliaries.append(weighted_head(config, kind, auxiliary, own))
     task = Task(
         "source",
         extractor,
@@ -108,15 +102,6 @@ def train_source(
     train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
     heads = dict(zip(config.auxiliaries, (held.head for held in auxiliaries), strict=True))
     return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
-
-
-def make_auxiliary(
-    config: Config, kind: str, images: ImageDataset | UnlabelledImages, seed: int
-) -> Auxiliary:
-    """Returns an auxiliary task as it suits some images."""
-    if kind == "rotation":
-        return RotationPrediction(config.rotation_assignment, seed=seed)
-    return AUXILIARIES[kind].for_dataset(images, seed=seed)
 
 
 def make_augmentation(

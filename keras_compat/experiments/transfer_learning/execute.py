@@ -27,7 +27,6 @@ from keras_compat.experiments.transfer_learning.items import (
 from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
 from keras_compat.experiments.transfer_learning.settings import Config
 from keras_compat.experiments.transfer_learning.training import (
-    ROTATION_HEAD,
     fine_tune,
     make_head,
     steps_an_epoch,
@@ -64,7 +63,8 @@ def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
     last_good = ItemFolder(place / item.name).last_good
     how, frozen, pretrained = METHODS[item.method], None, None
     if how.frozen:
-        frozen = done_before(place, *item.starts_from).load_model(ROTATION_HEAD)
+        start = done_before(place, *item.starts_from).path / NETWORKS
+        frozen = load_network(start).auxiliary_heads
     if how.pretrained:
         pretrained = done_before(place, *item.starts_from).load_model("extractor")
     dataset = load_all(config)[item.source]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from keras_compat import networks
-from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import ImageDataset
+from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.runner.checkpointing import Gathered
 from keras_compat.experiments.runner.work_item import Callbacks
 from keras_compat.experiments.stored_network import StoredNetwork
@@ -19,9 +19,7 @@ from keras_compat.experiments.training import train
 from keras_compat.experiments.transfer_learning.settings import Config
 from keras_compat.layers import Augmentation
 from keras_compat.networks import copy_model, copy_weights
-from keras_compat.training import AuxiliaryHead, Task, Trainer
-
-ROTATION_HEAD = "rotation_head"
+from keras_compat.training import Task, Trainer
 
 
 def train_network(
@@ -29,25 +27,26 @@ def train_network(
     seed: int,
     dataset: ImageDataset,
     weights_seed: int,
-    rotation_head: keras.Model | None,
+    frozen: Mapping[str, keras.Model] | None,
     last_good: Path,
     callbacks: Callbacks,
     pretrained: keras.Model | None = None,
 ) -> StoredNetwork:
-    """Trains a network together with a rotation head (Sec. 3.4, incremental).
+    """Trains a network together with auxiliary heads (Sec. 3.4, incremental).
 
     Args:
-        config: of the run; `config.training` says how.
-        seed: of the run.
-        dataset: the images.
-        weights_seed: of the initial weights; networks of the same one start alike (IIW).
-        rotation_head: frozen, to be compatible with others; `None` trains one of its own.
-        last_good: the file for the weights before a loss that was not finite.
-        callbacks: for the training.
-        pretrained: the extractor that this one starts as; `None` takes the initial weights.
+        config: Settings of the run, with those of the training.
+        seed: Seed of the run.
+        dataset: Labelled images.
+        weights_seed: Seed of the initial weights; networks of the same seed start alike (IIW).
+        frozen: Auxiliary heads of the network that this one is to be compatible with; they are
+            frozen. `None` trains heads of its own.
+        last_good: File for the weights before a loss that was not finite.
+        callbacks: Callbacks of the training.
+        pretrained: Extractor that this one starts as; `None` takes the initial weights.
 
     Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+        NonFiniteLoss: When a loss becomes NaN or infinite.
     """
     extractor = networks.build_extractor(
         config.architecture,
@@ -59,35 +58,29 @@ def train_network(
     if pretrained is not None:
         copy_weights(pretrained, extractor)
     head = make_head(config, extractor, len(dataset.class_names), weights_seed, "head")
-    if rotation_head is None:
-        held = make_head(
-            config, extractor, RotationPrediction.outputs, weights_seed + 500, ROTATION_HEAD
-        )
-    else:
-        held = copy_model(rotation_head)
-        held.trainable = False
-    rotation = RotationPrediction(config.rotation_assignment, seed=1000 * seed + 200)
-    task = Task(
-        "network",
-        extractor,
-        head,
-        [
-            AuxiliaryHead(
-                rotation,
-                held,
-                config.auxiliary_weight,
-                config.auxiliary_fraction,
-                config.auxiliary_every,
+    heads, auxiliaries = {}, []
+    for number, name in enumerate(config.auxiliaries):
+        auxiliary = make_auxiliary(config, name, dataset, 1000 * seed + 200 + number)
+        if frozen is None:
+            own_seed = weights_seed + 500 + number
+            heads[name] = make_head(
+                config,
+                extractor,
+                auxiliary.outputs,
+                own_seed,
+                f"{auxiliary.name}_head",
+                auxiliary.dense,
             )
-        ],
-        augmentation=_augmentation(config, dataset, 1000 * seed + 100),
-    )
+        else:
+            heads[name] = copy_model(frozen[name])
+            heads[name].trainable = False
+        auxiliaries.append(weighted_head(config, name, auxiliary, heads[name]))
+    augmentation = _augmentation(config, dataset, 1000 * seed + 100)
+    task = Task("network", extractor, head, auxiliaries, augmentation=augmentation)
     trainer = Trainer([task], seed=1000 * seed + 700)
     how = config.training
     train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
-    return StoredNetwork(
-        extractor, head, {"rotation": held}, dataset.class_names, dataset.flippable
-    )
+    return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
 
 
 def fine_tune(
@@ -155,7 +148,12 @@ def stops(config: Config, images: int) -> list[int]:
 
 
 def make_head(
-    config: Config, extractor: keras.Model, classes: int, seed: int, name: str
+    config: Config,
+    extractor: keras.Model,
+    classes: int,
+    seed: int,
+    name: str,
+    dense: bool = False,
 ) -> keras.Model:
     """Builds a head of the run's architecture for an extractor."""
     return networks.build_head(
@@ -164,6 +162,7 @@ def make_head(
         classes=classes,
         seed=seed,
         name=name,
+        dense=dense,
     )
 
 
@@ -171,12 +170,15 @@ def check_architecture(config: Config, dataset: ImageDataset) -> None:
     """Builds the parts of a network, so that what cannot fit is known before training.
 
     Raises:
-        InputError: on an unknown architecture or split.
+        InputError: On an unknown architecture or split, or an auxiliary task that makes no sense on
+            the images.
     """
     extractor = networks.build_extractor(
         config.architecture, dataset.image_shape, interface_channels=None, seed=0
     )
     networks.recombine(extractor, make_head(config, extractor, 2, 0, "head"))
+    for name in config.auxiliaries:
+        make_auxiliary(config, name, dataset, 0)
 
 
 def _augmentation(config: Config, dataset: ImageDataset, seed: int) -> Augmentation | None:
