@@ -14,7 +14,7 @@ def first_stage(config: Config, dataset: ImageDataset, classes: int) -> Trainer:
     """Returns a trainer of all extractors with one head, and a rotation head if there is one."""
     head = build_head(config, dataset, classes, "head", 0)
     held = []
-    if config.rotation:
+    if "rotation" in config.auxiliaries:
         rotation_head = build_head(config, dataset, 4, "rotation_head", 1)
         held = [AuxiliaryHead(RotationPrediction(seed=0), rotation_head)]
     tasks = [

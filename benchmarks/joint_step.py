@@ -40,7 +40,8 @@ from keras_compat.training import Trainer
 
 def trainer(rotation: bool, jit_compile: bool | str) -> tuple[Trainer, dict]:
     """Returns the demo's first stage and its data."""
-    config = replace(PRESETS["demo"], rotation=rotation, maintain=("extractor",))
+    config = replace(PRESETS["demo"], maintain=("extractor",))
+    config = replace(config, auxiliaries=("rotation",) if rotation else ())
     prepared = prepare(config, load_dataset(config.dataset, load_options(config)), seed=0)
     model = first_stage(config, prepared.dataset, prepared.initial)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=jit_compile)

@@ -78,12 +78,12 @@ class ExperimentCommand:
         start_distribution(flags.distribution, list(settings.stages().values()), flags.jobs)
         with quiet_start():
             from keras_compat.experiments.loading import check_names
+            from keras_compat.experiments.runner.runner import run
 
-            experiment = self._module("experiment")
+            experiment = self._module("experiment").EXPERIMENT
         check_names(settings)
-        jobs = {} if self._experiment == "classifier_transfer" else {"jobs": flags.jobs}
         place = flags.output_dir or self._output_dir(settings)
-        experiment.run(settings, place, flags.overwrite, resuming=resuming, **jobs)
+        run(experiment, settings, place, flags.overwrite, flags.jobs, resuming)
 
     def make_parser(self, preset: str = "demo") -> argparse.ArgumentParser:
         """Returns the parser of the flags; each that is left out keeps the preset's value.

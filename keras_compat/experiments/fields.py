@@ -28,10 +28,11 @@ def setting(default: Any = dataclasses.MISSING, **about: Any) -> Any:
         **about: `choices`: names that the value, or each of its values, is one of. `noun`: word for
             one of the values in an error message. `listed`: command of `apps.components` that lists
             the names that the value can have. `distinct`: whether there are several values, all
-            different. `at_least`, `above`, `at_most`, `below`: bounds of numbers. For the flag:
-            `form` of its text, `separator` of several values (a space is any white space), `read`
-            (function from the text to the value), `alias` (second name), `flag` (whether there is
-            one), `every_stage` (whether it changes all stages of training at once).
+            different; `may_be_empty`: whether there may be none. `at_least`, `above`, `at_most`,
+            `below`: bounds of numbers. For the flag: `form` of its text, `separator` of several
+            values (a space is any white space), `read` (function from the text to the value),
+            `alias` (second name), `flag` (whether there is one), `every_stage` (whether it changes
+            all stages of training at once).
     """
     if isinstance(default, dict):
         return dataclasses.field(default_factory=default.copy, metadata=about)
@@ -56,7 +57,8 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     name, about = field.name, field.metadata
     several = isinstance(value, tuple)
     values = value if several else () if value is None else (value,)
-    if about.get("distinct") and (not values or len(set(values)) < len(values)):
+    enough = values or about.get("may_be_empty")
+    if about.get("distinct") and (not enough or len(set(values)) < len(values)):
         raise InputError(f"{name} are {','.join(values)!r}; expected some, each once")
     bounds = {bound: about[bound] for bound in _BOUNDS if bound in about}
     for one in values:

@@ -45,6 +45,8 @@ def add_settings(
             if title not in groups:
                 groups[title] = parser.add_argument_group(title)
             add_field(groups[title], kind, field, [getattr(settings, field.name)])
+    for field in _shorthands(kind):
+        add_field(groups[kind.flag_group], kind.shorthands, field, [None])
     texts = descriptions(kind)
     prefixes = {name: stage_flags(name)["rounds"].removesuffix("rounds") for name in stages}
     lines = [f"  --{prefixes[name]:<14}{_plain(texts[name])}" for name in stages]
@@ -128,7 +130,10 @@ def given(
     Raises:
         InputError: If a text has another form than its flag takes.
     """
-    known = {field.name: (kind, field) for field in (fields(kind) if kind else ())}
+    known: dict[str, tuple[type, Field[Any]]] = {}
+    if kind is not None:
+        known = {field.name: (kind.shorthands, field) for field in _shorthands(kind)}
+        known |= {field.name: (kind, field) for field in fields(kind)}
     for stage in stages:
         names = stage_flags(stage)
         known |= {names[f.name]: (TrainingSettings, f) for f in fields(TrainingSettings)}
@@ -177,11 +182,13 @@ def _read(kind: type, field: Field[Any], value: Any) -> Any:
         return value
     if "read" in about:
         return about["read"](value)
+    if value == "none" and (may_be_none or "may_be_empty" in about):
+        return None if may_be_none else ()
     found = words(value, about.get("separator", ","))
     if typing.get_origin(hint) is dict:
         return pairs(found, about["noun"], about["form"])
     if typing.get_origin(hint) is not tuple:
-        return None if may_be_none and value == "none" else value
+        return value
     try:
         return tuple(map(typing.get_args(hint)[0], found))
     except ValueError:
@@ -194,6 +201,10 @@ class _StoreByFlag(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, flag: str | None = None) -> None:
         setattr(namespace, (flag or self.dest).removeprefix("--"), values)
+
+
+def _shorthands(kind: type[RunSettings]) -> tuple[Field[Any], ...]:
+    return fields(kind.shorthands) if kind.shorthands else ()
 
 
 @functools.cache

@@ -88,6 +88,8 @@ class RunSettings(Checked):
     """
 
     flag_group: ClassVar[str] = "run"
+    shorthands: ClassVar[type | None] = None
+    """Dataclass of flags that stand for other settings; `changed` reads them."""
 
     preset: str = setting(flag=False)
     seeds: int = setting(1, at_least=1)
@@ -208,10 +210,12 @@ class BatchEvaluationSettings(DataSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuxiliaryCostSettings(Checked):
-    """Settings that make auxiliary tasks cheaper.
+class AuxiliaryLossSettings(Checked):
+    """Settings of the losses of auxiliary tasks.
 
     Args:
+        auxiliary_weight: Weight of every auxiliary loss beside the target task's (Appendix C: 1).
+        rotation_assignment: Assignment of angles to the images of the task `rotation`.
         auxiliary_fraction: Part of each batch that auxiliary tasks with images of their own see,
             such as rotation.
         auxiliary_every: Number of rounds in which these tasks take part once.
@@ -219,23 +223,12 @@ class AuxiliaryCostSettings(Checked):
 
     flag_group: ClassVar[str] = "auxiliary tasks"
 
-    auxiliary_fraction: float = setting(1.0, above=0, at_most=1)
-    auxiliary_every: int = setting(1, at_least=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuxiliaryLossSettings(AuxiliaryCostSettings):
-    """Settings of the losses of auxiliary tasks.
-
-    Args:
-        auxiliary_weight: Weight of every auxiliary loss beside the target task's (Appendix C: 1).
-        rotation_assignment: Assignment of angles to the images of the task `rotation`.
-    """
-
     auxiliary_weight: float = setting(1.0, above=0)
     rotation_assignment: str = setting(
         RANDOM, choices=ROTATION_ASSIGNMENTS, noun="rotation_assignment"
     )
+    auxiliary_fraction: float = setting(1.0, above=0, at_most=1)
+    auxiliary_every: int = setting(1, at_least=1)
 
     def weight(self, auxiliary: str) -> float:
         """Returns the weight of an auxiliary task's loss."""
@@ -250,9 +243,16 @@ class AuxiliarySettings(AuxiliaryLossSettings):
         auxiliaries: Auxiliary tasks whose shared or frozen heads make extractors compatible.
     """
 
+    needs_auxiliaries: ClassVar[bool] = True
+
     auxiliaries: tuple[str, ...] = setting(
-        ("rotation",), choices=ADAPTING, distinct=True, listed="auxiliaries"
+        ("rotation",), choices=ADAPTING, distinct=True, may_be_empty=True, listed="auxiliaries"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.needs_auxiliaries and not self.auxiliaries:
+            raise InputError(f"auxiliaries are ''; expected some of {', '.join(ADAPTING)}")
 
 
 def check_at_least(least: int, values: Mapping[str, float]) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 # What runs did before there was a setting for it: in all settings, and in those of a training.
-_ADDED = {"auxiliary_fraction": 1.0, "auxiliary_every": 1, "auxiliaries": ["rotation"]}
+_ADDED = {
+    "auxiliaries": ["rotation"],
+    "auxiliary_weight": 1.0,
+    "rotation_assignment": "random",
+    "auxiliary_fraction": 1.0,
+    "auxiliary_every": 1,
+}
 _ADDED_TO_TRAINING = {"precision": "float32", "batch_statistics_over": "global"}
 # Every training has these.
 _OF_TRAINING = {"rounds", "batch_size", "schedule"}
@@ -26,7 +32,11 @@ def as_of_today(settings: Any) -> Any:
     """
     if not isinstance(settings, Mapping):
         return settings
-    return {**_ADDED, **{key: _completed(value) for key, value in settings.items()}}
+    completed = {key: _completed(value) for key, value in settings.items()}
+    # Classifier transfer knew no other auxiliary task.
+    if completed.pop("rotation", True) is False:
+        completed["auxiliaries"] = []
+    return {**_ADDED, **completed}
 
 
 def _completed(value: Any) -> Any:

@@ -220,9 +220,9 @@ def test_all_parts_of_a_run_are_one_family(tmp_path, images, capsys):
     assert manifests[2].class_names == ("dog", "cat")
     assert {m.licence for m in manifests} == {"MIT"} and manifests[1].data[0].images == 9
     assert manifests[2].metrics["information"] > 0 and manifests[2].feature_statistics
-    del config["rotation"]
+    del config["extractors"]
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="no run of classifier transfer .KeyError: 'rotation"):
+    with pytest.raises(InputError, match="no run of classifier transfer .KeyError: 'extractors"):
         told(capsys, "publish", store.url, "zoo@4", f"--run={run}")
 
 

@@ -8,6 +8,7 @@ from apps import classifier_transfer, compatibility_analysis, domain_adaptation,
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.run_folder import RunFolder
+from keras_compat.reporting.stored_settings import as_of_today
 
 pytestmark = pytest.mark.once
 
@@ -55,6 +56,44 @@ def test_each_flag_reaches_the_settings_and_bad_values_say_so(app, monkeypatch):
     ):
         with pytest.raises(InputError, match=message):
             configured(app, flag)
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.__name__)
+def test_every_app_takes_auxiliary_tasks_by_their_names(app):
+    settings = configured(app, "--auxiliaries=rotation,jigsaw", "--auxiliary_weight=2")
+    if app is compatibility_analysis:
+        assert settings.methods == ("independent", "rp", "jigsaw")
+    else:
+        assert settings.auxiliaries == ("rotation", "jigsaw")
+    assert settings.weight("jigsaw") == 2
+    with pytest.raises(InputError, match="'jigsau'; did you mean 'jigsaw'"):
+        configured(app, "--auxiliaries=jigsau")
+    if app is not classifier_transfer:
+        with pytest.raises(InputError):
+            configured(app, "--auxiliaries=")
+
+
+def test_the_flag_of_release_0_1_for_rotation_is_of_use():
+    alone = ["--no-rotation", "--maintain=extractor"]
+    assert configured(classifier_transfer, *alone).auxiliaries == ()
+    assert configured(classifier_transfer, "--maintain=extractor", "--auxiliaries=none") == (
+        configured(classifier_transfer, *alone)
+    )
+    both = configured(classifier_transfer, "--auxiliaries=jigsaw", "--rotation")
+    assert both.auxiliaries == ("rotation", "jigsaw")
+    with pytest.raises(InputError, match="or add --maintain=extractor"):
+        configured(classifier_transfer, "--no-rotation")
+    for rotation, auxiliaries in ((True, ["rotation"]), (False, [])):
+        assert as_of_today({"rotation": rotation})["auxiliaries"] == auxiliaries
+
+
+def test_a_stage_has_flags_of_its_own_and_drops_keep_their_parts_of_the_way():
+    flags = ["--preset=paper", "--joint_rounds=400", "--bound_schedule=cosine", "--batch_size=8"]
+    settings = configured(classifier_transfer, *flags, "--update_drops=10,20")
+    assert (settings.joint.rounds, settings.joint.drops) == (400, (100, 200, 300))
+    assert (settings.joint.schedule, settings.bound.schedule) == ("steps", "cosine")
+    assert settings.update.drops == (10, 20)
+    assert {how.batch_size for how in trainings(settings)} == {8}
 
 
 def test_steps_and_runs_of_before_there_were_these_settings_are_of_use(tmp_path):

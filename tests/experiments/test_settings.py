@@ -14,7 +14,7 @@ from keras_compat.experiments.training import Training, make_optimizer
         ({"reference": "resnte"}, "unknown reference.*did you mean 'resnet'"),
         ({"extractors": {"wide_resnet": "resnet8", "a-b": "resnet8"}}, "extractor name 'a-b'"),
         ({"maintain": ("nothing",)}, "unknown value of maintain"),
-        ({"maintain": ("rotation",), "rotation": False}, "or add --maintain=extractor"),
+        ({"maintain": ("rotation",), "auxiliaries": ()}, "or add --maintain=extractor"),
         ({"maintain": ("extractor", "extractor")}, "maintain are 'extractor,extractor'.*once"),
         ({"maintain": ()}, "maintain are ''; expected some"),
         ({"seed": -1}, "seed is -1"),

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import keras
 
 from keras_compat import networks
-from keras_compat.auxiliary import RotationPrediction
+from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset
+from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.classifier_transfer.settings import Config
 from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task
 
-ROTATIONS = RotationPrediction.outputs
-
 
 @dataclass
 class Parts:
-    """Extractors with one head, and the rotation head that they learn with."""
+    """Extractors with one head, and the auxiliary heads that they learn with."""
 
     extractors: dict[str, keras.Model]
     head: keras.Model
-    rotation_head: keras.Model | None = None
+    auxiliary_heads: dict[str, keras.Model] = field(default_factory=dict)
 
     def models(self) -> dict[str, keras.Model]:
         """Returns all models by their names."""
-        found = [*self.extractors.values(), self.head, self.rotation_head]
-        return {model.name: model for model in found if model is not None}
+        found = [*self.extractors.values(), self.head, *self.auxiliary_heads.values()]
+        return {model.name: model for model in found}
 
 
 class Builder:
@@ -52,17 +51,18 @@ class Builder:
             classes: Number of initial classes.
         """
         head = self._head(classes, "head", 500)
-        rotation_head = (
-            self._head(ROTATIONS, "rotation_head", 501) if self.config.rotation else None
-        )
+        auxiliary_heads = {
+            name: self._head(auxiliary.outputs, f"{name}_head", 501 + 20 * i, auxiliary.dense)
+            for i, (name, auxiliary) in enumerate(self._made(self.config.auxiliaries).items())
+        }
         extractors = {
             name: self._extractor(name, i) for i, name in enumerate(self.config.extractors)
         }
         tasks = [
-            self._task(name, extractor, head, self._rotation(rotation_head, i), i)
+            self._task(name, extractor, head, self._held(auxiliary_heads, i), i)
             for i, (name, extractor) in enumerate(extractors.items())
         ]
-        return Parts(extractors, head, rotation_head), tasks
+        return Parts(extractors, head, auxiliary_heads), tasks
 
     def update(self, parts: Parts, maintain: str) -> tuple[Parts, list[Task]]:
         """Returns the parts with a head of all classes, which is to learn on the reference.
@@ -83,42 +83,44 @@ class Builder:
         if maintain == "extractor":
             extractor.trainable = False
         else:
-            rotation_head = networks.copy_model(parts.rotation_head)
+            rotation_head = networks.copy_model(parts.auxiliary_heads["rotation"])
             rotation_head.trainable = False
-            auxiliaries = self._rotation(rotation_head, 503)
+            auxiliaries = self._held({"rotation": rotation_head}, 503)
         task = self._task(reference, extractor, head, auxiliaries, 503)
         return Parts({**parts.extractors, reference: extractor}, head), [task]
 
     def bounds(self, changed: bool) -> tuple[dict[str, Parts], list[Task]]:
-        """Returns each network alone on all classes, with a rotation head of its own.
+        """Returns each network alone on all classes, with auxiliary heads of its own.
 
         Args:
             changed: Whether the networks have the 1x1 convolution and the head of the shared
                 architecture, instead of being as they were published.
         """
         found = {}
-        outputs = (("head", len(self.dataset.class_names)), ("rotation_head", ROTATIONS))
+        # Those of the paper learn rotation, also where the first stage learns nothing beside.
+        made = self._made(self.config.auxiliaries or ("rotation",))
+        classes = len(self.dataset.class_names)
         for number, name in enumerate(self.config.extractors):
             extractor = self._extractor(name, 100 + number, interface=changed)
-            heads = [
-                self._head(n, f"{name}_{what}", 600 + 2 * number + i)
-                if changed
-                else networks.build_head(
-                    self.config.extractors[name],
-                    input_channels=extractor.output_shape[-1],
-                    classes=n,
-                    seed=self.first_seed + 600 + 2 * number + i,
-                    name=f"{name}_{what}",
+            own = None if changed else (self.config.extractors[name], extractor.output_shape[-1])
+            head = self._head(classes, f"{name}_head", 600 + 2 * number, of=own)
+            auxiliary_heads = {
+                kind: self._head(
+                    auxiliary.outputs,
+                    f"{name}_{kind}_head",
+                    601 + 2 * number + 20 * i,
+                    auxiliary.dense,
+                    of=own,
                 )
-                for i, (what, n) in enumerate(outputs)
-            ]
-            found[name] = Parts({name: extractor}, *heads)
+                for i, (kind, auxiliary) in enumerate(made.items())
+            }
+            found[name] = Parts({name: extractor}, head, auxiliary_heads)
         tasks = [
             self._task(
                 name,
                 parts.extractors[name],
                 parts.head,
-                self._rotation(parts.rotation_head, 610 + i),
+                self._held(parts.auxiliary_heads, 610 + i),
                 610 + i,
             )
             for i, (name, parts) in enumerate(found.items())
@@ -129,8 +131,27 @@ class Builder:
         seed = self.first_seed + number
         return build_extractor(self.config, self.dataset, name, seed, interface)
 
-    def _head(self, classes: int, name: str, number: int) -> keras.Model:
-        return build_head(self.config, self.dataset, classes, name, self.first_seed + number)
+    def _head(
+        self,
+        classes: int,
+        name: str,
+        number: int,
+        dense: bool = False,
+        of: tuple[str, int] | None = None,
+    ) -> keras.Model:
+        """Returns a head of an architecture and number of channels, by default the shared one."""
+        seed = self.first_seed + number
+        if of is None:
+            return build_head(self.config, self.dataset, classes, name, seed, dense)
+        architecture, channels = of
+        return networks.build_head(
+            architecture,
+            input_channels=channels,
+            classes=classes,
+            seed=seed,
+            name=name,
+            dense=dense,
+        )
 
     def _task(
         self,
@@ -145,12 +166,16 @@ class Builder:
             augmentation = Augmentation.for_dataset(self.dataset, seed=self.first_seed + number)
         return Task(name, extractor, head, auxiliaries, augmentation=augmentation)
 
-    def _rotation(self, head: keras.Model | None, number: int) -> list[AuxiliaryHead]:
-        if head is None:
-            return []
-        config, auxiliary = self.config, RotationPrediction(seed=self.first_seed + number)
-        cost = {"fraction": config.auxiliary_fraction, "every": config.auxiliary_every}
-        return [AuxiliaryHead(auxiliary, head, **cost)]
+    def _made(self, names: Iterable[str], number: int = 0) -> dict[str, Auxiliary]:
+        first_seed = self.first_seed + number
+        return {
+            name: make_auxiliary(self.config, name, self.dataset, first_seed + 20 * i)
+            for i, name in enumerate(names)
+        }
+
+    def _held(self, heads: Mapping[str, keras.Model], number: int) -> list[AuxiliaryHead]:
+        made = self._made(heads, number)
+        return [weighted_head(self.config, name, made[name], head) for name, head in heads.items()]
 
 
 def build_extractor(
@@ -175,7 +200,7 @@ def build_extractor(
 
 
 def build_head(
-    config: Config, dataset: ImageDataset, classes: int, name: str, seed: int
+    config: Config, dataset: ImageDataset, classes: int, name: str, seed: int, dense: bool = False
 ) -> keras.Model:
     """Builds a head of a run's shared architecture.
 
@@ -185,13 +210,19 @@ def build_head(
         classes: Number of classes.
         name: Name of the model.
         seed: Seed of the weights.
+        dense: Whether the head has an output at each position of its features.
     """
     channels = config.interface_channels
     if not channels:
         own = networks.build_extractor(config.head, dataset.image_shape, interface_channels=None)
         channels = own.output_shape[-1]
     return networks.build_head(
-        config.head, input_channels=channels, classes=classes, seed=seed, name=name
+        config.head,
+        input_channels=channels,
+        classes=classes,
+        seed=seed,
+        name=name,
+        dense=dense,
     )
 
 

@@ -66,8 +66,8 @@ def _initial(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
 def initial_parts(config: Config, folder: ItemFolder) -> Parts:
     """Loads the networks of the initial classes from the folder of their item."""
     extractors = {name: folder.load_model(f"{name}_extractor") for name in config.extractors}
-    rotation_head = folder.load_model("rotation_head") if config.rotation else None
-    return Parts(extractors, folder.load_model("head"), rotation_head)
+    auxiliary_heads = {name: folder.load_model(f"{name}_head") for name in config.auxiliaries}
+    return Parts(extractors, folder.load_model("head"), auxiliary_heads)
 
 
 def _update(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.experiments.fields import setting
 from keras_compat.experiments.naming import LONGEST_NAME, file_name
 from keras_compat.experiments.settings import (
-    AuxiliaryCostSettings,
+    AuxiliarySettings,
     ClassNameSettings,
     RunSettings,
     TrainingSettings,
@@ -20,8 +21,19 @@ MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
 
 
+@dataclass
+class FormerFlags:
+    """Flags of release 0.1.
+
+    Args:
+        rotation: Whether rotation is one of `--auxiliaries`, which replaces this flag.
+    """
+
+    rotation: bool
+
+
 @dataclass(frozen=True, kw_only=True)
-class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
+class Settings(AuxiliarySettings, ClassNameSettings, RunSettings):
     """Settings of a run of classifier transfer; the presets are instances.
 
     Args:
@@ -31,7 +43,6 @@ class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
         head: Architecture and split point whose later blocks are the shared head.
         reference: Network on whose extractor the new head is trained.
         interface_channels: Outputs of the 1x1 convolution that ends every extractor; 0 for none.
-        rotation: Whether a shared rotation head joins the first stage.
         maintain: Frozen parts that hold the features in place while the head is updated, each in
             turn (Appendix B.7).
         upper_bounds: Upper bounds to train: `original` is each network alone with its own head,
@@ -45,6 +56,8 @@ class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
     """
 
     flag_group: ClassVar[str] = "classifier transfer"
+    shorthands: ClassVar[type] = FormerFlags
+    needs_auxiliaries: ClassVar[bool] = False
 
     dataset: str = setting(listed="sources")
     initial_classes: str
@@ -54,7 +67,6 @@ class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
     head: str = setting(listed="architectures")
     reference: str
     interface_channels: int = setting(64, at_least=0)
-    rotation: bool = True
     maintain: tuple[str, ...] = setting(("extractor",), choices=MAINTAIN, distinct=True)
     upper_bounds: str = setting("original", choices=UPPER_BOUNDS)
     recalibration_images: int = setting(512, at_least=1)
@@ -74,11 +86,19 @@ class Settings(AuxiliaryCostSettings, ClassNameSettings, RunSettings):
                     f"extractor name {name!r}; expected a letter from a to z, then such letters, "
                     f"digits and underscores, {LONGEST_NAME} at most"
                 )
-        if "rotation" in self.maintain and not self.rotation:
+        if "rotation" in self.maintain and "rotation" not in self.auxiliaries:
             raise InputError(
                 f"maintain is {','.join(self.maintain)!r} and needs the rotation head of the first "
-                "stage; leave out --no-rotation, or add --maintain=extractor"
+                "stage; name rotation among --auxiliaries, or add --maintain=extractor"
             )
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Returns these settings with some others; `rotation` adds or removes that task."""
+        if "rotation" in changes:
+            others = changes.get("auxiliaries", self.auxiliaries)
+            found = ["rotation"] * changes["rotation"] + [n for n in others if n != "rotation"]
+            changes = {**changes, "auxiliaries": tuple(found)}
+        return super().changed(changes)
 
     @property
     def data_name(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.methods import (
+    AUXILIARIES,
     FIGURE_2,
+    INDEPENDENT,
     parse_method,
     parse_methods,
 )
 from keras_compat.experiments.compatibility_analysis.studies import STUDIES
-from keras_compat.experiments.fields import setting
+from keras_compat.experiments.fields import Checked, setting
 from keras_compat.experiments.naming import file_name
 from keras_compat.experiments.settings import (
     AuxiliaryLossSettings,
@@ -26,6 +29,20 @@ from keras_compat.experiments.settings import (
 # Settings that change how networks are measured, and not how they are trained.
 EVALUATION = ("restrict", "evaluation_batch_size")
 _PRETRAINING = ("pretraining_dataset", "pretraining")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shorthands(Checked):
+    """Flags that stand for other settings.
+
+    Args:
+        auxiliaries: Auxiliary tasks whose methods are compared with independent training, instead
+            of `--methods`.
+    """
+
+    auxiliaries: tuple[str, ...] = setting(
+        choices=tuple(AUXILIARIES.values()), distinct=True, listed="auxiliaries"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +66,7 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
     """
 
     flag_group: ClassVar[str] = "compatibility analysis"
+    shorthands: ClassVar[type] = Shorthands
 
     datasets: tuple[str, ...] = setting(listed="sources")
     studies: tuple[str, ...] = setting(
@@ -84,6 +102,14 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
                 "study 'pretrained' needs images to learn rotation from; name them with "
                 "--pretraining_dataset"
             )
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Returns these settings with some others; auxiliary tasks name their methods."""
+        if "auxiliaries" in changes:
+            asked = Shorthands(auxiliaries=changes["auxiliaries"]).auxiliaries
+            tokens = {name: token for token, name in AUXILIARIES.items()}
+            changes = {"methods": (INDEPENDENT, *(tokens[name] for name in asked)), **changes}
+        return super().changed(changes)
 
     @property
     def data_name(self) -> str:

@@ -14,10 +14,9 @@ from keras_compat.experiments.runner.forms import MadeByCell, checked
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS
 from keras_compat.files import read_json
 from keras_compat.reporting.finished import check_finished, check_finished_above
+from keras_compat.reporting.stored_settings import as_of_today
 from keras_compat.store.importing import expanded
 from keras_compat.store.manifest import DataRecord
-
-_ROTATION = "rotation"
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
     """
 
     def read(folder: Path) -> list[Parts]:
-        config, about = _json(folder / "config.json"), _json(folder / "metrics.json")
+        config, about = as_of_today(_json(folder / "config.json")), _json(folder / "metrics.json")
         if about["experiment"] != "classifier_transfer":
             raise ValueError(f"it is of {about['experiment']}")
         (dataset,) = about["data"].values()
@@ -149,7 +148,6 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
         def model(name: str, architecture: str) -> Model:
             return Model(folder / "components" / f"{name}.keras", _text(architecture))
 
-        rotation = {_ROTATION: model("rotation_head", config["head"])}
         extractors = {
             name: model(f"{name}_extractor", architecture)
             for name, architecture in config["extractors"].items()
@@ -160,7 +158,7 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
             extractors,
             model("head", config["head"]),
             tuple(every[number] for number in initial),
-            rotation if config["rotation"] else {},
+            {name: model(f"{name}_head", config["head"]) for name in config["auxiliaries"]},
             config["reference"],
             _data(about["data"]),
         )

@@ -43,8 +43,9 @@ def same(one, other):
 
 def test_all_extractors_learn_with_one_head_and_one_rotation_head(initial):
     parts, tasks = initial
+    rotation_head = parts.auxiliary_heads["rotation"]
     assert [task.head is parts.head for task in tasks] == [True, True]
-    assert [task.auxiliaries[0].head is parts.rotation_head for task in tasks] == [True, True]
+    assert [t.auxiliaries[0].head is rotation_head for t in tasks] == [True, True]
     assert not same(parts.extractors["a"], parts.extractors["b"])
     assert sorted(parts.models()) == ["a_extractor", "b_extractor", "head", "rotation_head"]
 
@@ -58,16 +59,27 @@ def test_an_update_learns_on_a_copy_of_the_reference(builder, initial, maintain)
     copy = parts.extractors["b"]
     assert copy is not before.extractors["b"] and same(copy, before.extractors["b"])
     assert copy.trainable == (maintain == "rotation")
-    frozen = [
-        (same(held.head, before.rotation_head), held.head.trainable) for held in task.auxiliaries
-    ]
+    rotation_head = before.auxiliary_heads["rotation"]
+    frozen = [(same(held.head, rotation_head), held.head.trainable) for held in task.auxiliaries]
     assert frozen == ([(True, False)] if maintain == "rotation" else [])
+
+
+def test_every_auxiliary_that_is_asked_for_has_one_head_for_all_extractors(builder):
+    config = replace(CONFIG, auxiliaries=("rotation", "jigsaw"))
+    parts, tasks = Builder(config, builder.dataset, seed=0).initial(classes=5)
+    for task in tasks:
+        heads = [held.head for held in task.auxiliaries]
+        assert heads == list(parts.auxiliary_heads.values())
+    assert {"rotation_head", "jigsaw_head"} < set(parts.models())
+    alone = replace(config, auxiliaries=(), maintain=("extractor",))
+    parts, tasks = Builder(alone, builder.dataset, seed=0).initial(classes=5)
+    assert not parts.auxiliary_heads and not any(task.auxiliaries for task in tasks)
 
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_bound_is_each_network_alone(builder, changed):
     found, tasks = builder.bounds(changed)
-    heads = [part for parts in found.values() for part in (parts.head, parts.rotation_head)]
+    heads = [h for parts in found.values() for h in (parts.head, *parts.auxiliary_heads.values())]
     assert len({id(head) for head in heads}) == 4
     assert [task.name for task in tasks] == ["a", "b"]
     assert found["a"].extractors["a"].output_shape[-1] == (6 if changed else 8)
