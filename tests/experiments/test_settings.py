@@ -1,4 +1,5 @@
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
@@ -6,6 +7,13 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
 from keras_compat.experiments.loading import load_options
 from keras_compat.experiments.training import Training, make_optimizer
+
+EXPERIMENTS = (
+    "classifier_transfer",
+    "compatibility_analysis",
+    "domain_adaptation",
+    "transfer_learning",
+)
 
 
 @pytest.mark.parametrize(
@@ -17,19 +25,34 @@ from keras_compat.experiments.training import Training, make_optimizer
         ({"maintain": ("rotation",), "auxiliaries": ()}, "or add --maintain=extractor"),
         ({"maintain": ("extractor", "extractor")}, "maintain are 'extractor,extractor'.*once"),
         ({"maintain": ()}, "maintain are ''; expected some"),
-        ({"seed": -1}, "seed is -1"),
-        ({"seed": 2**32 - 1000}, "seed is 4294966296"),
-        ({"seed": 3_999_999, "seeds": 2}, "expected 0 to 3,999,998 for 2 seeds"),
-        ({"memory_limit_gib": -1.0}, "memory_limit_gib is -1"),
-        ({"memory_limit_gib": float("nan")}, "memory_limit_gib is nan"),
         ({"upper_bounds": "some"}, "unknown value of upper_bounds"),
-        ({"seeds": 0}, "seeds is 0"),
         ({"interface_channels": -1}, "interface_channels is -1"),
     ],
 )
 def test_what_does_not_fit_is_said(changes, message):
     with pytest.raises(InputError, match=message):
         replace(PRESETS["demo"], **changes)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32 - 1000}, "seed is 4294966296"),
+        ({"seed": 3_999_999, "seeds": 2}, "expected 0 to 3,999,998 for 2 seeds"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"memory_limit_gib": -1.0}, "memory_limit_gib is -1"),
+        ({"memory_limit_gib": float("nan")}, "memory_limit_gib is nan"),
+        ({"auxiliary_weight": 0.0}, "auxiliary_weight is 0.0"),
+        ({"auxiliary_weight": float("nan")}, "auxiliary_weight is nan"),
+        ({"rotation_assignment": "al"}, "unknown rotation_assignment 'al'; did you mean 'all'"),
+    ],
+)
+def test_every_experiment_refuses_what_all_settings_refuse(experiment, changes, message):
+    presets = import_module(f"keras_compat.experiments.{experiment}.presets").PRESETS
+    with pytest.raises(InputError, match=message):
+        replace(presets["demo"], **changes)
 
 
 @pytest.mark.parametrize("limit", [1e290, 1e308])

@@ -230,9 +230,11 @@ def check(config: Config, dataset: ImageDataset) -> None:
     """Builds the initial networks, so that faults are known before training.
 
     Raises:
-        InputError: if an architecture or a split is unknown, or an extractor does not fit the
-            head.
+        InputError: If an architecture or a split is unknown, an extractor does not fit the head, or
+            an auxiliary task does not fit the images.
     """
     head = build_head(config, dataset, len(dataset.class_names), "head", 0)
     for name in config.extractors:
         networks.recombine(build_extractor(config, dataset, name, 0), head)
+    for name in config.auxiliaries:
+        make_auxiliary(config, name, dataset, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -111,11 +111,11 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
         if network is None:
             return super().changed(changes)
         of_source = {
-            *("source", "image_size", "channels", "both", "architecture", "auxiliaries"),
-            *("rotation_init", "auxiliary_weight", "auxiliary_fraction", "auxiliary_every"),
-            *(stage_flags("training").values()),
-            *(stage_flags("rotation_training").values()),
-        } - {*stage_flags("adaptation").values()}
+            *("source", "image_size", "channels", "both", "architecture", "rotation_init"),
+            *(field.name for field in fields(AuxiliarySettings)),
+            *stage_flags("training").values(),
+            *stage_flags("rotation_training").values(),
+        } - {"rotation_assignment", *stage_flags("adaptation").values()}
         useless = [name for name in changes if name in of_source]
         if useless:
             raise InputError(
