@@ -32,7 +32,7 @@ def _architectures() -> Rows:
     from keras_compat import networks
 
     yield "architecture", "arguments", "default split", "split points"
-    for name in networks.architectures():
+    for name in networks.ARCHITECTURES:
         parameters = inspect.signature(networks.ARCHITECTURES[name]).parameters.values()
         arguments = ",".join(f"{one.name}={one.default}" for one in parameters)
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from keras_compat.experiments.classifier_transfer.settings import Settings
-from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
+from keras_compat.experiments.settings import APPENDIX_C
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.registry import Registry
 
 PRESETS: Registry[Settings] = Registry("preset")
 
-_CPU = TrainingSettings(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_CPU = Training(rounds=4_500, batch_size=64, learning_rate=1e-2, schedule="cosine")
 
 # On two cores, a few minutes a seed: scikit-learn's handwritten digits at 16 x 16 and
 # small members of the three families, all cut where the features are 8 x 8. To expect: 94 to 98 %
@@ -27,9 +28,9 @@ PRESETS.register("demo")(
         },
         head="mobilenet_v2_small@block2",
         reference="wide_resnet",
-        joint=TrainingSettings(rounds=400, batch_size=64, learning_rate=1e-2, schedule="cosine"),
-        update=TrainingSettings(rounds=150, batch_size=128, learning_rate=1e-2, schedule="cosine"),
-        bound=TrainingSettings(rounds=200, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        joint=Training(rounds=400, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        update=Training(rounds=150, batch_size=128, learning_rate=1e-2, schedule="cosine"),
+        bound=Training(rounds=200, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         maintain=("extractor", "rotation"),
         recalibration_images=128,
     )
@@ -55,9 +56,7 @@ PRESETS.register("cpu")(
         maintain=("extractor", "rotation"),
         upper_bounds="all",
         joint=_CPU,
-        update=TrainingSettings(
-            rounds=1_000, batch_size=128, learning_rate=1e-2, schedule="cosine"
-        ),
+        update=Training(rounds=1_000, batch_size=128, learning_rate=1e-2, schedule="cosine"),
         bound=_CPU,
         recalibration_images=1024,
     )
@@ -85,9 +84,7 @@ PRESETS.register("paper")(
         maintain=("extractor", "rotation"),
         upper_bounds="all",
         joint=APPENDIX_C,
-        update=TrainingSettings(
-            rounds=5_000, batch_size=512, learning_rate=1e-3, drops=(2_500, 3_750)
-        ),
+        update=Training(rounds=5_000, batch_size=512, learning_rate=1e-3, drops=(2_500, 3_750)),
         bound=APPENDIX_C,
         recalibration_images=1024,
     )

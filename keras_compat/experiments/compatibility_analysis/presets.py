@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from keras_compat.experiments.compatibility_analysis.settings import Settings
-from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
+from keras_compat.experiments.settings import APPENDIX_C
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.registry import Registry
 
 PRESETS: Registry[Settings] = Registry("preset")
 
-_DEMO = TrainingSettings(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine")
-_CPU = TrainingSettings(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_DEMO = Training(rounds=300, batch_size=128, learning_rate=3e-3, schedule="cosine")
+_CPU = Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
 
 # Few rounds are enough to learn the classes, and not to make features compatible: where training is
 # short, auxiliary losses weigh three times what they do in the paper.

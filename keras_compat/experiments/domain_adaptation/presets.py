@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from keras_compat.experiments.domain_adaptation.settings import Settings
-from keras_compat.experiments.settings import TrainingSettings
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.registry import Registry
 
 PRESETS: Registry[Settings] = Registry("preset")
 
-_DEMO = TrainingSettings(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine")
-_CPU = TrainingSettings(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
-_PAPER = TrainingSettings(
+_DEMO = Training(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_CPU = Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine")
+_PAPER = Training(
     rounds=70_000,
     batch_size=64,
     learning_rate=1e-2,
@@ -30,7 +30,7 @@ PRESETS.register("demo")(
         architecture="wide_resnet10@stage2",
         training=_DEMO,
         rotation_training=_DEMO,
-        adaptation=TrainingSettings(rounds=200, batch_size=64, learning_rate=1e-4),
+        adaptation=Training(rounds=200, batch_size=64, learning_rate=1e-4),
         learning_rates=(1e-3,),
         layers=("all", "normalization"),
         checkpoints=5,
@@ -48,7 +48,7 @@ PRESETS.register("cpu")(
         architecture="wide_resnet10@stage2",
         training=_CPU,
         rotation_training=_CPU,
-        adaptation=TrainingSettings(rounds=400, batch_size=64, learning_rate=1e-4),
+        adaptation=Training(rounds=400, batch_size=64, learning_rate=1e-4),
         learning_rates=(1e-3,),
         layers=("all", "normalization"),
     )
@@ -69,9 +69,7 @@ PRESETS.register("paper")(
         training=_PAPER,
         rotation_init="imagenet_resized/32x32",
         rotation_training=_PAPER,
-        adaptation=TrainingSettings(
-            rounds=1_000, batch_size=64, learning_rate=1e-5, optimizer="sgd"
-        ),
+        adaptation=Training(rounds=1_000, batch_size=64, learning_rate=1e-5, optimizer="sgd"),
         learning_rates=(1e-4,),
         layers=("all", "normalization"),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keras_compat.experiments.settings import APPENDIX_C, TrainingSettings
+from keras_compat.experiments.settings import APPENDIX_C
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.experiments.transfer_learning.settings import Settings
 from keras_compat.registry import Registry
 
@@ -17,7 +18,7 @@ PRESETS.register("demo")(
         targets=("digits",),
         image_size=16,
         architecture="resnet8@stage2",
-        training=TrainingSettings(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine"),
+        training=Training(rounds=300, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         fine_tuning_learning_rate=1e-3,
         evaluation_batch_size=180,
     )
@@ -34,9 +35,7 @@ PRESETS.register("cpu")(
         targets=("cifar10", "stl10", "cifar100"),
         image_size=32,
         architecture="resnet8@stage1",
-        training=TrainingSettings(
-            rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"
-        ),
+        training=Training(rounds=3_000, batch_size=64, learning_rate=1e-2, schedule="cosine"),
         fine_tuning_learning_rate=1e-3,
         auxiliary_weight=3.0,
         # Above that images are read as they are needed: ILSVRC-12 has more than a million.

@@ -96,17 +96,17 @@ def fine_tune(
     """Fine-tunes a recombined network on the target, all of its layers.
 
     Args:
-        config: of the run.
-        seed: of the run.
-        extractor: learns.
-        head: learns.
-        dataset: the target.
-        last_good: the file for the weights before a loss that was not finite.
-        at_stop: is called with the number of steps at each of `stops`.
-        gathered: what it collects.
+        config: Settings of the run.
+        seed: Seed of the run.
+        extractor: Extractor of the source; it learns.
+        head: Head of the target; it learns.
+        dataset: Data of the target.
+        last_good: File for the weights before a loss that was not finite.
+        at_stop: Function that gets the number of steps at each of `stops`.
+        gathered: Results that `at_stop` collects.
 
     Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+        NonFiniteLoss: When a loss becomes NaN or infinite.
     """
     for part in (extractor, head):
         part.trainable = True
@@ -128,7 +128,7 @@ def fine_tune(
 
 
 def steps_an_epoch(config: Config, images: int) -> int:
-    """Returns the number of steps in which fine-tuning sees as many images as there are."""
+    """Returns the number of steps in which fine-tuning sees as many images as the data have."""
     return math.ceil(images / config.training.batch_size)
 
 
