@@ -181,14 +181,14 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
 
 
 def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
-    kept = execute.train_source
+    kept = execute.build_source
 
     def diverging(config, seed, dataset, *rest):
         if dataset.name == "things":
             raise NonFiniteLoss("the loss of task 'source' is not finite since round 1")
         return kept(config, seed, dataset, *rest)
 
-    monkeypatch.setattr(execute, "train_source", diverging)
+    monkeypatch.setattr(execute, "build_source", diverging)
     place = tmp_path / "run"
     with pytest.raises(NonFiniteLoss, match="things_seed0.*things_to_animals_seed0"):
         domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
@@ -237,7 +237,7 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
 @pytest.mark.slow
 def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")
-    monkeypatch.setattr(execute, "train_source", None)
+    monkeypatch.setattr(execute, "build_source", None)
     flags = [*TINY, *sets, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
     domain_adaptation.run(flags)
     records = load_metrics(place / "metrics.json")["results"]

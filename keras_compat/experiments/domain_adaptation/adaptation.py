@@ -11,8 +11,8 @@ import numpy as np
 
 from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
 from keras_compat.experiments.auxiliaries import make_auxiliary
+from keras_compat.experiments.domain_adaptation.build import make_augmentation
 from keras_compat.experiments.domain_adaptation.settings import Config
-from keras_compat.experiments.domain_adaptation.training import make_augmentation
 from keras_compat.experiments.runner.checkpointing import Gathered
 from keras_compat.experiments.stored_network import StoredNetwork
 from keras_compat.experiments.training import train

@@ -20,6 +20,7 @@ from keras_compat.experiments.domain_adaptation.adaptation import (
     hold_out,
     published,
 )
+from keras_compat.experiments.domain_adaptation.build import build_rotation, build_source
 from keras_compat.experiments.domain_adaptation.choosing import Best, Choice, mutual_information
 from keras_compat.experiments.domain_adaptation.domains import (
     Domain,
@@ -30,10 +31,10 @@ from keras_compat.experiments.domain_adaptation.domains import (
 )
 from keras_compat.experiments.domain_adaptation.items import ADAPTATION, ROTATION, SOURCE, Item
 from keras_compat.experiments.domain_adaptation.settings import CRITERIA, PUBLISHED, Config
-from keras_compat.experiments.domain_adaptation.training import train_rotation_head, train_source
 from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, fingerprint, load_network
+from keras_compat.experiments.training import train
 from keras_compat.layers import set_statistics
 from keras_compat.networks import copy_model
 from keras_compat.reporting.finished import check_finished_above
@@ -81,7 +82,10 @@ def settings(config: Config, item: Item) -> dict[str, Any]:
 def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
     folder = ItemFolder(place / item.name)
     images = load_rotation_images(config)
-    head = train_rotation_head(config, item.seed, images, folder.last_good, callbacks)
+    head, trainer = build_rotation(config, item.seed, images)
+    how = config.rotation_training
+    data = dict.fromkeys(trainer.tasks, images.images)
+    train(trainer, data, how, callbacks(how.rounds), folder.last_good)
     return Done({HEAD: head})
 
 
@@ -91,7 +95,9 @@ def _source(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Do
     if item.starts_from:
         head = done_before(place, *item.starts_from).load_model(HEAD)
     dataset = _domain(load(config), item.source).labelled
-    network = train_source(config, item.seed, dataset, head, folder.last_good, callbacks)
+    network, trainer = build_source(config, item.seed, dataset, head)
+    how, data = config.training, dict.fromkeys(trainer.tasks, dataset.train)
+    train(trainer, data, how, callbacks(how.rounds), folder.last_good)
     value = _accuracy(config, network.extractor, network.head, dataset.test, None)
     record = make_record("source_accuracy", value, source=item.source, seed=item.seed)
     return Done(network.models(), [record], {"network": network.about()})

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from keras_compat.experiments.domain_adaptation.build import check_architecture
 from keras_compat.experiments.domain_adaptation.domains import Domain, Domains, load_rotation_images
 from keras_compat.experiments.domain_adaptation.execute import EXECUTION, load
 from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, items_of
 from keras_compat.experiments.domain_adaptation.settings import Config
-from keras_compat.experiments.domain_adaptation.training import check_architecture
 from keras_compat.experiments.naming import identifier
 from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
 from keras_compat.experiments.runner.terminal import Terminal

@@ -16,6 +16,14 @@ from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratifi
 from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, load_network
+from keras_compat.experiments.training import train
+from keras_compat.experiments.transfer_learning.build import (
+    build_fine_tuning,
+    build_network,
+    make_head,
+    steps_an_epoch,
+    stops,
+)
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data
 from keras_compat.experiments.transfer_learning.items import (
     NETWORK,
@@ -26,14 +34,8 @@ from keras_compat.experiments.transfer_learning.items import (
 )
 from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
 from keras_compat.experiments.transfer_learning.settings import Config
-from keras_compat.experiments.transfer_learning.training import (
-    fine_tune,
-    make_head,
-    steps_an_epoch,
-    stops,
-    train_network,
-)
 from keras_compat.reporting.records import Record, make_record
+from keras_compat.training import Trainer
 
 
 def settings(config: Config, item: Item) -> dict[str, Any]:
@@ -52,15 +54,13 @@ def fingerprints(config: Config, item: Item) -> Mapping[str, Any]:
 
 
 def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
-    last_good = ItemFolder(place / item.name).last_good
     dataset = load_rotation_data(config)
-    weights = _weights_seed(item.seed)
-    network = train_network(config, item.seed, dataset, weights, None, last_good, callbacks)
+    built = build_network(config, item.seed, dataset, _weights_seed(item.seed), None)
+    network = _trained(config, *built, dataset, place / item.name, callbacks)
     return Done(network.models(), about={"network": network.about()})
 
 
 def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
-    last_good = ItemFolder(place / item.name).last_good
     how, frozen, pretrained = METHODS[item.method], None, None
     if how.frozen:
         start = done_before(place, *item.starts_from).path / NETWORKS
@@ -69,13 +69,25 @@ def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
         pretrained = done_before(place, *item.starts_from).load_model("extractor")
     dataset = load_all(config)[item.source]
     weights = _weights_seed(item.seed, "" if how.alike else item.source)
-    network = train_network(
-        config, item.seed, dataset, weights, frozen, last_good, callbacks, pretrained
-    )
+    built = build_network(config, item.seed, dataset, weights, frozen, pretrained)
+    network = _trained(config, *built, dataset, place / item.name, callbacks)
     value = _accuracy(config, network.extractor, network.head, dataset.test)
     keys = {"network": item.source, "method": item.method, "seed": item.seed}
     record = make_record("own_accuracy", value, **keys)
     return Done(network.models(), [record], {"network": network.about()})
+
+
+def _trained(
+    config: Config,
+    network: StoredNetwork,
+    trainer: Trainer,
+    dataset: ImageDataset,
+    folder: Path,
+    callbacks: Callbacks,
+) -> StoredNetwork:
+    how, data = config.training, dict.fromkeys(trainer.tasks, dataset.train)
+    train(trainer, data, how, callbacks(how.rounds), ItemFolder(folder).last_good)
+    return network
 
 
 def _ranking(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
@@ -104,14 +116,15 @@ def _transfer(config: Config, item: Item, place: Path, callbacks: Callbacks) -> 
     )
     tested.test(0)
     tested.begin()
+    trainer, how = build_fine_tuning(config, item.seed, extractor, head, dataset)
+    data, places = dict.fromkeys(trainer.tasks, dataset.train), stops(config, len(dataset.train))
     last_good = ItemFolder(place / item.name).last_good
-    fine_tune(config, item.seed, extractor, head, dataset, last_good, tested.test, tested)
+    train(trainer, data, how, (), last_good, places, tested.test, tested)
     seconds = tested.seconds()
-    count = stops(config, len(dataset.train))[-1]
     records = [
         *tested.records,
         _record(item, "fine_tuning_seconds", seconds),
-        _record(item, "fine_tuning_images", count * config.training.batch_size),
+        _record(item, "fine_tuning_images", how.rounds * config.training.batch_size),
         _record(item, "steps_an_epoch", steps_an_epoch(config, len(dataset.train))),
         _record(item, "chance", 1 / len(dataset.class_names)),
     ]

@@ -7,6 +7,7 @@ from functools import partial
 
 from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
 from keras_compat.experiments.runner.terminal import Terminal
+from keras_compat.experiments.transfer_learning.build import check_architecture
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.experiments.transfer_learning.execute import EXECUTION
 from keras_compat.experiments.transfer_learning.items import (
@@ -18,7 +19,6 @@ from keras_compat.experiments.transfer_learning.items import (
     items_of,
 )
 from keras_compat.experiments.transfer_learning.settings import Config
-from keras_compat.experiments.transfer_learning.training import check_architecture
 from keras_compat.reporting.transfer_learning import ranking_report, terminal_text, write_report
 
 

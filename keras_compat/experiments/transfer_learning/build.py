@@ -1,52 +1,45 @@
-"""Trains the networks that parts are taken from, and fine-tunes what is made of them."""
+"""Networks of transfer learning, not trained, and the set-up of fine-tuning (Sec. 5.3)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 
 from keras_compat import networks
 from keras_compat.data import ImageDataset
 from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
-from keras_compat.experiments.runner.checkpointing import Gathered
-from keras_compat.experiments.runner.work_item import Callbacks
+from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.experiments.stored_network import StoredNetwork
-from keras_compat.experiments.training import train
 from keras_compat.experiments.transfer_learning.settings import Config
 from keras_compat.layers import Augmentation
 from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import Task, Trainer
 
 
-def train_network(
+def build_network(
     config: Config,
     seed: int,
     dataset: ImageDataset,
     weights_seed: int,
     frozen: Mapping[str, keras.Model] | None,
-    last_good: Path,
-    callbacks: Callbacks,
     pretrained: keras.Model | None = None,
-) -> StoredNetwork:
-    """Trains a network together with auxiliary heads (Sec. 3.4, incremental).
+) -> tuple[StoredNetwork, Trainer]:
+    """Builds a network that learns together with auxiliary heads (Sec. 3.4, incremental).
 
     Args:
-        config: Settings of the run, with those of the training.
+        config: Settings of the run.
         seed: Seed of the run.
         dataset: Labelled images.
         weights_seed: Seed of the initial weights; networks of the same seed start alike (IIW).
         frozen: Auxiliary heads of the network that this one is to be compatible with; they are
-            frozen. `None` trains heads of its own.
-        last_good: File for the weights before a loss that was not finite.
-        callbacks: Callbacks of the training.
+            frozen. `None` gives the network heads of its own.
         pretrained: Extractor that this one starts as; `None` takes the initial weights.
 
-    Raises:
-        NonFiniteLoss: When a loss becomes NaN or infinite.
+    Returns:
+        The network and its trainer.
     """
     extractor = networks.build_extractor(
         config.architecture,
@@ -77,43 +70,30 @@ def train_network(
         auxiliaries.append(weighted_head(config, name, auxiliary, heads[name]))
     augmentation = _augmentation(config, dataset, 1000 * seed + 100)
     task = Task("network", extractor, head, auxiliaries, augmentation=augmentation)
-    trainer = Trainer([task], seed=1000 * seed + 700)
-    how = config.training
-    train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
-    return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
+    network = StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
+    return network, Trainer([task], seed=1000 * seed + 700)
 
 
-def fine_tune(
-    config: Config,
-    seed: int,
-    extractor: keras.Model,
-    head: keras.Model,
-    dataset: ImageDataset,
-    last_good: Path,
-    at_stop: Callable[[int], None],
-    gathered: Gathered | None = None,
-) -> None:
-    """Fine-tunes a recombined network on the target, all of its layers.
+def build_fine_tuning(
+    config: Config, seed: int, extractor: keras.Model, head: keras.Model, dataset: ImageDataset
+) -> tuple[Trainer, TrainingSettings]:
+    """Prepares a recombined network to be fine-tuned on the target, all of its layers.
 
     Args:
         config: Settings of the run.
         seed: Seed of the run.
-        extractor: Extractor of the source; it learns.
-        head: Head of the target; it learns.
-        dataset: Data of the target.
-        last_good: File for the weights before a loss that was not finite.
-        at_stop: Function that gets the number of steps at each of `stops`.
-        gathered: Results that `at_stop` collects.
+        extractor: Extractor, which is to learn.
+        head: Head, which is to learn.
+        dataset: Target.
 
-    Raises:
-        NonFiniteLoss: When a loss becomes NaN or infinite.
+    Returns:
+        The trainer and the settings of its training.
     """
     for part in (extractor, head):
         part.trainable = True
-    places = stops(config, len(dataset.train))
     how = replace(
         config.training,
-        rounds=places[-1],
+        rounds=stops(config, len(dataset.train))[-1],
         learning_rate=config.fine_tuning_learning_rate,
         schedule="steps",
         drops=(),
@@ -122,9 +102,7 @@ def fine_tune(
     )
     augmentation = _augmentation(config, dataset, 1000 * seed + 160)
     task = Task("target", extractor, head, augmentation=augmentation)
-    trainer = Trainer([task], seed=1000 * seed + 720)
-    data = {task.name: dataset.train}
-    train(trainer, data, how, (), last_good, places, at_stop, gathered)
+    return Trainer([task], seed=1000 * seed + 720), how
 
 
 def steps_an_epoch(config: Config, images: int) -> int:
@@ -133,7 +111,7 @@ def steps_an_epoch(config: Config, images: int) -> int:
 
 
 def stops(config: Config, images: int) -> list[int]:
-    """Returns the steps after which accuracy is taken: doubling, and after 1 and all epochs.
+    """Returns the steps after which accuracy is measured: doubling, one epoch, and all epochs.
 
     Example:
 
@@ -167,10 +145,10 @@ def make_head(
 
 
 def check_architecture(config: Config, dataset: ImageDataset) -> None:
-    """Builds the parts of a network, so that what cannot fit is known before training.
+    """Builds the parts of a network, so that faults are known before training.
 
     Raises:
-        InputError: On an unknown architecture or split, or an auxiliary task that makes no sense on
+        InputError: if an architecture or a split is unknown, or an auxiliary task makes no sense on
             the images.
     """
     extractor = networks.build_extractor(

@@ -1,9 +1,8 @@
-"""Trains what there is to adapt: the rotation head and the source network (Sec. 5.1)."""
+"""Networks of domain adaptation, not trained: the rotation head's and the source's (Sec. 5.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
@@ -12,31 +11,23 @@ from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset, UnlabelledImages
 from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.domain_adaptation.settings import Config
-from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.stored_network import StoredNetwork
-from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 
-def train_rotation_head(
-    config: Config,
-    seed: int,
-    images: UnlabelledImages,
-    last_good: Path,
-    callbacks: Callbacks = no_callbacks,
-) -> keras.Model:
-    """Trains a network by rotation alone on other images, and returns its head.
+def build_rotation(
+    config: Config, seed: int, images: UnlabelledImages
+) -> tuple[keras.Model, Trainer]:
+    """Builds a network that learns rotation alone on other images.
 
     Args:
-        config: of the run; `config.rotation_training` says how.
-        seed: of the run.
-        images: of the shape of the source's.
-        last_good: the file for the weights before a loss that was not finite.
-        callbacks: for the training.
+        config: Settings of the run.
+        seed: Seed of the run.
+        images: Images of the shape of the source's.
 
-    Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+    Returns:
+        The rotation head and its trainer.
     """
     extractor = _extractor(config, images.image_shape, 1000 * seed + 900)
     auxiliary = make_auxiliary(config, "rotation", images, 1000 * seed + 920)
@@ -48,32 +39,22 @@ def train_rotation_head(
         [AuxiliaryHead(auxiliary, head)],
         augmentation=make_augmentation(config, images, 1000 * seed + 940),
     )
-    how = config.rotation_training
-    trainer = Trainer([task], seed=1000 * seed + 960)
-    train(trainer, {task.name: images.images}, how, callbacks(how.rounds), last_good)
-    return head
+    return head, Trainer([task], seed=1000 * seed + 960)
 
 
-def train_source(
-    config: Config,
-    seed: int,
-    dataset: ImageDataset,
-    rotation_head: keras.Model | None,
-    last_good: Path,
-    callbacks: Callbacks = no_callbacks,
-) -> StoredNetwork:
-    """Trains the source network with its auxiliary heads.
+def build_source(
+    config: Config, seed: int, dataset: ImageDataset, rotation_head: keras.Model | None
+) -> tuple[StoredNetwork, Trainer]:
+    """Builds the source network with its auxiliary heads.
 
     Args:
-        config: of the run; `config.training` says how.
-        seed: of the run.
-        dataset: the source's images, of the classes that the target has too.
-        rotation_head: to start from; `None` starts it from random weights.
-        last_good: the file for the weights before a loss that was not finite.
-        callbacks: for the training.
+        config: Settings of the run.
+        seed: Seed of the run.
+        dataset: Images of the source, of the classes that the target has too.
+        rotation_head: Rotation head to start from; `None` starts it from random weights.
 
-    Raises:
-        NonFiniteLoss: when a loss becomes NaN or infinite.
+    Returns:
+        The network and its trainer.
     """
     extractor = _extractor(config, dataset.image_shape, 1000 * seed)
     head = networks.build_head(
@@ -97,25 +78,23 @@ def train_source(
         auxiliaries,
         augmentation=make_augmentation(config, dataset, 1000 * seed + 100),
     )
-    how = config.training
-    trainer = Trainer([task], seed=1000 * seed + 700)
-    train(trainer, {task.name: dataset.train}, how, callbacks(how.rounds), last_good)
     heads = dict(zip(config.auxiliaries, (held.head for held in auxiliaries), strict=True))
-    return StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
+    network = StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
+    return network, Trainer([task], seed=1000 * seed + 700)
 
 
 def make_augmentation(
     config: Config, images: ImageDataset | UnlabelledImages, seed: int
 ) -> Augmentation | None:
-    """Returns what training images are changed by."""
+    """Returns the augmentation of training images, if the run has one."""
     return Augmentation.for_dataset(images, seed=seed) if config.augment else None
 
 
 def check_architecture(config: Config, datasets: Sequence[ImageDataset]) -> None:
-    """Builds the parts of the source networks, so that what cannot fit is known at once.
+    """Builds the parts of the source networks, so that faults are known before training.
 
     Raises:
-        InputError: on an unknown architecture or split, or a task that makes no sense on images.
+        InputError: if an architecture or a split is unknown, or a task makes no sense on images.
     """
     for dataset in datasets:
         extractor = _extractor(config, dataset.image_shape, 0)
