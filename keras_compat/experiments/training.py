@@ -28,7 +28,6 @@ def train(
     stops: Sequence[int] = (),
     at_stop: Callable[[int], None] = lambda rounds: None,
     gathered: Gathered | None = None,
-    profiles: Path | None = None,
 ) -> None:
     """Trains a trainer for the rounds of a stage; an interrupted training goes on where it was.
 
@@ -37,13 +36,12 @@ def train(
         data: Data of each task, by the task's name.
         how: Settings of the stage.
         callbacks: Keras callbacks.
-        last_good: File for the weights before a loss that was not finite.
+        last_good: File for the weights before a loss that was not finite; traces go to `profile`
+            beside it.
         stops: Rounds after which training pauses, in order.
         at_stop: Function that gets the number of rounds at each of `stops`; the parts hold the
             weights of that round.
         gathered: Results that `at_stop` collects; they are kept with the weights.
-        profiles: Folder for traces, where the run was asked for them; by default `profile` beside
-            `last_good`.
 
     Raises:
         NonFiniteLoss: When a loss becomes NaN or infinite.
@@ -56,7 +54,7 @@ def train(
         return
     guard = StopOnNonFinite()
     # The trace ends first: what stops training leaves none open.
-    first = [*profile_callbacks(profiles or last_good.parent / "profile"), guard]
+    first = [*profile_callbacks(last_good.parent / "profile"), guard]
     try:
         for stop in dict.fromkeys([*stops, how.rounds]):
             if trainer.rounds < stop:
