@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 
 from keras_compat import data, networks
 from keras_compat.data.loading import check_spec
@@ -25,8 +26,9 @@ def load_options(settings: DataSettings) -> LoadOptions:
     )
 
 
+@lru_cache(maxsize=16)
 def load_dataset(spec: str, options: LoadOptions) -> data.ImageDataset:
-    """Loads the data set that `spec` names, see `keras_compat.data.load`."""
+    """Loads the data set that `spec` names, once in a process, see `keras_compat.data.load`."""
     return data.load(spec, **asdict(options))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from apps import transfer_learning
+from keras_compat.experiments.loading import load_dataset
 from keras_compat.experiments.runner import item_folder
-from keras_compat.experiments.transfer_learning import data
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT, exit_code
@@ -165,7 +165,7 @@ def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
     assert said.count("\n") == 1
     kept = tmp_path / "run" / "steps" / "rotation_head_seed0" / "checkpoints"
     assert len(list(kept.rglob("*.safetensors"))) == 2
-    data._load.cache_clear()
+    load_dataset.cache_clear()
     away = file.rename(file.with_suffix(".away"))
     code, said = run_main(flags, monkeypatch, capsys)
     away.rename(file)

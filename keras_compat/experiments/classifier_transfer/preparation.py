@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from keras_compat import data
-from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer.settings import Config
 from keras_compat.experiments.loading import load_dataset, load_options
@@ -44,14 +42,9 @@ class Prepared:
         return examples.subset(np.flatnonzero(examples.labels < self.initial))
 
 
-@lru_cache(maxsize=2)
-def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
-    return load_dataset(spec, options)
-
-
 def load_prepared(config: Config, seed: int) -> Prepared:
     """Loads the data of a run, once in a process, and splits them by `prepare`."""
-    return prepare(config, _load(config.dataset, load_options(config)), seed)
+    return prepare(config, load_dataset(config.dataset, load_options(config)), seed)
 
 
 def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:

@@ -48,7 +48,7 @@ def load_group(config: Config, same_data: bool = False) -> Group:
     """
     specs = [config.datasets[0]] * len(config.datasets) if same_data else config.datasets
     options = load_options(config)
-    loaded = [_load(spec, options) for spec in specs]
+    loaded = [load_dataset(spec, options) for spec in specs]
     check_same_shape(loaded)
     common = _common_classes(loaded, config.aliases)
     ordered = [
@@ -67,20 +67,15 @@ def load_pretraining_data(config: Config) -> data.ImageDataset:
         InputError: if they cannot be read, or are of another shape than the first data set's.
     """
     options = load_options(config)
-    dataset = _load(config.pretraining_dataset, options)
-    check_same_shape([_load(config.datasets[0], options), dataset])
+    dataset = load_dataset(config.pretraining_dataset, options)
+    check_same_shape([load_dataset(config.datasets[0], options), dataset])
     return dataset
-
-
-@lru_cache(maxsize=8)
-def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
-    return load_dataset(spec, options)
 
 
 @lru_cache(maxsize=8)
 def _first(spec: str, options: LoadOptions, chosen: tuple[int, ...]) -> data.ImageDataset:
     """Returns a data set with some classes first; one copy, however many networks use it."""
-    dataset = _load(spec, options)
+    dataset = load_dataset(spec, options)
     rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
     return dataset.select_classes([*chosen, *rest])
 

@@ -79,8 +79,8 @@ def load_domains(config: Config) -> Domains:
     if data.is_unlabelled(config.target):
         target_images = _load_images(config.target, options)
     else:
-        target = _load(config.target, options)
-    source = _load(config.source, options)
+        target = load_dataset(config.target, options)
+    source = load_dataset(config.source, options)
     if target is not None:
         pairs = data.match_classes(source.class_names, target.class_names, config.aliases)
         _check_common(pairs, source.name, source.class_names, target)
@@ -121,7 +121,7 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
         _check_enough(config, images, None, len(names))
         classes = tuple(range(len(names)))
         return Domains(None, Domain(identifier(images.name), images, None), names, classes)
-    target = _load(config.target, options)
+    target = load_dataset(config.target, options)
     pairs = data.match_classes(names, target.class_names, config.aliases)
     _check_common(pairs, Path(config.network).name, names, target)
     target = _of_classes(config.target, options, tuple(j for _, j in pairs))
@@ -132,18 +132,13 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
 
 
 @lru_cache(maxsize=8)
-def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
-    return load_dataset(spec, options)
-
-
-@lru_cache(maxsize=8)
 def _load_images(spec: str, options: LoadOptions) -> data.UnlabelledImages:
     return data.load_images(spec, options)
 
 
 @lru_cache(maxsize=8)
 def _of_classes(spec: str, options: LoadOptions, classes: tuple[int, ...]) -> data.ImageDataset:
-    return _load(spec, options).select_classes(classes)
+    return load_dataset(spec, options).select_classes(classes)
 
 
 def load_rotation_images(config: Config) -> data.UnlabelledImages:
@@ -154,7 +149,7 @@ def load_rotation_images(config: Config) -> data.UnlabelledImages:
     """
     options = load_options(config)
     images = _load_images(config.rotation_init, options)
-    check_same_shape([_load(config.source, options), images])
+    check_same_shape([load_dataset(config.source, options), images])
     return images
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from keras_compat import data
-from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.loading import (
     check_enough_to_test,
@@ -25,7 +23,7 @@ def load_all(config: Config) -> dict[str, data.ImageDataset]:
         InputError: if data cannot be read, differ in shape, or have too few images.
     """
     names = names_of(config)
-    datasets = {name: _load(spec, load_options(config)) for spec, name in names.items()}
+    datasets = {name: load_dataset(spec, load_options(config)) for spec, name in names.items()}
     check_same_shape([*datasets.values(), load_rotation_data(config)])
     for target in dict.fromkeys(target for _, target in config.pairs()):
         dataset = datasets[names[target]]
@@ -41,15 +39,10 @@ def load_all(config: Config) -> dict[str, data.ImageDataset]:
 def names_of(config: Config) -> Mapping[str, str]:
     """Returns a name for each of a run's data sets, by its spec."""
     specs = config.specs()
-    loaded = [_load(spec, load_options(config)).name for spec in specs]
+    loaded = [load_dataset(spec, load_options(config)).name for spec in specs]
     return dict(zip(specs, distinct_names(loaded), strict=True))
 
 
 def load_rotation_data(config: Config) -> data.ImageDataset:
     """Loads what the rotation head is trained on."""
-    return _load(config.rotation_data, load_options(config))
-
-
-@lru_cache(maxsize=16)
-def _load(spec: str, options: LoadOptions) -> data.ImageDataset:
-    return load_dataset(spec, options)
+    return load_dataset(config.rotation_data, load_options(config))
