@@ -1,4 +1,4 @@
-"""How source and target networks are trained before the one's extractor gets the other's head."""
+"""Ways to train source and target networks before one gets the head of the other (Sec. 5.3)."""
 
 from __future__ import annotations
 
