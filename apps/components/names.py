@@ -63,6 +63,17 @@ def _baselines() -> Rows:
     yield from _with_meaning("baseline", {name: type(BASELINES[name]) for name in BASELINES})
 
 
+def _methods() -> Rows:
+    from keras_compat.experiments.compatibility_analysis import methods
+    from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, glossary
+
+    yield "method", "meaning; those between independent and the bounds are joined by +"
+    known = (methods.INDEPENDENT, methods.IIW, *methods.AUXILIARIES, methods.FM, *UPPER_BOUNDS)
+    for name in known:
+        (line,) = glossary([name])
+        yield name, line.partition(": ")[2]
+
+
 def _sources() -> Rows:
     import keras_compat.data.sources  # noqa: F401 - fills the registry
     from keras_compat.data.options import sources
@@ -87,6 +98,7 @@ _KINDS = {
     "architectures": _architectures,
     "auxiliaries": _auxiliaries,
     "baselines": _baselines,
+    "methods": _methods,
     "sources": _sources,
     "studies": _studies,
 }

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from apps import components
+from apps.components import names
 from keras_compat.experiments.fields import descriptions
+from keras_compat.experiments.flags import LISTED
 
 pytestmark = pytest.mark.once
 
@@ -76,11 +78,13 @@ def test_every_setting_has_a_description(app):
         ("architectures", ["resnet56", "stage2_block1-9", "mobilenet_v2_small"]),
         ("auxiliaries", ["rotation", "jigsaw"]),
         ("baselines", ["procrustes", "stitching"]),
+        ("methods", ["independent", "identical initial weights", "jigsaw"]),
         ("sources", ["mnist5k", "folder:PATH", "TensorFlow Datasets"]),
         ("studies", ["splits", "calibration"]),
     ],
 )
 def test_components_lists_names(kind, words, capsys):
+    assert LISTED.keys() <= names._KINDS.keys()  # help refers to no other command
     components.run([kind])
     said = capsys.readouterr().out
     assert all(word in said for word in words)
