@@ -15,10 +15,10 @@ ruff format --check .
 # What no backend takes part in is tested once: these, and tests that are marked so.
 without_backend=(
   tests/experiments/{test_settings,runner/test_run_folder,runner/test_run_lock}.py
-  tests/experiments/compatibility_analysis/test_{groups,methods,studies}.py
+  tests/experiments/compatibility_analysis/test_{groups,settings}.py
   tests/data/test_{classes,every_source,examples,folder,image_files,npz,splits,tfds,tfds_strangers,unlabelled}.py
-  tests/test_{escaping,files,printing,versions}.py
-  {tests,keras_compat}/reporting
+  tests/test_{escaping,files,methods,printing,versions}.py
+  {tests,keras_compat}/reporting tests/studies/test_{report,studies}.py
 )
 # Many tests build the same small networks: JAX compiles each once for all of them.
 compiled="$(mktemp -d)"

@@ -37,16 +37,17 @@ import keras
 from benchmarks import output
 from keras_compat.experiments.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
 from keras_compat.experiments.compatibility_analysis.groups import load_group
-from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.compatibility_analysis.training import Setup, make_setup
-from keras_compat.experiments.training import train
+from keras_compat.experiments.compatibility_analysis.training import Setup, as_trained, make_setup
+from keras_compat.experiments.training import Training, train
 from keras_compat.reporting import Run
 from keras_compat.reporting.figures.points import Points, draw_points
 from keras_compat.reporting.metrics import load_metrics
 from keras_compat.reporting.records import select
+from keras_compat.studies import find_measure
 from keras_compat.studies.cells import Cell
+from keras_compat.studies.trained import Trained
 from keras_compat.training import Trainer
 
 FULL, NONE = "full", "none"
@@ -75,8 +76,8 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Setup, Trained]:
-    """Returns what a variant of a method trains; and, with its settings, what is measured then."""
+def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Training, Setup, Trained]:
+    """Returns how a variant of a method trains, what it trains, and what is measured then."""
     changes = VARIANTS[variant]
     if variant == NONE:
         method = "+".join(part for part in method.split("+") if part != "rp") or PLAIN
@@ -85,16 +86,17 @@ def setup(config: Config, method: str, variant: str, seed: int) -> tuple[Setup, 
     cell, group = Cell(method, seed), load_group(config)
     made = make_setup(config, cell, group)
     tasks = {name: replace(task, passes=changes.passes) for name, task in made.tasks.items()}
-    return replace(made, tasks=tasks), Trained(config, cell, group, made.networks)
+    measured = as_trained(config, cell, group, made.networks)
+    return training, replace(made, tasks=tasks), measured
 
 
 def accuracies(config: Config, method: str, variant: str, seed: int) -> Mapping[str, float]:
     """Trains, and returns recombination accuracy and the networks' own, means over networks."""
     keras.utils.set_random_seed(seed)
-    made, trained = setup(config, method, variant, seed)
+    how, made, trained = setup(config, method, variant, seed)
     trainer = Trainer(list(made.tasks.values()), seed=1000 * seed + 700)
-    train(trainer, made.data, trained.config.training, [], pathlib.Path("last_good.keras"))
-    found = MEASURES["matrix"](trained)
+    train(trainer, made.data, how, [], pathlib.Path("last_good.keras"))
+    found = find_measure("matrix")(trained)
     keras.backend.clear_session()
     return {
         metric: select(found, metric=metric, dataset="average")[0]["value"]
@@ -106,7 +108,7 @@ def times(config: Config, rounds: int, turns: int) -> Seconds:
     """Returns the seconds of a round in each turn, of plain training and of each variant."""
     made = {name: setup(config, "rp+dcc", name, 0) for name in VARIANTS}
     made[PLAIN] = setup(config, PLAIN, FULL, 0)
-    by_name = {name: (trained.config.training, each) for name, (each, trained) in made.items()}
+    by_name = {name: (how, each) for name, (how, each, _) in made.items()}
     return timed_rounds(by_name, rounds, turns)
 
 

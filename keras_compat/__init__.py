@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+# Its classes join those that Keras is to find.
+from keras_compat import auxiliary as auxiliary
 from keras_compat.registration import register as _register
 
 __version__ = "0.1.0"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Generic, TypeVar
 
 from keras_compat.errors import unknown_name
 
@@ -57,3 +59,36 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A member of a registry whose module is imported when the member is first used.
+
+    Names and meanings are then known in an instant, without Keras or Matplotlib.
+
+    Args:
+        place: Module, or module and name: `"package.module:name"`.
+        meaning: One line for help and reports.
+
+    Example:
+
+    >>> Lazy("fractions:Fraction", "a ratio of whole numbers")(1, 2)
+    Fraction(1, 2)
+    """
+
+    place: str
+    meaning: str
+
+    def load(self) -> Any:
+        """Returns the member itself."""
+        module, _, name = self.place.partition(":")
+        found = import_module(module)
+        return getattr(found, name) if name else found
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Calls the member: makes an object of a class, or runs a function."""
+        return self.load()(*arguments, **keywords)

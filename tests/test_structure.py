@@ -26,14 +26,6 @@ PARTS = (
 )
 # Imports that are to go.
 KNOWN = {
-    (
-        "keras_compat.experiments.compatibility_analysis.settings",
-        "keras_compat.experiments.compatibility_analysis.studies",
-    ),
-    (
-        "keras_compat.experiments.compatibility_analysis.settings",
-        "keras_compat.experiments.compatibility_analysis.variants",
-    ),
     ("keras_compat.training.backend.jax.distribution", "keras_compat.training.distribution"),
     ("keras_compat.training.backend.tensorflow.distribution", "keras_compat.training.distribution"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.components.shared import print_table, start
 from keras_compat.errors import InputError
-from keras_compat.registry import Registry
+from keras_compat.registry import Lazy, Registry
 
 Rows = Iterable[Sequence[str]]
 
@@ -83,7 +83,7 @@ def _sources() -> Rows:
 
 
 def _studies() -> Rows:
-    from keras_compat.experiments.compatibility_analysis.studies import STUDIES
+    from keras_compat.studies import STUDIES
 
     yield from _with_meaning("study", STUDIES)
 
@@ -91,7 +91,9 @@ def _studies() -> Rows:
 def _with_meaning(title: str, members: Registry[Any] | Mapping[str, Any]) -> Rows:
     yield title, "meaning"
     for name in members:
-        yield name, (inspect.getdoc(members[name]) or "").partition("\n")[0]
+        member = members[name]
+        meaning = member.meaning if isinstance(member, Lazy) else inspect.getdoc(member) or ""
+        yield name, meaning.partition("\n")[0]
 
 
 _KINDS = {

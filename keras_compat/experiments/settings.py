@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from keras_compat.auxiliary import AUXILIARIES
 from keras_compat.choices import (
     FULL,
     GLOBAL,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # Auxiliary tasks that need no labels and can hold features in place through a frozen head.
-ADAPTING = ("rotation", "jigsaw", "colorization", "exemplar", "contrastive")
+ADAPTING = tuple(name for name in AUXILIARIES if AUXILIARIES[name].adapts)
 # Settings that say which run it is, and where its data are.
 _OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.

@@ -1,16 +1,17 @@
-"""Reports by the names of their experiments: a package of sections and one line here each."""
+"""Reports by the names of their experiments: one line here each, loaded when they are asked for."""
 
-from keras_compat.registry import Registry
-from keras_compat.reporting import (
-    classifier_transfer,
-    compatibility_analysis,
-    domain_adaptation,
-    transfer_learning,
-)
+from keras_compat.registry import Lazy, Registry
 from keras_compat.reporting.report import ReportWriter
 
-REPORTS: Registry[ReportWriter] = Registry("experiment")
-REPORTS.register("classifier_transfer")(classifier_transfer.REPORT)
-REPORTS.register("compatibility_analysis")(compatibility_analysis.REPORT)
-REPORTS.register("domain_adaptation")(domain_adaptation.REPORT)
-REPORTS.register("transfer_learning")(transfer_learning.REPORT)
+
+class _Reports(Registry[ReportWriter]):
+    def __getitem__(self, name: str) -> ReportWriter:
+        return super().__getitem__(name).load()
+
+
+REPORTS = _Reports("experiment")
+for _name in ("classifier_transfer", "domain_adaptation", "transfer_learning"):
+    REPORTS.register(_name)(Lazy(f"keras_compat.reporting.{_name}:REPORT", f"report of {_name}"))
+REPORTS.register("compatibility_analysis")(
+    Lazy("keras_compat.studies.report:REPORT", "report of all studies")
+)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from keras_compat.methods import IIW, INDEPENDENT
+
 
 @dataclass(frozen=True)
 class Cell:
-    """What tells one training of a group of networks from the others of a run.
+    """One training of a group of networks, told from the others of a run.
 
     Args:
-        method: see `parse_method`.
-        seed: of weights, orders and augmentation.
-        first: incremental training (Sec. 3.4): the name of the network that is trained first;
+        method: Name of the method, see `keras_compat.methods.parse_method`.
+        seed: Seed of weights, orders and augmentation.
+        first: Name of the network that is trained first in incremental training (Sec. 3.4);
             `None` trains all jointly.
-        same_data: all networks are trained on the first data set (B.2).
-        pretrained: networks start from weights that learnt rotation on other images (Sec. 4).
-        split: another split point than the run's (B.3).
-        normalization: another than `"batch"` (B.1): `"layer"` or `"instance"`.
-        features: another than `"plain"` (B.1): `"unit_length"` normalizes each feature vector,
-            `"unit_length_loss"` adds a loss that pulls it there.
-        common_classes: only so many of the common classes take part in discriminating them (B.4).
-        control: beside `common_classes`: all common classes take part, but only as many images
-            as that many classes have.
-        variant: the name of a change of training, see `variants.VARIANTS` beside this file.
+        same_data: Whether all networks are trained on the first data set (B.2).
+        pretrained: Whether networks start from weights that learnt rotation on other images
+            (Sec. 4).
+        split: Split point, where it is another than the run's (B.3).
+        normalization: `"batch"`, `"layer"` or `"instance"` (B.1).
+        features: `"plain"`; `"unit_length"` normalizes each feature vector, `"unit_length_loss"`
+            adds a loss that pulls it there (B.1).
+        common_classes: Number of the common classes that take part in discriminating them (B.4).
+        control: Whether, beside `common_classes`, all common classes take part, but only as many
+            images as that many classes have.
+        variant: Name of a change of training, see `keras_compat.studies.rotation.VARIANTS`.
 
     Example:
 
@@ -50,7 +53,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A name for its folder, legible and different for different cells."""
+        """Name for its folder, legible and different for different cells."""
         words = [self.method]
         for key, value in self.changes().items():
             words.append(key.replace("_", "-") if value is True else f"{key}-{value}")
@@ -74,14 +77,45 @@ class Cell:
 
 
 class Asked(NamedTuple):
-    """What a study asks for.
+    """A cell that a study asks for.
 
     Attributes:
-        cell: what to train.
-        measures: names of measures, see `keras_compat.experiments.compatibility_analysis.measures`.
-        keys: what the cell's records say in this study that they need not say in others.
+        cell: Training to do.
+        measures: Names of measures, see `keras_compat.studies.find_measure`.
+        keys: Keys that the cell's records have in this study and need not have in others.
     """
 
     cell: Cell
     measures: tuple[str, ...] = ("matrix",)
     keys: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Known:
+    """Facts of a run by which studies choose their cells.
+
+    Args:
+        networks: Names of the networks.
+        common: Number of classes that all data sets have in common.
+        splits: Points at which all networks can be split, in order.
+        own_split: Point at which all networks are split; `None` where they differ.
+        colour: Whether the images are in colour.
+        architectures: Architectures of the networks.
+        methods: Names of the methods to compare.
+        seeds: Seeds of the run.
+    """
+
+    networks: Sequence[str]
+    common: int
+    splits: Sequence[str]
+    own_split: str | None
+    colour: bool
+    architectures: Sequence[str]
+    methods: Sequence[str]
+    seeds: Sequence[int]
+
+    def possible(self, method: str) -> str:
+        """Returns a method, without IIW where the architectures differ."""
+        if len(set(self.architectures)) == 1:
+            return method
+        return "+".join(part for part in method.split("+") if part != IIW) or INDEPENDENT

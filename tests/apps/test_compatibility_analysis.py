@@ -13,6 +13,7 @@ from keras_compat.errors import InputError
 from keras_compat.evaluation.baselines import BASELINES
 from keras_compat.experiments.compatibility_analysis import cost, execute
 from keras_compat.reporting import load_metrics, select
+from keras_compat.studies import STUDIES
 from keras_compat.training import NonFiniteLoss
 from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
@@ -285,10 +286,7 @@ def test_every_study_runs(tmp_path, sets):
         )
     ]
     place = tmp_path / "run"
-    studies = (
-        "methods,same_data,incremental,pretrained,normalization,splits,common_classes,baselines,"
-        "auxiliaries,rotation"
-    )
+    studies = ",".join(name for name in STUDIES if name != "cost")
     compatibility_analysis.run(
         [
             *TINY,

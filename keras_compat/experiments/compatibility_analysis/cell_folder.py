@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.forms import MadeByCell
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, DamagedItem, ItemFolder
 from keras_compat.experiments.runner.work_item import Done
 from keras_compat.reporting.records import Record
 from keras_compat.studies.cells import Cell
+from keras_compat.studies.trained import Network
 
 
 class CellFolder(ItemFolder):

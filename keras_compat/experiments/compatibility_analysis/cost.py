@@ -1,4 +1,4 @@
-"""What each method costs: time, memory and operations of a step, by number of networks (B.6)."""
+"""Measures time, memory and operations of a step of each method, by number of networks (B.6)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_compat.experiments.compatibility_analysis.methods import IIW
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.start_up import quiet_start
+from keras_compat.methods import IIW
 from keras_compat.reporting.records import Record, make_record
 
 if TYPE_CHECKING:
@@ -48,10 +48,11 @@ def measure_costs(
     of its own: with the libraries and one copy of each data set; on a GPU what the host held.
 
     Args:
-        config: of the run; its data sets serve in turn for more networks than there are sets.
-        terminal: where progress is shown.
-        rounds: of one turn that are timed; a few more go before.
-        turns: of each method.
+        config: Settings of the run. Its data sets serve in turn for more networks than there are
+            sets.
+        terminal: Place where progress is shown.
+        rounds: Number of rounds that are timed in one turn; a few more go before.
+        turns: Number of turns of each method.
 
     Returns:
         Records of the study `cost`.
@@ -98,9 +99,9 @@ def timed_rounds(setups: Mapping[str, tuple[Training, Setup]], rounds: int, turn
     """Times rounds of several set-ups, which take turns in this process.
 
     Args:
-        setups: by name, how each is trained, and what.
-        rounds: of one turn.
-        turns: of each.
+        setups: Training and set-up of each, by name.
+        rounds: Number of rounds of one turn.
+        turns: Number of turns of each.
 
     Returns:
         By name, the mean seconds of a round in each turn.
@@ -171,7 +172,7 @@ def count_task_flops(task: Task) -> int:
     """Counts the operations that one example costs a task in a step.
 
     Args:
-        task: of the trainer.
+        task: Task of a trainer.
 
     Returns:
         Forward and backward passes through the extractor and all heads, once for the target task

@@ -9,12 +9,17 @@ from typing import Any
 from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.groups import load_group, load_pretraining_data
 from keras_compat.experiments.compatibility_analysis.items import CELL, Item
-from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
-from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING, parse_method
 from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.compatibility_analysis.training import Network, pretrain, train_cell
+from keras_compat.experiments.compatibility_analysis.training import (
+    as_trained,
+    pretrain,
+    train_cell,
+)
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
+from keras_compat.methods import PRETRAINING, parse_method
 from keras_compat.reporting.records import Record
+from keras_compat.studies import find_measure
+from keras_compat.studies.trained import Network
 
 
 def settings(config: Config, item: Item) -> dict[str, Any]:
@@ -61,9 +66,9 @@ def _measure(
 ) -> Iterator[tuple[str, list[Record]]]:
     # From the files, so that a measure does not depend on when it is taken.
     group = load_group(config, item.cell.same_data)
-    trained = Trained(config, item.cell, group, folder.load_networks())
+    trained = as_trained(config, item.cell, group, folder.load_networks())
     for name in names:
-        yield name, MEASURES[name](trained)
+        yield name, find_measure(name)(trained)
 
 
 EXECUTION = Execution(

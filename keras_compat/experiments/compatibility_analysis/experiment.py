@@ -18,24 +18,21 @@ from keras_compat.experiments.compatibility_analysis.groups import (
     load_pretraining_data,
 )
 from keras_compat.experiments.compatibility_analysis.items import merge
-from keras_compat.experiments.compatibility_analysis.methods import (
-    INDEPENDENT,
-    UPPER_BOUND_WITHOUT_ROTATION,
-)
 from keras_compat.experiments.compatibility_analysis.settings import EVALUATION, Config
-from keras_compat.experiments.compatibility_analysis.studies import Known, Wanted, cells_of
 from keras_compat.experiments.compatibility_analysis.training import check_cells
 from keras_compat.experiments.runner.item_folder import check_records
 from keras_compat.experiments.runner.runner import Experiment, Prepared, Work
 from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.files import read_json, write_text
+from keras_compat.methods import INDEPENDENT, UPPER_BOUND_WITHOUT_ROTATION
 from keras_compat.networks.architectures import find_architecture
 from keras_compat.reporting import Run
-from keras_compat.reporting.compatibility_analysis import terminal_text, write_report
 from keras_compat.reporting.hardware import collect_hardware
 from keras_compat.reporting.merging import add_maker
 from keras_compat.reporting.records import Record, make_record, select
-from keras_compat.studies.cells import Asked
+from keras_compat.studies import cells_of
+from keras_compat.studies.cells import Asked, Known
+from keras_compat.studies.report import REPORT
 from keras_compat.versions import collect_versions
 
 COST = "cost"
@@ -61,9 +58,9 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     return Prepared(items, data)
 
 
-def _wanted(config: Config) -> dict[str, Wanted]:
+def _wanted(config: Config) -> dict[str, list[Asked]]:
     """Returns what each study asks for."""
-    return cells_of(config, _known(config, load_group(config)))
+    return cells_of(config.studies, _known(config, load_group(config)))
 
 
 def _known(config: Config, group: Group) -> Known:
@@ -78,6 +75,9 @@ def _known(config: Config, group: Group) -> Known:
         blocks,
         own_split=own.pop() if len(own) == 1 else None,
         colour=channels == 3,
+        architectures=config.architectures,
+        methods=config.methods,
+        seeds=range(config.seed, config.seed + config.seeds),
     )
 
 
@@ -153,8 +153,8 @@ EXPERIMENT = Experiment(
     execution=EXECUTION,
     # Costs are measured whatever becomes of the cells.
     is_wanted=lambda config, item: bool(item.measures) and COST not in config.studies,
-    write_report=write_report,
-    terminal_text=lambda metrics: terminal_text(metrics["results"], metrics["config"]),
+    write_report=REPORT.write,
+    terminal_text=lambda metrics: REPORT.terminal_text(metrics["results"], metrics["config"]),
     folder="cells",
     measuring=EVALUATION,
     records=_all_records,

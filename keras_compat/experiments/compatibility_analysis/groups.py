@@ -26,9 +26,9 @@ class Group:
     """The data of networks that are trained together.
 
     Attributes:
-        datasets: a data set for each network by its name; label k means the same class
-            everywhere for k below `common`.
-        common: the number of classes that all of them have.
+        datasets: Data set of each network by its name; label k means the same class everywhere
+            for k below `common`.
+        common: Number of classes that all of them have.
     """
 
     datasets: Mapping[str, data.ImageDataset]
@@ -39,8 +39,8 @@ def load_group(config: Config, same_data: bool = False) -> Group:
     """Loads the data of a configuration's networks; each set is read once in a process.
 
     Args:
-        config: which data sets, and of which form.
-        same_data: whether every network gets the first data set (B.2).
+        config: Settings of the run.
+        same_data: Whether every network gets the first data set (B.2).
 
     Raises:
         InputError: if data cannot be read, differ in shape, have too few classes in common or

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING
 from keras_compat.experiments.runner.work_item import WorkItem
+from keras_compat.methods import PRETRAINING
 from keras_compat.studies.cells import Asked, Cell
 
 CELL = "cell"

@@ -7,14 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.methods import (
-    AUXILIARIES,
-    FIGURE_2,
-    INDEPENDENT,
-    parse_method,
-    parse_methods,
-)
-from keras_compat.experiments.compatibility_analysis.studies import STUDIES
 from keras_compat.experiments.fields import Checked, setting
 from keras_compat.experiments.naming import file_name
 from keras_compat.experiments.settings import (
@@ -25,6 +17,14 @@ from keras_compat.experiments.settings import (
     TrainingSettings,
     settings_without,
 )
+from keras_compat.methods import (
+    AUXILIARIES,
+    FIGURE_2,
+    INDEPENDENT,
+    parse_method,
+    parse_methods,
+)
+from keras_compat.studies import STUDIES
 
 # Settings that change how networks are measured, and not how they are trained.
 EVALUATION = ("restrict", "evaluation_batch_size")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -13,38 +13,37 @@ from keras_compat import networks
 from keras_compat.auxiliary import (
     Auxiliary,
     CommonClasses,
-    FeatureMatching,
     RotationPrediction,
 )
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
 from keras_compat.errors import InputError
 from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.methods import Method, parse_method
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.compatibility_analysis.variants import apply_variant
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation
+from keras_compat.methods import Method, parse_method
 from keras_compat.studies.cells import Cell
+from keras_compat.studies.trained import Network, Trained
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 Callbacks = Callable[[int], list[keras.callbacks.Callback]]
 """From a number of rounds to Keras callbacks for them."""
 
 
-@dataclass(frozen=True)
-class Network:
-    """An extractor with the head that was trained on it.
-
-    Attributes:
-        extractor: images to features.
-        head: features to logits.
-        auxiliary_heads: that it was trained with, by the names of their tasks.
-    """
-
-    extractor: keras.Model
-    head: keras.Model
-    auxiliary_heads: Mapping[str, keras.Model] = field(default_factory=dict)
+def as_trained(
+    config: Config, cell: Cell, group: Group, networks: Mapping[str, Network]
+) -> Trained:
+    """Returns the networks of a cell as the measures of studies take them."""
+    return Trained(
+        cell,
+        networks,
+        group.datasets,
+        config.restrict,
+        config.evaluation_batch_size,
+        config.aliases,
+    )
 
 
 def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
@@ -63,12 +62,12 @@ def train_cell(
     """Builds and trains the networks of a cell.
 
     Args:
-        config: of the run; the cell's own settings win.
-        cell: what is special about this training.
-        group: the data.
-        last_good: the file for the weights before a loss that was not finite.
-        pretrained: networks to start from, by the name of the new one (`cell.pretrained`).
-        callbacks: for each stage of training.
+        config: Settings of the run; the cell's own settings win.
+        cell: Training that differs from the run's by the settings of the cell.
+        group: Data of the networks.
+        last_good: File for the weights before a loss that was not finite.
+        pretrained: Networks to start from, by the name of the new one (`cell.pretrained`).
+        callbacks: Callbacks of each stage of training.
 
     Returns:
         The networks by name.
@@ -99,12 +98,12 @@ def train_cell(
 
 @dataclass(frozen=True)
 class Setup:
-    """What a cell trains, not trained yet.
+    """Networks of a cell with their tasks and data, not trained yet.
 
     Attributes:
-        networks: by name.
-        tasks: each network's, with its auxiliaries; then those that match features.
-        data: each task's.
+        networks: Networks by name.
+        tasks: Each network's task, with its auxiliaries; then the tasks of pairs.
+        data: Data of each task.
     """
 
     networks: dict[str, Network]
@@ -122,9 +121,9 @@ def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
         for number, (name, network) in enumerate(built.items())
     }
     data = {name: builder.examples(name) for name in built}
-    if builder.method.matching:
+    for kind in builder.method.paired:
         for number, name in enumerate(built):
-            task = builder.matching_task(number, built)
+            task = builder.paired_task(kind, number, built)
             tasks[task.name] = task
             data[task.name] = data[name]
     for name, network in built.items():
@@ -144,12 +143,12 @@ def pretrain(
     """Trains a network for each of a group's by rotation alone, without labels (Appendix C).
 
     Args:
-        config: of the run; `config.pretraining` says how.
-        seed: of the run.
-        group: names the networks that will start from these.
-        dataset: the images; their labels are not used.
-        last_good: the file for the weights before a loss that was not finite.
-        callbacks: for the training.
+        config: Settings of the run; `config.pretraining` says how to train.
+        seed: Seed of the run.
+        group: Data of the networks that will start from these.
+        dataset: Images; their labels are not used.
+        last_good: File for the weights before a loss that was not finite.
+        callbacks: Callbacks of the training.
 
     Returns:
         Networks with rotation heads, from different initial weights, by name.
@@ -177,7 +176,7 @@ def pretrain(
 
 
 class _Builder:
-    """Makes what a cell trains: networks, auxiliary heads, tasks and their data."""
+    """Builds the networks, auxiliary heads and tasks of a cell, and finds their data."""
 
     def __init__(self, config: Config, cell: Cell, group: Group):
         self.config = config
@@ -247,15 +246,15 @@ class _Builder:
         for one in built.values():
             for other in built.values():
                 networks.check_interface(one.extractor, other.head)
-        if self.method.matching:
+        for kind in self.method.paired:
             if self.cell.first is not None:
                 raise InputError(
                     f"method {self.cell.method!r} needs all networks at once; it cannot train "
                     "one after the other"
                 )
             for number in range(len(self.names)):
-                self.matching_task(number, built)
-        for kind in self.method.auxiliaries:
+                self.paired_task(kind, number, built)
+        for kind in self.method.single:
             for number, network in enumerate(built.values()):
                 auxiliary = self._auxiliary(kind, number, 0)
                 _check_shown(auxiliary, network.extractor)
@@ -265,7 +264,7 @@ class _Builder:
     def auxiliary_heads(self, built: Mapping[str, Network]) -> list[list[AuxiliaryHead]]:
         """Returns each network's auxiliaries, with one head for all or one each."""
         found: list[list[AuxiliaryHead]] = [[] for _ in self.names]
-        chosen = list(self.method.auxiliaries)
+        chosen = list(self.method.single)
         if self.cell.features == "unit_length_loss":
             chosen.append("unit_length")
         for place, kind in enumerate(chosen):
@@ -314,18 +313,18 @@ class _Builder:
             augmentation=self.augmentation(self.group.datasets[name], 100 + number),
         )
 
-    def matching_task(self, number: int, built: Mapping[str, Network]) -> Task:
-        """Returns what makes an extractor and the next one's features equal on its own images."""
+    def paired_task(self, kind: str, number: int, built: Mapping[str, Network]) -> Task:
+        """Returns the task of an extractor and the next one side by side, on its own images."""
         names = list(built)
         name, following = names[number], names[(number + 1) % len(names)]
         extractors = (built[name].extractor, built[following].extractor)
-        matching = FeatureMatching()
+        auxiliary = self._auxiliary(kind, number, 220 + number)
         # Two underscores: no network's own task is named so.
         return Task(
-            f"{name}__{matching.name}",
-            networks.side_by_side(*extractors, name=f"{name}__{matching.name}_extractors"),
+            f"{name}__{auxiliary.name}",
+            networks.side_by_side(*extractors, name=f"{name}__{auxiliary.name}_extractors"),
             None,
-            [AuxiliaryHead(matching, loss_weight=self.config.weight(matching.name))],
+            [AuxiliaryHead(auxiliary, loss_weight=self.config.weight(kind))],
             augmentation=self.augmentation(self.group.datasets[name], 120 + number),
         )
 
@@ -362,7 +361,7 @@ class _Builder:
         return sorted(order[: self.cell.common_classes].tolist())
 
     def _labels(self, number: int) -> int:
-        """How many labels a network's data have."""
+        """Returns the number of labels that a network's data have."""
         classes = len(self.group.datasets[self.names[number]].class_names)
         return 2 * classes if self.cell.control else classes
 
@@ -419,9 +418,9 @@ def check_cells(config: Config, cells: list[Cell], groups: Mapping[bool, Group])
     """Builds what cells need, so that what cannot work is known before any training.
 
     Args:
-        config: of the run.
-        cells: all that are to be trained.
-        groups: the data, by whether all networks have the same.
+        config: Settings of the run.
+        cells: All cells that are to be trained.
+        groups: Data of the networks, by whether all of them have the same.
 
     Raises:
         InputError: if an architecture or a split is unknown, extractors and heads do not fit

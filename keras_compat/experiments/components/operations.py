@@ -18,10 +18,10 @@ from keras_compat.experiments.components.head_signature import INFORMATION
 from keras_compat.experiments.components.keeping import Unpublished, check_publishable
 from keras_compat.files import check_writable
 from keras_compat.networks import recombine
-from keras_compat.reporting.compatibility_analysis.signals import verdict
 from keras_compat.store import Component, Reference, Store, load
 from keras_compat.store.manifest import WEIGHTS, Manifest
 from keras_compat.store.recombining import origin, parent_record
+from keras_compat.studies.signals import verdict
 
 _BATCH = 500
 _LARGEST_IMAGE = 1024

@@ -9,10 +9,10 @@ from typing import Any
 
 from keras_compat.data import parse_classes
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.methods import PRETRAINING
 from keras_compat.experiments.runner.forms import MadeByCell, checked
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS
 from keras_compat.files import read_json
+from keras_compat.methods import PRETRAINING
 from keras_compat.reporting.finished import check_finished, check_finished_above
 from keras_compat.reporting.stored_settings import as_of_today
 from keras_compat.store.importing import expanded

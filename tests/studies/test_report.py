@@ -6,12 +6,14 @@ import pytest
 from PIL import Image
 
 from keras_compat.errors import InputError
+from keras_compat.methods import FIGURE_2
 from keras_compat.reporting import load_metrics, make_record, write_metrics
 from keras_compat.reporting.__main__ import main
-from keras_compat.reporting.compatibility_analysis import REPORT
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from tests.reporting.compatibility_records import FIGURE_2, SPLITS, STUDIES, run
+from keras_compat.studies import STUDIES
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.report import REPORT
 from tests.reporting.legibility import collecting, faults, texts
+from tests.studies.records import SPLITS, run
 
 CONFIG = {
     "architectures": ["resnet:depth=20@stage2"],
@@ -292,7 +294,7 @@ def test_batch_statistics_are_a_curve_and_recalibrated_ones_a_level(tmp_path):
 
 def test_splits_are_in_the_networks_order():
     rows = list(table(run(studies=("splits",)), "split after"))
-    assert rows == [f"IIW+RP: {split}" for split in SPLITS]
+    assert rows == [f"{method}: {split}" for method in ("IIW+RP", "RP") for split in SPLITS]
 
 
 def test_pre_trained_networks_have_a_bound_of_their_own(tmp_path):
@@ -314,7 +316,7 @@ def test_all_common_classes_are_counted_and_the_control_is_told_apart(tmp_path):
     assert list(found)[0] == "IIW+DCC: 2"
     assert list(found)[7:9] == ["IIW+DCC: 9", "IIW+DCC: all, images of 2 classes"]
     # Those that discriminate no classes stand beside.
-    assert list(found)[-2:] == ["IIW", "RP"]
+    assert list(found)[-3:] == ["IIW", "RP", "IIW+RP"]
     with collecting() as figures:
         REPORT.draw(metrics(run(studies=("common_classes",))), tmp_path)
     curves = {line.get_label(): list(line.get_xdata()) for line in figures[0].axes[0].get_lines()}

@@ -1,4 +1,4 @@
-"""Report of the compatibility analysis: its introduction and its sections in order."""
+"""Report of the compatibility analysis: its introduction and the sections of all studies."""
 
 from __future__ import annotations
 
@@ -6,48 +6,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_compat.reporting.compatibility_analysis import (
-    auxiliaries,
-    baselines,
-    calibration,
-    common_classes,
-    correlation,
-    cost,
-    incremental,
-    matrix,
-    methods,
-    normalization,
-    pretrained,
-    rotation,
-    same_data,
-    setting,
-    signals,
-    splits,
-)
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
 from keras_compat.reporting.records import Record
 from keras_compat.reporting.report import Metrics, Report, ReportWriter
 from keras_compat.reporting.section import Section
+from keras_compat.studies import STUDIES, introduction, methods
+from keras_compat.studies.analysis import METHODS, Analysis
 
-# A study more is one file and one line here.
-_SECTIONS = (
-    methods,
-    matrix,
-    incremental,
-    pretrained,
-    correlation,
-    normalization,
-    calibration,
-    same_data,
-    splits,
-    common_classes,
-    baselines,
-    auxiliaries,
-    rotation,
-    signals,
-    cost,
-)
-_STUDIES = {METHODS, *(part.STUDY for part in _SECTIONS if hasattr(part, "STUDY"))}
 _CELL = ("study", "method", "seed")
 _COST = ("study", "method", "networks")
 # Keys of the records that are shown, by metric.
@@ -68,14 +32,14 @@ _NEEDS = {
 
 def _report(metrics: Metrics) -> Report:
     analysis = Analysis(metrics["results"], metrics["config"])
-    datasets = analysis.datasets(setting.main_study(analysis)) or ("unnamed data",)
+    datasets = analysis.datasets(introduction.main_study(analysis)) or ("unnamed data",)
     return Report(
         f"Compatibility analysis on {', '.join(datasets)}",
         [
-            *setting.what_was_done(analysis),
+            *introduction.what_was_done(analysis),
             "The paper's figures stand beside ours throughout. They are of its own data and scale; "
             "where these differ, compare the order of the methods and not the values:",
-            setting.here_and_there(analysis, metrics["data"]),
+            introduction.here_and_there(analysis, metrics["data"]),
         ],
         _sections(analysis),
     )
@@ -89,7 +53,7 @@ def _summary(records: Sequence[Record], config: Mapping[str, Any]) -> list[str]:
         if section.title != methods.TITLE:
             parts += [section.title, *(table.text(9) for table in section.tables)]
     seeds = max(analysis.seeds(study) for study in analysis.studies)
-    notes = [setting.restriction(analysis).replace("*", ""), setting.spreads(seeds)]
+    notes = [introduction.restriction(analysis).replace("*", ""), introduction.spreads(seeds)]
     parts += [textwrap.fill(note, 100) for note in notes]
     if analysis.methods(METHODS):
         parts += [methods.TITLE, methods.main_table(analysis, with_paper=False).text(11)]
@@ -97,7 +61,7 @@ def _summary(records: Sequence[Record], config: Mapping[str, Any]) -> list[str]:
 
 
 def _sections(analysis: Analysis) -> list[Section]:
-    return [section for part in _SECTIONS if (section := part.section(analysis)) is not None]
+    return [section for name in STUDIES for section in STUDIES[name].sections(analysis)]
 
 
-REPORT = ReportWriter(_report, _summary, _NEEDS, {"study": _STUDIES})
+REPORT = ReportWriter(_report, _summary, _NEEDS, {"study": STUDIES})

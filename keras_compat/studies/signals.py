@@ -1,20 +1,27 @@
-"""What can be measured without labels, beside the recombination accuracy that it is to predict."""
+"""Signals that need no labels, beside the recombination accuracy that they are to predict."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from scipy.stats import spearmanr
 
 from keras_compat.errors import InputError
+from keras_compat.methods import UPPER_BOUND
 from keras_compat.reporting import figures
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
 from keras_compat.reporting.figures import Points
+from keras_compat.reporting.records import Record
 from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+
+if TYPE_CHECKING:
+    from keras_compat.studies.trained import Trained
 
 STUDY = "signals"
 _METRIC = "compatibility_signal"
@@ -23,16 +30,18 @@ _METRIC = "compatibility_signal"
 _COMBINED = "combined"
 _LEFT_OUT = ("rotation", "recovered", "accuracy")
 _FEWEST = 3
+# Without labels; what a user has at hand.
+_IMAGES = 500
 
 WORKS, WORKS_IN_PART = 0.5, 0.2
-"""What `verdict` calls so: at least so much of a head's information is recovered."""
+"""Least parts of a head's information that are recovered, for `verdict`."""
 
 
 def verdict(recovered: float) -> str:
-    """Says what is to be expected of a pair, by the signal `recovered`.
+    """Returns in words what to expect of a pair.
 
     Args:
-        recovered: see `keras_compat.evaluation.compatibility_signals`.
+        recovered: Signal of that name, see `keras_compat.evaluation.compatibility_signals`.
 
     Returns:
         `"works"`, `"works in part"` or `"does not work"`.
@@ -50,23 +59,50 @@ def verdict(recovered: float) -> str:
 Measured = Mapping[str, float]
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of signals without labels, or `None` if they were not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    methods = (*known.methods, UPPER_BOUND)
+    return [Asked(Cell(method, seed), ("signals",)) for method in methods]
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
+def measure(trained: Trained) -> list[Record]:
+    """Returns what tells without labels whether a head works, beside whether it does."""
+    from keras_compat import evaluation
 
-    Example:
+    networks, datasets = trained.networks, trained.datasets
+    images = {name: evaluation.some_images(datasets[name].train, _IMAGES) for name in networks}
+    learnt = {
+        name: evaluation.channel_statistics(network.extractor, images[name])
+        for name, network in networks.items()
+    }
+    own = {
+        name: evaluation.information(network.extractor, network.head, images[name])
+        for name, network in networks.items()
+    }
+    records = []
+    for (e, h), accuracy in trained.matrix().items():
+        found = evaluation.compatibility_signals(
+            networks[e].extractor,
+            networks[h].head,
+            images[e],
+            rotation_head=networks[h].auxiliary_heads.get("rotation"),
+            trained_on=learnt[h],
+            own_information=own[h],
+            mirror=datasets[e].flippable,
+        )
+        records += [
+            trained.record(_METRIC, value, signal=name, extractor=e, head=h)
+            for name, value in {"accuracy": accuracy, **found}.items()
+        ]
+    return records
 
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+
+MEASURES = {"signals": measure}
+
+
+def sections(analysis: Analysis) -> Iterator[Section]:
     pairs = _pairs(analysis)
     if not pairs:
-        return None
+        return
     recombined = [found for (_, _, e, h), found in pairs.items() if e != h]
     own = [found for (_, _, e, h), found in pairs.items() if e == h]
     names = list(dict.fromkeys(name for found in pairs.values() for name in found))
@@ -89,7 +125,7 @@ def section(analysis: Analysis) -> Section | None:
         if (count := sum(name in found for found in recombined))
     ]
     header = ["signal", "Spearman, recombined pairs", "Spearman, own heads too", "recombined pairs"]
-    return Section(
+    yield Section(
         "What tells without labels whether a head works",
         [text],
         [Table(header, rows), *_verdicts(pairs)],
@@ -98,7 +134,7 @@ def section(analysis: Analysis) -> Section | None:
 
 
 def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, float]]:
-    """All that was measured of each extractor with each head."""
+    """Returns all that was measured of each extractor with each head."""
     found: dict[tuple[str, int, str, str], dict[str, float]] = {}
     for record in analysis.all(STUDY, _METRIC):
         key = (record["method"], record["seed"], record["extractor"], record["head"])
@@ -112,7 +148,7 @@ def _pairs(analysis: Analysis) -> dict[tuple[str, int, str, str], dict[str, floa
 
 
 def _verdicts(pairs: Mapping[tuple[str, int, str, str], Measured]) -> list[Table]:
-    """By verdict, what recombined pairs reach of what the head has with its own extractor."""
+    """Returns, by verdict, the part of its own accuracy that a head reaches on other extractors."""
     of_own: dict[str, list[float]] = {"works": [], "works in part": [], "does not work": []}
     for (method, seed, e, h), found in pairs.items():
         own = pairs.get((method, seed, h, h))

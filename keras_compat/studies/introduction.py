@@ -1,18 +1,18 @@
-"""What was done, in words, and how it differs from what the paper did."""
+"""The first paragraphs of the report: what was done, and how the paper did it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.names import (
+from keras_compat.methods import (
     UPPER_BOUND,
     UPPER_BOUND_WITHOUT_ROTATION,
     glossary,
     method_name,
 )
 from keras_compat.reporting.table import MISSING, Table
+from keras_compat.studies.analysis import METHODS, Analysis
 
 # Sec. 4 and Appendix C.
 _PAPER = {
@@ -28,21 +28,7 @@ _PAPER = {
 
 
 def what_was_done(analysis: Analysis) -> list[str]:
-    """Returns the report's first paragraphs: the networks, the measures, what spreads are over.
-
-    Args:
-        analysis: the records.
-
-    Returns:
-        Paragraphs in Markdown.
-
-    Example:
-
-    >>> record = {"metric": "own_accuracy", "study": "methods", "method": "rp", "dataset": "a",
-    ...           "network": "a", "value": 0.5}
-    >>> what_was_done(Analysis([record]))[-1]
-    '- RP: a shared head predicts rotation'
-    """
+    """Returns the report's first paragraphs: the networks, the measures, what spreads are over."""
     study = main_study(analysis)
     *first, last = analysis.networks(study) or ("images",)
     names = " and ".join(filter(None, [", ".join(first), last]))
@@ -66,20 +52,7 @@ def what_was_done(analysis: Analysis) -> list[str]:
 
 
 def restriction(analysis: Analysis) -> str:
-    """Returns which images and which predictions count.
-
-    Args:
-        analysis: the records, with the key `restrict` in its settings.
-
-    Returns:
-        A paragraph.
-
-    Example:
-
-    >>> record = {"metric": "chance", "study": "methods", "value": 0.1}
-    >>> restriction(Analysis([record], {"restrict": False}))[:35]
-    'Predictions are **not** restricted:'
-    """
+    """Returns a paragraph on the images and predictions that count."""
     if analysis.restricted:
         return (
             "Predictions are **restricted to the common classes**: only test images of classes "
@@ -95,19 +68,7 @@ def restriction(analysis: Analysis) -> str:
 
 
 def spreads(seeds: int) -> str:
-    """Returns what the standard deviations are over.
-
-    Args:
-        seeds: the number of seeds, at most.
-
-    Returns:
-        A sentence or two.
-
-    Example:
-
-    >>> spreads(1)
-    'All figures are of one seed: there are no standard deviations.'
-    """
+    """Returns the meaning of the standard deviations."""
     if seeds < 2:
         return "All figures are of one seed: there are no standard deviations."
     return (
@@ -119,22 +80,7 @@ def spreads(seeds: int) -> str:
 
 
 def here_and_there(analysis: Analysis, data: Mapping[str, Any]) -> Table:
-    """Returns what was done here beside what the paper did.
-
-    Args:
-        analysis: the records, with its settings.
-        data: the fingerprints of the data sets, of `metrics.json`.
-
-    Returns:
-        A table; `"-"` where the settings do not say.
-
-    Example:
-
-    >>> record = {"metric": "own_accuracy", "study": "methods", "dataset": "digits", "value": 0.5}
-    >>> table = here_and_there(Analysis([record], {"architectures": ["resnet8@stage2"]}), {})
-    >>> table.rows[0], table.rows[3][:2]
-    (['data sets', 'digits', 'cifar10, stl10'], ['network', 'resnet8@stage2'])
-    """
+    """Returns the settings of the run beside the paper's."""
     study = main_study(analysis)
     datasets = analysis.datasets(study)
     counts = [data.get(n, {}).get("train", {}).get("count") for n in analysis.networks(study)]
@@ -154,19 +100,7 @@ def here_and_there(analysis: Analysis, data: Mapping[str, Any]) -> Table:
 
 
 def main_study(analysis: Analysis) -> str:
-    """Returns the study of all methods, or the first where that was not run.
-
-    Args:
-        analysis: the records.
-
-    Returns:
-        Its name.
-
-    Example:
-
-    >>> main_study(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}]))
-    'cost'
-    """
+    """Returns the study of all methods, or the first where that was not run."""
     return METHODS if METHODS in analysis.studies else analysis.studies[0]
 
 
@@ -192,7 +126,7 @@ def _weight(config: Mapping[str, Any]) -> str:
 
 
 def _bound(analysis: Analysis, study: str) -> str:
-    """Says which networks compatibility is measured by."""
+    """Returns the networks by whose accuracy compatibility is measured, in words."""
     bounds = {
         UPPER_BOUND: "with a rotation head of their own",
         UPPER_BOUND_WITHOUT_ROTATION: "without a rotation head",

@@ -2,10 +2,18 @@
 
 import pytest
 
-from keras_compat.auxiliary import AUXILIARIES
+from keras_compat.auxiliary import AUXILIARIES, AuxiliaryEntry
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis import methods
-from keras_compat.experiments.compatibility_analysis.methods import parse_method, parse_methods
+from keras_compat.methods import (
+    glossary,
+    known_methods,
+    method_name,
+    methods_help,
+    parse_method,
+    parse_methods,
+)
+from keras_compat.studies import STUDIES
+from keras_compat.studies.cells import Known
 
 
 @pytest.mark.parametrize(
@@ -34,9 +42,16 @@ def test_the_bounds_share_nothing():
     assert parse_method("upper_bound_without_rotation").auxiliaries == ()
 
 
-def test_every_auxiliary_that_a_method_can_name_exists():
-    for name in methods.AUXILIARIES.values():
-        assert name in AUXILIARIES
+def test_matching_is_a_task_of_pairs():
+    method = parse_method("fm+rp")
+    assert (method.name, method.single, method.paired) == ("rp+fm", ("rotation",), ("matching",))
+
+
+def test_every_method_is_explained_and_another_release_s_is_named():
+    for name, method in known_methods().items():
+        assert glossary([name]) == [f"{method_name(name)}: {method.meaning}"]
+        assert method.meaning
+    assert glossary(["newer+rp"])[1:] == ["newer: not known to this release"]
 
 
 @pytest.mark.parametrize(
@@ -59,3 +74,14 @@ def test_lists_of_methods():
     for text in ("iiw,iiw", "iiw+rp,rp+iiw", "", ","):
         with pytest.raises(InputError, match="each once"):
             parse_methods(text)
+
+
+def test_a_task_is_a_method_of_every_study_help_and_report_by_its_registry_line(monkeypatch):
+    entry = AuxiliaryEntry("anywhere:Noise", "a shared head tells the noise", token="noise")
+    monkeypatch.setattr(AUXILIARIES, "_members", {**AUXILIARIES._members, "noise_level": entry})
+    assert parse_method("noise+iiw").auxiliaries == ("noise_level",)
+    assert glossary(["iiw+noise"])[-1] == f"NOISE: {entry.meaning}"
+    assert f"noise         {entry.meaning}" in methods_help()
+    known = Known(["a", "b"], 4, ["stem"], None, False, ["resnet8"], ["rp"], [0])
+    asked = STUDIES["auxiliaries"].cells(known, seed=0)
+    assert {"noise", "iiw+noise"} < {a.cell.method for a in asked}

@@ -1,38 +1,39 @@
-"""How many common classes the shared head discriminates (B.4, Fig. 9), with a control."""
+"""The number of common classes that the shared head discriminates (B.4, Fig. 9)."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
 
+from keras_compat.methods import UPPER_BOUND, method_name
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
-from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.result_table import Row, result_table
 from keras_compat.reporting.figures import Line
 from keras_compat.reporting.records import Summary, unique
 from keras_compat.reporting.section import Picture, Section
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+from keras_compat.studies.charts import chart, levels
+from keras_compat.studies.result_table import Row, result_table
 
 STUDY = "common_classes"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of the common classes, or `None` if they were not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    """Returns each number of classes, a control of each, and methods that use no classes."""
+    varied = known.possible("iiw+dcc")
+    # The paper's level of comparison is from the same initial weights too.
+    beside = dict.fromkeys(map(known.possible, ("iiw", "rp", "iiw+rp")))
+    fewer = [
+        Asked(Cell(varied, seed, common_classes=count, control=control))
+        for count in range(2, known.common)
+        for control in (False, True)
+    ]
+    return [*fewer, *(Asked(Cell(method, seed)) for method in (varied, *beside, UPPER_BOUND))]
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
-
-    Example:
-
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+def sections(analysis: Analysis) -> Iterator[Section]:
     cases = _cases(analysis)
     if not cases:
-        return None
+        return
     rows = [_row(analysis, *case) for case in cases]
     rows += [Row(method_name(m), STUDY, {"method": m}) for m in _others(analysis)]
     text = (
@@ -44,7 +45,7 @@ def section(analysis: Analysis) -> Section | None:
         f"RP has {100 * paper.COMPATIBILITY_SIX_CLASSES_RP:.1f} %; eight instead of nine change "
         "little."
     )
-    return Section(
+    yield Section(
         "How many common classes (B.4, Fig. 9)",
         [text],
         [result_table(analysis, "classes of the shared head", rows)],
@@ -53,7 +54,7 @@ def section(analysis: Analysis) -> Section | None:
 
 
 def _cases(analysis: Analysis) -> list[tuple[str, bool, int]]:
-    """Method, whether it is a control, and classes as records have them: 0 for all."""
+    """Returns method, whether it is a control, and classes as records have them: 0 for all."""
     methods = _varied(analysis)
     keys = {"method": None, "control": None, "common_classes": None}
     found = analysis.find("recombination_accuracy", STUDY, **keys)
@@ -66,13 +67,13 @@ def _cases(analysis: Analysis) -> list[tuple[str, bool, int]]:
 
 
 def _varied(analysis: Analysis) -> tuple[str, ...]:
-    """The methods of which the study varies the number of classes."""
+    """Returns the methods of which the study varies the number of classes."""
     found = analysis.all(STUDY, "recombination_accuracy")
     return unique([r for r in found if "common_classes" in r], "method")
 
 
 def _others(analysis: Analysis) -> list[str]:
-    """The methods that were only measured to stand beside."""
+    """Returns the methods that were only measured to stand beside."""
     return [m for m in analysis.methods(STUDY) if m not in _varied(analysis)]
 
 
@@ -96,20 +97,19 @@ def _picture(analysis: Analysis, cases: list[tuple[str, bool, int]]) -> Picture:
         value = analysis.recombination(STUDY, **keys)
         if value is not None and _classes(analysis, classes):
             curves.setdefault(label, {})[_classes(analysis, classes)] = value
-    title, subtitle = "Recombination accuracy by common classes", about(analysis, STUDY)
-    draw = partial(
+    return chart(
+        analysis,
+        STUDY,
         figures.draw_lines,
+        "figure9.png",
+        "Recombination accuracy by common classes",
         series=[figures.Series(label, points) for label, points in curves.items()],
         lines=[*levels(analysis, STUDY), *_beside(analysis)],
-        title=title,
-        subtitle=subtitle,
         x_label="common classes (control: images of as many)",
-        scale=RECOMBINED,
     )
-    return Picture("figure9.png", f"{title}: {subtitle}.", draw)
 
 
 def _beside(analysis: Analysis) -> list[Line]:
-    """What methods reach that discriminate no common classes."""
+    """Returns the accuracies of methods that discriminate no common classes, as levels."""
     found = {m: analysis.recombination(STUDY, method=m) for m in _others(analysis)}
     return [Line(method_name(m), v.mean, "-.") for m, v in found.items() if v is not None]

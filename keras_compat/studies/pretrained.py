@@ -2,50 +2,54 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
 
+from keras_compat.methods import UPPER_BOUND, method_name
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.charts import RECOMBINED, about, levels
-from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.result_table import (
-    cells,
+from keras_compat.reporting.figures import Bars, Line
+from keras_compat.reporting.section import Picture, Section
+from keras_compat.reporting.table import percent
+from keras_compat.studies import correlation
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+from keras_compat.studies.charts import chart, levels
+from keras_compat.studies.result_table import (
     method_rows,
+    papers,
+    percents,
     published,
     result_table,
     summary,
 )
-from keras_compat.reporting.figures import Bars, Line
-from keras_compat.reporting.section import Picture, Section
-from keras_compat.reporting.table import percent
 
 STUDY = "pretrained"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of pre-trained weights, or `None` if they were not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    """Returns every method from pre-trained weights, and the same from random ones."""
+    return [
+        Asked(Cell(method, seed, pretrained=start), ("matrix", "correlation"))
+        for start in (True, False)
+        for method in (*known.methods, UPPER_BOUND)
+    ]
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
+def sections(analysis: Analysis) -> Iterator[Section]:
+    if analysis.methods(STUDY):
+        yield _section(analysis)
+    # Shows the methods from random and from pre-trained weights together.
+    yield from correlation.sections(analysis)
 
-    Example:
 
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+def _section(analysis: Analysis) -> Section:
     methods = analysis.methods(STUDY)
-    if not methods:
-        return None
+    rows = method_rows(analysis, STUDY, pretrained=True)
     theirs = published(analysis, STUDY)
     extra = {
         "from random weights": [percent(analysis.recombination(STUDY, method=m)) for m in methods],
-        f"{theirs}: pre-trained": cells(paper.COMPATIBILITY_PRETRAINED, methods),
-        f"{theirs}: from random weights": cells(paper.COMPATIBILITY_RECOMBINED, methods),
+        f"{theirs}: pre-trained": percents(paper.COMPATIBILITY_PRETRAINED, methods),
+        f"{theirs}: from random weights": papers(rows),
     }
-    rows = method_rows(analysis, STUDY, pretrained=True)
     text = (
         "The extractors start from weights that were trained to predict rotation on other images: "
         "with IIW from the same, else from different ones. In the paper the same weights alone "
@@ -77,20 +81,15 @@ def _picture(analysis: Analysis) -> Picture:
         values = paper.COMPATIBILITY_PRETRAINED
         theirs = [summary(values.get(m)) for m in methods]
         bars.append(Bars("from pre-trained weights (paper)", theirs, figures.BLUE, published=True))
-    title, subtitle = "Recombination accuracy from pre-trained weights", about(analysis, STUDY)
-    draw = partial(
+    bound = analysis.upper_bound(STUDY, pretrained=True)
+    own_level = [] if bound is None else [Line("upper bound, pre-trained", bound.mean, "-.")]
+    return chart(
+        analysis,
+        STUDY,
         figures.draw_bars,
+        "pretrained.png",
+        "Recombination accuracy from pre-trained weights",
         groups=list(map(method_name, methods)),
         bars=bars,
-        lines=_levels(analysis),
-        title=title,
-        subtitle=subtitle,
-        scale=RECOMBINED,
+        lines=[*own_level, *levels(analysis, STUDY)],
     )
-    return Picture("pretrained.png", f"{title}: {subtitle}.", draw)
-
-
-def _levels(analysis: Analysis) -> list[Line]:
-    bound = analysis.upper_bound(STUDY, pretrained=True)
-    lines = [] if bound is None else [Line("upper bound, pre-trained", bound.mean, "-.")]
-    return [*lines, *levels(analysis, STUDY)]

@@ -1,4 +1,4 @@
-"""The records of a compatibility analysis, and the figures that its tables and plots ask for."""
+"""Answers from the records of a compatibility analysis, for its tables and figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from keras_compat.errors import InputError
+from keras_compat.methods import UPPER_BOUND, UPPER_BOUNDS
 from keras_compat.reporting import paper
-from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUND, UPPER_BOUNDS
 from keras_compat.reporting.records import (
     Record,
     Summary,
@@ -21,7 +21,7 @@ from keras_compat.reporting.records import (
 METHODS = "methods"
 AVERAGE = "average"
 
-# What a record means that lacks one of these keys.
+# The meaning of a record that lacks one of these keys.
 DEFAULTS = {
     "scheme": "joint",
     "first": "",
@@ -47,11 +47,12 @@ class Analysis:
     first: spreads are over seeds.
 
     Args:
-        records: of `metrics.json`.
-        config: the settings of the run, where they are known.
+        records: Records of `metrics.json`.
+        config: Settings of the run, as far as they are known.
 
     Attributes:
-        failures: the records of cells that have no result.
+        failures: Records of cells that have no result.
+        studies: Names of the studies that have records.
 
     Raises:
         InputError: if no record is of a study.
@@ -145,7 +146,7 @@ class Analysis:
         return found[0]["value"] if found else None
 
     def common_classes(self, study: str) -> int | None:
-        """Returns how many classes the data sets share, if all pairs share as many."""
+        """Returns the number of classes that data sets share, if all pairs share as many."""
         chance = self.chance(study)
         if not chance or abs(1 / chance - round(1 / chance)) > 1e-3:
             return None
@@ -172,11 +173,11 @@ class Analysis:
         return tuple(name for name in unique(measured, "dataset") if name != AVERAGE)
 
     def seeds(self, study: str) -> int:
-        """Returns how many seeds the study's cells have, at most."""
+        """Returns the highest number of seeds that cells of the study have."""
         return len(unique(self.all(study), "seed"))
 
     def spread(self, study: str) -> str:
-        """Returns what the figures of a study are over, for captions."""
+        """Returns the number of seeds that figures of a study are over, for captions."""
         by_method: dict[str, set[int]] = {}
         for record in self.all(study):
             by_method.setdefault(record.get("method", ""), set()).add(record.get("seed", 0))
@@ -224,7 +225,7 @@ class Analysis:
         return []
 
     def _by_seed(self, metric: str, study: str, **keys: Any) -> list[Record]:
-        """Means over networks or pairs: those of the data sets, not the averages beside them."""
+        """Returns means over networks or pairs, without the averages that are recorded beside."""
         found = self.find(metric, study, **keys)
         return mean_by_seed([r for r in found if r.get("dataset") != AVERAGE])
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from keras_compat.methods import UPPER_BOUND, method_name
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import AVERAGE, Analysis
-from keras_compat.reporting.compatibility_analysis.charts import (
-    RECOMBINED,
-    about,
-    bar_chart,
-    levels,
-)
-from keras_compat.reporting.compatibility_analysis.names import method_name
-from keras_compat.reporting.compatibility_analysis.result_table import (
+from keras_compat.reporting.records import Record, Summary, summarise, unique
+from keras_compat.reporting.section import Picture, Section
+from keras_compat.reporting.table import Table, percent
+from keras_compat.studies.analysis import AVERAGE, Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+from keras_compat.studies.charts import bar_chart, chart, levels
+from keras_compat.studies.result_table import (
     Row,
-    cells,
+    papers,
     published,
     result_table,
 )
-from keras_compat.reporting.records import Summary, summarise, unique
-from keras_compat.reporting.section import Picture, Section
-from keras_compat.reporting.table import MISSING, Table, percent
+
+if TYPE_CHECKING:
+    from keras_compat.studies.trained import Trained
 
 STUDY = "normalization"
 
@@ -35,24 +36,58 @@ _FEATURES = {"unit_length": "features of unit length", "unit_length_loss": "loss
 _BY_BATCH_SIZE = "recombination_accuracy_by_batch_size"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of normalization, or `None` if it was not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    method = known.possible("iiw+dcc")
+    others = [
+        *(Cell(method, seed, normalization=name) for name in ("layer", "instance")),
+        *(Cell(method, seed, features=name) for name in _FEATURES),
+        Cell(UPPER_BOUND, seed),
+    ]
+    measured = Asked(Cell(method, seed), ("matrix", "statistics", "batch_sizes"))
+    return [measured, *map(Asked, others)]
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
+def statistics(trained: Trained) -> list[Record]:
+    """Returns accuracies by moving statistics, as trained and as taken again on test images."""
+    records = []
+    for mode in ("moving", "recalibrated"):
+        records += trained.recombined(trained.matrix(mode), statistics=mode)
+    return records
 
-    Example:
 
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+def batch_sizes(trained: Trained) -> list[Record]:
+    """Returns recombination accuracy by the number of images in a batch at inference."""
+    from keras_compat.evaluation import by_batch_size
+
+    curves = [
+        by_batch_size(
+            trained.networks[e].extractor,
+            trained.networks[h].head,
+            *trained.common_examples(e, h),
+            seed=trained.cell.seed,
+        )
+        for e, h in trained.pairs
+    ]
+    # A small set has no large batches.
+    sizes = [size for size in curves[0] if all(size in curve for curve in curves)]
+    values = {("batch", size): np.mean([curve[size] for curve in curves]) for size in sizes}
+    # Images do not influence each other then: one size says all.
+    again = trained.matrix("recalibrated")
+    values["recalibrated", 1] = np.mean([again[pair] for pair in trained.pairs])
+    return [
+        trained.record(_BY_BATCH_SIZE, value, batch_size=size, statistics=mode, dataset=AVERAGE)
+        for (mode, size), value in values.items()
+    ]
+
+
+MEASURES = {"statistics": statistics, "batch_sizes": batch_sizes}
+
+
+def sections(analysis: Analysis) -> Iterator[Section]:
     rows = _rows(analysis)
     curves = _curves(analysis)
     if not rows and not curves:
-        return None
+        return
     text = (
         "Batch normalization with the statistics of the test batch (the standard here, in all "
         "other sections), with the moving statistics of training, and with statistics taken again "
@@ -68,17 +103,13 @@ def section(analysis: Analysis) -> Section | None:
         )
     tables, pictures = [], []
     if rows:
-        methods = [row.keys["method"] for row in rows]
-        moving = [r.keys["statistics"] == "moving" for r in rows]
-        theirs = cells(paper.COMPATIBILITY_MOVING_STATISTICS, methods)
-        theirs = [c if m else MISSING for c, m in zip(theirs, moving, strict=True)]
-        name = f"{published(analysis, STUDY)}: recombined, average"
-        tables.append(result_table(analysis, "normalization", rows, {name: theirs}))
+        theirs = {f"{published(analysis, STUDY)}: recombined, average": papers(rows)}
+        tables.append(result_table(analysis, "normalization", rows, theirs))
         pictures.append(_variants(analysis, rows))
     if curves:
         tables.append(_batch_size_table(curves))
         pictures.append(_batch_size_picture(analysis, curves))
-    return Section("Normalization (B.1, Fig. 6)", [text], tables, pictures)
+    yield Section("Normalization (B.1, Fig. 6)", [text], tables, pictures)
 
 
 def _rows(analysis: Analysis) -> list[Row]:
@@ -95,12 +126,13 @@ def _rows(analysis: Analysis) -> list[Row]:
     for case in cases:
         told = dict(zip(keys, case, strict=True))
         name = f"{method_name(told['method'])}: {_label(told)}" if several else _label(told)
-        rows.append(Row(name, STUDY, told))
+        known = paper.COMPATIBILITY_MOVING_STATISTICS if told["statistics"] == "moving" else {}
+        rows.append(Row(name, STUDY, told, known.get(told["method"])))
     return rows
 
 
 def _label(keys: dict[str, Any]) -> str:
-    """What differs from batch normalization with batch statistics, which has a name of its own."""
+    """Returns what differs from batch normalization with batch statistics, or names these."""
     parts = []
     if keys["normalization"] != "batch":
         parts.append(f"{keys['normalization']} normalization")
@@ -112,23 +144,16 @@ def _label(keys: dict[str, Any]) -> str:
 
 
 def _variants(analysis: Analysis, rows: list[Row]) -> Picture:
-    theirs = None
-    if analysis.on_papers_data(STUDY):
-        theirs = {
-            row.label: value
-            for row in rows
-            for method, value in paper.COMPATIBILITY_MOVING_STATISTICS.items()
-            if row.keys["method"] == method and row.keys["statistics"] == "moving"
-        }
     methods = ", ".join(map(method_name, unique([dict(r.keys) for r in rows], "method")))
     title = f"Normalization, {methods}"
+    published = analysis.on_papers_data(STUDY)
     return bar_chart(
-        analysis, "figure6.png", title, rows, published=theirs, own=True, horizontal=True
+        analysis, "figure6.png", title, rows, published=published, own=True, horizontal=True
     )
 
 
 def _curves(analysis: Analysis) -> dict[str, dict[int, Summary]]:
-    """By method and statistics, accuracies by batch size."""
+    """Returns accuracies by batch size, for each method and statistics."""
     keys = {"dataset": AVERAGE, "statistics": None, "method": None, "batch_size": None}
     found = analysis.find(_BY_BATCH_SIZE, STUDY, **keys)
     several = len(unique(found, "method")) > 1
@@ -153,7 +178,7 @@ def _batch_size_table(curves: dict[str, dict[int, Summary]]) -> Table:
 
 
 def _batch_size_picture(analysis: Analysis, curves: dict[str, dict[int, Summary]]) -> Picture:
-    title, subtitle = "Recombination accuracy by batch size at inference", about(analysis, STUDY)
+    title = "Recombination accuracy by batch size at inference"
     # What does not depend on the size is measured once, and is a level.
     constant = {
         label: value
@@ -164,17 +189,17 @@ def _batch_size_picture(analysis: Analysis, curves: dict[str, dict[int, Summary]
     series = [figures.Series(name, c) for name, c in curves.items() if name not in constant]
     if len(series) == 1:
         title += f", {series[0].label}"
-    draw = partial(
+    return chart(
+        analysis,
+        STUDY,
         figures.draw_lines,
+        "batch_size.png",
+        title,
         series=series,
         lines=[
             *levels(analysis, STUDY),
             *(figures.Line(name, v.mean, "-.") for name, v in constant.items()),
         ],
-        title=title,
-        subtitle=subtitle,
         x_label="images in a batch at inference",
-        scale=RECOMBINED,
         doubling=True,
     )
-    return Picture("batch_size.png", f"{title}: {subtitle}.", draw)

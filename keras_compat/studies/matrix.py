@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
+from keras_compat.methods import method_name
 from keras_compat.reporting import figures
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.charts import about
-from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.records import Summary, summarise
 from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import Table, percent
+from keras_compat.studies.analysis import METHODS, Analysis
+from keras_compat.studies.charts import about
 
 Matrix = list[list[Summary | None]]
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of the matrices, or `None` if no pair was measured.
-
-    Args:
-        analysis: the records.
-
-    Returns:
-        The section.
-
-    Example:
-
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+def sections(analysis: Analysis) -> Iterator[Section]:
     methods = [m for m in analysis.methods(METHODS) if any(map(any, _matrix(analysis, m)))]
     if not methods:
-        return None
+        return
     networks = analysis.networks(METHODS)
     matrices = {m: _matrix(analysis, m) for m in methods}
     rows = [
@@ -49,7 +37,7 @@ def section(analysis: Analysis) -> Section | None:
         row_label="extractor, images of",
         column_label="head of",
     )
-    return Section(
+    yield Section(
         "Every extractor with every head",
         [
             "The test images are those of the extractor's data set; on the diagonal are networks "

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from keras_compat.methods import INDEPENDENT, is_papers_combination, method_name
 from keras_compat.reporting import figures, paper
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.charts import about
-from keras_compat.reporting.compatibility_analysis.names import is_papers_combination, method_name
-from keras_compat.reporting.compatibility_analysis.result_table import Row, published, summary
 from keras_compat.reporting.records import Record, Summary, mean_by_seed, summarise
 from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import MISSING, Table, number
+from keras_compat.studies.analysis import METHODS, Analysis
+from keras_compat.studies.charts import about
+from keras_compat.studies.result_table import Row, published, summary
+
+if TYPE_CHECKING:
+    from keras_compat.studies.trained import Trained
 
 _PRETRAINED = "pretrained"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of the cross-correlation, or `None` if it was not measured.
+def measure(trained: Trained) -> list[Record]:
+    """Returns the cross-correlation by channel of extractors on all test images (Fig. 3)."""
+    from keras_compat.evaluation import cross_correlation, optimal_permutation
+    from keras_compat.networks import feature_interface
 
-    Args:
-        analysis: the records.
+    records = []
+    # Each data set once; several networks may have the same (B.2).
+    tests = [d.test for d in {id(d): d for d in trained.datasets.values()}.values()]
+    for a, b in combinations(trained.networks, 2):
+        one, other = trained.extractors[a], trained.extractors[b]
+        if feature_interface(one) != feature_interface(other):
+            continue
+        found = cross_correlation(one, other, tests, trained.batch_size)
+        records += _records(trained, np.diag(found), a, b)
+        if trained.cell.method == INDEPENDENT:
+            best = optimal_permutation(found)
+            records += _records(trained, found[np.arange(len(best)), best], a, b, permuted=True)
+    return records
 
-    Returns:
-        The section.
 
-    Example:
+def _records(trained: Trained, values: np.ndarray, a: str, b: str, **keys: Any) -> list[Record]:
+    keys = {"extractor_a": a, "extractor_b": b, **keys}
+    ordered = np.sort(values)[::-1]
+    return [
+        trained.record("cross_correlation", float(np.mean(values)), **keys),
+        *(
+            trained.record("channel_correlation", float(value), channel=number, **keys)
+            for number, value in enumerate(ordered)
+        ),
+    ]
 
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+
+def sections(analysis: Analysis) -> Iterator[Section]:
     rows = _rows(analysis)
     if not rows:
-        return None
-    return Section(
+        return
+    yield Section(
         "Feature cross-correlation (Sec. 4, Fig. 3)",
         [
             "Correlation between channel i of one extractor and channel i of the other, over all "
@@ -48,7 +74,7 @@ def section(analysis: Analysis) -> Section | None:
 
 
 def _rows(analysis: Analysis) -> list[Row]:
-    """Permuted independent first, as in the paper, then the methods, then from pre-trained."""
+    """Returns permuted independent first, as in the paper, then the methods, then pre-trained."""
     rows = [
         Row(f"permuted {method_name(m)}", METHODS, {"method": m, "permuted": True})
         for m in analysis.methods(METHODS)
@@ -106,7 +132,7 @@ def _picture(analysis: Analysis, rows: list[Row]) -> Picture:
 
 
 def _channels(analysis: Analysis, row: Row) -> list[Summary]:
-    """By rank of the channel, the mean over pairs of extractors."""
+    """Returns, by rank of the channel, the mean over pairs of extractors."""
     by_rank: dict[int, list[Record]] = {}
     for record in analysis.find("channel_correlation", row.study, **row.keys):
         by_rank.setdefault(record["channel"], []).append(record)

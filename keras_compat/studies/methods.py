@@ -2,94 +2,107 @@
 
 from __future__ import annotations
 
-from keras_compat.reporting import paper
-from keras_compat.reporting.compatibility_analysis.analysis import METHODS, Analysis
-from keras_compat.reporting.compatibility_analysis.charts import bar_chart
-from keras_compat.reporting.compatibility_analysis.names import (
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_compat.methods import (
+    INDEPENDENT,
     UPPER_BOUND,
     UPPER_BOUND_WITHOUT_ROTATION,
     method_name,
 )
-from keras_compat.reporting.compatibility_analysis.result_table import (
-    cells,
+from keras_compat.reporting import paper
+from keras_compat.reporting.records import Record, Summary
+from keras_compat.reporting.section import Picture, Section
+from keras_compat.reporting.shown import picture_names
+from keras_compat.reporting.table import Table, number, percent
+from keras_compat.studies import correlation
+from keras_compat.studies import matrix as matrices
+from keras_compat.studies.analysis import AVERAGE, METHODS, Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+from keras_compat.studies.charts import bar_chart
+from keras_compat.studies.result_table import (
     method_rows,
+    papers,
+    percents,
     published,
     result_table,
     summary,
 )
-from keras_compat.reporting.records import Summary
-from keras_compat.reporting.section import Picture, Section
-from keras_compat.reporting.shown import picture_names
-from keras_compat.reporting.table import Table, number, percent
+
+if TYPE_CHECKING:
+    from keras_compat.studies.trained import Trained
 
 TITLE = "Recombination accuracy by method (Sec. 4, Fig. 2; B.5, Fig. 10)"
 
 
 def main_table(analysis: Analysis, with_paper: bool = True) -> Table:
-    """Returns the main table: every method and the upper bounds.
-
-    Args:
-        analysis: the records.
-        with_paper: whether the paper's figures are at the end.
-
-    Returns:
-        Accuracies in percent.
-
-    Example:
-
-    >>> record = {"metric": "recombination_accuracy", "study": "methods", "method": "rp",
-    ...           "extractor": "a", "head": "b", "dataset": "a", "value": 0.5}
-    >>> print(main_table(Analysis([record]), with_paper=False).text(20))
-    method  recombined, on a  recombined, average
-    ------  ----------------  -------------------
-    RP                  50.0                 50.0
-    """
+    """Returns the main table: every method and the upper bounds."""
     rows = method_rows(analysis, METHODS, bounds=True)
     methods = [row.keys["method"] for row in rows]
     theirs = published(analysis, METHODS)
     bound = paper.COMPATIBILITY_UPPER_BOUND
     ratios = {m: v / bound for m, v in paper.COMPATIBILITY_RECOMBINED.items()}
-    own = cells(paper.COMPATIBILITY_OWN, methods)
+    own = percents(paper.COMPATIBILITY_OWN, methods)
     if UPPER_BOUND_WITHOUT_ROTATION in methods:
         # The paper gives the difference.
         gain = paper.COMPATIBILITY_ROTATION_HEAD
         told = f"{100 * (bound - gain):.1f} ({100 * bound:.1f} - {100 * gain:.1f})"
         own[methods.index(UPPER_BOUND_WITHOUT_ROTATION)] = told
     extra = {
-        f"{theirs}: recombined, average": cells(paper.COMPATIBILITY_RECOMBINED, methods),
+        f"{theirs}: recombined, average": papers(rows),
         f"{theirs}: own head": own,
         f"{theirs}: compatibility": [number(summary(ratios.get(m))) for m in methods],
     }
     return result_table(analysis, "method", rows, extra if with_paper else {})
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of the methods, or `None` if they were not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    """Returns every method beside both upper bounds.
 
-    Args:
-        analysis: the records.
-
-    Returns:
-        The section.
-
-    Example:
-
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
+    Without a rotation head the bound is independent training, which serves for both.
     """
+    bounds = [UPPER_BOUND]
+    if INDEPENDENT not in known.methods:
+        bounds.append(UPPER_BOUND_WITHOUT_ROTATION)
+    methods = (*known.methods, *bounds)
+    return [Asked(Cell(method, seed), ("matrix", "correlation")) for method in methods]
+
+
+def matrix(trained: Trained) -> list[Record]:
+    """Returns every extractor with every head, and each network with its own (Sec. 4)."""
+    from keras_compat.evaluation import own_accuracies
+
+    found = trained.matrix()
+    records = trained.recombined(found)
+    own = own_accuracies(trained.extractors, trained.heads, **trained.evaluated)
+    # On all of its classes a network chooses among all; on the common ones as its partners do.
+    every = {name: found[name, name] for name in trained.networks}
+    common = {name: np.mean([v for (e, _), v in own.items() if e == name]) for name in every}
+    for subset, values in (("all", every), ("common", common)):
+        for name, value in values.items():
+            keys = {"network": name, "dataset": trained.datasets[name].name, "subset": subset}
+            records.append(trained.record("own_accuracy", value, **keys))
+        keys = {"dataset": AVERAGE, "subset": subset}
+        records.append(trained.record("own_accuracy", np.mean(list(values.values())), **keys))
+    chance = np.mean([1 / len(trained.common_classes(e, h)) for e, h in trained.pairs])
+    return [*records, trained.record("chance", chance)]
+
+
+MEASURES = {"matrix": matrix, "correlation": correlation.measure}
+
+
+def sections(analysis: Analysis) -> Iterator[Section]:
     if not analysis.methods(METHODS):
-        return None
-    return Section(
-        TITLE,
-        _text(analysis),
-        [main_table(analysis)],
-        _pictures(analysis),
-    )
+        return
+    yield Section(TITLE, _text(analysis), [main_table(analysis)], _pictures(analysis))
+    yield from matrices.sections(analysis)
 
 
 def _pictures(analysis: Analysis) -> list[Picture]:
     rows = method_rows(analysis, METHODS)
-    theirs = {method_name(m): v for m, v in paper.COMPATIBILITY_RECOMBINED.items()}
     title = "Recombination accuracy by method"
     pictures = [
         bar_chart(
@@ -97,7 +110,7 @@ def _pictures(analysis: Analysis) -> list[Picture]:
             "figure2.png",
             title,
             rows,
-            published=theirs if analysis.on_papers_data(METHODS) else None,
+            published=analysis.on_papers_data(METHODS),
             both_bounds=True,
         )
     ]

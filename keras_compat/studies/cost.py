@@ -1,37 +1,31 @@
-"""What the methods cost in time, memory and arithmetic (B.6)."""
+"""The cost of methods in time, memory and arithmetic (B.6)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
+from keras_compat.methods import method_name
 from keras_compat.reporting import figures
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.names import method_name
 from keras_compat.reporting.figures import Bars, Line, Scale, Series
 from keras_compat.reporting.records import Summary, summarise, unique
 from keras_compat.reporting.section import Picture, Section
 from keras_compat.reporting.table import Table, number
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.cells import Asked, Known
 
 STUDY = "cost"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of the cost, or `None` if it was not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    """Returns no cells: it needs no training, see `experiments.compatibility_analysis.cost`."""
+    return []
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
-
-    Example:
-
-    >>> section(Analysis([{"metric": "chance", "study": "methods", "value": 0.1}])) is None
-    True
-    """
+def sections(analysis: Analysis) -> Iterator[Section]:
     networks = tuple(sorted(unique(analysis.all(STUDY), "networks")))
     if not networks:
-        return None
+        return
     text = (
         "A step trains every network on one minibatch. The paper: IIW costs nothing, RP doubles "
         "the cost of a task, since each image is processed twice, DCC costs a pass through one "
@@ -43,7 +37,7 @@ def section(analysis: Analysis) -> Section | None:
     pictures = [_ratios(analysis, networks[0])]
     if len(networks) > 1:
         pictures.append(_growth(analysis))
-    return Section("Cost of training (B.6)", [text], [_table(analysis, networks)], pictures)
+    yield Section("Cost of training (B.6)", [text], [_table(analysis, networks)], pictures)
 
 
 def _table(analysis: Analysis, networks: tuple[int, ...]) -> Table:

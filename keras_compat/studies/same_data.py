@@ -1,38 +1,34 @@
-"""Both networks on one data set, where nothing but training keeps them apart (B.2, Fig. 7)."""
+"""All networks on one data set, where training alone tells them apart (B.2, Fig. 7)."""
 
 from __future__ import annotations
 
-from keras_compat.reporting import paper
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.charts import bar_chart
-from keras_compat.reporting.compatibility_analysis.names import (
+from collections.abc import Iterator
+
+from keras_compat.methods import (
+    UPPER_BOUND,
     UPPER_BOUNDS,
     is_papers_combination,
     method_name,
 )
-from keras_compat.reporting.compatibility_analysis.result_table import method_rows, result_table
+from keras_compat.reporting import paper
 from keras_compat.reporting.section import Section
 from keras_compat.reporting.table import MISSING
+from keras_compat.studies.analysis import Analysis
+from keras_compat.studies.cells import Asked, Cell, Known
+from keras_compat.studies.charts import bar_chart
+from keras_compat.studies.result_table import method_rows, result_table
 
 STUDY = "same_data"
 
 
-def section(analysis: Analysis) -> Section | None:
-    """Returns the section of both networks on one data set, or `None` if it was not measured.
+def cells(known: Known, seed: int) -> list[Asked]:
+    methods = (*known.methods, UPPER_BOUND)
+    return [Asked(Cell(method, seed, same_data=True)) for method in methods]
 
-    Args:
-        analysis: the records.
 
-    Returns:
-        The section.
-
-    Example:
-
-    >>> section(Analysis([{"metric": "step_time_s", "study": "cost", "value": 1}])) is None
-    True
-    """
+def sections(analysis: Analysis) -> Iterator[Section]:
     if not analysis.methods(STUDY):
-        return None
+        return
     methods = analysis.methods(STUDY, bounds=True)
     gaps = {m: _gap(analysis, m) for m in methods if m not in UPPER_BOUNDS}
     at_most = f"at most {100 * paper.COMPATIBILITY_SAME_DATA_GAP:.1f}"
@@ -54,7 +50,7 @@ def section(analysis: Analysis) -> Section | None:
     if any(gap is not None for gap in gaps.values()):
         text += f" Here these are: {', '.join(map(method_name, within)) or 'none'}."
     title = "Recombination accuracy, both networks on one data set"
-    return Section(
+    yield Section(
         "Both networks on one data set (B.2, Fig. 7)",
         [text],
         [result_table(analysis, "method", rows, extra)],

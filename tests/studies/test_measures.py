@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 
 from keras_compat.data import Examples, ImageDataset
-from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.measures import MEASURES, Trained
-from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.compatibility_analysis.training import Network
-from keras_compat.experiments.training import Training
 from keras_compat.layers import BatchStatisticsNormalization
 from keras_compat.reporting import select
+from keras_compat.studies import find_measure
 from keras_compat.studies.cells import Cell
+from keras_compat.studies.trained import Network, Trained
 
 # The head of b takes bright for dark.
 NETWORKS = {"a": 1.0, "b": -1.0, "c": 1.0}
@@ -42,18 +39,8 @@ def trained():
     datasets = {
         name: ImageDataset(name, examples, examples, ("dark", "bright"), False) for name in NETWORKS
     }
-    how = Training(rounds=1)
-    config = Config(
-        preset="test",
-        datasets=tuple(NETWORKS),
-        image_size=None,
-        architectures=("resnet8",),
-        training=how,
-        pretraining=how,
-        evaluation_batch_size=64,
-    )
     networks = {name: network(name, sign) for name, sign in NETWORKS.items()}
-    return Trained(config, Cell("rp", 0), Group(datasets, 2), networks)
+    return Trained(Cell("rp", 0), networks, datasets, batch_size=64)
 
 
 def by_pair(records, **keys):
@@ -67,7 +54,7 @@ def average(records, metric, **keys):
 
 
 def test_the_matrix_has_every_extractor_with_every_other_head(trained):
-    records = MEASURES["matrix"](trained)
+    records = find_measure("matrix")(trained)
     expected = {(e, h): 0.0 if h == "b" else 1.0 for e in NETWORKS for h in NETWORKS if e != h}
     assert by_pair(records) == expected
     assert average(records, "recombination_accuracy") == pytest.approx(4 / 6)
@@ -77,11 +64,11 @@ def test_the_matrix_has_every_extractor_with_every_other_head(trained):
 
 
 def test_statistics_as_trained_and_taken_again_are_told_apart(trained):
-    records = MEASURES["statistics"](trained)
+    records = find_measure("statistics")(trained)
     # As trained, all is dark, which the head of b takes for bright: half is right with any head.
     assert set(by_pair(records, statistics="moving").values()) == {0.5}
     again = by_pair(records, statistics="recalibrated")
-    assert again == by_pair(MEASURES["matrix"](trained))
+    assert again == by_pair(find_measure("matrix")(trained))
     assert average(records, "recombination_accuracy", statistics="recalibrated") == pytest.approx(
         4 / 6
     )
@@ -89,18 +76,18 @@ def test_statistics_as_trained_and_taken_again_are_told_apart(trained):
 
 @pytest.mark.once
 def test_an_image_by_itself_says_nothing_by_its_own_statistics(trained):
-    records = select(MEASURES["batch_sizes"](trained), statistics="batch")
+    records = select(find_measure("batch_sizes")(trained), statistics="batch")
     curve = {r["batch_size"]: r["value"] for r in records}
     # Its features are zero: all classes are as likely, and the first is chosen.
     assert curve[1] == pytest.approx(0.5)
     assert curve[64] == pytest.approx(4 / 6)
     assert max(curve) == 64
-    (level,) = select(MEASURES["batch_sizes"](trained), statistics="recalibrated")
+    (level,) = select(find_measure("batch_sizes")(trained), statistics="recalibrated")
     assert level["value"] == pytest.approx(4 / 6)
 
 
 def test_statistics_taken_on_some_images_serve_single_ones(trained):
-    records = MEASURES["calibration"](trained)
+    records = find_measure("calibration")(trained)
     found = {(r["extractor"], r["head"], r["images"]): r["value"] for r in records}
     # There are 64 images to take them on.
     assert {images for *_, images in found} == {16, 32, 64}
@@ -109,7 +96,7 @@ def test_statistics_taken_on_some_images_serve_single_ones(trained):
 
 
 def test_signals_stand_beside_the_accuracy_of_the_same_pair(trained):
-    records = MEASURES["signals"](trained)
+    records = find_measure("signals")(trained)
     found = {(r["signal"], r["extractor"], r["head"]): r["value"] for r in records}
     assert {signal for signal, *_ in found} == {
         *("accuracy", "information", "recovered", "confidence", "agreement", "features")

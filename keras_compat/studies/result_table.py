@@ -6,48 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_compat.methods import UPPER_BOUNDS, method_name
 from keras_compat.reporting import paper
-from keras_compat.reporting.compatibility_analysis.analysis import Analysis
-from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, method_name
 from keras_compat.reporting.records import Summary
 from keras_compat.reporting.table import MISSING, Table, number, percent
+from keras_compat.studies.analysis import Analysis
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what it is called, and the keys of its records.
+    """One row of a table: its name, and the keys of its records.
 
     Args:
-        label: in the first column.
-        study: where its records are.
-        keys: what its records have, such as the method; see `Analysis.find`.
+        label: Text in the first column.
+        study: Study of its records.
+        keys: Keys of its records, such as the method; see `Analysis.find`.
+        paper: Recombination accuracy in the paper, if it has one.
     """
 
     label: str
     study: str
     keys: Mapping[str, Any] = field(default_factory=dict)
+    paper: float | None = None
 
 
 def method_rows(analysis: Analysis, study: str, bounds: bool = False, **keys: Any) -> list[Row]:
-    """Returns a row for each method of a study.
-
-    Args:
-        analysis: the records.
-        study: whose methods.
-        bounds: whether the upper bounds come last.
-        **keys: what the records have besides.
-
-    Returns:
-        The rows, in the order in which the methods were measured.
-
-    Example:
-
-    >>> record = {"metric": "chance", "study": "methods", "method": "rp", "value": 0.1}
-    >>> [row.label for row in method_rows(Analysis([record]), "methods")]
-    ['RP']
-    """
+    """Returns a row for each method of a study."""
     methods = analysis.methods(study, bounds)
-    return [Row(method_name(m), study, {"method": m, **keys}) for m in methods]
+    theirs = paper.COMPATIBILITY_RECOMBINED
+    return [Row(method_name(m), study, {"method": m, **keys}, theirs.get(m)) for m in methods]
 
 
 def result_table(
@@ -59,13 +46,13 @@ def result_table(
     """Returns accuracies in percent, compatibility and cross-correlation, a row each.
 
     Args:
-        analysis: the records.
-        heading: of the first column.
-        rows: what to show.
-        extra: columns to add at the end, such as the paper's figures, a cell a row.
+        analysis: Records of the run.
+        heading: Heading of the first column.
+        rows: Rows to show.
+        extra: Columns to add at the end, such as the paper's figures, a cell a row.
 
     Returns:
-        A table without the columns for which there is nothing.
+        A table without columns that are empty.
 
     Example:
 
@@ -101,57 +88,23 @@ def result_table(
 
 
 def published(analysis: Analysis, study: str) -> str:
-    """Returns what columns of the paper's figures are called beside a study's.
-
-    Args:
-        analysis: the records.
-        study: of whose data the paper's may differ.
-
-    Returns:
-        `"paper"` on the paper's data sets; on others with theirs.
-
-    Example:
-
-    >>> record = {"metric": "chance", "study": "methods", "value": 0.1}
-    >>> published(Analysis([record]), "methods")
-    'paper (CIFAR-10, STL-10)'
-    """
+    """Returns the heading of columns with the paper's figures."""
     on_papers_data = analysis.on_papers_data(study)
     return "paper" if on_papers_data else f"paper ({paper.COMPATIBILITY_DATASETS})"
 
 
-def cells(values: Mapping[str, float], methods: Sequence[str]) -> list[str]:
-    """Returns the paper's fractions for methods, as cells in percent.
+def papers(rows: Sequence[Row]) -> list[str]:
+    """Returns the paper's recombination accuracies of rows, as cells in percent."""
+    return [percent(summary(row.paper)) for row in rows]
 
-    Args:
-        values: by method.
-        methods: a cell each.
 
-    Returns:
-        The cells, `"-"` where the paper has none.
-
-    Example:
-
-    >>> cells({"rp": 0.501}, ["rp", "iiw+rp"])
-    ['50.1', '-']
-    """
+def percents(values: Mapping[str, float], methods: Sequence[str]) -> list[str]:
+    """Returns the paper's fractions for methods, as cells in percent."""
     return [percent(summary(values.get(m))) for m in methods]
 
 
 def summary(value: float | None) -> Summary | None:
-    """Returns one figure as the summary of itself.
-
-    Args:
-        value: a figure that has no spread, such as the paper's.
-
-    Returns:
-        The summary, or `None` for `None`.
-
-    Example:
-
-    >>> summary(0.5)
-    Summary(mean=0.5, std=0.0, count=1)
-    """
+    """Returns one figure as the summary of itself."""
     return None if value is None else Summary(value, 0.0, 1)
 
 
@@ -160,5 +113,5 @@ def _recombined(analysis: Analysis, row: Row, network: str | None = None) -> Sum
 
 
 def _alone(row: Row) -> bool:
-    """Whether a row is of a bound: its networks are with their own heads only."""
+    """Returns whether a row is of a bound, whose networks have their own heads only."""
     return row.keys.get("method") in UPPER_BOUNDS

@@ -1,0 +1,57 @@
+"""Settings of the analysis: what changes them, and what is refused."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from keras_compat.errors import InputError
+from keras_compat.experiments.compatibility_analysis.presets import PRESETS
+from keras_compat.experiments.compatibility_analysis.variants import apply_variant
+from keras_compat.studies.rotation import VARIANTS
+from tests.experiments.two_sets import make_config
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_a_variant_changes_one_setting(name, tmp_path):
+    config = PRESETS["paper"]
+    changed = apply_variant(config, name)
+    differing = [
+        f.name for f in fields(config) if getattr(config, f.name) != getattr(changed, f.name)
+    ]
+    assert len(differing) == 1
+
+
+def test_another_pretraining_concerns_the_cells_that_start_from_it(tmp_path):
+    config = make_config(tmp_path)
+    other = replace(config, pretraining=replace(config.pretraining, rounds=9))
+    assert other.lasting() == config.lasting()
+    assert other.trains(pretrained=False) == config.trains(pretrained=False)
+    assert other.trains(pretrained=True) != config.trains(pretrained=True)
+
+
+def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
+    how = apply_variant(PRESETS["paper"], "three times the rounds").training
+    assert (how.rounds, how.drops) == (60_000, (15_000, 30_000, 45_000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": ("digits",)}, "expected at least two"),
+        ({"architectures": ("resnet8",) * 3}, "3 architectures for 2 data sets"),
+        ({"methods": ("iiw+rpp",)}, "unknown method"),
+        ({"studies": ("splitz",)}, "unknown study 'splitz'; did you mean 'splits'"),
+        ({"studies": ("splits", "splits")}, "each once"),
+        ({"studies": ("pretrained",)}, "--pretraining_dataset"),
+        ({"auxiliary_weight": 0.0}, "auxiliary_weight is 0.0"),
+        ({"rotation_weight": float("nan")}, "rotation_weight is nan"),
+        ({"interface_channels": -1}, "interface_channels is -1"),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
+        ({"rotation_assignment": "al"}, "did you mean 'all'"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"seed": 2**40}, "seed is"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        make_config(tmp_path, **changes)
