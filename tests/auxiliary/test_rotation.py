@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,14 +36,6 @@ def test_random_angles_are_all_drawn_and_match_their_targets():
         np.testing.assert_array_equal(image, np.rot90(original, k))
 
 
-def test_the_same_seed_draws_the_same_angles_and_each_call_new_ones():
-    x = images(32)
-    first, second = RotationPrediction(seed=1), RotationPrediction(seed=1)
-    draws = [np.array(task.transform(x, None)[1]) for task in (first, second, first)]
-    np.testing.assert_array_equal(draws[0], draws[1])
-    assert not np.array_equal(draws[0], draws[2])
-
-
 def test_all_four_angles_of_every_image():
     x = images(3)
     turned, targets = RotationPrediction("all").transform(x, None)
@@ -74,10 +65,7 @@ def test_loss_of_an_example_is_cross_entropy_and_zero_without_a_target():
     assert np.array(right).tolist() == [1, 0, 0] and np.array(counts).tolist() == [1, 1, 0]
 
 
-def test_configuration_survives_and_unknown_names_are_refused():
-    task = RotationPrediction("all", seed=4)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(task))
-    assert (again.assignment, again.seed, again.name) == ("all", 4, "rotation")
+def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="did you mean 'random'"):
         RotationPrediction("randon")
     with pytest.raises(InputError, match="unknown auxiliary task 'rotations'"):

@@ -104,15 +104,3 @@ def test_digits_are_not_mirrored_and_arguments_are_checked():
         Exemplar(margin=-1)
     with pytest.raises(InputError, match="smallest_area is 0"):
         Exemplar(smallest_area=0)
-
-
-@pytest.mark.parametrize(
-    "task",
-    [
-        Contrastive(0.1, outputs=7, every_image=True, smallest_area=0.5, flip=False, seed=2),
-        Exemplar(0.3, outputs=7, every_image=True, smallest_area=0.5, flip=False, seed=2),
-    ],
-)
-def test_configuration_survives(task):
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(task))
-    assert again.get_config() == task.get_config() and again.outputs == 7
