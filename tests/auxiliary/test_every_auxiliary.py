@@ -21,7 +21,7 @@ LABELS = np.array([0, 1, 2, -1, 0, 1], "int32")
 
 def dataset(channels):
     examples = Examples(np.zeros((4, 8, 8, channels), "uint8"), np.zeros(4, "int32"))
-    return ImageDataset("some", examples, examples, ("a", "b", "c"), photographs=False)
+    return ImageDataset("some", examples, examples, ("a", "b", "c"), flippable=False)
 
 
 def from_registry(name):
