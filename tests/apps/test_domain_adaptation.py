@@ -204,7 +204,7 @@ def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatc
         (["--batch_size=64"], "expected one of these and 64 others, a batch"),
         (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
         (["--learning_rates=fast"], "learning_rates is 'fast'; expected numbers"),
-        (["--network=no/such"], "--source is of a source network to train"),
+        (["--network=no/such"], "is of a source network to train, but --network=no/such"),
         (["--held_out=0.1"], "expected at least 6, two a class"),
         (["--jobs=0"], "jobs is 0"),
         (["--channels=3", "--rotation_init=no"], "unknown"),
