@@ -56,6 +56,11 @@ class Method:
         """Those auxiliary tasks that each network has by itself."""
         return tuple(name for name in self.auxiliaries if not AUXILIARIES[name].needs_pairs)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Conditions of its auxiliary tasks beside images."""
+        return tuple(need for name in self.auxiliaries for need in AUXILIARIES[name].needs)
+
 
 METHODS: Registry[Method] = Registry("method")
 """The methods that are not made by an auxiliary task alone."""
@@ -152,22 +157,6 @@ def parse_methods(text: str) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise InputError(f"methods are {text!r}; expected at least one, each once: iiw,rp,iiw+rp")
     return names
-
-
-def methods_help() -> str:
-    """Returns a line for each method that can be named, for the help of flags.
-
-    Example:
-
-    >>> print(methods_help().splitlines()[3])
-      dcc           a shared head discriminates the common classes (needs labels of common classes)
-    """
-    lines = []
-    for name, method in known_methods().items():
-        needs = [need for auxiliary in method.auxiliaries for need in AUXILIARIES[auxiliary].needs]
-        told = f" (needs {', '.join(needs)})" if needs else ""
-        lines.append(f"  {name:<13} {method.meaning}{told}")
-    return "\n".join(lines)
 
 
 def method_name(method: str) -> str:

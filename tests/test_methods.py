@@ -8,7 +8,6 @@ from keras_compat.methods import (
     glossary,
     known_methods,
     method_name,
-    methods_help,
     parse_method,
     parse_methods,
 )
@@ -76,12 +75,11 @@ def test_lists_of_methods():
             parse_methods(text)
 
 
-def test_a_task_is_a_method_of_every_study_help_and_report_by_its_registry_line(monkeypatch):
+def test_a_task_is_a_method_of_studies_and_reports_by_its_registry_line(monkeypatch):
     entry = AuxiliaryEntry("anywhere:Noise", "a shared head tells the noise", token="noise")
     monkeypatch.setattr(AUXILIARIES, "_members", {**AUXILIARIES._members, "noise_level": entry})
     assert parse_method("noise+iiw").auxiliaries == ("noise_level",)
     assert glossary(["iiw+noise"])[-1] == f"NOISE: {entry.meaning}"
-    assert f"noise         {entry.meaning}" in methods_help()
     known = Known(["a", "b"], 4, ["stem"], None, False, ["resnet8"], ["rp"], [0])
     asked = STUDIES["auxiliaries"].cells(known, seed=0)
     assert {"noise", "iiw+noise"} < {a.cell.method for a in asked}

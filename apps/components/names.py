@@ -64,14 +64,11 @@ def _baselines() -> Rows:
 
 
 def _methods() -> Rows:
-    from keras_compat.experiments.compatibility_analysis import methods
-    from keras_compat.reporting.compatibility_analysis.names import UPPER_BOUNDS, glossary
+    from keras_compat.methods import known_methods
 
-    yield "method", "meaning; those between independent and the bounds are joined by +"
-    known = (methods.INDEPENDENT, methods.IIW, *methods.AUXILIARIES, methods.FM, *UPPER_BOUNDS)
-    for name in known:
-        (line,) = glossary([name])
-        yield name, line.partition(": ")[2]
+    yield "method", "meaning; those between independent and the bounds are joined by +", "needs"
+    for name, method in known_methods().items():
+        yield name, method.meaning, ", ".join(method.needs)
 
 
 def _sources() -> Rows:

@@ -99,14 +99,3 @@ def find_measure(name: str) -> Callable[[Trained], list[Record]]:
     if name not in known:
         raise unknown_name("measure", name, known)
     return known[name]
-
-
-def studies_help() -> str:
-    """Returns a line for each study, for the help of flags.
-
-    Example:
-
-    >>> print(studies_help().splitlines()[-1])
-      cost            what each method costs (B.6)
-    """
-    return "\n".join(f"  {name:<15} {STUDIES[name].meaning}" for name in STUDIES)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
+from keras_compat.auxiliary import AUXILIARIES
 from keras_compat.errors import InputError
 from keras_compat.experiments.fields import Checked, setting
 from keras_compat.experiments.naming import file_name
@@ -18,7 +19,6 @@ from keras_compat.experiments.settings import (
     settings_without,
 )
 from keras_compat.methods import (
-    AUXILIARIES,
     FIGURE_2,
     INDEPENDENT,
     parse_method,
@@ -41,7 +41,9 @@ class Shorthands(Checked):
     """
 
     auxiliaries: tuple[str, ...] = setting(
-        choices=tuple(AUXILIARIES.values()), distinct=True, listed="auxiliaries"
+        choices=tuple(name for name in AUXILIARIES if AUXILIARIES[name].token),
+        distinct=True,
+        listed="auxiliaries",
     )
 
 
@@ -107,8 +109,8 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
         """Returns these settings with some others; auxiliary tasks name their methods."""
         if "auxiliaries" in changes:
             asked = Shorthands(auxiliaries=changes["auxiliaries"]).auxiliaries
-            tokens = {name: token for token, name in AUXILIARIES.items()}
-            changes = {"methods": (INDEPENDENT, *(tokens[name] for name in asked)), **changes}
+            methods = (INDEPENDENT, *(AUXILIARIES[name].token for name in asked))
+            changes = {"methods": methods, **changes}
         return super().changed(changes)
 
     @property

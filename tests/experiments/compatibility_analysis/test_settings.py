@@ -43,13 +43,9 @@ def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
         ({"studies": ("splitz",)}, "unknown study 'splitz'; did you mean 'splits'"),
         ({"studies": ("splits", "splits")}, "each once"),
         ({"studies": ("pretrained",)}, "--pretraining_dataset"),
-        ({"auxiliary_weight": 0.0}, "auxiliary_weight is 0.0"),
         ({"rotation_weight": float("nan")}, "rotation_weight is nan"),
         ({"interface_channels": -1}, "interface_channels is -1"),
         ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
-        ({"rotation_assignment": "al"}, "did you mean 'all'"),
-        ({"seeds": 0}, "seeds is 0"),
-        ({"seed": 2**40}, "seed is"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, changes, message):
