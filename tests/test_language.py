@@ -15,7 +15,7 @@ FILES = sorted(
     for top in ("keras_compat", "apps", "benchmarks", "examples")
     for path in (ROOT / top).rglob("*.py")
 )
-QUESTION = re.compile(r"(What|Which|How|Where|When|Whether)\b")
+QUESTION = re.compile(r"(What|Which|How|Where|When)\b")
 ARGUMENT = re.compile(
     r"^\s+\w+: (?:of|for|in|to|from|with|by|as|at|on|where|what|which|how|whether it)\b.*",
     re.MULTILINE,

@@ -1,4 +1,4 @@
-"""What the commands share: their flags, and how stores, names and images are named."""
+"""Flags and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def start() -> None:
 
 
 def reading(flags: Any) -> LoadOptions:
-    """How images are read."""
+    """Options for reading images."""
     from keras_compat.data.options import LoadOptions
 
     return LoadOptions(data_dir=flags.data_dir, download=flags.download)
 
 
 def count_of(count: int) -> int:
-    """How many images are taken, at most."""
+    """Largest number of images that are taken."""
     if count < 2:
         raise InputError(f"--count is {count}; expected 2 or more")
     return count

@@ -74,7 +74,7 @@ class LiteRTExport:
 
     @property
     def beside(self) -> dict[str, Path]:
-        """What is written beside the file: `json`, and `labels` if there are class names."""
+        """Files written beside the file: `json`, and `labels` if there are class names."""
         path = Path(self.path)
         files = {"json": path.with_suffix(".json")}
         return files | (

@@ -22,7 +22,7 @@ Metrics = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What the records of a run say, apart from where the run was made.
+    """Report of a run's records, apart from where the run was made.
 
     Args:
         title: Heading.

@@ -116,7 +116,7 @@ def _adaptation(config: Config, item: Item, place: Path, callbacks: Callbacks) -
 
 
 class _Measured:
-    """What is measured of a network on the target, before, during and after it adapts."""
+    """Measures of a network on the target, before, during and after it adapts."""
 
     def __init__(self, config: Config, item: Item, network: StoredNetwork, domains: Domains):
         self.config = config

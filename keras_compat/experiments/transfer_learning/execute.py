@@ -133,7 +133,7 @@ def _transfer(config: Config, item: Item, place: Path, callbacks: Callbacks) -> 
 
 
 class _Tested:
-    """What is measured on the way of fine-tuning, and the time that fine-tuning itself takes."""
+    """Measures during fine-tuning, and the time that fine-tuning itself takes."""
 
     def __init__(self, make: Callable[[int], Record]):
         self.records: list[Record] = []
