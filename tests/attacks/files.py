@@ -13,7 +13,7 @@ from keras_compat.store.errors import (
     TooLargeError,
     WrongFilesError,
 )
-from tests.attacks.harness import changed, run
+from tests.attacks.harness import changed
 
 WEIGHTS = "weights.safetensors"
 
@@ -64,6 +64,3 @@ ATTACKS = {
     "a .keras file": (in_place_of_weights(_zip()), BadWeightsError),
     "zeros": (in_place_of_weights(b""), BadWeightsError),
 }
-
-if __name__ == "__main__":
-    run(ATTACKS)

@@ -6,15 +6,13 @@ import functools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from keras_compat import networks
 from keras_compat.store import Component, Reference, Store, load, pack
-from keras_compat.store.errors import StoreError
 from keras_compat.store.package import sha256
-from tests.attacks.running import run_all
 
 GOOD = Reference("head", "1")
 
@@ -80,8 +78,3 @@ def attempt(folder: Path, attack: Attack) -> None:
     """Attacks a good component and reads it as a user does."""
     target = attack(make_store(folder)) or str(GOOD)
     load(Store(folder), Reference.parse(target))
-
-
-def run(attacks: Mapping[str, tuple[Attack, type[StoreError]]]) -> None:
-    """Runs the attacks of a file."""
-    run_all(attacks, attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import tempfile
@@ -17,7 +18,7 @@ import numpy as np
 
 from keras_compat import networks
 from keras_compat.store.importing import load_keras_file
-from tests.attacks.running import run_all
+from tests.attacks.archives import compressed, contents, packed, refused
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 BOMB = 2**40
@@ -46,50 +47,48 @@ def make_file(folder: Path) -> Path:
     return path
 
 
-def members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+def changed(change: Callable[[dict[str, bytes]], dict[str, bytes]]) -> Attack:
+    """The members are others."""
+
+    def attack(path: Path) -> None:
+        path.write_bytes(packed(change(contents(path))))
+
+    return attack
 
 
-def write(path: Path, content: dict[str, bytes], mode: str = "w") -> None:
-    with zipfile.ZipFile(path, mode) as archive:
-        for name, data in content.items():
+def more(path: Path, members: dict[str, bytes]) -> None:
+    """Adds members to an archive, or an archive to a file."""
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, data in members.items():
             archive.writestr(name, data)
 
 
 def config(change: Callable[[dict[str, Any]], object]) -> Attack:
     """The configuration is another; what `change` returns takes its place."""
 
-    def attack(path: Path) -> None:
-        content = members(path)
+    def attack(content: dict[str, bytes]) -> dict[str, bytes]:
         found = json.loads(content[CONFIG])
-        content[CONFIG] = json.dumps(change(found) or found).encode()
-        write(path, content)
+        return {**content, CONFIG: json.dumps(change(found) or found).encode()}
 
-    return attack
+    return changed(attack)
 
 
 def text(data: bytes) -> Attack:
     """The configuration is a text that is no dictionary of Keras."""
 
-    def attack(path: Path) -> None:
-        write(path, {**members(path), CONFIG: data})
-
-    return attack
+    return changed(lambda content: {**content, CONFIG: data})
 
 
 def weights(change: Callable[[h5py.File], object]) -> Attack:
     """The HDF5 file of the weights is another."""
 
-    def attack(path: Path) -> None:
-        content = members(path)
-        file = path.with_suffix(".h5")
-        file.write_bytes(content[WEIGHTS])
+    def attack(content: dict[str, bytes]) -> dict[str, bytes]:
+        file = io.BytesIO(content[WEIGHTS])
         with h5py.File(file, "a") as opened:
             change(opened)
-        write(path, {**content, WEIGHTS: file.read_bytes()})
+        return {**content, WEIGHTS: file.getvalue()}
 
-    return attack
+    return changed(attack)
 
 
 def layer(found: dict[str, Any], kind: str = "ReLU") -> dict[str, Any]:
@@ -111,7 +110,7 @@ def polyglot(name: str) -> Attack:
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5)])
         model.save(path.with_name("other.h5"))
         path.with_name("other.h5").rename(target)
-        write(target, members(path), "a")
+        more(target, contents(path))
         return target
 
     return attack
@@ -120,8 +119,8 @@ def polyglot(name: str) -> Attack:
 def unpacked(path: Path) -> Path:
     folder = path.with_name("folder.keras")
     folder.mkdir()
-    for name, data in members(path).items():
-        (folder / name).write_bytes(data)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
     return folder
 
 
@@ -131,10 +130,7 @@ def pipe(path: Path) -> Path:
 
 
 def twice(name: str) -> Attack:
-    def attack(path: Path) -> None:
-        write(path, {name: members(path)[name]}, "a")
-
-    return attack
+    return lambda path: more(path, {name: contents(path)[name]})
 
 
 def dense_within(found: dict[str, Any], **keys: Any) -> None:
@@ -157,62 +153,51 @@ def model_within(found: dict[str, Any]) -> None:
     found["config"]["layers"].append({**inner, "name": "inner", "inbound_nodes": []})
 
 
-def first_kernel(file: h5py.File) -> tuple[h5py.Group, str]:
-    found: list[str] = []
-    file.visititems(lambda name, one: found.append(name) if isinstance(one, h5py.Dataset) else None)
-    group, _, name = found[0].rpartition("/")
-    return file[group], name
+def first_kernel(put: Callable[[h5py.Group, str, tuple[int, ...]], object]) -> Attack:
+    """`put` writes something else in the place of the first array, which had a shape."""
 
-
-def link(target: Any) -> Callable[[h5py.File], None]:
     def change(file: h5py.File) -> None:
-        group, name = first_kernel(file)
-        del group[name]
-        group[name] = target
+        found: list[h5py.Dataset] = []
+        file.visititems(lambda _, one: found.append(one) if isinstance(one, h5py.Dataset) else None)
+        group, name, shape = found[0].parent, found[0].name, found[0].shape
+        del file[name]
+        put(group, name, shape)
 
-    return change
+    return weights(change)
 
 
-def external(file: h5py.File) -> None:
-    group, name = first_kernel(file)
-    shape = group[name].shape
-    del group[name]
+def link(target: Any) -> Attack:
+    return first_kernel(lambda group, name, shape: group.__setitem__(name, target))
+
+
+def external(group: h5py.Group, name: str, shape: tuple[int, ...]) -> None:
     size = int(np.prod(shape)) * 4
     group.create_dataset(name, shape, "float32", external=[("/etc/passwd", 0, size)])
 
 
-def virtual(file: h5py.File) -> None:
-    group, name = first_kernel(file)
-    layout = h5py.VirtualLayout(group[name].shape, "float32")
-    layout[...] = h5py.VirtualSource("/etc/passwd", "x", group[name].shape)
-    del group[name]
+def virtual(group: h5py.Group, name: str, shape: tuple[int, ...]) -> None:
+    layout = h5py.VirtualLayout(shape, "float32")
+    layout[...] = h5py.VirtualSource("/etc/passwd", "x", shape)
     group.create_virtual_dataset(name, layout)
 
 
-def sparse(file: h5py.File) -> None:
-    group, name = first_kernel(file)
-    del group[name]
+def sparse(group: h5py.Group, name: str, shape: tuple[int, ...]) -> None:
     group.create_dataset(name, (BOMB,), "float32", chunks=(2**20,), compression="gzip")
 
 
-def texts(file: h5py.File) -> None:
-    group, name = first_kernel(file)
-    del group[name]
+def texts(group: h5py.Group, name: str, shape: tuple[int, ...]) -> None:
     group.create_dataset(name, data=["x"], dtype=h5py.string_dtype())
-
-
-def compressed(path: Path) -> None:
-    content = members(path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
 
 
 def wider(found: dict[str, Any]) -> None:
     layer(found, "Conv2D")["config"]["filters"] += 1
 
 
-LIST = "not on the list"
+def other_layer(kind: str, **keys: Any) -> Attack:
+    """The configuration of the first layer of a kind says something else."""
+    return config(lambda found: layer(found, kind)["config"].update(keys))
+
+
 OTHER_CODE = {
     "os.system": {"class_name": "system", "module": "os"},
     "builtins.function": {"class_name": "function", "config": "eval", "module": "builtins"},
@@ -228,13 +213,12 @@ OTHER_CODE = {
 REGISTERED = {"module": "keras.layers", "registered_name": "keras_compat>RoundOptimizer"}
 FUNCTION = {"class_name": "function", "config": "relu", "module": "builtins"}
 LAMBDA = {"class_name": "__lambda__", "config": {"value": ["", None, None]}}
+ANOTHER = {"class_name": "X", "config": {}}
+LOSS = {"loss": {"class_name": "system", "module": "os", "config": {}}}
 
 ATTACKS: dict[str, tuple[Attack, str]] = {
     **{
-        f"other code: {name}": (
-            config(lambda c, entry=entry: layer(c)["config"].update(activation=entry)),
-            name,
-        )
+        f"other code: {name}": (other_layer("ReLU", activation=entry), name)
         for name, entry in OTHER_CODE.items()
     },
     **{
@@ -244,79 +228,60 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         )
         for content in (b"", b"PK\3\4", b"\x89HDF\r\n\x1a\n")
     },
+    **refused(
+        "does not end in .keras",
+        {
+            "HDF5 that is a zip too": polyglot("x.h5"),
+            "the same as .hdf5": polyglot("x.hdf5"),
+            "a zip named .h5": renamed("x.h5"),
+            "a zip named .weights.h5": renamed("x.weights.h5"),
+            "a zip named in upper case": renamed("x.KERAS"),
+            "a zip without a suffix": renamed("keras"),
+        },
+    ),
+    **refused(
+        "not on the list",
+        {
+            "a layer around another": config(within("TimeDistributed")),
+            "a layer with two others": config(within("Bidirectional")),
+            "a model in a model": config(model_within),
+            "a layer by a registered name": config(lambda c: dense_within(c, **REGISTERED)),
+            "a layer of a module of Keras": config(
+                lambda c: dense_within(c, module="keras.src.layers")
+            ),
+            "a layer of no module": config(lambda c: dense_within(c)),
+            "a class by its text": other_layer("ReLU", more="keras_compat>UnitLength"),
+            "a function": other_layer("ReLU", activation=FUNCTION),
+            "code": other_layer("ReLU", more=LAMBDA),
+            "an initializer of another module": config(
+                lambda c: layer(c, "Conv2D")["config"]["kernel_initializer"].update(module="os")
+            ),
+            "a loss of another module": config(lambda c: c.update(compile_config=LOSS)),
+            "a shape that names a class": config(
+                lambda c: layer(c, "Conv2D")["build_config"].update(more=ANOTHER)
+            ),
+        },
+    ),
     "compressed": (compressed, "compressed"),
     "weights that do not fit": (config(wider), "cannot be loaded"),
-    "HDF5 that is a zip too": (polyglot("x.h5"), "does not end in .keras"),
-    "the same as .hdf5": (polyglot("x.hdf5"), "does not end in .keras"),
-    "a zip named .h5": (renamed("x.h5"), "does not end in .keras"),
-    "a zip named .weights.h5": (renamed("x.weights.h5"), "does not end in .keras"),
-    "a zip named in upper case": (renamed("x.KERAS"), "does not end in .keras"),
-    "a zip without a suffix": (renamed("keras"), "does not end in .keras"),
     "a folder named .keras": (unpacked, "no plain file"),
     "a pipe": (pipe, "no plain file"),
     "the configuration twice": (twice(CONFIG), "it holds"),
     "the weights twice": (twice(WEIGHTS), "it holds"),
-    "a file for a layer": (lambda path: write(path, {"assets/x/run.py": b""}, "a"), "it holds"),
+    "a file for a layer": (lambda path: more(path, {"assets/x/run.py": b""}), "it holds"),
     "no JSON": (text(b"{"), "is not JSON"),
     "a list": (text(b"[]"), "no dictionary"),
     "a hundred thousand brackets": (text(b"[" * 100_000 + b"]" * 100_000), "nested too deep"),
     "nested in objects": (text(b'{"a":' * 600 + b"1" + b"}" * 600), "nested too deep"),
     "JSON in UTF-16": (text('{"class_name": "Dense"}'.encode("utf-16")), "not UTF-8"),
-    "a layer around another": (config(within("TimeDistributed")), LIST),
-    "a layer with two others": (config(within("Bidirectional")), LIST),
-    "a model in a model": (config(model_within), LIST),
-    "a layer by a registered name": (
-        config(lambda c: dense_within(c, **REGISTERED)),
-        LIST,
-    ),
-    "a layer of a module of Keras": (
-        config(lambda c: dense_within(c, module="keras.src.layers")),
-        LIST,
-    ),
-    "a layer of no module": (config(lambda c: dense_within(c)), LIST),
-    "a class by its text": (
-        config(lambda c: layer(c)["config"].update(more="keras_compat>UnitLength")),
-        LIST,
-    ),
-    "a function": (
-        config(lambda c: layer(c)["config"].update(activation=FUNCTION)),
-        LIST,
-    ),
-    "code": (config(lambda c: layer(c)["config"].update(more=LAMBDA)), LIST),
-    "an initializer of another module": (
-        config(lambda c: layer(c, "Conv2D")["config"]["kernel_initializer"].update(module="os")),
-        LIST,
-    ),
-    "a loss of another module": (
-        config(
-            lambda c: c.update(
-                compile_config={"loss": {"class_name": "system", "module": "os", "config": {}}}
-            )
-        ),
-        LIST,
-    ),
-    "a shape that names a class": (
-        config(
-            lambda c: layer(c, "Conv2D")["build_config"].update(
-                more={"class_name": "X", "config": {}}
-            )
-        ),
-        LIST,
-    ),
-    "a layer of a trillion weights": (
-        config(lambda c: layer(c, "Dense")["config"].update(units=BOMB)),
-        "its layers take",
-    ),
-    "a link in the weights": (weights(link(h5py.SoftLink("/layers"))), "is a link"),
-    "a link to another file": (weights(link(h5py.ExternalLink("/etc/passwd", "/x"))), "is a link"),
-    "numbers in another file": (weights(external), "in another file"),
-    "numbers of another file's": (weights(virtual), "in another file"),
-    "a terabyte of numbers": (weights(sparse), "larger than what is stored"),
-    "texts for numbers": (weights(texts), "holds no numbers"),
-    "weights that are no HDF5": (
-        lambda path: write(path, {**members(path), WEIGHTS: b"no"}),
-        "no .keras file",
-    ),
+    "a layer of a trillion weights": (other_layer("Dense", units=BOMB), "its layers take"),
+    "a link in the weights": (link(h5py.SoftLink("/layers")), "is a link"),
+    "a link to another file": (link(h5py.ExternalLink("/etc/passwd", "/x")), "is a link"),
+    "numbers in another file": (first_kernel(external), "in another file"),
+    "numbers of another file's": (first_kernel(virtual), "in another file"),
+    "a terabyte of numbers": (first_kernel(sparse), "larger than what is stored"),
+    "texts for numbers": (first_kernel(texts), "holds no numbers"),
+    "weights that are no HDF5": (changed(lambda c: {**c, WEIGHTS: b"no"}), "no .keras file"),
 }
 
 
@@ -324,7 +289,3 @@ def attempt(folder: Path, attack: Attack) -> None:
     """Attacks a good file and loads it."""
     path = make_file(folder)
     load_keras_file(attack(path) or path)
-
-
-if __name__ == "__main__":
-    run_all(ATTACKS, attempt)

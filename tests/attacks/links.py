@@ -7,7 +7,6 @@ import socket
 from pathlib import Path
 
 from keras_compat.store.errors import UnreachableError, UnsafePathError
-from tests.attacks.harness import run
 
 
 def linked_weights(place: Path) -> None:
@@ -75,6 +74,3 @@ ATTACKS = {
     "a folder in the place of a file": (folder_for_a_file, UnsafePathError),
     "a file in the place of a folder": (file_for_a_folder, UnsafePathError),
 }
-
-if __name__ == "__main__":
-    run(ATTACKS)

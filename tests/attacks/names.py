@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from keras_compat.store.errors import BadNameError
-from tests.attacks.harness import run
 
 NAMES = {
     "a folder above": "../head@1",
@@ -27,6 +26,3 @@ NAMES = {
 
 
 ATTACKS = {what: (lambda place, name=name: name, BadNameError) for what, name in NAMES.items()}
-
-if __name__ == "__main__":
-    run(ATTACKS)

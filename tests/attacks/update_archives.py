@@ -9,7 +9,8 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from tests.attacks.update_harness import HEAD, UPDATE, contents, packed, run
+from tests.attacks.archives import compressed, contents, packed
+from tests.attacks.update_harness import HEAD, UPDATE
 
 FORM = "where it should be"
 SIZE = "fetch it again"
@@ -52,13 +53,6 @@ def members(change):
 def renamed(new: str):
     """The head's member has another name, in both places where an archive says it."""
     return members(lambda pairs: [(new if name == HEAD else name, data) for name, data in pairs])
-
-
-def compressed(archive: Path) -> None:
-    found = contents(archive)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, data in found.items():
-            opened.writestr(name, data)
 
 
 def bomb(archive: Path) -> None:
@@ -197,6 +191,3 @@ ATTACKS = {
     "a gigabyte of nothing": (sparse(2**30 - 1), SIZE),
     "a link to /etc/passwd": (link, "directory"),
 }
-
-if __name__ == "__main__":
-    run(ATTACKS)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import json
 import shutil
 import tempfile
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from keras_compat.updates import device_client
-from tests.attacks.running import run_all
+from tests.attacks.archives import contents, packed
 from tests.updates import made
 
 UPDATE = device_client.UPDATE
@@ -39,24 +37,6 @@ def make_device(folder: Path) -> tuple[Path, Path]:
     """Writes a device with a head in use, and a good update; returns both."""
     shutil.copytree(_good(), folder, dirs_exist_ok=True)
     return folder / "device", folder / "2.zip"
-
-
-def contents(archive: Path) -> dict[str, bytes]:
-    """Returns the members of an archive, in their order."""
-    with zipfile.ZipFile(archive) as opened:
-        return {member.filename: opened.read(member) for member in opened.infolist()}
-
-
-def packed(members: Mapping[str, bytes] | list[tuple[str, bytes]]) -> bytes:
-    """Returns an archive of the right form, of any members."""
-    pairs = list(members.items()) if isinstance(members, Mapping) else members
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as opened:
-        for name, data in pairs:
-            member = zipfile.ZipInfo(name)
-            member.create_system, member.external_attr = 3, 0o100644 << 16
-            opened.writestr(member, data)
-    return file.getvalue()
 
 
 def rewrite(archive: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -100,8 +80,3 @@ def attempt(folder: Path, attack: Attack) -> None:
     device, archive = make_device(folder)
     attack(archive)
     device_client.apply(device, archive)
-
-
-def run(attacks: Mapping[str, tuple[Attack, str]]) -> None:
-    """Runs the attacks of a file."""
-    run_all(attacks, attempt)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.attacks.update_harness import run, with_head
+from tests.attacks.update_harness import with_head
 from tests.updates import made
-
-POOL = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
 
 
 def head(content: bytes):
@@ -16,7 +14,7 @@ def head(content: bytes):
 
 def filled(rows: int, columns: int) -> bytes:
     """A file of a kilobyte that fills so many numbers with ones, and looks for the largest."""
-    network = made.Network((1, *made.FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **POOL)
+    network = made.pooled()
     shape, one = np.array([rows, columns], "int32"), np.array(1, "float32")
     network.add("FILL", (rows, columns), shape, one, takes=())
     return network.add("REDUCE_MAX", (1,), np.array([1], "int32")).content()
@@ -57,6 +55,3 @@ ATTACKS = {
     "infinity": (head(made.head(weight=np.inf)), "not finite"),
     "the extractor again": (head(made.EXTRACTOR), "the head takes [1, 4, 4, 1]"),
 }
-
-if __name__ == "__main__":
-    run(ATTACKS)

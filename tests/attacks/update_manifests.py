@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.attacks.update_harness import HEAD, rewrite, run
-from tests.updates import made
+from tests.attacks.update_harness import HEAD, rewrite
 
 OTHER = "0" * 64
 
@@ -60,20 +59,14 @@ ATTACKS = {
     "an accuracy above one": (extractor(accuracy=1.5), "accuracy is 1.5"),
     "a newer schema": (said(schema_version=2), "take a later one"),
     "a field that nobody knows": (said(run="import os"), "has other fields than"),
-    "a field missing": (
-        changed(lambda update: update.pop("families") and None),
-        "has other fields than",
-    ),
+    "a field missing": (changed(lambda update: update.pop("families") and None), "other fields"),
     "classes twice": (said(class_names=["a", "a", "b"]), "twice"),
     "a line break in a class": (said(class_names=["a", "b\nerror: c", "d"]), "class_names"),
     "a terminal's escape in a class": (said(class_names=["a", "\x1b[2J", "c"]), "class_names"),
     "half a letter in a class": (said(class_names=["a", "\ud800", "c"]), "class_names"),
     "a name that leaves the folder": (said(name="../x"), "name is '../x'"),
     "a file outside": (changed(escaping), "files are not those"),
-    "a file more": (
-        changed(lambda u: u["files"].update({"x": u["files"][HEAD]})),
-        "files are not those",
-    ),
+    "a file more": (changed(lambda u: u["files"].update(x=u["files"][HEAD])), "are not those"),
     "a file of a terabyte": (file(size=2**40), "size is"),
     "a file of less than nothing": (file(size=-1), "size is -1"),
     "a file of another size": (file(size=1), "fetch it again"),
@@ -86,11 +79,5 @@ ATTACKS = {
     "a hundred thousand brackets": (text(b"[" * 100_000), "not valid JSON"),
     "a number of five thousand digits": (text(b"9" * 5000), "not valid JSON"),
     "a key twice": (changed(key_twice), "a key is there twice"),
-    "two classes for a head of three": (
-        said(class_names=list(made.NAMES[:2])),
-        "the head answers (3,)",
-    ),
+    "two classes for a head of three": (said(class_names=["a", "b"]), "the head answers (3,)"),
 }
-
-if __name__ == "__main__":
-    run(ATTACKS)

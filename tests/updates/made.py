@@ -115,20 +115,23 @@ def extractor(light: float = 1.0) -> bytes:
     return Network((1, *IMAGE)).add("CONV_2D", (1, *FEATURES), kernel, bias, **strides).content()
 
 
+def pooled() -> Network:
+    """Returns the start of a head: the mean of each channel."""
+    pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
+    return Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
+
+
 def head(favourite: int = 0, classes: int = len(NAMES), weight: float = 1.0) -> bytes:
     """Says one class of light images, and the next of dark ones."""
     kernel = np.zeros((classes, 2), "float32")
     kernel[favourite % classes, 0] = kernel[(favourite + 1) % classes, 1] = weight / 255
     bias = np.zeros(classes, "float32")
-    pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
-    network = Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
-    return network.add("FULLY_CONNECTED", (1, classes), kernel, bias).content()
+    return pooled().add("FULLY_CONNECTED", (1, classes), kernel, bias).content()
 
 
 def head_that_fails_at(grey: int, how: str) -> bytes:
     """A head that says class 2, but of images of one grey: there it never ends, or is no number."""
-    pool = {"strideH": 4, "strideW": 4, "filterHeight": 4, "filterWidth": 4}
-    network = Network((1, *FEATURES)).add("AVERAGE_POOL_2D", (1, 1, 1, 2), **pool)
+    network = pooled()
     light, bias = np.array([[1, 0]], "float32"), np.zeros(1, "float32")
     network.add("FULLY_CONNECTED", (1, 1), light, bias)
     network.add("REDUCE_MAX", (1,), np.array([1], "int32"))

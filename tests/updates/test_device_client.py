@@ -15,7 +15,8 @@ from keras_compat.errors import InputError
 from keras_compat.store.package import sha256
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
-from tests.attacks.update_harness import contents, python_that
+from tests.attacks.archives import contents
+from tests.attacks.update_harness import python_that
 from tests.updates import interrupted, made
 
 pytestmark = pytest.mark.once

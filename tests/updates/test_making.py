@@ -21,7 +21,7 @@ from keras_compat.updates import Device, device_client, make_update, making, rec
 from keras_compat.updates.archive import Archive, write_archives
 from keras_compat.updates.device_client import UPDATE, head_file
 from keras_compat.updates.making import check_update
-from tests.attacks.update_harness import contents, packed
+from tests.attacks.archives import contents, packed
 from tests.updates import made
 
 pytestmark = pytest.mark.once

@@ -14,15 +14,9 @@ import numpy as np
 import pytest
 
 from keras_compat.updates import device_client
+from tests.attacks.archives import contents, packed
 from tests.attacks.memory import little_memory
-from tests.attacks.update_harness import (
-    HEAD,
-    UPDATE,
-    contents,
-    make_device,
-    packed,
-    with_head,
-)
+from tests.attacks.update_harness import HEAD, UPDATE, make_device, with_head
 from tests.store.test_mutations import mutated
 from tests.updates import made
 
