@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ import pytest
 from keras_compat import networks
 from keras_compat.deployment import (
     LiteRTExport,
+    ONNXExport,
     SavedModelExport,
     evaluate_exported,
     evaluate_litert,
@@ -24,30 +24,24 @@ from keras_compat.deployment import (
     export_saved_model,
     litert_operators,
     litert_pair,
+    onnx_pair,
     optional_dependencies,
     recalibrate,
     run_exported,
 )
 from keras_compat.errors import InputError
-from tests.deployment.in_process import keras_outputs, random_images
+from tests.deployment.in_process import keras_outputs, make_pair, random_images
+from tests.helpers import python
 
-SHAPE = (8, 8, 1)
-
-
-def build_pair(classes=3):
-    extractor = networks.build_extractor("resnet8:filters=4", SHAPE, interface_channels=8, seed=0)
-    head = networks.build_head("mobilenet_v2_small", input_channels=8, classes=classes, seed=1)
-    return extractor, head
-
-
-@pytest.fixture(scope="module")
-def images():
-    return random_images(5, SHAPE, 0)
+SHAPE = (8, 8, 3)
+NAMES = ("cat", "dog", "über")
+IMAGES = random_images(5, SHAPE, 0)
+SUFFIXES = (".tflite", ".onnx")
 
 
 @pytest.fixture(scope="module")
 def pair():
-    return recalibrate(*build_pair(), random_images(16, SHAPE))
+    return make_pair(SHAPE, "resnet8:filters=4", "mobilenet_v2_small", channels=8)
 
 
 @pytest.fixture(scope="module")
@@ -58,44 +52,33 @@ def new_head(pair):
 
 
 @pytest.fixture(scope="module")
-def mixed():
-    """A pair that computes in bfloat16."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        return recalibrate(*build_pair(), random_images(16, SHAPE))
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, pair, new_head, mixed, images):
+def exported(tmp_path_factory, pair, new_head):
     """Everything that is written and run, in one process each."""
-    pytest.importorskip("tensorflow")
-    pytest.importorskip("ai_edge_litert")
+    for package in ("tensorflow", "ai_edge_litert", "tf2onnx", "onnxruntime"):
+        pytest.importorskip(package)
     folder = tmp_path_factory.mktemp("export")
     network = networks.recombine(*pair)
-    written = export(
-        [
-            SavedModelExport(network, folder / "server"),
-            *litert_pair(*pair, folder / "extractor.tflite", folder / "head.tflite"),
-            LiteRTExport(network, folder / "network.tflite"),
-            LiteRTExport(
-                new_head, folder / "new_head.tflite", pair[0].output_shape[1:], "features"
-            ),
-            SavedModelExport(networks.recombine(*mixed), folder / "mixed"),
-            LiteRTExport(networks.recombine(*mixed), folder / "mixed.tflite"),
+    features = pair[0].output_shape[1:], "features"
+    jobs = [SavedModelExport(network, folder / "server")]
+    runs = {"server": folder / "server"}
+    for suffix, kind, parts in zip(
+        SUFFIXES, (LiteRTExport, ONNXExport), (litert_pair, onnx_pair), strict=True
+    ):
+        whole, extractor, head, later = (
+            folder / f"{name}{suffix}" for name in ("network", "extractor", "head", "new_head")
+        )
+        jobs += [
+            kind(network, whole, class_names=NAMES),
+            *parts(*pair, extractor, head, NAMES),
+            kind(new_head, later, *features),
         ]
-    )
-    runs = {
-        "server": folder / "server",
-        "pair": (folder / "extractor.tflite", folder / "head.tflite"),
-        "network": (folder / "network.tflite",),
-        "new_head": (folder / "extractor.tflite", folder / "new_head.tflite"),
-        "mixed": folder / "mixed",
-        "mixed_litert": (folder / "mixed.tflite",),
-    }
-    logits = evaluate_exported(list(runs.values()), images, batch_size=2)
+        runs |= {
+            f"network{suffix}": (whole,),
+            f"pair{suffix}": (extractor, head),
+            f"new_head{suffix}": (extractor, later),
+        }
+    written = export(jobs)
+    logits = evaluate_exported(list(runs.values()), IMAGES, batch_size=2)
     return SimpleNamespace(
         folder=folder,
         written={item.path.name: item for item in written},
@@ -104,54 +87,58 @@ def exported(tmp_path_factory, pair, new_head, mixed, images):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["server", "pair", "network"])
-def test_logits_are_those_of_keras(exported, pair, images, name):
+@pytest.mark.parametrize(
+    "name", ["server", *(f"{what}{suffix}" for suffix in SUFFIXES for what in ("network", "pair"))]
+)
+def test_logits_are_those_of_keras(exported, pair, name):
     logits = exported.logits[name]
     assert logits.dtype == "float32"
-    np.testing.assert_allclose(logits, keras_outputs(images, *pair), atol=1e-3, rtol=0)
+    np.testing.assert_allclose(logits, keras_outputs(IMAGES, *pair), atol=1e-3, rtol=0)
     assert np.abs(logits).max() > 0.05
 
 
 @pytest.mark.once
-def test_a_new_head_works_with_the_extractor_file_shipped_before(exported, pair, new_head, images):
-    expected = keras_outputs(images, pair[0], new_head)
-    np.testing.assert_allclose(exported.logits["new_head"], expected, atol=1e-3, rtol=0)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_new_head_works_with_the_extractor_file_shipped_before(exported, pair, new_head, suffix):
+    expected = keras_outputs(IMAGES, pair[0], new_head)
+    np.testing.assert_allclose(exported.logits[f"new_head{suffix}"], expected, atol=1e-3, rtol=0)
     assert expected.shape == (5, 4)
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["mixed", "mixed_litert"])
-def test_reduced_precision_is_written_as_float32(exported, mixed, images, name):
-    single = build_pair()
-    for model, source in zip(single, mixed, strict=True):
-        model.set_weights(source.get_weights())
-        for layer in model._flatten_layers():
-            if hasattr(layer, "statistics"):
-                layer.statistics = "moving"
-    expected = keras_outputs(images, *single)
-    np.testing.assert_allclose(exported.logits[name], expected, atol=1e-3, rtol=0)
-
-
-@pytest.mark.once
 def test_normalization_is_folded_and_nothing_needs_flex(exported):
-    for name in ("extractor.tflite", "head.tflite", "network.tflite", "mixed.tflite"):
-        operators = litert_operators(exported.folder / name)
-        assert operators == exported.written[name].operators
-        assert not [x for x in operators if x.startswith(("CUSTOM", "VAR", "READ"))]
-        assert "RSQRT" not in operators
-        assert "SUB" not in operators
+    for name in ("extractor", "head", "network"):
+        written = exported.written[f"{name}.tflite"]
+        assert litert_operators(written.path) == written.operators
+        assert not [x for x in written.operators if x.startswith(("CUSTOM", "VAR", "READ"))]
+        assert not {"RSQRT", "SUB"} & set(written.operators)
+        written = exported.written[f"{name}.onnx"]
+        assert written.format == "onnx" and written.size_bytes == written.path.stat().st_size
+        assert not {"BatchNormalization", "Sqrt", "Sub", "Div"} & set(written.operators)
+        assert written.operators["Conv"] > 1
 
 
 @pytest.mark.once
-def test_files_say_what_goes_in_and_comes_out(exported):
+def test_files_say_what_goes_in_and_comes_out(exported, pair):
+    onnxruntime = pytest.importorskip("onnxruntime")
     interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
-    for name, inputs, outputs in [
-        ("extractor.tflite", ["images"], ["features"]),
-        ("head.tflite", ["features"], ["logits"]),
-        ("network.tflite", ["images"], ["logits"]),
+    features = pair[0].output_shape[1:]
+    names = {"class_names": json.dumps(NAMES, ensure_ascii=False)}
+    for part, taken, given, metadata in [
+        ("network", ("images", SHAPE), ("logits", (3,)), names),
+        ("extractor", ("images", SHAPE), ("features", features), {}),
+        ("head", ("features", features), ("logits", (3,)), names),
     ]:
-        signatures = interpreter(str(exported.folder / name)).get_signature_list()
-        assert signatures == {"serving_default": {"inputs": inputs, "outputs": outputs}}
+        signatures = interpreter(str(exported.folder / f"{part}.tflite")).get_signature_list()
+        assert signatures == {"serving_default": {"inputs": [taken[0]], "outputs": [given[0]]}}
+        session = onnxruntime.InferenceSession(exported.folder / f"{part}.onnx")
+        for values, (name, shape) in (
+            (session.get_inputs(), taken),
+            (session.get_outputs(), given),
+        ):
+            found = [(value.name, value.shape, value.type) for value in values]
+            assert found == [(name, ["batch", *shape], "tensor(float)")]
+        assert session.get_modelmeta().custom_metadata_map == metadata
 
 
 @pytest.mark.once
@@ -159,8 +146,30 @@ def test_weights_lie_in_the_files_and_nothing_is_left_over(exported, pair):
     for name, model in zip(("extractor.tflite", "head.tflite"), pair, strict=True):
         weights = 4 * sum(np.prod(v.shape) for v in model.trainable_variables)
         assert exported.written[name].size_bytes > 0.8 * weights
-    descriptions = {p.with_suffix(".json").name for p in exported.folder.glob("*.tflite")}
-    assert {p.name for p in exported.folder.iterdir()} == {*exported.written, *descriptions}
+    beside = {p.with_suffix(".json").name for p in exported.folder.glob("*.*")}
+    beside |= {"network.labels.txt", "head.labels.txt"}
+    assert {p.name for p in exported.folder.iterdir()} <= {*exported.written, *beside}
+
+
+@pytest.mark.once
+@pytest.mark.slow
+def test_onnx_files_of_every_architecture(tmp_path):
+    pytest.importorskip("tf2onnx")
+    sized = {"resnet": "resnet:depth=14", "wide_resnet": "wide_resnet:depth=10,width=2"}
+    pairs = {name: make_pair(SHAPE, sized.get(name, name)) for name in networks.ARCHITECTURES}
+    jobs, files = [], []
+    for name, pair in pairs.items():
+        whole, *parts = (tmp_path / f"{name}{part}.onnx" for part in ("", "_extractor", "_head"))
+        jobs += [ONNXExport(networks.recombine(*pair), whole), *onnx_pair(*pair, *parts)]
+        files += [(whole,), tuple(parts)]
+    export(jobs)
+    found = evaluate_exported(files, IMAGES, batch_size=2)
+    for i, (name, pair) in enumerate(pairs.items()):
+        expected = keras_outputs(IMAGES, *pair)
+        for logits in found[2 * i : 2 * i + 2]:
+            np.testing.assert_allclose(
+                logits, expected, atol=1e-3 * np.abs(expected).max(), err_msg=name
+            )
 
 
 @pytest.mark.once
@@ -175,51 +184,68 @@ def test_a_path_in_use_is_refused_before_any_work(pair, tmp_path):
 
 
 @pytest.mark.once
-def test_refuses_models_that_litert_cannot_take_as_they_are(pair, tmp_path):
-    pytest.importorskip("tensorflow")
-    head = pair[1]
-    with pytest.raises(InputError, match="input_shape"):
-        export_litert(head, tmp_path / "head.tflite")
-    with pytest.raises(InputError, match="input_shape"):
-        export_litert(head, tmp_path / "head.tflite", (4, 4, 9))
+def test_refuses_models_that_a_format_cannot_take_as_they_are(pair, tmp_path):
+    pytest.importorskip("tf2onnx")
+    extractor, head = pair
+    for shape in (None, (4, 4, 9)):
+        with pytest.raises(InputError, match="input_shape"):
+            export_litert(head, tmp_path / "head.tflite", shape)
+    with pytest.raises(InputError, match="input_shape .* expected whole numbers"):
+        export([ONNXExport(head, tmp_path / "head.onnx")])
+    batches = networks.build_extractor("resnet8:filters=4", SHAPE, interface_channels=8, seed=0)
     with pytest.raises(InputError, match="recalibrate"):
-        export_litert(build_pair()[0], tmp_path / "extractor.tflite")
+        export_litert(batches, tmp_path / "extractor.tflite")
+    with pytest.raises(InputError, match="an ONNX file on a desktop takes one image at a time"):
+        export([ONNXExport(batches, tmp_path / "extractor.onnx")])
     other = networks.build_head("mobilenet_v2_small", input_channels=9, seed=1)
     with pytest.raises(InputError, match="emits"):
-        litert_pair(pair[0], other, tmp_path / "a", tmp_path / "b")
+        litert_pair(extractor, other, tmp_path / "a", tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.once
-def test_without_tensorflow_the_extra_is_named(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(optional_dependencies, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"'tensorflow'.*keras_compat\[tensorflow\]"):
-        export_saved_model(pair[0], tmp_path / "server")
-    (tmp_path / "a").mkdir()
-    with pytest.raises(InputError, match=r"'tensorflow'.*keras_compat\[tensorflow\]"):
-        evaluate_saved_model(tmp_path / "a", np.zeros((1, *SHAPE)))
-    with pytest.raises(InputError, match=r"'ai_edge_litert'.*keras_compat\[tensorflow\]"):
-        evaluate_litert(tmp_path / "a", tmp_path / "a", np.zeros((1, *SHAPE)))
-    with pytest.raises(InputError, match=r"keras_compat\[tensorflow\]"):
-        litert_operators(b"")
+def test_without_a_package_the_extra_is_named(pair, tmp_path, monkeypatch):
+    file, network = tmp_path / "a.onnx", networks.recombine(*pair)
+    lite = tmp_path / "a.tflite"
+    file.touch()
+    lite.touch()
+    one = np.zeros((1, *SHAPE))
+    for package, extra, work in [
+        ("tensorflow", "tensorflow", lambda: export_saved_model(network, tmp_path / "server")),
+        ("tensorflow", "tensorflow", lambda: evaluate_saved_model(tmp_path, one)),
+        ("ai_edge_litert", "tensorflow", lambda: evaluate_litert(lite, lite, one)),
+        ("ai_edge_litert", "tensorflow", lambda: litert_operators(b"")),
+        ("tf2onnx", "onnx", lambda: export([ONNXExport(network, tmp_path / "b.onnx")])),
+        ("onnxruntime", "onnx", lambda: evaluate_exported([(file,)], one)),
+    ]:
+        with monkeypatch.context() as patch, pytest.raises(InputError) as caught:
+            hidden = lambda name, hidden=package: None if name == hidden else object()  # noqa: E731
+            patch.setattr(optional_dependencies, "find_spec", hidden)
+            work()
+        assert f"'{package}'" in str(caught.value) and f"keras_compat[{extra}]" in str(caught.value)
 
 
 @pytest.mark.once
-def test_missing_and_damaged_files_are_reported(tmp_path, images):
-    pytest.importorskip("ai_edge_litert")
+def test_missing_and_damaged_files_are_reported(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        evaluate_exported([tmp_path / "none"], images)
+        evaluate_exported([tmp_path / "none"], IMAGES)
     with pytest.raises(InputError, match="no images"):
-        evaluate_exported([tmp_path], images[:0])
-    (tmp_path / "bad.tflite").write_bytes(b"not a model")
-    with pytest.raises(InputError, match=r"bad\.tflite cannot be run: .*\S$"):
-        evaluate_exported([(tmp_path / "bad.tflite",)], images)
+        evaluate_exported([tmp_path], IMAGES[:0])
+    files = [tmp_path / f"bad{suffix}" for suffix in SUFFIXES]
+    for file in files:
+        pytest.importorskip({".onnx": "onnxruntime"}.get(file.suffix, "ai_edge_litert"))
+        file.write_bytes(b"not a model")
+        with pytest.raises(InputError, match=rf"{file.name} cannot be run: .*\S$") as caught:
+            evaluate_exported([(file,)], IMAGES)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="expected files of one format"):
+        evaluate_exported([tuple(files)], IMAGES)
 
 
 @pytest.mark.once
 def test_the_script_imports_nothing_but_the_runtimes():
-    tree = ast.parse(Path(run_exported.__file__).read_text())
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(Path(run_exported.__file__).read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -248,8 +274,5 @@ examples = Examples(np.zeros((2, 4, 4, 1), "uint8"), np.zeros(2, "int32"))
 pair = deployment.recalibrate(extractor, head, examples.images)
 print(evaluation.predict_logits(*pair, examples, statistics="moving")[0].shape)
 """
-    root = str(Path(networks.__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root
-    )
+    done = python("-c", code)
     assert done.stdout.strip() == "(2, 3)", done.stderr

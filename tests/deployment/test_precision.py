@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from keras_compat.deployment.conversion import _load
+from keras_compat.layers import BatchStatisticsNormalization
+from tests.helpers import dtype_policy
 
 layers = keras.layers
 IMAGES = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
@@ -14,10 +16,8 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype("float32"
 
 @pytest.fixture(params=["mixed_float16", "mixed_bfloat16", "float16", "float64"])
 def policy(request):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
+    with dtype_policy(request.param):
+        yield request.param
 
 
 def saved(model, folder):
@@ -35,6 +35,7 @@ def test_all_layers_compute_in_float32_and_keep_what_they_hold(policy, tmp_path)
             keras.Input((8, 8, 3)),
             normalization,
             layers.TimeDistributed(layers.Dense(4, name="wrapped")),
+            BatchStatisticsNormalization(statistics="moving"),
             layers.Dropout(0.5),
             layers.Flatten(),
         ],

@@ -19,7 +19,6 @@ from keras_compat.deployment import (
     onnx_pair,
 )
 from keras_compat.errors import InputError
-from keras_compat.networks.logits import emits_probabilities
 from tests.deployment.in_process import export, model_metadata, run
 
 pytestmark = pytest.mark.once
@@ -32,47 +31,6 @@ def network(end=lambda x: x):
     inputs = keras.Input(SHAPE)
     logits = layers.Dense(4, kernel_initializer="glorot_normal")(layers.Flatten()(inputs / 64))
     return keras.Model(inputs, end(logits))
-
-
-def inner(x):
-    taken = keras.Input(x.shape[1:])
-    return keras.Model(taken, layers.Softmax()(taken))(x)
-
-
-ENDS = {
-    "activation": layers.Activation("softmax"),
-    "layer": layers.Softmax(),
-    "operation": ops.softmax,
-    "function": keras.activations.softmax,
-    "dense": layers.Dense(4, activation="softmax"),
-    "nested": inner,
-    "nested twice": lambda x: keras.Sequential([layers.Identity(), layers.Softmax()])(inner(x)),
-    "moved": lambda x: layers.Reshape((1, 4))(layers.Dropout(0.5)(layers.Softmax()(x))),
-    "in float32": lambda x: layers.Activation("linear", dtype="float32")(ops.softmax(x)),
-    "sigmoid": layers.Activation("sigmoid"),
-}
-OTHERS = {
-    "logits": lambda x: x,
-    "relu": layers.ReLU(),
-    "another axis": lambda x: layers.Softmax(axis=1)(layers.Reshape((2, 2))(x)),
-    "softmax before": lambda x: layers.Dense(4)(layers.Softmax()(x)),
-    "two": lambda x: [ops.softmax(x), x],
-    "log": lambda x: ops.log_softmax(x),
-}
-
-
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_softmax_at_the_end_is_known(end):
-    assert emits_probabilities(network(end))
-
-
-@pytest.mark.parametrize("end", OTHERS.values(), ids=OTHERS)
-def test_what_is_no_probability_is_not_taken_for_one(end):
-    assert not emits_probabilities(network(end))
-
-
-def test_models_without_a_graph_say_no():
-    assert not emits_probabilities(keras.Sequential([layers.Dense(3)]))
 
 
 def as_parts(model):
@@ -175,15 +133,15 @@ def test_a_server_has_a_signature_for_them(written, name):
 @pytest.mark.parametrize(
     ("end", "how", "message"),
     [
-        (OTHERS["logits"], {"output_name": "probabilities"}, "which emits logits"),
-        (OTHERS["logits"], {"output_name": "logits", "probabilities": True}, "which emits prob"),
-        (ENDS["layer"], {"output_name": "logits"}, "which emits probabilities"),
-        (OTHERS["logits"], {"output_name": "features", "probabilities": True}, "output 'features'"),
+        (layers.Identity(), {"output_name": "probabilities"}, "which emits logits"),
+        (layers.Identity(), {"output_name": "logits", "probabilities": True}, "which emits prob"),
+        (layers.Softmax(), {"output_name": "logits"}, "which emits probabilities"),
         (
-            layers.Dense(1),
-            {"probabilities": True},
-            "which has 1 output; expected one for each class",
+            layers.Identity(),
+            {"output_name": "features", "probabilities": True},
+            "output 'features'",
         ),
+        (layers.Dense(1), {"probabilities": True}, "which has 1 output; expected one for each"),
     ],
 )
 def test_what_cannot_be_meant(tmp_path, kind, end, how, message):

@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from keras_compat import networks
 from keras_compat.errors import InputError
+from keras_compat.networks.logits import emits_probabilities
 
 CLASSES = 3
 
@@ -64,6 +65,7 @@ SOFTMAX = {
     "convolution": convolution,
     "nested": nested,
     "nested last": nested_last,
+    "nested last, moved": lambda x: layers.Dropout(0.5)(layers.Identity()(nested_last(x))),
     "nested sequential": nested_sequential,
     "nested identity": nested_identity,
 }
@@ -84,6 +86,8 @@ LOGITS = {
     "log softmax": lambda x: layers.Dense(CLASSES, activation="log_softmax")(x),
     "log of softmax": lambda x: layers.Activation(ops.log)(SOFTMAX["dense"](x)),
     "tanh": lambda x: layers.Dense(CLASSES, activation="tanh")(x),
+    "relu": lambda x: layers.ReLU()(layers.Dense(CLASSES)(x)),
+    "softmax before": lambda x: layers.Dense(CLASSES)(SOFTMAX["dense"](x)),
     "attention": lambda x: layers.Dense(CLASSES)(ops.softmax(x) * x),
     "gate": lambda x: layers.Multiply()(
         [layers.Dense(CLASSES)(x), layers.Dense(CLASSES, activation="sigmoid")(x)]
@@ -106,6 +110,7 @@ def test_logits_share_the_weights_of_the_probabilities(name):
     head = head_of(SOFTMAX[name])
     with pytest.raises(InputError, match=r"'head' emits probabilities, by .*logits_of\(head\)"):
         networks.check_logits(head)
+    assert emits_probabilities(head)
     logits = networks.logits_of(head)
     networks.check_logits(logits)
     assert logits.name == "head" and logits.input_shape == head.input_shape
@@ -122,6 +127,7 @@ def test_sigmoids_are_recognized_too(name):
     head = head_of(SQUASHED[name])
     with pytest.raises(InputError, match="emits probabilities"):
         networks.check_logits(head)
+    assert emits_probabilities(head)
     networks.check_logits(networks.logits_of(head))
 
 
@@ -138,7 +144,18 @@ def test_probabilities_that_are_mixed_have_no_logits(name):
 def test_logits_are_left_as_they_are(name):
     head = head_of(LOGITS[name])
     networks.check_logits(head)
-    assert networks.logits_of(head) is head
+    assert networks.logits_of(head) is head and not emits_probabilities(head)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: [SOFTMAX["dense"](x), x],
+        lambda x: layers.Softmax(axis=1)(layers.Reshape((2, 4))(x)),
+    ],
+)
+def test_not_all_that_comes_of_a_softmax_is_one_probability_a_class(build):
+    assert not emits_probabilities(head_of(build))
 
 
 def test_a_head_of_keras_applications(tmp_path):
@@ -162,6 +179,7 @@ def test_a_subclass_is_judged_by_its_last_layer():
         def call(self, x):
             return self.last(x)
 
+    networks.check_logits(keras.Sequential([layers.Dense(3)]))  # without a graph
     networks.check_logits(Head(None))
     with pytest.raises(InputError, match="'own' emits probabilities"):
         networks.check_logits(Head("softmax"))

@@ -1,0 +1,38 @@
+"""Small steps that many tests take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python in its own process, which finds this repository and uses this backend."""
+    backend = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": keras.backend.backend()}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **backend, **environment},
+        check=False,
+    )
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers that are built in the block compute in another precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
