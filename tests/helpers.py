@@ -15,14 +15,18 @@ import keras
 ROOT = Path(__file__).parents[1]
 
 
-def python(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(
+    *arguments: Any, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs Python in its own process, which finds this repository and uses this backend."""
     backend = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": keras.backend.backend()}
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, **backend, **environment},
+        cwd=cwd,
+        timeout=900,
         check=False,
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.helpers import python
 
 ROOT = Path(__file__).parents[1]
 # What each prints at its end, and the least that the numbers in it must be.
@@ -30,13 +30,7 @@ def test_every_example_is_run():
 )
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_example_runs_from_top_to_bottom(tmp_path, name):
-    done = subprocess.run(
-        [sys.executable, "-m", f"examples.{name}", tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    done = python("-m", f"examples.{name}", tmp_path)
     assert done.returncode == 0, done.stderr
     pattern, least = EXPECTED[name]
     assert float(re.search(pattern, done.stdout).group(1)) > least

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from apps import classifier_transfer, components
+from tests.helpers import python
 
 pytestmark = pytest.mark.once
 ROOT = Path(__file__).parents[1]
@@ -66,9 +67,7 @@ def test_a_new_class_is_shipped_as_the_guide_says(tmp_path):
     np.save(tmp_path / "images.npy", test.images[:100])
     for device in ("phone", "desktop"):
         words = ["device_client.py", "classify", device, "images.npy"]
-        done = subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True
-        )
+        done = python(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         answers = [line.split()[0] for line in done.stdout.splitlines()]
         assert np.mean(np.array(answers, int) == test.labels[:100]) > 0.85, device

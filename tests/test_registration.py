@@ -1,10 +1,7 @@
 """After `import keras_compat`, Keras finds this package's layers, in whatever order it comes."""
 
 import copy
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -13,6 +10,7 @@ import pytest
 
 import keras_compat
 from keras_compat import networks, registration
+from tests.helpers import python
 
 ROOT = Path(keras_compat.__file__).parent
 DECORATED = re.compile(
@@ -29,22 +27,13 @@ ORDERS = {
 }
 
 
-def fresh(code, *arguments):
-    """Runs Python in a process of its own, with this backend."""
-    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=ROOT.parent, check=False
-    )
-
-
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_part_is_loaded_in_a_fresh_process(order, tmp_path):
     part = networks.build_extractor(
         "resnet8:filters=4", (8, 8, 3), seed=0, interface_channels=8, features="unit_length"
     )
     part.save(tmp_path / "part.keras")
-    done = fresh(ORDERS[order] + LOAD, tmp_path / "part.keras", tmp_path / "found.npy")
+    done = python("-c", ORDERS[order] + LOAD, tmp_path / "part.keras", tmp_path / "found.npy")
     assert done.returncode == 0, done.stderr
     x = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(part(x))
@@ -52,27 +41,22 @@ def test_a_part_is_loaded_in_a_fresh_process(order, tmp_path):
 
 
 @pytest.mark.once
-def test_importing_the_package_imports_neither_keras_nor_its_own_modules():
-    done = fresh(
-        "import sys, keras_compat; print({'keras', 'keras_compat.layers'} & {*sys.modules})"
-    )
-    assert done.stdout.strip() == "set()", done.stderr
-
-
-@pytest.mark.once
-def test_modules_are_imported_when_they_are_used():
-    done = fresh(
+def test_keras_and_modules_are_imported_when_they_are_used():
+    done = python(
+        "-c",
         "import sys, keras_compat\n"
+        "assert not {'keras', 'keras_compat.layers'} & {*sys.modules}\n"
         "assert keras_compat.choices.FULL == 'float32' and 'keras' not in sys.modules\n"
         "assert keras_compat.networks.build_extractor\n"
-        "keras_compat.network"
+        "keras_compat.network",
     )
     assert "'keras_compat' has no attribute 'network'" in done.stderr
 
 
 @pytest.mark.once
 def test_an_import_of_keras_that_fails_can_be_tried_again():
-    done = fresh(
+    done = python(
+        "-c",
         "import os, sys, keras_compat\n"
         "backend = os.environ['KERAS_BACKEND']\n"
         "os.environ['KERAS_BACKEND'] = 'none'\n"
@@ -80,7 +64,7 @@ def test_an_import_of_keras_that_fails_can_be_tried_again():
         "except ValueError: os.environ['KERAS_BACKEND'] = backend\n"
         "for n in [n for n in sys.modules if n.split('.')[0] == 'keras']: del sys.modules[n]\n"
         "import keras\n"
-        "print('keras_compat>UnitLength' in keras.saving.get_custom_objects())"
+        "print('keras_compat>UnitLength' in keras.saving.get_custom_objects())",
     )
     assert done.stdout.strip() == "True", done.stderr
 

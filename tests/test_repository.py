@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.helpers import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,13 +73,7 @@ def test_the_readmes_first_command_runs_the_main_job():
 def test_the_readmes_example_runs_as_it_is_and_does_what_it_says(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-c", example],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = python("-c", example, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     accuracy = float(re.search(r"On the phone: ([\d.]+)%", done.stdout).group(1))
     assert accuracy > 75

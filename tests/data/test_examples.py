@@ -129,7 +129,6 @@ def test_fingerprint_follows_pixels_and_labels():
         (np.zeros((2, 4, 4, 1), np.float32), np.zeros(2, int)),
         (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int)),
         (np.zeros((2, 4, 4, 2), np.uint8), np.zeros(2, int)),
-        (np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3, int)),
         (np.zeros((2, 4, 4, 1), np.uint8), np.zeros(2, float)),
     ],
 )

@@ -205,18 +205,6 @@ def test_grey_folders_stay_grey_until_one_image_is_in_colour(tmp_path: Path):
     assert data.load(f"folder:{tmp_path}", channels=1).image_shape == (10, 10, 1)
 
 
-def test_transparency_is_white_and_the_camera_upright(pets: Path):
-    write(pets / "test" / "cat" / "clear.png", (0, 0, 0, 0), mode="RGBA")
-    photo = Image.new("RGB", (10, 10), "black")
-    photo.paste("white", (0, 0, 10, 5))
-    exif = Image.Exif()
-    exif[0x0112] = 3  # taken upside down
-    photo.save(pets / "test" / "dog" / "turned.png", exif=exif)
-    test = data.load(f"folder:{pets}").test
-    assert (test.images[1] == 255).all()
-    assert test.images[3, :, 0, 0].tolist() == [0] * 5 + [255] * 5
-
-
 def cut(name):
     def spoil(pets: Path) -> None:
         (pets / name).write_bytes((pets / name).read_bytes()[:50])

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ from sklearn.datasets import load_digits
 from keras_compat import data
 from keras_compat.data import images
 from keras_compat.errors import InputError
+from tests.helpers import python
 
 
 def test_digits_are_all_there_split_in_a_fixed_stratified_way():
@@ -113,9 +112,7 @@ except data.loading.InputError as error:
 
 
 def test_embedded_data_need_neither_tensorflow_nor_keras():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, check=True
-    )
+    done = python("-c", WITHOUT_TENSORFLOW)
     assert "the data set 'cifar10' (TFDS) needs the package" in done.stdout
     assert "pip install 'keras_compat[tensorflow]'" in done.stdout
 

@@ -4,8 +4,6 @@ The environment variable names a TFDS `data_dir` that holds a prepared `cifar10`
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -18,7 +16,8 @@ tfds = pytest.importorskip("tensorflow_datasets")
 from keras_compat import data
 from keras_compat.data.images import conform
 from keras_compat.errors import InputError
-from tests.data.tiny_tfds import NAMES, examples, picture, prepare
+from tests.data.tiny_tfds import IMAGE_AND_LABEL, NAMES, examples, picture, prepare
+from tests.helpers import python
 
 
 @pytest.fixture(scope="module")
@@ -225,15 +224,8 @@ class ThreeEmus(tfds.core.GeneratorBasedBuilder):
     source_is_there = True
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(12, 10, 3)),
-                    "label": tfds.features.ClassLabel(names=NAMES),
-                }
-            ),
-        )
+        features = tfds.features.FeaturesDict(IMAGE_AND_LABEL)
+        return tfds.core.DatasetInfo(builder=self, features=features)
 
     def _split_generators(self, dl_manager):
         if not self.source_is_there:
@@ -242,7 +234,7 @@ class ThreeEmus(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self):
         for key, row in enumerate(examples(3)):
-            yield key, {"image": row["image"], "label": row["label"]}
+            yield key, {name: row[name] for name in IMAGE_AND_LABEL}
 
 
 def test_data_are_prepared_only_if_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -270,8 +262,8 @@ from keras_compat import data
 dataset = data.load("pets", data_dir={str(data_dir)!r}, memory_limit_bytes=100)
 next(iter(dataset.train.batches(4, 0)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+    done = python("-c", code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.skipif(

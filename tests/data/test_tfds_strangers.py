@@ -13,6 +13,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 from keras_compat import data
 from keras_compat.errors import InputError
+from tests.attacks.archives import refused
 from tests.data.tiny_tfds import examples, prepare
 
 EVIL = "evil_feature.Evil"
@@ -182,16 +183,6 @@ OTHERS = {
         put("dataset_info.json", "splits 0 filepathTemplate", "../../../x-{SHARD_X_OF_Y}"),
         "which is not in that folder",
     ),
-    "records of no name": (
-        put("dataset_info.json", "splits 0 filepathTemplate", "{BOGUS}"),
-        "",
-    ),
-    "a split of no name": (changed("dataset_info.json", lambda i: i["splits"][0].clear()), ""),
-    "a version of no numbers": (put("dataset_info.json", "version", "x"), ""),
-    "a number of records that is not one": (
-        put("dataset_info.json", "splits 0 shardLengths", ["-3"]),
-        "",
-    ),
     "more classes than anything has": (
         put("features.json", f"{FEATURES} label classLabel numClasses", str(10**12)),
         f"has {10**12} classes",
@@ -204,7 +195,16 @@ OTHERS = {
         put("features.json", f"{FEATURES} {DIMENSIONS}", ["5", "5", "3"]),
         "cannot be read",
     ),
-    "another kind of records": (put("dataset_info.json", "fileFormat", "parquet"), ""),
+    **refused(
+        "",
+        {
+            "records of no name": put("dataset_info.json", "splits 0 filepathTemplate", "{BOGUS}"),
+            "a split of no name": changed("dataset_info.json", lambda i: i["splits"][0].clear()),
+            "a version of no numbers": put("dataset_info.json", "version", "x"),
+            "fewer records than none": put("dataset_info.json", "splits 0 shardLengths", ["-3"]),
+            "another kind of records": put("dataset_info.json", "fileFormat", "parquet"),
+        },
+    ),
     "names that are not UTF-8": (
         lambda folder: (folder / "pets/1.0.0/label.labels.txt").write_bytes(b"caf\xe9\nb\nc\n"),
         "label.labels.txt' cannot be read",

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from keras_compat.data import (
     Examples,
@@ -12,16 +11,12 @@ from keras_compat.data import (
 )
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-
-
-def write(path, value, size=(4, 4), mode="L"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, value).save(path)
+from tests.data.test_folder import write
 
 
 def test_all_images_of_a_folder_are_read_at_any_depth_in_the_order_of_their_paths(tmp_path):
-    write(tmp_path / "b.png", 2)
-    write(tmp_path / "a" / "deep" / "z.png", 1)
+    write(tmp_path / "b.png", 2, (4, 4), "L")
+    write(tmp_path / "a" / "deep" / "z.png", 1, (4, 4), "L")
     (tmp_path / "notes.txt").write_text("no image")
     spec = f"folder:{tmp_path}"
     assert is_unlabelled(spec)
@@ -33,8 +28,8 @@ def test_all_images_of_a_folder_are_read_at_any_depth_in_the_order_of_their_path
 
 
 def test_colour_and_size_are_those_asked_for(tmp_path):
-    write(tmp_path / "a.png", (255, 0, 0), size=(6, 8), mode="RGB")
-    write(tmp_path / "b.png", 7, size=(3, 3))
+    write(tmp_path / "a.png", size=(6, 8))
+    write(tmp_path / "b.png", 7, (3, 3), "L")
     found = load_images(f"folder:{tmp_path}", LoadOptions(image_size=2))
     assert found.image_shape == (2, 2, 3) and found.flippable
     with pytest.raises(InputError, match="give an image_size"):

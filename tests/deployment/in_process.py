@@ -54,6 +54,15 @@ def random_images(count, shape, seed=1):
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), "uint8")
 
 
+def smooth_images(count, shape, low=0, high=256, seed=1):
+    """Returns images that are smooth, as pictures are: of noise all features are alike."""
+    height, width, channels = shape
+    coarse = np.random.default_rng(seed).integers(
+        low, high, (count, height // 4, width // 4, channels), "uint8"
+    )
+    return coarse.repeat(4, axis=1).repeat(4, axis=2)
+
+
 def make_pair(shape, extractor, head=None, channels=64, classes=3, seed=0, images=None):
     """Returns an extractor and a head with moving statistics."""
     pair = (

@@ -16,7 +16,7 @@ from keras_compat.deployment import (
     litert_pair,
 )
 from keras_compat.errors import InputError
-from tests.deployment.in_process import export, make_pair, model_metadata, run
+from tests.deployment.in_process import export, make_pair, model_metadata, run, smooth_images
 
 pytestmark = pytest.mark.once
 SHAPE = (32, 32, 3)
@@ -24,14 +24,9 @@ NAMES = ("cat", "dog", "über")
 ARCHITECTURE = "mobilenet_v2_small@block2"
 
 
-def make_images(count, low, high, seed):
-    coarse = np.random.default_rng(seed).integers(low, high, (count, 8, 8, 3), "uint8")
-    return coarse.repeat(4, axis=1).repeat(4, axis=2)
-
-
 @pytest.fixture(scope="module")
 def pair():
-    return make_pair(SHAPE, ARCHITECTURE, images=make_images(32, 0, 256, 0))
+    return make_pair(SHAPE, ARCHITECTURE, images=smooth_images(32, SHAPE, seed=0))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +35,7 @@ def written(pair, tmp_path_factory):
     folder = tmp_path_factory.mktemp("described")
     network = networks.recombine(*pair)
     # Neither black nor white is among them, as in pictures taken in twilight.
-    dim = make_images(32, 40, 200, 1)
+    dim = smooth_images(32, SHAPE, 40, 200)
     eight = {"quantization": "int8", "representative": dim, "uint8_input": True}
     single, uint8 = folder / "network.tflite", folder / "network_int8.tflite"
     jobs = [
@@ -50,7 +45,7 @@ def written(pair, tmp_path_factory):
         *litert_pair(*pair, folder / "extractor.tflite", folder / "head.tflite", NAMES, **eight),
     ]
     export(jobs)
-    images = make_images(4, 0, 256, 2)
+    images = smooth_images(4, SHAPE, seed=2)
     logits = {file.name: run(images, file) for file in (single, uint8)}
     return SimpleNamespace(folder=folder, images=images, logits=logits)
 
@@ -140,18 +135,14 @@ def test_what_lies_beside_is_what_the_interpreter_says(written, name):
         assert about["type"] == np.dtype(details["dtype"]).name
         scale, zero = details["quantization"]
         assert (about.get("scale", 0), about.get("zero_point", 0)) == (scale, zero)
+    if name in ("network_int8", "extractor"):  # a pixel, whatever the representative images
+        assert found["input"].items() >= {"type": "uint8", "scale": 1.0, "zero_point": 0}.items()
     images = name != "head"
     normalization = {"range": [0, 255], "mean": [0.0], "std": [1.0], "colour": "RGB"}
     assert {k: found["input"].get(k) for k in normalization} == (
         normalization if images else dict.fromkeys(normalization)
     )
     assert found["output"].get("classes") == (None if name == "extractor" else list(NAMES))
-
-
-@pytest.mark.parametrize("name", ["network_int8", "extractor"])
-def test_a_pixel_goes_in_as_it_is_whatever_the_representative_images(written, name):
-    found = json.loads((written.folder / f"{name}.json").read_text(encoding="utf-8"))["input"]
-    assert (found["type"], found["scale"], found["zero_point"]) == ("uint8", 1.0, 0)
 
 
 def test_the_same_model_gives_the_same_file(written):

@@ -1,7 +1,5 @@
 """Versions for a model server, called by a client that has TensorFlow and not this package."""
 
-import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,6 +12,7 @@ from keras_compat import networks
 from keras_compat.data.images import conform_image
 from keras_compat.deployment import export_version, serving
 from tests.deployment.in_process import export, make_pair
+from tests.helpers import python
 
 pytestmark = pytest.mark.once
 CLIENT = Path(__file__).with_name("client.py")
@@ -51,8 +50,7 @@ def served(request, tmp_path_factory):
         version = export_version(network, folder / "models", NAMES, images)
     np.save(folder / "images.npy", images)
     arguments = [version, folder / "images.npy", folder / "encoded", folder / "out.npz"]
-    command = [sys.executable, "-I", str(CLIENT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-I", CLIENT, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     expected = network.predict_on_batch(images.astype("float32"))
     return version, expected, dict(np.load(folder / "out.npz"))

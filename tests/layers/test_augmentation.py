@@ -2,18 +2,16 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from keras.ops import convert_to_numpy as numpy
 
 from keras_compat import data
 from keras_compat.errors import InputError
 from keras_compat.layers import Augmentation
+from tests.helpers import dtype_policy
 
 
 def pictures(count: int = 16, size: int = 8, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
-
-
-def numpy(tensor) -> np.ndarray:
-    return ops.convert_to_numpy(tensor)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
@@ -139,12 +137,8 @@ def test_it_is_saved_with_a_model(tmp_path):
 
 
 def test_mixed_precision_leaves_the_pixels_whole():
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with dtype_policy("mixed_float16"):
         result = Augmentation.for_photographs(0)(pictures())
-    finally:
-        keras.config.set_dtype_policy(policy)
     assert keras.backend.standardize_dtype(result.dtype) == "float32"
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import textwrap
 
 import keras
@@ -14,6 +11,7 @@ import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.layers import BatchStatisticsNormalization, fused_tensorflow
+from tests.helpers import python
 
 BACKEND = keras.backend.backend()
 
@@ -272,14 +270,9 @@ def test_synchronized_replicas_share_their_statistics():
             outputs = np.concatenate(strategy.experimental_local_results(outputs))
             assert (abs(outputs - whole).max() < 1e-4) == synchronized
     """
-    process = subprocess.run(  # of its own, since devices are set before TensorFlow starts
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
+    # In its own process, since devices are set before TensorFlow starts.
+    done = python("-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_bad_arguments():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_compat.layers import UnitLength
+from tests.helpers import dtype_policy
 
 
 def gradient(layer, x, weights):
@@ -44,12 +45,8 @@ def test_zeros_stay_zeros_with_a_gradient_that_can_be_trained_with():
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_does_not_overflow_under_mixed_precision(policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         layer = UnitLength()
-    finally:
-        keras.config.set_dtype_policy(before)
     x = keras.ops.cast(np.full((1, 4), 512.0), policy.removeprefix("mixed_"))
     y = layer(x)
     assert keras.backend.standardize_dtype(y.dtype) == "float32"

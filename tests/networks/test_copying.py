@@ -265,6 +265,14 @@ def adapted_block():
     return block
 
 
+class Scaled(layers.Layer):
+    """Has an argument that Keras cannot save."""
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.call = scale
+
+
 class Broken(layers.ReLU):
     @classmethod
     def from_config(cls, config):
@@ -331,6 +339,7 @@ def test_whole_models(held):
     [
         (lambda: centred(CentredByObject), "'by' is set neither by its arguments nor in build"),
         (lambda: Broken(name="broken"), "'broken' .Broken. cannot be copied.*max_value"),
+        (lambda: Scaled(lambda x: 2 * x, name="s"), "layer 's' .Scaled. cannot be copied; give it"),
     ],
 )
 def test_what_cannot_be_copied_is_refused_in_one_line(layer, message):

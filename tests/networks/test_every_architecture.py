@@ -7,8 +7,10 @@ import functools
 import keras
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy as to_numpy
 
 from keras_compat import networks
+from tests.helpers import dtype_policy
 
 # Tested narrow, and with the same layers again and again: JAX compiles each shape of a layer.
 NARROW = {
@@ -50,10 +52,6 @@ def logits(name):
     return to_numpy(network(name)(IMAGES))
 
 
-def to_numpy(x):
-    return keras.ops.convert_to_numpy(x)
-
-
 def points(name):
     blocks = [p for p in networks.split_points(narrow(name)) if not is_alias(p)]
     if name not in LARGE:
@@ -67,6 +65,7 @@ def is_alias(point):
 
 @every_architecture
 def test_extractor_and_head_equal_the_unsplit_network_at_every_point(name):
+    assert 0.01 < np.abs(logits(name)).mean() < 100  # weights keep the scale
     for point in points(name):
         extractor = networks.build_extractor(narrow(name), SHAPE, point, None, seed=0)
         channels = networks.feature_interface(extractor)[-1]
@@ -114,6 +113,9 @@ def test_any_size_in_and_classes_out(name):
         assert features[-1] == 64
         assert features[1] <= size[0]
         assert head.compute_output_shape(features) == (2, 7)
+    dense = networks.build_head(narrow(name), classes=5, seed=0, dense=True)
+    assert dense.layers[-1].name == "logits"
+    assert dense.compute_output_shape((2, 16, 12, 64)) in [(2, 16, 12, 5), (2, 8, 6, 5)]
     if name not in LARGE:
         images = np.zeros((2, 9, 5, 1), "float32")
         assert networks.recombine(extractor, head)(images).shape == (2, 7)
@@ -131,12 +133,6 @@ def test_weights_follow_from_the_seed(name):
     assert len({v.ravel()[0] for v in values}) == len(kernels) > 5
 
 
-@every_architecture
-def test_features_keep_their_scale(name):
-    """He-normal weights: logits of a new network are of the order of one."""
-    assert 0.01 < np.abs(logits(name)).mean() < 100
-
-
 @pytest.mark.parametrize(
     ("name", "policy"),
     [
@@ -146,13 +142,9 @@ def test_features_keep_their_scale(name):
     ],
 )
 def test_mixed_precision(name, policy):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         extractor = networks.build_extractor(narrow(name), SHAPE, seed=0)
         head = networks.build_head(narrow(name), classes=5, seed=0)
-    finally:
-        keras.config.set_dtype_policy(before)
     features = extractor(IMAGES)
     outputs = head(features)
     assert keras.backend.standardize_dtype(features.dtype) == policy.removeprefix("mixed_")

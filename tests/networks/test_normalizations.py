@@ -8,14 +8,11 @@ import pytest
 
 from keras_compat import deployment, layers, networks
 from keras_compat.errors import InputError
+from tests.helpers import dtype_policy
 
 SHAPE = (16, 16, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, *SHAPE)).astype("float32")
 ARCHITECTURES = ("resnet8:filters=4", "wide_resnet10:width=1", "mobilenet_v2_small:width=0.5")
-
-every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
-every_normalization = pytest.mark.parametrize("normalization", tuple(networks.NORMALIZATIONS))
-by_image = pytest.mark.parametrize("normalization", ["layer", "instance"])
 
 
 def pair(architecture, normalization, **options):
@@ -50,8 +47,8 @@ def test_what_the_statistics_are_taken_over(normalization, axes):
     assert {tuple(weight.shape) for weight in layer.weights} == {(6,)}
 
 
-@every_architecture
-@by_image
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("normalization", ["layer", "instance"])
 def test_only_the_normalization_differs(architecture, normalization):
     default = networks.build(architecture, SHAPE, 5, seed=0)
     other = networks.build(architecture, SHAPE, 5, seed=0, normalization=normalization)
@@ -67,7 +64,7 @@ def test_only_the_normalization_differs(architecture, normalization):
     assert not layers.normalization_layers(other)
 
 
-@every_normalization
+@pytest.mark.parametrize("normalization", tuple(networks.NORMALIZATIONS))
 def test_an_image_is_normalized_alone_unless_by_batch(normalization):
     network = networks.recombine(*pair(ARCHITECTURES[0], normalization))
     others = np.concatenate([IMAGES[:1], 255.0 - IMAGES[1:]])
@@ -95,12 +92,8 @@ def test_split_save_and_copy(tmp_path):
 
 
 def test_mixed_bfloat16():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with dtype_policy("mixed_bfloat16"):
         network = by_layer_and_instance()
-    finally:
-        keras.config.set_dtype_policy(before)
     assert {w.dtype for w in network.weights} == {"float32"}
     norms = [x for x in network._flatten_layers() if x.name.endswith("_norm")]
     assert {norm.output.dtype for norm in norms} == {"bfloat16"}
@@ -146,14 +139,6 @@ def test_a_dense_head_has_the_same_weights_before_pooling():
     np.testing.assert_allclose(run(more, features)[..., :5], logits, atol=1e-5)
 
 
-@every_architecture
-def test_every_architecture_has_dense_heads(architecture):
-    head = networks.build_head(architecture, classes=5, seed=0, dense=True)
-    assert head.layers[-1].name == "logits"
-    shape = head.compute_output_shape((2, 16, 12, 64))
-    assert shape in [(2, 16, 12, 5), (2, 8, 6, 5)]
-
-
 def test_a_registered_normalization_and_end_can_be_named(monkeypatch):
     def group(name):
         return keras.layers.GroupNormalization(2, name=name)
@@ -176,21 +161,3 @@ def test_unknown_names_list_the_nearest():
             build(normalization="instanc")
     with pytest.raises(InputError, match="features 'unit'; did you mean 'unit_length'"):
         networks.build_extractor("resnet8", SHAPE, features="unit")
-
-
-@pytest.mark.once
-def test_litert_needs_no_flex_operators(tmp_path):
-    pytest.importorskip("tensorflow")
-    pytest.importorskip("ai_edge_litert")
-    network = by_layer_and_instance()
-    head = networks.build_head(ARCHITECTURES[2], normalization="layer", seed=0, dense=True)
-    written = deployment.export(  # raises if a file needs more than the operators of LiteRT
-        [
-            deployment.LiteRTExport(network, tmp_path / "network.tflite"),
-            deployment.LiteRTExport(head, tmp_path / "head.tflite", (8, 8, 64), "features"),
-        ]
-    )
-    assert all("CONV_2D" in file.operators for file in written)
-    images = IMAGES.astype("uint8")
-    (logits,) = deployment.evaluate_exported([(tmp_path / "network.tflite",)], images)
-    np.testing.assert_allclose(logits, run(network), atol=1e-3)

@@ -3,8 +3,6 @@
 import errno
 import os
 import resource
-import subprocess
-import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ from keras_compat.store.errors import (
     UnreachableError,
 )
 from keras_compat.store.storage import CLAIM
+from tests.helpers import python
 from tests.store import made
 
 pytestmark = pytest.mark.once
@@ -33,6 +32,12 @@ pytestmark = pytest.mark.once
 def store(request, tmp_path):
     urls = {"folder": tmp_path, "file": f"file://{tmp_path}", "memory": f"memory://{uuid.uuid4()}"}
     return Store(urls[request.param])
+
+
+@pytest.fixture
+def remote():
+    """A store at a URL, of which a test sees and changes the file system."""
+    return Store(f"memory://{uuid.uuid4()}")
 
 
 def at(text):
@@ -121,30 +126,27 @@ def claimed(store, version, said, ago_s):
     return path
 
 
-def test_a_publisher_that_died_at_a_url_is_found_and_cleaned():
-    url = f"memory://{uuid.uuid4()}"
-    store = Store(url)
-    claimed(store, "1", b"", 4000)
-    store._storage.put("head/1/weights.safetensors", b"half")
-    assert store.names() == []
-    assert [fault.path for fault in store.verify()][0] == f"head/1/{CLAIM}"
+def test_a_publisher_that_died_at_a_url_is_found_and_cleaned(remote):
+    claimed(remote, "1", b"", 4000)
+    remote._storage.put("head/1/weights.safetensors", b"half")
+    assert remote.names() == []
+    assert [fault.path for fault in remote.verify()][0] == f"head/1/{CLAIM}"
     with pytest.raises(AlreadyPublishedError, match="died"):
-        store.publish(at("head@1"), made.head_package())
-    store._storage.put(f"head/2/{CLAIM}", f"other {time.time()}".encode())  # at work
-    assert store.clean() == [f"head/1/{CLAIM}"]
-    store.clean(older_than_s=0)
-    store.publish(at("head@1"), made.head_package())
-    assert store.verify() == []
+        remote.publish(at("head@1"), made.head_package())
+    remote._storage.put(f"head/2/{CLAIM}", f"other {time.time()}".encode())  # at work
+    assert remote.clean() == [f"head/1/{CLAIM}"]
+    remote.clean(older_than_s=0)
+    remote.publish(at("head@1"), made.head_package())
+    assert remote.verify() == []
 
 
-def test_a_publisher_that_died_after_the_manifest_has_published():
-    store = Store(f"memory://{uuid.uuid4()}")
-    store.publish(at("head@1"), made.head_package())
-    claimed(store, "1", b"", 4000)
-    assert store.package(at("head@1")) == made.head_package()
-    store.clean()
-    assert store.package(at("head@1")) == made.head_package()
-    assert store.verify() == []
+def test_a_publisher_that_died_after_the_manifest_has_published(remote):
+    remote.publish(at("head@1"), made.head_package())
+    claimed(remote, "1", b"", 4000)
+    assert remote.package(at("head@1")) == made.head_package()
+    remote.clean()
+    assert remote.package(at("head@1")) == made.head_package()
+    assert remote.verify() == []
 
 
 # A number is how many seconds ahead the time in the claim is.
@@ -160,38 +162,34 @@ def at_a_time(said):
 
 @pytest.mark.parametrize("said", UNCLEAR)
 @pytest.mark.parametrize("ago_s", [0, 4000, -4000, -86_400 * 365])
-def test_a_claim_that_says_no_time_is_as_old_as_its_file(said, ago_s):
-    store = Store(f"memory://{uuid.uuid4()}")
-    path = claimed(store, "1", at_a_time(said), ago_s)
-    assert store.clean() == ([path] if ago_s else [])
-    assert [fault.path for fault in store.verify()][:1] == ([] if ago_s else [path])
-    store.clean(older_than_s=0)
-    store.publish(at("head@1"), made.head_package())
-    assert store.verify() == []
+def test_a_claim_that_says_no_time_is_as_old_as_its_file(remote, said, ago_s):
+    path = claimed(remote, "1", at_a_time(said), ago_s)
+    assert remote.clean() == ([path] if ago_s else [])
+    assert [fault.path for fault in remote.verify()][:1] == ([] if ago_s else [path])
+    remote.clean(older_than_s=0)
+    remote.publish(at("head@1"), made.head_package())
+    assert remote.verify() == []
 
 
 @pytest.mark.parametrize("said", UNCLEAR)
-def test_where_the_file_system_has_no_times_such_a_claim_is_old(said, monkeypatch):
-    store = Store(f"memory://{uuid.uuid4()}")
-    path = claimed(store, "1", at_a_time(said), 0)
-    monkeypatch.setattr(type(store._storage._system), "modified", AbstractFileSystem.modified)
-    assert store.clean() == [path]
+def test_where_the_file_system_has_no_times_such_a_claim_is_old(remote, said, monkeypatch):
+    path = claimed(remote, "1", at_a_time(said), 0)
+    monkeypatch.setattr(type(remote._storage._system), "modified", AbstractFileSystem.modified)
+    assert remote.clean() == [path]
 
 
 @pytest.mark.parametrize(("said", "ago_s"), [(0, 4000), (-4000, 0), (5, 4000)])
-def test_a_claim_stays_while_one_clock_calls_it_young(said, ago_s):
-    store = Store(f"memory://{uuid.uuid4()}")
-    claimed(store, "1", at_a_time(said), ago_s)
-    assert store.clean() == []
+def test_a_claim_stays_while_one_clock_calls_it_young(remote, said, ago_s):
+    claimed(remote, "1", at_a_time(said), ago_s)
+    assert remote.clean() == []
 
 
-def test_a_claim_elsewhere_takes_nothing_with_it():
-    store = Store(f"memory://{uuid.uuid4()}")
-    store.publish(at("head@1"), made.head_package())
+def test_a_claim_elsewhere_takes_nothing_with_it(remote):
+    remote.publish(at("head@1"), made.head_package())
     for path in (CLAIM, f"head/{CLAIM}", f"head/1/more/{CLAIM}"):
-        store._storage.put(path, b"")
-    assert store.clean(older_than_s=0) == []
-    assert store.versions("head") == ["1"]
+        remote._storage.put(path, b"")
+    assert remote.clean(older_than_s=0) == []
+    assert remote.versions("head") == ["1"]
 
 
 def test_in_a_folder_what_was_left_with_a_time_ahead_is_cleaned(tmp_path):
@@ -236,8 +234,7 @@ def test_listing_needs_no_keras(tmp_path):
         "import sys; from keras_compat.store import Store; "
         f"print(len(Store({str(tmp_path)!r}).entries()), 'keras' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "False"]
+    assert python("-c", code).stdout.split() == ["1", "False"]
 
 
 def test_at_a_url_who_comes_second_changes_nothing(monkeypatch):
@@ -258,12 +255,11 @@ def test_at_a_url_who_comes_second_changes_nothing(monkeypatch):
     assert first.verify() == []
 
 
-def test_a_claim_that_was_removed_is_told_and_leaves_no_half(monkeypatch):
-    store = Store(f"memory://{uuid.uuid4()}")
-    monkeypatch.setattr(store._storage, "_claimed_by", lambda claim: b"")
+def test_a_claim_that_was_removed_is_told_and_leaves_no_half(remote, monkeypatch):
+    monkeypatch.setattr(remote._storage, "_claimed_by", lambda claim: b"")
     with pytest.raises(UnreachableError, match="someone removed what was being written"):
-        store.publish(at("head@1"), made.head_package())
-    assert store.names() == [] and store.entries() == []
+        remote.publish(at("head@1"), made.head_package())
+    assert remote.names() == [] and remote.entries() == []
 
 
 def test_one_bad_entry_keeps_nobody_from_the_others(store):
@@ -339,9 +335,8 @@ def test_a_file_that_may_not_grow_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "README.md", "manifest.json"])
-def test_at_a_url_what_cannot_be_written_is_taken_back(file, monkeypatch):
-    store = Store(f"memory://{uuid.uuid4()}")
-    system = store._storage._system
+def test_at_a_url_what_cannot_be_written_is_taken_back(remote, file, monkeypatch):
+    system = remote._storage._system
     pipe = type(system).pipe_file
 
     def full(self, path, value, **keywords):
@@ -351,10 +346,10 @@ def test_at_a_url_what_cannot_be_written_is_taken_back(file, monkeypatch):
 
     monkeypatch.setattr(type(system), "pipe_file", full)
     with pytest.raises(UnreachableError, match="No space left"):
-        store.publish(at("head@1"), made.head_package())
+        remote.publish(at("head@1"), made.head_package())
     monkeypatch.undo()
-    assert store.verify() == []
-    store.publish(at("head@1"), made.head_package())
+    assert remote.verify() == []
+    remote.publish(at("head@1"), made.head_package())
 
 
 @pytest.mark.parametrize("kind", ["file", "pipe", "loop"])

@@ -1,11 +1,5 @@
 """A large part takes twice its size to load, and where that is not free, one line."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import keras
 import pytest
 
 from keras_compat import networks
@@ -13,9 +7,9 @@ from keras_compat.errors import InputError
 from keras_compat.store import Component, Reference, Store, pack, packing, weights
 from keras_compat.store.errors import TooLargeError
 from keras_compat.store.memory import memory_for
+from tests.helpers import python
 from tests.store import made
 
-ROOT = Path(__file__).parents[2]
 LARGE = "wide_resnet:depth=16,width=12@stage3"
 LOAD = """
 import resource, sys
@@ -43,14 +37,7 @@ def test_loading_takes_twice_the_size_and_less_memory_is_one_line(tmp_path):
     extractor = networks.build_extractor(LARGE, (32, 32, 3), interface_channels=None, seed=0)
     package = pack(Component(extractor=extractor, extractor_architecture=LARGE))
     Store(tmp_path).publish(Reference("large", "1"), package)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        check=False,
-    )
+    done = python("-c", LOAD, tmp_path)
     factor, *lines = done.stdout.splitlines()
     assert float(factor) < 2.2, done.stdout
     assert len(lines) == 3 and all("MiB are free" in line for line in lines), done.stdout

@@ -81,35 +81,32 @@ def test_auxiliary_heads_are_known_by_their_weights():
 
 
 def test_another_model_than_was_said():
-    component = made.extractor()
-    for architecture in ("resnet8@stage2", "mobilenet_v2_small@block1", "mobilenet_v2@block2"):
-        with pytest.raises(InputError, match="is not .* as this package builds it"):
-            pack(Component(extractor=component.extractor, extractor_architecture=architecture))
-
-
-def test_a_model_with_a_layer_of_its_own():
     extractor = made.extractor().extractor
-    changed = keras.Model(
-        extractor.input, keras.layers.ReLU(name="more")(extractor.output), name="more"
-    )
-    with pytest.raises(InputError, match="as this package builds it"):
-        pack(Component(extractor=changed, extractor_architecture=made.EXTRACTOR))
+    more = keras.layers.ReLU(name="more")(extractor.output)
+    for model, architecture in (
+        (extractor, "resnet8@stage2"),
+        (extractor, "mobilenet_v2_small@block1"),
+        (extractor, "mobilenet_v2@block2"),
+        (keras.Model(extractor.input, more, name="more"), made.EXTRACTOR),
+    ):
+        with pytest.raises(InputError, match="is not .* as this package builds it"):
+            pack(Component(extractor=model, extractor_architecture=architecture))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_finite_are_not_published(value):
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("logits.kernel", np.nan, "'logits/kernel' of head@1 holds values"),
+        ("logits.kernel", np.inf, "'logits/kernel' of head@1 holds values"),
+        ("stage3_block1_1_norm.moving_variance", -1, "negative variances"),
+    ],
+)
+def test_weights_that_no_network_has_are_not_published(place, value, message):
     component = made.head()
-    kernel = component.head.get_layer("logits").kernel
-    kernel.assign(keras.ops.full(kernel.shape, value))
-    with pytest.raises(BadWeightsError, match="'logits/kernel' of head@1 holds values"):
-        pack(component, "head@1")
-
-
-def test_negative_variances_are_not_published():
-    component = made.head()
-    variance = component.head.get_layer("stage3_block1_1_norm").moving_variance
-    variance.assign(-keras.ops.ones(variance.shape))
-    with pytest.raises(BadWeightsError, match="negative variances"):
+    layer, _, name = place.partition(".")
+    variable = getattr(component.head.get_layer(layer), name)
+    variable.assign(keras.ops.full(variable.shape, value))
+    with pytest.raises(BadWeightsError, match=message):
         pack(component, "head@1")
 
 

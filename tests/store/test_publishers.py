@@ -1,8 +1,6 @@
 """Many publishers at once, killed at random: nothing is lost, and no reader sees half."""
 
 import json
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from keras_compat.store import Reference, Store
+from tests.helpers import python
 from tests.store import made
 
 pytestmark = pytest.mark.once
 SCRIPT = Path(__file__).with_name("publishers.py")
-ROOT = SCRIPT.parents[2]
 
 
 def read_until(end: threading.Event, store: Store) -> int:
@@ -37,15 +35,7 @@ def test_publishers_that_are_killed_lose_nothing(count, tmp_path):
         source.publish(Reference("head", str(seed)), package)
     end, pool = threading.Event(), ThreadPoolExecutor(1)
     reading = pool.submit(read_until, end, store)
-    command = [sys.executable, str(SCRIPT), str(tmp_path / "store"), str(tmp_path / "source")]
-    done = subprocess.run(
-        [*command, str(count), "8", "0"],
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = python(SCRIPT, tmp_path / "store", tmp_path / "source", count, 8, 0)
     end.set()
     assert reading.result() > 0
     assert done.returncode == 0, done.stderr

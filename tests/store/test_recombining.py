@@ -54,15 +54,6 @@ def test_parts_of_one_family(store):
     )
 
 
-def test_a_pair_lends_its_parts(store):
-    publish(store, EXTRACTOR, made.extractor())
-    publish(store, HEAD, made.head())
-    publish(store, Reference("pair", "1"), recombine(store, EXTRACTOR, HEAD).network)
-    again = recombine(store, Reference("pair", "1"), Reference("pair", "1"))
-    assert again.family == frozenset()
-    assert again.network.kind == "network"
-
-
 def test_a_part_of_a_pair_keeps_its_family(store):
     family = rotation(0)
     publish(store, EXTRACTOR, replace(made.extractor(), auxiliaries=[family]))
@@ -71,6 +62,8 @@ def test_a_part_of_a_pair_keeps_its_family(store):
     publish(store, Reference("pair", "1"), recombine(store, EXTRACTOR, HEAD).network)
     again = recombine(store, Reference("pair", "1"), Reference("own-head", "1"))
     assert again.family == {family.sha256}
+    both = recombine(store, Reference("pair", "1"), Reference("pair", "1"))
+    assert both.family == frozenset() and both.network.kind == "network"
     # The head of the pair is of no family, whatever its extractor is of.
     assert recombine(store, EXTRACTOR, Reference("pair", "1")).family == frozenset()
 

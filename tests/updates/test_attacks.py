@@ -51,20 +51,25 @@ def test_a_head_that_takes_too_long_is_refused(tmp_path):
     assert os.listdir(device / "heads") == ["1"]
 
 
-def test_a_process_that_does_not_answer_is_ended(tmp_path, monkeypatch):
-    """As on a system without limits of processor time; a Python that waits stands in for it."""
-    python_that(tmp_path, monkeypatch, "exec sleep 60")
-    monkeypatch.setattr(device_client, "_START_SECONDS", 0.2)
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        # As on a system without limits of processor time.
+        ("exec sleep 60", "its process ended with -9"),
+        # No head is known that ends the interpreter.
+        ("kill -SEGV $$", "its process ended with -11"),
+        (
+            "echo first >&2; echo 'no libc.so.6' >&2; echo >&2; exit 1",
+            r"its process ended with 1: no libc\.so\.6$",
+        ),
+    ],
+)
+def test_a_process_that_ends_or_does_not_answer_is_told(tmp_path, monkeypatch, does, message):
+    """Another program stands in for the Python that tries the head."""
+    python_that(tmp_path, monkeypatch, does)
+    if "sleep" in does:
+        monkeypatch.setattr(device_client, "_START_SECONDS", 0.2)
     device, archive = update_harness.make_device(tmp_path / "place")
-    with pytest.raises(device_client.UpdateError, match="its process ended with -9"):
-        device_client.apply(device, archive)
-    assert os.listdir(device / "heads") == ["1"]
-
-
-def test_a_process_that_ends_is_told(tmp_path, monkeypatch):
-    """No head is known that ends the interpreter; a Python that dies stands in for it."""
-    python_that(tmp_path, monkeypatch, "kill -SEGV $$")
-    device, archive = update_harness.make_device(tmp_path / "place")
-    with pytest.raises(device_client.UpdateError, match="its process ended with -11"):
+    with pytest.raises(device_client.UpdateError, match=message):
         device_client.apply(device, archive)
     assert os.listdir(device / "heads") == ["1"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_compat.files import remove
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
 from tests.attacks.update_harness import everything
@@ -36,15 +37,10 @@ def place(good, tmp_path):
     return tmp_path / "good"
 
 
-def without(path: Path) -> None:
-    """Removes a file or a folder."""
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def holding(change):
     def damage(path: Path, elsewhere: Path) -> None:
         content = path.read_bytes() if path.is_file() else b"{}"
-        without(path)
+        remove(path)
         path.write_bytes(change(content))
 
     return damage
@@ -55,12 +51,8 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-def missing(path: Path, elsewhere: Path) -> None:
-    without(path)
-
-
 def a_folder(path: Path, elsewhere: Path) -> None:
-    without(path)
+    remove(path)
     path.mkdir()
 
 
@@ -77,22 +69,22 @@ def a_link(path: Path, elsewhere: Path) -> None:
 
 
 def a_link_to_nothing(path: Path, elsewhere: Path) -> None:
-    without(path)
+    remove(path)
     path.symlink_to(elsewhere / "nothing")
 
 
 def a_pipe(path: Path, elsewhere: Path) -> None:
-    without(path)
+    remove(path)
     os.mkfifo(path)
 
 
 def huge(path: Path, elsewhere: Path) -> None:
-    holding(lambda content: content)(path, elsewhere)
+    holding(bytes)(path, elsewhere)
     os.truncate(path, 2**40)
 
 
 DAMAGES = {
-    "missing": missing,
+    "missing": lambda path, elsewhere: remove(path),
     "empty": holding(lambda content: b""),
     "cut in half": holding(lambda content: content[: len(content) // 2]),
     "one bit": holding(flipped),

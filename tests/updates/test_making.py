@@ -49,8 +49,10 @@ def shown(labels=(0, 1, 2)):
     return Examples(np.stack([made.LIGHT] * len(labels)), np.array(labels))
 
 
-def no_work(*given):
-    raise AssertionError("a file was converted before the input was checked")
+@pytest.fixture
+def no_work(monkeypatch):
+    """No file may be converted: the input is checked before."""
+    monkeypatch.setattr(making, "_heads", None)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,7 @@ def test_a_damaged_head_in_a_device_folder_is_no_reason_against_the_next(package
         ({"least_accuracy": -0.1}, "least_accuracy is -0.1"),
     ],
 )
-def test_numbers_are_checked_before_any_work(packages, two, tmp_path, monkeypatch, change, message):
-    monkeypatch.setattr(making, "_heads", no_work)
+def test_numbers_are_checked_before_any_work(packages, two, tmp_path, no_work, change, message):
     with pytest.raises(InputError, match=message):
         make_update(tmp_path / "4.zip", packages["head"], two, **{**HOW, **change})
     assert not list(tmp_path.glob("*.zip"))
@@ -172,17 +173,15 @@ def test_numbers_are_checked_before_any_work(packages, two, tmp_path, monkeypatc
     ],
 )
 def test_what_is_in_the_way_is_told_before_any_work(
-    packages, two, tmp_path, monkeypatch, place, make, overwrite, message
+    packages, two, tmp_path, no_work, place, make, overwrite, message
 ):
-    monkeypatch.setattr(making, "_heads", no_work)
     make(tmp_path / place)
     with pytest.raises(InputError, match=message):
         make_update(tmp_path / "4.zip", packages["head"], two, **HOW, overwrite=overwrite)
     assert [path.name for path in tmp_path.glob("*.zip")] == [place]
 
 
-def test_a_path_below_a_file_is_refused_before_any_work(packages, two, tmp_path, monkeypatch):
-    monkeypatch.setattr(making, "_heads", no_work)
+def test_a_path_below_a_file_is_refused_before_any_work(packages, two, tmp_path, no_work):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "4.zip", tmp_path / "file" / "more" / "4.zip"):
         with pytest.raises(InputError, match=r"4.zip cannot be written: .*file is no folder"):
@@ -204,8 +203,7 @@ def test_archives_are_replaced_where_that_is_wanted(packages, two, tmp_path, mon
     assert UPDATE in contents(tmp_path / "4.zip") and UPDATE in contents(tmp_path / "4-phone.zip")
 
 
-def test_test_images_are_of_all_classes(packages, two, tmp_path, monkeypatch):
-    monkeypatch.setattr(making, "_heads", no_work)
+def test_test_images_are_of_all_classes(packages, two, tmp_path, no_work):
     devices = [two[0], replace(two[1], test=shown((1, 1)))]
     with pytest.raises(InputError, match="server show no 'cat', 'frog'; expected images of all 3"):
         make_update(tmp_path / "4.zip", packages["head"], devices, **HOW)
@@ -273,14 +271,9 @@ def test_a_component_is_received_as_it_was_sent(packages, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"class_names": ["a", "a", "b"]},
-        {"number": 0},
-        {"number": True},
-        {"name": "../x"},
-        {"files": {}},
         {"created": "yesterday"},
+        {"files": {}},
         {"class_names": ["a", "\u202e", "c"]},
-        {"run": 1},
     ],
 )
 def test_what_the_device_refuses_cannot_be_said(tmp_path, change):

@@ -33,34 +33,20 @@ def update(store, folder, **changes):
     return updating.update(store, HEAD, archive, [folder], **{**given, **how, **changes})
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"number": 0}, "number is 0"),
-        (
-            {"number": 2**53},
-            "number is 9007199254740992; expected a whole number from 1 to 1100000",
-        ),
-        ({"least_accuracy": float("nan")}, "least_accuracy is nan"),
-        ({"least_accuracy": 90.0}, "least_accuracy is 90.0"),
-    ],
-)
-def test_numbers_are_checked_first(store, tmp_path, monkeypatch, changes, message):
-    monkeypatch.setattr(updating, "unlabelled", None)
-    device = made.device(tmp_path / "phone", families=[])
-    with pytest.raises(InputError, match=message):
-        update(store, device, **changes)
-
-
-def test_so_are_paths(store, tmp_path, monkeypatch):
+def test_numbers_and_paths_are_checked_first(store, tmp_path, monkeypatch):
     monkeypatch.setattr(updating, "unlabelled", None)
     device = made.device(tmp_path / "phone", families=[])
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="4.zip cannot be written: .*file is no folder"):
-        update(store, device, archive=tmp_path / "file" / "4.zip")
     (tmp_path / "4-phone.zip").touch()
-    with pytest.raises(InputError, match="4-phone.zip exists"):
-        update(store, device)
+    for changes, message in (
+        ({"number": 0}, "number is 0"),
+        ({"number": 2**53}, "9007199254740992; expected a whole number from 1 to 1100000"),
+        ({"least_accuracy": 90.0}, "least_accuracy is 90.0"),
+        ({"archive": tmp_path / "file" / "4.zip"}, "4.zip cannot be written: .*file is no folder"),
+        ({}, "4-phone.zip exists"),
+    ):
+        with pytest.raises(InputError, match=message):
+            update(store, device, **changes)
     with pytest.raises(InputError, match="phone cannot be written: .*file is no folder"):
         updating.install(
             store,
