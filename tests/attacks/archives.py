@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from keras_compat.files import remove
 
 
 def refused(expected: Any, attacks: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Returns attacks, each with the expected error's class or a part of its message."""
     return {name: (attack, expected) for name, attack in attacks.items()}
+
+
+def instead(make: Callable[[Path], object]) -> Callable[..., None]:
+    """Something else is in the place of a file or a folder."""
+
+    def attack(path: Path, *_: Path) -> None:
+        remove(path)
+        make(path)
+
+    return attack
 
 
 def contents(archive: Path) -> dict[str, bytes]:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_compat.store.errors import UnreachableError, UnsafePathError
+from tests.attacks.archives import instead, refused
+from tests.attacks.harness import Attack
 
 
-def linked_weights(place: Path) -> None:
-    moved = place.parents[2] / "outside.safetensors"
-    os.rename(place / "weights.safetensors", moved)
-    (place / "weights.safetensors").symlink_to(moved)
+def linked(path: Callable[[Path], Path]) -> Attack:
+    """A file or a folder is elsewhere, and a link to it in its place."""
 
+    def attack(place: Path) -> None:
+        store = place.parents[1]
+        moved = store.with_name(f"{store.name}_outside")
+        os.rename(path(place), moved)
+        path(place).symlink_to(moved)
 
-def linked_version(place: Path) -> None:
-    moved = place.with_name("moved")
-    os.rename(place, moved)
-    place.symlink_to(moved, target_is_directory=True)
-
-
-def linked_name(place: Path) -> None:
-    moved = place.parents[1] / "moved"
-    os.rename(place.parent, moved)
-    place.parent.symlink_to(moved, target_is_directory=True)
-
-
-def linked_manifest(place: Path) -> None:
-    (place / "manifest.json").unlink()
-    (place / "manifest.json").symlink_to("/etc/passwd")
+    return attack
 
 
 def linked_alias(place: Path) -> str:
@@ -38,24 +31,13 @@ def linked_alias(place: Path) -> str:
     return "head@production"
 
 
-def pipe(place: Path) -> None:
-    (place / "README.md").unlink()
-    os.mkfifo(place / "README.md")
+def card(make: Callable[[Path], object]) -> Attack:
+    return lambda place: instead(make)(place / "README.md")
 
 
-def socket_for_a_file(place: Path) -> None:
-    (place / "README.md").unlink()
-    listening = socket.socket(socket.AF_UNIX)
-    before = os.getcwd()
-    os.chdir(place)  # a socket's path is short
-    listening.bind("README.md")
-    os.chdir(before)
-    listening.close()
-
-
-def folder_for_a_file(place: Path) -> None:
-    (place / "README.md").unlink()
-    (place / "README.md").mkdir()
+def bind(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path.name)  # a socket's path is short
 
 
 def file_for_a_folder(place: Path) -> str:
@@ -64,13 +46,18 @@ def file_for_a_folder(place: Path) -> str:
 
 
 ATTACKS = {
-    "weights that are a link": (linked_weights, UnsafePathError),
-    "a version that is a link": (linked_version, UnsafePathError),
-    "a component that is a link": (linked_name, UnsafePathError),
-    "a manifest that is a link": (linked_manifest, UnsafePathError),
-    "an alias that is a link": (linked_alias, UnsafePathError),
-    "a pipe that nobody writes to": (pipe, UnsafePathError),
-    "a socket": (socket_for_a_file, UnreachableError),
-    "a folder in the place of a file": (folder_for_a_file, UnsafePathError),
-    "a file in the place of a folder": (file_for_a_folder, UnsafePathError),
+    **refused(
+        UnsafePathError,
+        {
+            "weights that are a link": linked(lambda place: place / "weights.safetensors"),
+            "a version that is a link": linked(lambda place: place),
+            "a component that is a link": linked(lambda place: place.parent),
+            "a manifest that is a link": linked(lambda place: place / "manifest.json"),
+            "an alias that is a link": linked_alias,
+            "a pipe that nobody writes to": card(os.mkfifo),
+            "a folder in the place of a file": card(Path.mkdir),
+            "a file in the place of a folder": file_for_a_folder,
+        },
+    ),
+    "a socket": (card(bind), UnreachableError),
 }

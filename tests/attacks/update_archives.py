@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from tests.attacks.archives import compressed, contents, packed
+from tests.attacks.archives import compressed, contents, instead, packed
 from tests.attacks.update_harness import HEAD, UPDATE
 
 FORM = "where it should be"
@@ -122,31 +122,27 @@ def twice(archive: Path) -> None:
         archive.write_bytes(packed([*found, found[-1]]))
 
 
-def link(archive: Path) -> None:
-    """A member that says it is a symbolic link to /etc/passwd."""
-    found = contents(archive)
-    with zipfile.ZipFile(archive, "w") as opened:
-        for name, data in found.items():
-            member = zipfile.ZipInfo(name)
-            member.create_system = 3
-            member.external_attr = (0o120777 if name == HEAD else 0o100644) << 16
-            opened.writestr(member, data)
+def said(**fields):
+    """The head's member says something else of itself."""
 
+    def attack(archive: Path) -> None:
+        found = contents(archive)
+        with zipfile.ZipFile(archive, "w") as opened:
+            for name, data in found.items():
+                member = zipfile.ZipInfo(name)
+                member.create_system, member.external_attr = 3, 0o100644 << 16
+                if name == HEAD:
+                    for field, value in fields.items():
+                        setattr(member, field, value)
+                opened.writestr(member, data)
 
-def pipe(archive: Path) -> None:
-    archive.unlink()
-    os.mkfifo(archive)
-
-
-def folder(archive: Path) -> None:
-    archive.unlink()
-    archive.mkdir()
+    return attack
 
 
 ATTACKS = {
     "no file": (Path.unlink, "cannot be read"),
-    "a folder": (folder, "is no file"),
-    "a pipe that nobody writes to": (pipe, "is no file"),
+    "a folder": (instead(Path.mkdir), "is no file"),
+    "a pipe that nobody writes to": (instead(os.mkfifo), "is no file"),
     "nothing": (content(b""), "no archive of an update"),
     "no archive": (content(b"\x7fELF" + bytes(1000)), "no archive of an update"),
     "an empty archive": (content(b"PK\5\6" + bytes(18)), "no archive of an update"),
@@ -189,5 +185,9 @@ ATTACKS = {
     "a directory of thousands": (many_members, SIZE),
     "a terabyte": (sparse(2**40), "expected 1073741824 at most"),
     "a gigabyte of nothing": (sparse(2**30 - 1), SIZE),
-    "a link to /etc/passwd": (link, "directory"),
+    "a link to /etc/passwd": (said(external_attr=0o120777 << 16), "directory"),
+    "a folder, it says": (said(external_attr=0o040755 << 16), "directory"),
+    "a program, it says": (said(external_attr=0o100777 << 16), "directory"),
+    "of another day": (said(date_time=(2026, 1, 1, 0, 0, 0)), FORM),
+    "a field as of zip64": (said(extra=b"\1\0\x10\0" + bytes(16)), SIZE),
 }

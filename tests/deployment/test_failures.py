@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from contextlib import contextmanager
-
 import keras
 import numpy as np
 import pytest
@@ -13,6 +10,7 @@ from keras_compat.deployment import LiteRTExport, ONNXExport, SavedModelExport, 
 from keras_compat.deployment.processes import run_python
 from keras_compat.errors import InputError
 from tests.deployment import in_process
+from tests.helpers import files_of_at_most
 
 pytestmark = pytest.mark.once
 
@@ -58,17 +56,6 @@ def test_a_crash_in_the_converter(tmp_path):
     with pytest.raises(InputError, match=r"m\.tflite \(litert\)"):
         export(jobs, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["server", "old"]
-
-
-@contextmanager
-def files_of_at_most(size):
-    """Lets this process write no larger file, as if a disk were full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("kind", [SavedModelExport, LiteRTExport, ONNXExport])

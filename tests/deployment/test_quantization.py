@@ -5,12 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_compat.deployment import (
-    LiteRTExport,
-    litert_operators,
-)
+from keras_compat.deployment import LiteRTExport, litert_operators, litert_pair
 from keras_compat.errors import InputError
-from tests.deployment.in_process import export, make_pair, run, smooth_images
+from tests.deployment.in_process import export, keras_outputs, make_pair, run, smooth_images
 
 pytestmark = pytest.mark.once
 SHAPE = (16, 16, 3)
@@ -30,38 +27,20 @@ def pair(images):
 @pytest.fixture(scope="module")
 def written(pair, images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quantized")
-    extractor, head = pair
-    features = extractor.predict_on_batch(images.astype("float32"))
-    jobs = []
-    for name in QUANTIZATIONS:
-        eight = name == "int8"
-        jobs += [
-            LiteRTExport(
-                extractor,
-                folder / f"extractor_{name}.tflite",
-                output_name="features",
-                quantization=name,
-                representative=images if eight else None,
-                uint8_input=eight,
-            ),
-            LiteRTExport(
-                head,
-                folder / f"head_{name}.tflite",
-                extractor.output_shape[1:],
-                "features",
-                quantization=name,
-                representative=features if eight else None,
-            ),
-        ]
-    sizes = {file.path.name: file.size_bytes for file in export(jobs)}
     files = {
         part: {q: folder / f"{part}_{q}.tflite" for q in QUANTIZATIONS}
         for part in ("extractor", "head")
     }
+    jobs = []
+    for name in QUANTIZATIONS:
+        eight = {"representative": images, "uint8_input": True} if name == "int8" else {}
+        paths = (files["extractor"][name], files["head"][name])
+        jobs += litert_pair(*pair, *paths, quantization=name, **eight)
+    sizes = {file.path.name: file.size_bytes for file in export(jobs)}
     combinations = [(e, h) for e in QUANTIZATIONS for h in QUANTIZATIONS]
     some = images[:24]
     logits = [run(some, files["extractor"][e], files["head"][h]) for e, h in combinations]
-    expected = head.predict_on_batch(features[:24])
+    expected = keras_outputs(some, *pair)
     return SimpleNamespace(
         files=files,
         sizes=sizes,

@@ -19,17 +19,14 @@ SURPLUS = 300 * 2**20  # what the first building of a network takes by itself is
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_refused_with_the_reason(name, tmp_path):
+def test_refused_with_the_reason_and_found_by_verify(name, tmp_path):
     attack, expected = ATTACKS[name]
     with little_memory(SURPLUS), pytest.raises(expected) as caught:
         harness.attempt(tmp_path, attack)
     message = str(caught.value)
     assert len(message) < 600 and message.isprintable()
-
-
-@pytest.mark.parametrize("name", [name for name in ATTACKS if not name.startswith("names")])
-def test_verify_finds_it(name, tmp_path):
-    ATTACKS[name][0](harness.make_store(tmp_path))
+    if name.startswith("names"):
+        return  # which are of no component
     with little_memory(SURPLUS):
         found = Store(tmp_path).verify(before=check_sizes, also=check)
     assert found

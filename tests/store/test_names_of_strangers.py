@@ -1,6 +1,5 @@
 """What a stranger writes into a store, seen by whoever lists, shows or verifies it."""
 
-import json
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from apps import components
 from keras_compat.store import Fault, Reference, Store
 from keras_compat.store.card import write_card
+from tests.attacks.harness import said
 from tests.store import made
 
 pytestmark = pytest.mark.once
@@ -56,9 +56,7 @@ def test_names_of_files_are_escaped(name, place, store, capsys):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_keys_of_a_manifest_are_escaped(name, store, capsys):
-    file = store / "head" / "1" / "manifest.json"
-    manifest = json.loads(file.read_text())
-    file.write_text(json.dumps({**manifest, name: 1}))
+    said(name, to=1)(store / "head" / "1")
     for command in (("verify", store), ("list", store), ("show", store, "head@1")):
         shown(capsys, *command)
 
@@ -73,9 +71,7 @@ def test_texts_of_a_manifest_are_escaped(field, store, capsys):
         "metrics": {text: 0.5},
         "data": [{"name": text, "images": 1, "sha256": None}],
     }
-    file = store / "head" / "1" / "manifest.json"
-    manifest = json.loads(file.read_text())
-    file.write_text(json.dumps({**manifest, field: values[field]}))
+    said(field, to=values[field])(store / "head" / "1")
     lines = shown(capsys, "show", store, "head")
     assert not any("<b>" in line or "[x](" in line for line in lines)
     shown(capsys, "show", store, "head", "--json")

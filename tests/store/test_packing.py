@@ -65,16 +65,9 @@ def test_moving_statistics_stay_so():
 
 
 def test_auxiliary_heads_are_known_by_their_weights():
-    model = networks.build_head(made.HEAD, input_channels=8, classes=4, seed=0)
-    package = pack(Component(head=model, head_architecture=made.HEAD, task="rotation"))
+    package = pack(made.rotation_head())
     record = auxiliary_record(package, "frozen")
-    trained = pack(
-        Component(
-            extractor=made.extractor().extractor,
-            extractor_architecture=made.EXTRACTOR,
-            auxiliaries=[record],
-        )
-    )
+    trained = pack(replace(made.extractor(), auxiliaries=[record]))
     assert trained.manifest.families == package.manifest.families == {record.sha256}
     with pytest.raises(InputError, match="expected an auxiliary head"):
         auxiliary_record(made.head_package(), "shared")

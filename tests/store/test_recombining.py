@@ -21,10 +21,7 @@ def publish(store, reference, component):
 
 
 def rotation(seed):
-    model = networks.build_head(made.HEAD, input_channels=8, classes=4, seed=seed)
-    return auxiliary_record(
-        pack(Component(head=model, head_architecture=made.HEAD, task="rotation")), "frozen"
-    )
+    return auxiliary_record(pack(made.rotation_head(seed)), "frozen")
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Devices whose power or file system fails in the midst of an apply; needs no pytest and no Keras.
 
 `python interrupted.py HOW DEVICE ARCHIVE SCRATCH IMAGE.npy` copies the device for each step that
-an apply takes on the file system, and ends there: `killed` by SIGKILL, `failed` with a full disk,
-or, of many copies, `anywhere` by SIGKILL at a random moment. It prints, as JSON, for each copy:
-the step, the exit code and what was said, what the device answers then, the files that are there,
-and whether the update is taken when it is applied again.
+an apply takes on the file system, and ends there: `killed` by SIGKILL, `failed` with a full disk.
+It prints, as JSON, for each copy: the step, the exit code and what was said, what the device
+answers then, the files that are there, and whether the update is taken when it is applied again.
 """
 
 from __future__ import annotations
@@ -14,11 +13,9 @@ import importlib.util
 import itertools
 import json
 import os
-import random
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +23,6 @@ from ai_edge_litert import interpreter  # noqa: F401 is there in each process, s
 
 CLIENT = Path(__file__).parents[2] / "keras_compat" / "updates" / "device_client.py"
 STEPS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.fsync", "subprocess.Popen")
-MOMENTS = 60
 
 
 def load():
@@ -92,11 +88,11 @@ def answer(folder: Path, image: str) -> str:
     return text.split("\n")[-1] if code == 0 else f"failed: {text}"
 
 
-def found(folder: Path, archive: Path, image: str, code: int, said: str) -> dict:
+def found(folder: Path, archive: str, image: str, code: int, said: str) -> dict:
     """What is there after an apply that ended early."""
     record = {"code": code, "said": said, "answer": answer(folder, image)}
     number = client.status(folder)[1]["number"]
-    again, said = apart(lambda: client.main(["apply", str(folder), str(archive)]))
+    again, said = apart(lambda: client.main(["apply", str(folder), archive]))
     files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     return {
         **record,
@@ -107,47 +103,21 @@ def found(folder: Path, archive: Path, image: str, code: int, said: str) -> dict
     }
 
 
-def stepwise(how: str, device: Path, archive: Path, scratch: Path, image: str) -> list[dict]:
+def main(how: str, device: str, archive: str, scratch: str, image: str) -> None:
     """Ends at each step in turn, until there is none of that number."""
     records = []
     for number in itertools.count(1):
-        folder = scratch / str(number)
+        folder = Path(scratch, str(number))
         shutil.copytree(device, folder)
 
         def work(number=number, folder=folder):
             end_at(number, how, folder)
-            return client.main(["apply", str(folder), str(archive)])
+            return client.main(["apply", str(folder), archive])
 
         code, said = apart(work)
         if code == 0 and not said:
             break
         records.append(found(folder, archive, image, code, said))
-    return records
-
-
-def anywhere(device: Path, archive: Path, scratch: Path, image: str) -> list[dict]:
-    """Kills at random moments."""
-    chance, records = random.Random(0), []
-    start = time.perf_counter()
-    shutil.copytree(device, scratch / "whole")
-    apart(lambda: client.main(["apply", str(scratch / "whole"), str(archive)]))
-    whole = time.perf_counter() - start
-    for number in range(MOMENTS):
-        folder = scratch / str(number)
-        shutil.copytree(device, folder)
-        child = os.fork()
-        if child == 0:
-            os._exit(client.main(["apply", str(folder), str(archive)]))
-        time.sleep(chance.uniform(0, 1.2 * whole))
-        os.kill(child, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        records.append(found(folder, archive, image, code, ""))
-    return records
-
-
-def main(how: str, device: str, archive: str, scratch: str, image: str) -> None:
-    places = Path(device), Path(archive), Path(scratch), image
-    records = anywhere(*places) if how == "anywhere" else stepwise(how, *places)
     print("\n" + json.dumps(records))
 
 

@@ -9,6 +9,7 @@ import pytest
 from keras_compat.files import remove
 from keras_compat.updates import device_client
 from keras_compat.updates.device_client import Classifier, UpdateError
+from tests.attacks.archives import instead
 from tests.attacks.update_harness import everything
 from tests.updates import made
 
@@ -51,13 +52,8 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-def a_folder(path: Path, elsewhere: Path) -> None:
-    remove(path)
+def a_folder_of_photos(path: Path) -> None:
     path.mkdir()
-
-
-def a_folder_of_photos(path: Path, elsewhere: Path) -> None:
-    a_folder(path, elsewhere)
     (path / "1.jpg").write_bytes(b"photo")
 
 
@@ -68,32 +64,22 @@ def a_link(path: Path, elsewhere: Path) -> None:
     path.symlink_to(target)
 
 
-def a_link_to_nothing(path: Path, elsewhere: Path) -> None:
-    remove(path)
-    path.symlink_to(elsewhere / "nothing")
-
-
-def a_pipe(path: Path, elsewhere: Path) -> None:
-    remove(path)
-    os.mkfifo(path)
-
-
 def huge(path: Path, elsewhere: Path) -> None:
     holding(bytes)(path, elsewhere)
     os.truncate(path, 2**40)
 
 
 DAMAGES = {
-    "missing": lambda path, elsewhere: remove(path),
+    "missing": instead(lambda path: None),
     "empty": holding(lambda content: b""),
     "cut in half": holding(lambda content: content[: len(content) // 2]),
     "one bit": holding(flipped),
     "random": holding(lambda content: os.urandom(len(content))),
-    "a folder": a_folder,
-    "a folder of photos": a_folder_of_photos,
+    "a folder": instead(Path.mkdir),
+    "a folder of photos": instead(a_folder_of_photos),
     "a link": a_link,
-    "a link to nothing": a_link_to_nothing,
-    "a pipe": a_pipe,
+    "a link to nothing": instead(lambda path: path.symlink_to("nothing")),
+    "a pipe": instead(os.mkfifo),
     "huge": huge,
 }
 OFTEN = ("missing", "one bit", "a link")

@@ -132,13 +132,6 @@ def test_only_a_folder_is_told_how_it_can_be_replaced(tmp_path):
         check_device_folder(tmp_path / "phone", overwrite=False)
 
 
-def test_a_path_below_a_file_is_refused(extractor, tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "export", None)
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"phone cannot be written: .*file is no folder"):
-        install(tmp_path / "file" / "phone", extractor, PHONE, **HOW, images=IMAGES)
-
-
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
 def test_a_folder_that_may_not_be_written_to_is_refused(extractor, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)

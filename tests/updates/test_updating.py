@@ -40,9 +40,8 @@ def test_numbers_and_paths_are_checked_first(store, tmp_path, monkeypatch):
     (tmp_path / "4-phone.zip").touch()
     for changes, message in (
         ({"number": 0}, "number is 0"),
-        ({"number": 2**53}, "9007199254740992; expected a whole number from 1 to 1100000"),
-        ({"least_accuracy": 90.0}, "least_accuracy is 90.0"),
         ({"archive": tmp_path / "file" / "4.zip"}, "4.zip cannot be written: .*file is no folder"),
+        ({"archive": tmp_path / "file/more/4.zip"}, "cannot be written: .*file is no folder"),
         ({}, "4-phone.zip exists"),
     ):
         with pytest.raises(InputError, match=message):

@@ -7,13 +7,21 @@ import pytest
 
 from keras_compat.evaluation import recombination_accuracy
 from keras_compat.evaluation.baselines import BASELINES
+from keras_compat.layers import normalization_layers
+
+
+def state(pair):
+    """Returns all that a baseline could change in a pair's networks."""
+    networks = (pair.extractor, pair.target_extractor, pair.target_head)
+    layers = [x for network in networks for x in normalization_layers(network)]
+    modes = [(x.statistics, x.trainable) for x in layers]
+    return [*(weight for network in networks for weight in network.get_weights()), modes]
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_it_connects_a_pair_and_changes_neither_network(name, make_pair, test_images):
     pair = make_pair(np.eye(8)[::-1])
-    networks = (pair.extractor, pair.target_extractor, pair.target_head)
-    before = [weight for network in networks for weight in network.get_weights()]
+    before = state(pair)
     baseline = BASELINES[name]
     few = {"steps": 2, "images": 64}
     known = {f.name: few[f.name] for f in fields(baseline) if f.name in few}
@@ -22,7 +30,6 @@ def test_it_connects_a_pair_and_changes_neither_network(name, make_pair, test_im
         connected.extractor, connected.head, test_images, statistics=connected.statistics
     )
     assert 0 <= found <= 1
-    after = [weight for network in networks for weight in network.get_weights()]
-    for one, other in zip(before, after, strict=True):
+    for one, other in zip(before, state(pair), strict=True):
         np.testing.assert_array_equal(one, other)
     assert baseline.needs and type(baseline).__doc__
