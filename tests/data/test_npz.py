@@ -218,15 +218,12 @@ def test_damaged_archives_are_refused_or_right(tmp_path: Path, compression: int)
 
 
 def test_damaged_headers_are_refused_or_read(tmp_path: Path):
-    words = [b"True", b"-1", b"(", b"'", b"{", b"descr", b",", b"9" * 30, b"<U1", b"|O", b"<M8"]
-    keys = sorted(arrays())
     chance = random.Random(0)
-    for seed in range(300):
-        key, word = keys[seed % len(keys)], words[seed % len(words)]
-        member = bytearray(of_array(arrays()[key]))
-        place = chance.randrange(100)
-        member[place : place + len(word)] = word
-        (tmp_path / "a.npz").write_bytes(zipped(**{key: bytes(member)}))
+    for _ in range(300):
+        key, array = chance.choice(list(arrays().items()))
+        whole = of_array(array)
+        member = mutated(whole[:128], chance) + whole[128:]
+        (tmp_path / "a.npz").write_bytes(zipped(**{key: member}))
         try:
             data.load(f"npz:{tmp_path / 'a.npz'}")
         except InputError as error:

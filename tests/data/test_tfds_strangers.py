@@ -19,7 +19,7 @@ from tests.data.tiny_tfds import examples, prepare
 EVIL = "evil_feature.Evil"
 OWN = "tensorflow_datasets.core.features"
 DEEP = "[" * 100_000
-FEATURES, DIMENSIONS = "featuresDict features", "image image shape dimensions"
+SHAPE, CLASSES = "image image shape dimensions", "label classLabel numClasses"
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,12 @@ def older(content: dict | str, name: str = "Text", **more: object) -> dict:
     return {"type": f"{OWN}.text_feature.{name}", "content": content, **more}
 
 
-def child(feature: dict) -> Callable[[Path], None]:
-    return put("features.json", f"{FEATURES} extra", feature)
+def feature(place: str, value: object) -> Callable[[Path], None]:
+    return put("features.json", f"featuresDict features {place}", value)
+
+
+def child(value: dict) -> Callable[[Path], None]:
+    return feature("extra", value)
 
 
 RUNS_CODE = {
@@ -183,18 +187,9 @@ OTHERS = {
         put("dataset_info.json", "splits 0 filepathTemplate", "../../../x-{SHARD_X_OF_Y}"),
         "which is not in that folder",
     ),
-    "more classes than anything has": (
-        put("features.json", f"{FEATURES} label classLabel numClasses", str(10**12)),
-        f"has {10**12} classes",
-    ),
-    "images without end": (
-        put("features.json", f"{FEATURES} {DIMENSIONS}", [str(2**40), str(2**40), "3"]),
-        "expected 1 to 8192 pixels a side",
-    ),
-    "another size than the images": (
-        put("features.json", f"{FEATURES} {DIMENSIONS}", ["5", "5", "3"]),
-        "cannot be read",
-    ),
+    "more classes than anything has": (feature(CLASSES, str(10**12)), f"has {10**12} classes"),
+    "images without end": (feature(SHAPE, [str(2**40)] * 2 + ["3"]), "1 to 8192 pixels a side"),
+    "another size than the images": (feature(SHAPE, ["5", "5", "3"]), "cannot be read"),
     **refused(
         "",
         {

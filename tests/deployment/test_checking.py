@@ -10,7 +10,8 @@ from keras import layers, ops
 from keras_compat.deployment import LiteRTExport, ONNXExport, SavedModelExport, export
 from keras_compat.errors import InputError
 from keras_compat.layers import UnitLength
-from keras_compat.networks import NORMALIZATIONS
+from keras_compat.networks import ARCHITECTURES, NORMALIZATIONS, recombine
+from tests.deployment.in_process import make_pair
 
 pytestmark = pytest.mark.once
 SHAPE = (12, 12, 4)
@@ -210,13 +211,18 @@ def test_models_that_no_file_can_hold(tmp_path, kind, model, message):
     [
         *("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0"),
         *("ConvNeXtTiny", "DenseNet121", "ResNet50", "ResNet50V2", "VGG16", "NASNetMobile"),
-        *("Xception", "InceptionV3", "InceptionResNetV2"),
+        *("Xception", "InceptionV3", "InceptionResNetV2", *ARCHITECTURES),
     ],
 )
-def test_architectures_of_keras(conversion, tmp_path, name, format):
-    build, size = getattr(keras.applications, name), 75 if "ception" in name else 32
-    model = build(weights=None, input_shape=(size, size, 3), classes=5)
+def test_architectures_of_keras_and_ours(conversion, tmp_path, name, format):
+    if name in ARCHITECTURES:
+        sized = {"resnet": "resnet:depth=14", "wide_resnet": "wide_resnet:depth=10,width=2"}
+        model = recombine(*make_pair((8, 8, 3), sized.get(name, name)))
+    else:
+        build, size = getattr(keras.applications, name), 75 if "ception" in name else 32
+        model = build(weights=None, input_shape=(size, size, 3), classes=5)
     job = job_of(model, format, tmp_path / "m")
     conversion.write(model, job)
-    assert job["output_name"] == job["values"] == "probabilities"
+    values = "logits" if name in ARCHITECTURES else "probabilities"
+    assert job["output_name"] == job["values"] == values
     check_runs(job, model)

@@ -15,15 +15,10 @@ from tests.helpers import dtype_policy
 # Tested narrow, and with the same layers again and again: JAX compiles each shape of a layer.
 NARROW = {
     "resnet": "resnet:depth=8,filters=4",
-    "resnet8": "resnet8:filters=4",
-    "resnet20": "resnet20:filters=4",
-    "resnet56": "resnet56:filters=4",
     "wide_resnet": "wide_resnet:depth=10,width=1",
-    "wide_resnet10": "wide_resnet10:width=1",
-    "wide_resnet28": "wide_resnet28:width=1",
-    "wide_resnet56": "wide_resnet56:width=1",
-    "mobilenet_v2": "mobilenet_v2:width=0.25",
-    "mobilenet_v2_small": "mobilenet_v2_small:width=0.25",
+    **{name: f"{name}:filters=4" for name in ("resnet8", "resnet20", "resnet56")},
+    **{f"wide_resnet{depth}": f"wide_resnet{depth}:width=1" for depth in (10, 28, 56)},
+    **{name: f"{name}:width=0.25" for name in ("mobilenet_v2", "mobilenet_v2_small")},
 }
 # Of these only three points are tried; small members of their families are cut at every one.
 LARGE = ("resnet20", "resnet56", "wide_resnet28", "wide_resnet56", "mobilenet_v2")

@@ -149,16 +149,16 @@ LIGHT = np.full(IMAGE, 250, "uint8")
 DARK = np.zeros(IMAGE, "uint8")
 
 
-def device(folder: Path, **changes) -> Path:
-    """Writes the folder of a device."""
+def device(folder: Path, content: bytes = EXTRACTOR, **changes) -> Path:
+    """Writes the folder of a device with an extractor."""
     folder.mkdir(parents=True)
-    (folder / "extractor.tflite").write_bytes(EXTRACTOR)
+    (folder / "extractor.tflite").write_bytes(content)
     about = {
         "schema_version": 1,
         "updates": "animals",
         "component": "phone@1",
-        "sha256": sha256(EXTRACTOR),
-        "size": len(EXTRACTOR),
+        "sha256": sha256(content),
+        "size": len(content),
         "quantization": "float32",
         "image_shape": IMAGE,
         "interface": FEATURES,

@@ -35,12 +35,6 @@ def test_refused_in_one_line_and_the_head_in_use_goes_on(name, tmp_path, capsys)
     assert device_client.status(device)[1]["number"] == 1
 
 
-def test_without_an_attack_it_is_taken(tmp_path, capsys):
-    device, archive = update_harness.make_device(tmp_path)
-    assert device_client.main(["apply", str(device), str(archive)]) == 0
-    assert device_client.Classifier(device).classify(made.LIGHT)[0] == made.NAMES[2]
-
-
 def test_a_head_that_takes_too_long_is_refused(tmp_path):
     device, archive = update_harness.make_device(tmp_path)
     update_harness.with_head(archive, made.head_that_fails_at(255, "endless"))

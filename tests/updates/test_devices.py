@@ -137,8 +137,3 @@ def test_a_folder_that_may_not_be_written_to_is_refused(extractor, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(InputError, match="no permission to write into"):
         install(tmp_path / "locked" / "phone", extractor, PHONE, **HOW, images=IMAGES)
-
-
-def test_an_unknown_quantization_is_named(extractor, tmp_path):
-    with pytest.raises(InputError, match="unknown quantization 'int4'; did you mean 'int8'"):
-        install(tmp_path / "phone", extractor, PHONE, **HOW, quantization="int4")

@@ -85,13 +85,11 @@ def dark_and_light(tmp_path, **about):
 @pytest.fixture
 def two(tmp_path):
     """A phone and a server, with extractors that differ."""
-    devices = [dark_and_light(tmp_path / name, families=[]) for name in ("phone", "server")]
-    other = made.extractor(light=2.0)
-    (tmp_path / "server" / "extractor.tflite").write_bytes(other)
-    about = json.loads((tmp_path / "server" / "device.json").read_text())
-    about |= {"sha256": sha256(other), "component": "server@1"}
-    (tmp_path / "server" / "device.json").write_text(json.dumps(about))
-    return devices
+    server = {"content": made.extractor(light=2.0), "component": "server@1"}
+    return [
+        dark_and_light(tmp_path / "phone", families=[]),
+        dark_and_light(tmp_path / "server", families=[], **server),
+    ]
 
 
 HOW = {"name": "animals", "number": 4}
