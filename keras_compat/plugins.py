@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.files import read_json
 
-GROUP = "keras_compat.plugins"
+FLAG, GROUP = "--plugins", "keras_compat.plugins"
+_PREFIX = "plugin "
 # Processes that this one starts load the same plugins.
 _VARIABLE = "KERAS_COMPAT_PLUGINS"
 _loaded: dict[str, None] = {}
@@ -50,56 +51,95 @@ def load_plugins(names: Iterable[str] = ()) -> None:
         os.environ[_VARIABLE] = ",".join(_loaded)
 
 
-def loaded_plugins() -> tuple[str, ...]:
-    """Returns the names of the plugins that this process has loaded, in order.
+def plugin_versions() -> dict[str, str]:
+    """Returns the versions of the loaded plugins, as runs note them.
+
+    Returns:
+        A version for each key `"plugin MODULE"`: that of the package that installed the module,
+        else the module's own `__version__`, else `"unknown"`.
 
     Example:
 
-    >>> "no.such_module" in loaded_plugins()
+    >>> "plugin no.such_module" in plugin_versions()
     False
     """
-    return tuple(_loaded)
+    return {f"{_PREFIX}{name}": _version(name) for name in _loaded}
 
 
-def check_plugins(names: Iterable[str], what: str) -> None:
-    """Raises an `InputError` if a plugin that something was made with is not loaded.
+def plugins_in(versions: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the plugins among the versions that a run noted.
+
+    Example:
+
+    >>> plugins_in({"python": "3.11", "plugin my_package.my_module": "1.0"})
+    ['my_package.my_module']
+    """
+    return [key.removeprefix(_PREFIX) for key in versions if key.startswith(_PREFIX)]
+
+
+def missing_plugins(names: Iterable[str], what: str) -> str:
+    """Returns words on the plugins that something was made with and that are not loaded.
 
     Args:
         names: Names of the plugins that it was made with.
-        what: Name of the thing in the message.
+        what: Name of the thing.
+
+    Returns:
+        One line that says what to do; `""` if all are loaded.
 
     Example:
 
-    >>> check_plugins(["my_package.my_module"], "the run in runs/mine")
-    Traceback (most recent call last):
-        ...
-    keras_compat.errors.InputError: the run in runs/mine was made with the plugin
-    'my_package.my_module', which is not loaded; add --plugins=my_package.my_module
+    >>> print(missing_plugins(["my_package.my_module"], "the run in runs/mine"))
+    the run in runs/mine was made with plugins that are not loaded; add
+    --plugins=my_package.my_module
     """
     missing = [name for name in names if name not in _loaded]
-    if missing:
-        shown = ", ".join(map(repr, missing))
-        plural = len(missing) > 1
-        raise InputError(
-            f"{what} was made with the plugin{'s' * plural} {shown}, which "
-            f"{'are' if plural else 'is'} not loaded; add --plugins={','.join(missing)}"
-        )
+    told = f"{what} was made with plugins that are not loaded; add --plugins={','.join(missing)}"
+    return told if missing else ""
 
 
-def plugins_of_run(folder: Path) -> list[str]:
-    """Returns the plugins that a run noted in its `config.json`; none if there is no such file.
+def names_of_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Parts a command line into the plugins that it names and the other arguments.
+
+    Raises:
+        InputError: If `--plugins` has no value.
 
     Example:
 
-    >>> plugins_of_run(Path("no/such/run"))
-    []
+    >>> names_of_plugins(["list", "--plugins=one,two", "--plugins", "three"])
+    (['one', 'two', 'three'], ['list'])
     """
-    try:
-        settings = read_json(folder / "config.json", "the settings of a run")
-    except InputError:
-        return []
-    found = settings.get("plugins", ()) if isinstance(settings, dict) else ()
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    names: list[str] = []
+    others: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        flag, is_one, value = argument.partition("=")
+        if flag != FLAG:
+            others.append(argument)
+            continue
+        value = value if is_one else next(left, "")
+        found = [name.strip() for name in value.split(",") if name.strip()]
+        if not found:
+            raise InputError(f"{FLAG} names no module; expected {FLAG}=my_package.my_module")
+        names += found
+    return names, others
+
+
+def are_wanted(names: Sequence[str]) -> bool:
+    """Returns whether there is a plugin to load: named, inherited or installed.
+
+    Example:
+
+    >>> are_wanted(["my_package.my_module"])
+    True
+    """
+    return bool(names or os.environ.get(_VARIABLE) or entry_points(group=GROUP))
+
+
+def _version(name: str) -> str:
+    package = name.partition(".")[0]
+    found = packages_distributions().get(package)
+    return version(found[0]) if found else str(getattr(sys.modules[name], "__version__", "unknown"))
 
 
 def _import(name: str) -> None:

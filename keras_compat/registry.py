@@ -64,6 +64,30 @@ class Registry(Generic[T]):
         return len(self._members)
 
 
+class Selection(Generic[T]):
+    """Names of the members that fulfil a condition, also of those registered later.
+
+    Args:
+        registry: Registry with the members.
+        holds: Function from a member to whether its name belongs to the selection.
+
+    Example:
+
+    >>> numbers = Registry("number")
+    >>> even = Selection(numbers, lambda number: number % 2 == 0)
+    >>> _ = numbers.register("two")(2), numbers.register("three")(3)
+    >>> list(even), "three" in even
+    (['two'], False)
+    """
+
+    def __init__(self, registry: Registry[T], holds: Callable[[T], object]):
+        self._registry = registry
+        self._holds = holds
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._registry if self._holds(self._registry[name]))
+
+
 @dataclass(frozen=True)
 class Lazy:
     """A member of a registry whose module is imported when the member is first used.

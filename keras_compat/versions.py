@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_compat
+from keras_compat.plugins import plugin_versions
 
 _PACKAGES = (
     "keras",
@@ -28,9 +29,9 @@ def collect_versions() -> dict[str, Any]:
     """Returns the versions that a run's figures depend on.
 
     Returns:
-        A dict: `python`, `backend` (of Keras), `keras_compat` and each installed package. Where
-        `keras_compat` runs from a checkout, also `commit`, and `modified`: True if tracked files
-        differ from that commit.
+        A dict: `python`, `backend` (of Keras), `keras_compat`, each installed package and each
+        loaded plugin. Where `keras_compat` runs from a checkout, also `commit`, and `modified`:
+        True if tracked files differ from that commit.
 
     Example:
 
@@ -52,6 +53,7 @@ def collect_versions() -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    versions |= plugin_versions()
     return {**versions, **_checkout(Path(keras_compat.__file__).parents[1])}
 
 

@@ -39,6 +39,7 @@ from keras_compat.deployment.signatures import serving_signatures
 from keras_compat.errors import InputError
 from keras_compat.networks.copying import Copies
 from keras_compat.networks.structure import is_functional
+from keras_compat.plugins import load_plugins
 
 _LONGEST = 300
 """Maximum number of characters quoted from another library's error."""
@@ -248,6 +249,7 @@ def _one_line(error: object) -> str:
 
 def main(request_file: str, reply_file: str) -> None:
     """Does the jobs of a request and writes the reply, both JSON."""
+    load_plugins()  # a model may have their layers
     results = []
     loaded: dict[str, keras.Model] = {}
     try:

@@ -20,8 +20,9 @@ from absl.flags import argparse_flags
 
 from keras_compat.errors import InputError, WorkerLost, missing_package, unknown_name
 from keras_compat.experiments.runner.signals import EXIT_CODE, Terminated, ends_on_signals
-from keras_compat.experiments.start_up import one_line_warnings
+from keras_compat.experiments.start_up import one_line_warnings, quiet_start
 from keras_compat.file_errors import WHOLE, file_errors_in_one_line
+from keras_compat.plugins import FLAG, are_wanted, load_plugins, names_of_plugins
 from keras_compat.printing import Parser, tell
 
 BACKENDS = ("tensorflow", "jax")
@@ -35,7 +36,7 @@ def make_parser(text: str, epilog: str = "", prog: str | None = None) -> argpars
         epilog: Text after the flags.
         prog: Name of the program in the usage.
     """
-    return _Parser(
+    parser = _Parser(
         prog=prog,
         usage="%(prog)s [--FLAG=VALUE ...]" if prog else None,
         description=text,
@@ -43,6 +44,14 @@ def make_parser(text: str, epilog: str = "", prog: str | None = None) -> argpars
         formatter_class=_Formatter,
         allow_abbrev=False,
     )
+    # `main` reads it, before there is a parser: plugins add to the choices.
+    parser.add_argument(
+        FLAG,
+        metavar="MODULE,...",
+        default=argparse.SUPPRESS,
+        help="Modules of other packages that register architectures, tasks, data sources and more.",
+    )
+    return parser
 
 
 class _Parser(argparse_flags.ArgumentParser, Parser):
@@ -90,7 +99,7 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
     one_line_warnings()
     try:
         with ends_on_signals(), file_errors_in_one_line(WHOLE):
-            run(sys.argv[1:])
+            run(load_named_plugins(sys.argv[1:]))
         _workers("wait")
     except InputError as error:
         tell(f"error: {error}", to=sys.stderr)
@@ -107,6 +116,24 @@ def main(run: Callable[[Sequence[str]], None]) -> None:
     except Exception:
         _workers("leave", 1, traceback.format_exc())
         raise
+
+
+def load_named_plugins(arguments: Sequence[str]) -> list[str]:
+    """Loads the plugins that a command line names, and those of installed packages.
+
+    Returns:
+        The other arguments.
+
+    Raises:
+        InputError: If a plugin cannot be imported.
+    """
+    names, others = names_of_plugins(arguments)
+    if are_wanted(names):
+        # A plugin may import Keras.
+        choose_backend()
+        with quiet_start():
+            load_plugins(names)
+    return others
 
 
 def _exit(code: int) -> NoReturn:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any
@@ -70,7 +71,9 @@ class ExperimentCommand:
         presets.add_argument("--preset", default="demo")
         preset = presets.parse_known_args(arguments)[0].preset
         flags = self.make_parser(preset).parse_args(arguments)
-        settings = self.configure(flags)
+        usual = self._output_dir(self._module("presets").PRESETS[preset])
+        with _plugins_first(flags.output_dir or usual):
+            settings = self.configure(flags)
         resuming = Resuming(flags.resume, flags.checkpoint_seconds)
         command_line.choose_backend()
         if flags.jobs > 1 or settings.shares_devices:
@@ -81,8 +84,9 @@ class ExperimentCommand:
             from keras_compat.experiments.runner.runner import run
 
             experiment = self._module("experiment").EXPERIMENT
-        check_names(settings)
         place = flags.output_dir or self._output_dir(settings)
+        with _plugins_first(place):
+            check_names(settings)
         run(experiment, settings, place, flags.overwrite, flags.jobs, resuming)
 
     def make_parser(self, preset: str = "demo") -> argparse.ArgumentParser:
@@ -123,6 +127,18 @@ class ExperimentCommand:
 
     def _output_dir(self, settings: RunSettings) -> str:
         return f"runs/{self._experiment}/{settings.preset}-{settings.data_name}"
+
+
+@contextmanager
+def _plugins_first(place: str) -> Iterator[None]:
+    """Says of an unknown name first that the interrupted run in `place` has it from a plugin."""
+    try:
+        yield
+    except InputError:
+        from keras_compat.experiments.runner.run_folder import check_plugins
+
+        check_plugins(place)
+        raise
 
 
 def add_options(group: argparse._ActionsContainer, *names: str, **shown: Any) -> None:

@@ -20,12 +20,13 @@ from keras_compat.choices import (
 )
 from keras_compat.errors import InputError
 from keras_compat.experiments.fields import Checked, setting
+from keras_compat.registry import Selection
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # Auxiliary tasks that need no labels and can hold features in place through a frozen head.
-ADAPTING = tuple(name for name in AUXILIARIES if AUXILIARIES[name].adapts)
+ADAPTING = Selection(AUXILIARIES, lambda entry: entry.adapts)
 # Settings that say which run it is, and where its data are.
 _OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.

@@ -10,6 +10,14 @@ from typing import Any
 
 from keras_compat.errors import InputError
 from keras_compat.files import written_atomically
+from keras_compat.plugins import (
+    FLAG,
+    are_wanted,
+    load_plugins,
+    missing_plugins,
+    names_of_plugins,
+    plugins_in,
+)
 from keras_compat.printing import Parser, tell
 from keras_compat.reporting.merging import merge_files
 from keras_compat.reporting.metrics import write_metrics
@@ -39,9 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("metrics", nargs="+", help="the metrics.json, or several")
     parser.add_argument("--output_dir", required=True, type=Path, help="where the report goes")
     parser.add_argument("--merged", type=Path, help="write the metrics of all files to this one")
-    flags = parser.parse_args(arguments)
+    parser.add_argument(FLAG, metavar="MODULE,...", help="modules with studies of other packages")
     try:
+        names, others = names_of_plugins(sys.argv[1:] if arguments is None else arguments)
+        flags = parser.parse_args(others)
+        if are_wanted(names):
+            load_plugins(names)
         metrics = merge_files(flags.metrics)
+        makers = metrics.get("made_by") or [metrics]
+        plugins = dict.fromkeys(p for maker in makers for p in plugins_in(maker["versions"]))
+        missing = missing_plugins(plugins, "the run")
+        if missing:
+            tell(f"{missing}; the report shows their names, and no sections of their studies")
         # Both or none: the file is tried first, and takes its place once the report is written.
         with _merged(flags.merged, metrics):
             written = REPORTS[metrics["experiment"]].write(metrics, flags.output_dir)

@@ -17,6 +17,8 @@ _ADDED_TO_TRAINING = {"precision": "float32", "batch_statistics_over": "global"}
 # Every training has these.
 _OF_TRAINING = {"rounds", "batch_size", "schedule"}
 _LONGEST = 200
+PLUGINS = "plugins"
+"""Key of the plugins of a run beside its settings."""
 
 
 def as_of_today(settings: Any) -> Any:
@@ -33,6 +35,8 @@ def as_of_today(settings: Any) -> Any:
     if not isinstance(settings, Mapping):
         return settings
     completed = {key: _completed(value) for key, value in settings.items()}
+    # A note of the run, no setting.
+    completed.pop(PLUGINS, None)
     # Classifier transfer knew no other auxiliary task.
     if completed.pop("rotation", True) is False:
         completed["auxiliaries"] = []

@@ -24,6 +24,7 @@ from keras_compat.methods import (
     parse_method,
     parse_methods,
 )
+from keras_compat.registry import Selection
 from keras_compat.studies import STUDIES
 
 # Settings that change how networks are measured, and not how they are trained.
@@ -41,7 +42,7 @@ class Shorthands(Checked):
     """
 
     auxiliaries: tuple[str, ...] = setting(
-        choices=tuple(name for name in AUXILIARIES if AUXILIARIES[name].token),
+        choices=Selection(AUXILIARIES, lambda entry: entry.token),
         distinct=True,
         listed="auxiliaries",
     )

@@ -19,6 +19,7 @@ from keras_compat.experiments.runner.signals import end_quietly_on_signals, endi
 from keras_compat.experiments.start_up import one_line_warnings, quiet_start
 from keras_compat.file_errors import file_errors_in_one_line
 from keras_compat.machine import cores
+from keras_compat.plugins import load_plugins
 
 if TYPE_CHECKING:
     from keras_compat.experiments.runner.terminal import Terminal
@@ -114,6 +115,7 @@ def _begin(numbers: Any, jobs: int, module: str) -> None:
     one_line_warnings()
     # Not before: the backend must start after the process knows its share.
     with quiet_start():
+        load_plugins()
         import_module(module)
 
 

@@ -16,10 +16,11 @@ from keras_compat.escaping import escape
 from keras_compat.experiments.runner.run_lock import RunLock
 from keras_compat.file_errors import file_errors_in_one_line
 from keras_compat.files import read_json, remove, write_text
+from keras_compat.plugins import missing_plugins, plugin_versions, plugins_in
 from keras_compat.printing import tell
 from keras_compat.reporting.finished import CONFIG, FINISHED, LOCK
 from keras_compat.reporting.metrics import load_metrics
-from keras_compat.reporting.stored_settings import as_of_today, difference
+from keras_compat.reporting.stored_settings import PLUGINS, as_of_today, difference
 
 INSIDE = "run.partial"
 """The folder in a finished run that its successor writes."""
@@ -157,7 +158,8 @@ class RunFolder:
         self._lock = lock
         same = self._is_of_these_settings(self.partial)
         self._clear(self.partial, kept if same else ())
-        write_text(self.partial / CONFIG, json.dumps(self._settings, indent=2) + "\n")
+        noted = {PLUGINS: plugins} if (plugins := plugins_in(plugin_versions())) else {}
+        write_text(self.partial / CONFIG, json.dumps({**self._settings, **noted}, indent=2) + "\n")
 
     def _go_on_where_a_run_was(self, replaces: bool) -> None:
         """Finds what an earlier run left, and moves it to where this run writes.
@@ -196,6 +198,8 @@ class RunFolder:
         """Raises an `InputError` if an unfinished run is of other settings, and must stay."""
         # An interrupted move begins with the settings.
         folder = left if os.path.lexists(left / CONFIG) else self.partial
+        if not self._overwrite:
+            check_plugins(folder)
         if self._overwrite or self._is_of_these_settings(folder):
             return
         settings = _read_json(folder / CONFIG)
@@ -203,7 +207,8 @@ class RunFolder:
         if settings is None and names <= {LOCK, CONFIG}:
             return
         if isinstance(settings, dict):
-            why = f"of another configuration ({difference(settings, self._settings)})"
+            other = difference(as_of_today(settings), as_of_today(self._settings))
+            why = f"of another configuration ({other})"
         else:
             why = f"whose {CONFIG} is damaged, so that its settings are not known"
         raise InputError(
@@ -317,6 +322,21 @@ def _one_line(what: str, advice: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{what} ({why}); {advice}") from None
+
+
+def check_plugins(folder: str | os.PathLike[str]) -> None:
+    """Raises an `InputError` if the unfinished run in a folder needs plugins that are not loaded.
+
+    Example:
+
+    >>> check_plugins("no/such/run")
+    """
+    settings = _read_json(Path(folder) / CONFIG)
+    names = settings.get(PLUGINS, ()) if isinstance(settings, dict) else ()
+    noted = map(str, names) if isinstance(names, list) else ()
+    told = missing_plugins(noted, f"the run in {folder}")
+    if told:
+        raise InputError(told)
 
 
 def _names(folder: Path) -> set[str]:
