@@ -75,9 +75,6 @@ def test_a_run_notes_its_plugin_and_names_it_where_it_is_missing(installed, tmp_
     refused = command(tmp_path, *app)
     assert refused.returncode == 2
     assert f"--plugins={PLUGIN}" in refused.stderr and "Traceback" not in refused.stderr
-    again = command(tmp_path, *app, f"--plugins={PLUGIN}", path=[installed])
-    assert again.returncode == 0, again.stderr
-    assert "finished already" in again.stdout
 
 
 def test_a_plugin_that_is_not_found_is_refused():
