@@ -1,7 +1,8 @@
 """Devices whose power or file system fails in the midst of an apply; needs no pytest and no Keras.
 
 `python interrupted.py HOW DEVICE ARCHIVE SCRATCH IMAGE.npy` copies the device for each step that
-an apply takes on the file system, and ends there: `killed` by SIGKILL, `failed` with a full disk.
+an apply takes on the file system, and ends there: `killed` by SIGKILL, `failed` with a full disk;
+with `anywhere` it is killed at random moments.
 It prints, as JSON, for each copy: the step, the exit code and what was said, what the device
 answers then, the files that are there, and whether the update is taken when it is applied again.
 """
@@ -13,9 +14,11 @@ import importlib.util
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from ai_edge_litert import interpreter  # noqa: F401 is there in each process, s
 
 CLIENT = Path(__file__).parents[2] / "keras_compat" / "updates" / "device_client.py"
 STEPS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.fsync", "subprocess.Popen")
+MOMENTS = 60
 
 
 def load():
@@ -103,7 +107,7 @@ def found(folder: Path, archive: str, image: str, code: int, said: str) -> dict:
     }
 
 
-def main(how: str, device: str, archive: str, scratch: str, image: str) -> None:
+def at_each_step(how: str, device: str, archive: str, scratch: str, image: str) -> list[dict]:
     """Ends at each step in turn, until there is none of that number."""
     records = []
     for number in itertools.count(1):
@@ -118,6 +122,31 @@ def main(how: str, device: str, archive: str, scratch: str, image: str) -> None:
         if code == 0 and not said:
             break
         records.append(found(folder, archive, image, code, said))
+    return records
+
+
+def anywhere(device: str, archive: str, scratch: str, image: str) -> list[dict]:
+    """Kills at random moments, also within a write."""
+    chance, records = random.Random(0), []
+    start = time.perf_counter()
+    shutil.copytree(device, Path(scratch, "whole"))
+    apart(lambda: client.main(["apply", str(Path(scratch, "whole")), archive]))
+    whole = time.perf_counter() - start
+    for number in range(MOMENTS):
+        folder = Path(scratch, str(number))
+        shutil.copytree(device, folder)
+        child = os.fork()
+        if child == 0:
+            os._exit(client.main(["apply", str(folder), archive]))
+        time.sleep(chance.uniform(0, 1.2 * whole))
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        records.append(found(folder, archive, image, code, ""))
+    return records
+
+
+def main(how: str, *places: str) -> None:
+    records = anywhere(*places) if how == "anywhere" else at_each_step(how, *places)
     print("\n" + json.dumps(records))
 
 

@@ -109,6 +109,15 @@ def test_an_apply_that_ends_at_any_step_leaves_the_old_head_or_the_new(how, plac
             assert "No space left on device" in said[0]
 
 
+@pytest.mark.slow
+def test_an_apply_that_is_killed_anywhere_leaves_the_old_head_or_the_new(place, tmp_path):
+    records = run_interrupted("anywhere", place, tmp_path)
+    assert len(records) == interrupted.MOMENTS
+    for record in records:
+        goes_on(record)
+    assert {record["number"] for record in records} == {1, 2}
+
+
 def run_interrupted(how, place, tmp_path):
     np.save(tmp_path / "light.npy", made.LIGHT)
     (tmp_path / "scratch").mkdir()
