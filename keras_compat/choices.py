@@ -26,11 +26,6 @@ OPTIMIZERS = ("adam", "sgd")
 def check_choice(kind: str, name: str, known: Collection[str]) -> None:
     """Raises an `InputError` for a name that is not among the known ones.
 
-    Args:
-        kind: Word for the choice, such as `"precision"`.
-        name: Name to check.
-        known: Names to choose from.
-
     Example:
 
     >>> check_choice("precision", "half", PRECISIONS)

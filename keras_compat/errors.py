@@ -32,11 +32,6 @@ class InputError(ValueError):
 class WorkerLost(RuntimeError):
     """Loss of another of the processes that train together; none of them can continue.
 
-    Args:
-        worker: Number of this process.
-        workers: Number of processes.
-        reason: Message of the backend.
-
     Example:
 
     >>> print(WorkerLost(1, 2, "Connection closed by peer"))
@@ -55,11 +50,6 @@ class WorkerLost(RuntimeError):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Returns the error for an unknown name; its message suggests the nearest known names.
 
-    Args:
-        kind: Word for the named thing, such as `"architecture"`.
-        name: Unknown name.
-        known: All names that are accepted.
-
     Example:
 
     >>> str(unknown_name("preset", "dmo", ["demo", "cpu", "paper"]))
@@ -73,11 +63,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 def missing_package(package: str, needed_for: str, extra: str) -> InputError:
     """Returns the error for an optional package that is not installed.
-
-    Args:
-        package: Name that is imported, such as `"tensorflow_datasets"`.
-        needed_for: Words for the feature that needs the package.
-        extra: Extra of `keras_compat` that installs the package.
 
     Example:
 

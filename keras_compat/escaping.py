@@ -52,9 +52,6 @@ def escape_markdown(text: object) -> str:
 def file_name(text: object) -> str:
     """Returns a file name made from a text; the name is never a path.
 
-    Args:
-        text: Untrusted text.
-
     Returns:
         The text itself if it has at most 80 ASCII letters, digits, `_`, `-` and inner `.`. Else
         those characters and a part of the text's SHA-256, so that two texts differ in their names.

@@ -23,10 +23,6 @@ _DEEPEST = 100
 def check_free(path: Path, overwrite: bool) -> None:
     """Raises `InputError` if `path` exists and `overwrite` is False.
 
-    Args:
-        path: File or folder to be written.
-        overwrite: Whether an existing one may be replaced.
-
     Example:
 
     >>> check_free(Path("no/such/file"), overwrite=False)
@@ -138,7 +134,6 @@ def replace(source: Path, path: Path) -> None:
 
     Args:
         source: File or folder on the same file system.
-        path: New path.
 
     Raises:
         OSError: If `source` cannot be renamed.
@@ -195,8 +190,6 @@ def copy_plain(
     """Copies a folder without pipes and devices; links are copied as links.
 
     Args:
-        source: Folder to copy.
-        target: Free path.
         left_out: Function from a folder and its names to the names that are left out too.
 
     Raises:
@@ -231,7 +224,6 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
     Args:
         path: Path of the file; missing parent folders are created, an existing file is replaced.
-        content: Bytes of the file.
 
     Raises:
         OSError: If it cannot be written, for example because `path` is a folder.
@@ -306,7 +298,6 @@ def read_json(path: str | os.PathLike[str], expected: str, largest: int = 1 << 3
     """Returns the value in an untrusted JSON file.
 
     Args:
-        path: Path of the file.
         expected: Words for the expected file, such as `"a metrics.json that an app wrote"`.
         largest: Maximum number of bytes.
 
@@ -341,9 +332,7 @@ def parse_json(content: str | bytes, what: str, expected: str) -> Any:
     """Returns the value of an untrusted JSON text.
 
     Args:
-        content: Text, or its bytes as UTF-8.
         what: Name of the text for messages, such as the path of its file.
-        expected: Words for the expected text.
 
     Raises:
         InputError: If the text is not UTF-8, not JSON, or nested too deep.

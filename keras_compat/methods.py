@@ -162,9 +162,6 @@ def parse_methods(text: str) -> tuple[str, ...]:
 def method_name(method: str) -> str:
     """Returns a method's name as the paper writes it.
 
-    Args:
-        method: Name in records, such as `"iiw+rp"`.
-
     Returns:
         Such as `"IIW+RP"`; a part that this release does not know stays as it is.
 

@@ -23,11 +23,7 @@ REGISTERED = {
 
 
 class _Later:
-    """Placeholder for a class in Keras' registry; on first use it imports the class's module.
-
-    Args:
-        name: Name of the class.
-    """
+    """Placeholder for a class in Keras' registry; on first use it imports the class's module."""
 
     def __init__(self, name: str):
         self._name = name

@@ -29,9 +29,6 @@ def count() -> int:
 def positions(size: Any) -> Any:
     """Returns the indices of a replica's examples in the whole batch, int32 `[size]`.
 
-    Args:
-        size: Number of examples of the replica.
-
     Example:
 
     >>> [int(place) for place in positions(3)]

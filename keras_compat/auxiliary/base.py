@@ -59,7 +59,6 @@ class Auxiliary(keras.layers.Layer):
         Common classes, which depend on several data sets, are made in another way.
 
         Args:
-            dataset: Data set that the network is trained on.
             seed: Seed of the random numbers, if the task draws any.
 
         Raises:
@@ -101,10 +100,6 @@ class Auxiliary(keras.layers.Layer):
         """Returns the score and the weight of each example, `[B]` each.
 
         The score is usually 1 for a right prediction, which makes the metric the accuracy.
-
-        Args:
-            targets: Targets that `transform` returned.
-            outputs: Logits of the head, or features, as for `loss`.
         """
         known = ops.cast(targets >= 0, outputs.dtype)
         right = ops.cast(ops.argmax(outputs, axis=-1), "int32") == ops.cast(targets, "int32")
@@ -135,10 +130,7 @@ def draw_classes(
     """Returns the class of each example: random in training, else in turn (0, 1, ...).
 
     Args:
-        count: Number of examples.
-        classes: Number of classes.
         generator: Generator of the random numbers; only training advances it.
-        training: Whether classes are drawn at random.
 
     Returns:
         int32 `[count]`.

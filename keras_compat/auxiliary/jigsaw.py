@@ -60,7 +60,6 @@ class JigsawPuzzle(Auxiliary):
     Args:
         outputs: Number of orders, 2 to 24; fewer than all are chosen far apart, see
             `spread_orders`.
-        seed: Seed of the random orders.
 
     Raises:
         InputError: Four tiles do not have so many orders.

@@ -58,7 +58,6 @@ class RotationPrediction(Auxiliary):
             evaluation. `"cyclic"` gives image i of a batch the angle i mod 4, without random
             numbers. `"all"` shows all four angles of each image and averages, as Eq. 1 is
             written, at four times the cost.
-        seed: Seed of the random angles.
 
     Raises:
         InputError: The assignment is unknown.

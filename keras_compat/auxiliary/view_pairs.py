@@ -31,7 +31,6 @@ class ViewPairs(Auxiliary):
         every_image: Whether all images of a batch are shown twice, at twice the cost.
         smallest_area: Least share of an image that a view covers, above 0, at most 1.
         flip: Whether views may be mirrored, which does not suit digits and letters.
-        seed: Seed of the views.
 
     Raises:
         InputError: `smallest_area` is not a share.

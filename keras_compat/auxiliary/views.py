@@ -39,7 +39,6 @@ def random_views(
 
     Args:
         images: `[B, H, W, C]` in [0, 255].
-        generator: Generator of the random numbers.
         training: Whether numbers are drawn. `False` gives image i of a batch always the same view.
         smallest_area: Least share of an image that a crop covers.
         flip: Whether half of the views are mirrored left to right.

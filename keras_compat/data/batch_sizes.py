@@ -6,14 +6,7 @@ from keras_compat.errors import InputError
 
 
 def check_minibatches(examples: int, batch_size: int, seed: int, start: int) -> None:
-    """Raises `InputError` if endless minibatches cannot be made.
-
-    Args:
-        examples: Number of examples.
-        batch_size: Number of examples in each batch.
-        seed: Seed of the order.
-        start: Index of the first batch.
-    """
+    """Raises `InputError` if endless minibatches cannot be made."""
     if examples == 0:
         raise InputError("there are no examples to make minibatches of; expected at least one")
     if batch_size < 1:

@@ -83,9 +83,6 @@ def is_class_name(name: object) -> bool:
     Such a name is a string of 1 to 200 characters of valid Unicode. It is not blank, and has no
     control characters, line breaks or characters that change the direction of writing.
 
-    Args:
-        name: Untrusted name.
-
     Example:
 
     >>> is_class_name("cat"), is_class_name("cat\ndog"), is_class_name(""), is_class_name(3)
@@ -120,8 +117,6 @@ def match_classes(
     `car`, `airplane` and `plane`, ...). Equal names precede aliases.
 
     Args:
-        names_a: Class names of one data set.
-        names_b: Class names of the other data set.
         aliases: More aliases, from a name to its meaning; they precede the table's.
 
     Returns:
@@ -156,7 +151,6 @@ def parse_classes(
     Args:
         text: A count (`"5"`: the first five classes), or names or indices separated by commas
             (`"cat,dog"`, `"3,5"`). A word that is a name is never read as an index.
-        class_names: Names of class 0, 1, ...
         aliases: More aliases, see `match_classes`.
 
     Raises:

@@ -93,9 +93,6 @@ def check_bright(images: Iterable[np.ndarray], where: str) -> None:
 def highest_if_dark(images: Iterable[np.ndarray]) -> int:
     """Returns the highest of all values if it is below 64, else 0.
 
-    Args:
-        images: Arrays, see `check_bright`.
-
     Example:
 
     >>> highest_if_dark([np.array([0, 16])]), highest_if_dark([np.array([0, 16]), np.array([200])])

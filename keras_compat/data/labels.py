@@ -27,7 +27,6 @@ def check_labels(
 
     Args:
         labels: Class number of each image, `[N]` or `[N, 1]`.
-        images: Number of images.
         what: Name of the labels, such as `"the data of task 'a'"`.
         classes: Number of classes; `None` if it is unknown.
         unknown: Whether -1, which stands for no label, is allowed.
@@ -78,11 +77,6 @@ def label_out_of_range(
 ) -> tuple[int, str] | None:
     """Returns the first label out of range with the expectation; `None` if there is none.
 
-    Args:
-        labels: Integers `[N]`.
-        classes: Number of classes; `None` if it is unknown.
-        unknown: Whether -1 is allowed.
-
     Example:
 
     >>> label_out_of_range(np.array([0, 2]), classes=2, unknown=False)
@@ -106,11 +100,6 @@ def check_begin_with_0(labels: np.ndarray, classes: int, what: str) -> None:
     """Raises `InputError` for labels that begin with 1: class 0 alone has no example.
 
     Data that lack other classes too pass, such as the new classes of a head.
-
-    Args:
-        labels: Labels from `check_labels`.
-        classes: Number of classes.
-        what: Name of the labels.
 
     Example:
 
@@ -141,7 +130,6 @@ def check_classes_have_images(labels: np.ndarray, class_names: Sequence[str], wh
     Args:
         labels: All labels of a data set, none of them -1.
         class_names: Names of class 0, 1, ...; a class without a name is called by its number.
-        what: Name of the data set.
 
     Example:
 
@@ -172,10 +160,6 @@ def check_folders_from_0(class_names: Sequence[str], what: str) -> None:
     """Raises `InputError` if class folders are called 1, 2, ... without a 0.
 
     A data set that calls the same classes 0, 1, ... would be matched wrongly by name.
-
-    Args:
-        class_names: Names of the folders.
-        what: Name of the data set.
 
     Example:
 

@@ -74,13 +74,6 @@ def load(
 def load_source(spec: str, options: LoadOptions) -> ImageDataset:
     """Loads a data set as `load` does, but accepts labels that begin with 1.
 
-    Args:
-        spec: Spec of the data, see `load`.
-        options: Options, see `load`.
-
-    Raises:
-        InputError: See `load`.
-
     Example:
 
     >>> load_source("digits", LoadOptions()).image_shape
@@ -95,10 +88,6 @@ def load_source(spec: str, options: LoadOptions) -> ImageDataset:
 
 def check_spec(spec: str, options: LoadOptions) -> None:
     """Raises an `InputError` if no source knows a spec; no data are read.
-
-    Args:
-        spec: Spec of the data, see `load`.
-        options: Options, see `load`.
 
     Example:
 

@@ -186,9 +186,6 @@ class NpzFile:
 def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzFile]:
     """Opens an `.npz` file without unpacking an array.
 
-    Args:
-        path: Path of the file.
-
     Raises:
         InputError: If it is not a plain file, or not a file that `np.savez` can write.
 

@@ -83,9 +83,6 @@ class LoadOptions:
 def short_name(name: str) -> str:
     r"""Returns the name of a data set from the name of its file or folder.
 
-    Args:
-        name: Untrusted name of a file or folder.
-
     Returns:
         One line of 1 to 200 characters, which a component's manifest can hold.
 

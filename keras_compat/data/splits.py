@@ -22,7 +22,6 @@ def stratified_split(
         labels: int `[N]`; -1 (no label) counts as a class of its own.
         sizes: Sizes of the parts: all int (numbers of examples) or all float (fractions of N).
             Other examples are in no part.
-        seed: Seed of the split.
 
     Returns:
         A sorted int64 array of indices for each part, of exactly the given size; fractions with

@@ -110,8 +110,6 @@ class StreamedExamples:
         The same arguments give the same batches, whatever TensorFlow's global seed is.
 
         Args:
-            batch_size: Number of examples in each batch; it may exceed the number of examples.
-            seed: Seed of the order in each epoch.
             start: Index of the first batch; at most one epoch is read to reach it.
 
         Returns:
@@ -150,15 +148,7 @@ class StreamedExamples:
     def evaluation_batches(
         self, batch_size: int, seed: int = 0
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields every example once, in a fixed shuffled order and near-equal batches.
-
-        Args:
-            batch_size: Maximum number of examples in a batch.
-            seed: Seed of the order.
-
-        Yields:
-            (images uint8 `[B, H, W, C]`, labels int32 `[B]`).
-        """
+        """Yields every example once, in a fixed shuffled order and near-equal batches."""
         sizes = near_equal_sizes(len(self), batch_size)
         shuffled = self._rows_and_encoded().shuffle(self._shuffle_buffer, seed=seed)
         decoded = self._decoded(shuffled).prefetch(batch_size).as_numpy_iterator()

@@ -74,7 +74,6 @@ def load_images(spec: str, options: LoadOptions) -> UnlabelledImages:
     Args:
         spec: `folder:PATH` of image files at any depth, read as by `load`; or any spec of `load`,
             whose training images are used without labels.
-        options: Options, see `load`.
 
     Raises:
         InputError: See `load`; also if a folder has no images.

@@ -16,7 +16,6 @@ def files_below(folder: Path, left_out: Callable[[Path], bool] = lambda path: Fa
     to earlier folders end.
 
     Args:
-        folder: Path of the folder.
         left_out: Function that returns True for a file or folder to leave out.
 
     Raises:

@@ -26,7 +26,6 @@ def sample_inputs(model: keras.Model, job: dict[str, Any]) -> np.ndarray:
     """Returns inputs to run a file on: the representative inputs of a job, or else random ones.
 
     Args:
-        model: Model to be exported.
         job: Request of an export, see `conversion`. A SavedModel's size may be None.
 
     Returns:
@@ -51,7 +50,6 @@ def check_file(inputs: np.ndarray, expected: np.ndarray, job: dict[str, Any]) ->
 
     Args:
         inputs: Inputs from `sample_inputs`.
-        expected: Outputs of the Keras model for `inputs`.
         job: Request of an export, see `conversion`.
 
     Raises:

@@ -1,4 +1,8 @@
-"""Requirements that a model must meet to be exported."""
+"""Requirements that a model must meet to be exported.
+
+In all functions, `model` is a network, an extractor or a head, and `path` is the path of the file
+to write, for messages.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,6 @@ FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
 
 def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
     """Raises `InputError` unless a model has one input of numbers and one output.
-
-    Args:
-        model: Network, extractor or head.
-        path: Path of the file to write, for the message.
 
     Raises:
         InputError: If the model has several inputs or outputs, takes text, or has no shapes yet.
@@ -66,10 +66,8 @@ def output_request(
     """Returns the name and the kind of a file's output, and whether softmax is to be added.
 
     Args:
-        model: Network, extractor or head.
         output_name: Name of the output; None stands for `"logits"` or `"probabilities"`.
         probabilities: Whether the file shall emit probabilities.
-        path: Path of the file to write, for the message.
 
     Returns:
         `output_name`; `values`, which is `"features"`, `"logits"` or `"probabilities"`; and
@@ -117,8 +115,6 @@ def check_moving_statistics(model: keras.Model, path: str | Path, kind: str) -> 
     """Raises `InputError` if a layer of a model normalizes by batch statistics.
 
     Args:
-        model: Network, extractor or head.
-        path: Path of the file to write, for the message.
         kind: Words for the file, such as `"a LiteRT file"`, for the message.
 
     Example:
@@ -143,9 +139,7 @@ def full_input_shape(
     """Returns the shape of one input, with every size known.
 
     Args:
-        model: Network, extractor or head.
         input_shape: Shape without the batch; the model's own if None.
-        path: Path of the file to write, for the message.
 
     Raises:
         InputError: If a size is unknown or does not fit the model's.
@@ -175,11 +169,6 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
 
     A line break within a name would shift the lines of `labels.txt`.
 
-    Args:
-        model: Network or head.
-        class_names: Names of its outputs, or none.
-        path: Path of the file to write, for the message.
-
     Example:
 
     >>> from keras_compat import networks
@@ -202,10 +191,6 @@ def check_class_names(model: keras.Model, class_names: Sequence[str], path: str 
 
 def single_image_request(job: Any, kind: str) -> dict:
     """Returns the part of a request that the formats for single images share.
-
-    Args:
-        job: Job such as `ONNXExport`.
-        kind: Words for the file, for messages.
 
     Raises:
         InputError: If the model, the shape, the names or the output do not fit.

@@ -28,7 +28,6 @@ class Exported:
     """A file or folder that was written.
 
     Attributes:
-        path: Path of the file or folder.
         format: Format: `"saved_model"`, `"litert"` or `"onnx"`.
         size_bytes: Size of the file, or of all files in the folder.
         seconds: Seconds that writing and checking took, without loading the model.
@@ -53,7 +52,6 @@ def export(jobs: Sequence[Export], *, overwrite: bool = False) -> list[Exported]
     Args:
         jobs: Files to write. LiteRT and ONNX need models with moving statistics, see `recalibrate`;
             the outputs of a SavedModel with batch statistics depend on the batches it is sent.
-        overwrite: Whether existing paths are replaced.
 
     Returns:
         The written files, in the order of the jobs.

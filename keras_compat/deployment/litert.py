@@ -128,14 +128,10 @@ def litert_pair(
     Args:
         extractor: Model of images of a fixed size; its output is named `features`.
         head: Model of the extractor's features; it takes their height and width.
-        extractor_path: Path of the extractor's file.
-        head_path: Path of the head's file.
-        class_names: Names of the head's outputs, or none.
         quantization: Quantization of both files, see `LiteRTExport`.
         representative: For `"int8"`, typical images `[N, height, width, channels]`. The extractor
             computes the head's representative inputs from them.
         uint8_input: Whether the extractor's file takes uint8.
-        probabilities: Whether the head's file ends in softmax, also where the head does not.
 
     Raises:
         InputError: If the head does not take the extractor's features.

@@ -41,10 +41,7 @@ class Description:
     """Description of a LiteRT file's input and output.
 
     Attributes:
-        input_name: Name of the only input.
-        output_name: Name of the only output.
         channels: Number of channels of the images; None for features.
-        class_names: Names of the outputs, or none.
         values: Kind of the outputs: `"features"`, `"logits"` or `"probabilities"`.
         image_range: Least and greatest value of the images.
         takes_pixels: Whether these two values are a black and a white pixel.
@@ -69,10 +66,6 @@ class Description:
 def add_metadata(content: bytes, description: Description) -> bytes:
     """Returns a LiteRT file with metadata added and, if there are class names, `labels.txt`.
 
-    Args:
-        content: LiteRT file without metadata.
-        description: Description of its input and output.
-
     Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata and the schema,
     `metadata_schema.fbs` of MediaPipe.
     """
@@ -93,10 +86,6 @@ def add_metadata(content: bytes, description: Description) -> bytes:
 
 def description_text(content: bytes, description: Description) -> str:
     """Returns a file's description as JSON, for apps that call the interpreter themselves.
-
-    Args:
-        content: LiteRT file.
-        description: Description of its input and output.
 
     Returns:
         JSON with `input` and `output`, each with name, shape, type and, for 8 bits, `scale` and

@@ -15,9 +15,6 @@ _STATEFUL = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
 def litert_operators(content: bytes | str | Path) -> dict[str, int]:
     """Returns the number of each operator in a LiteRT file.
 
-    Args:
-        content: Bytes or path of the file.
-
     Returns:
         Counts by name, such as `{"CONV_2D": 3}`. An operator outside of the LiteRT set has its own
         name after `CUSTOM:`; `CUSTOM:Flex...` (SELECT_TF_OPS) needs parts of TensorFlow on the
@@ -49,10 +46,6 @@ def litert_operators(content: bytes | str | Path) -> dict[str, int]:
 
 def check_operators(operators: dict[str, int], what: str) -> None:
     """Raises `InputError` if a LiteRT file cannot run with the LiteRT interpreter alone.
-
-    Args:
-        operators: Counts from `litert_operators`.
-        what: Name of the file, for the message.
 
     Raises:
         InputError: If there is a Flex or other custom operator, or weights outside of the graph.

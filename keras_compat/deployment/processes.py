@@ -24,10 +24,6 @@ _LONGEST = 300
 def save_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
     """Writes an array with `np.save`, and raises an error on a full disk, which `np.save` ignores.
 
-    Args:
-        path: Path of the `.npy` file.
-        array: Array of any type of NumPy.
-
     Raises:
         OSError: If the file is incomplete.
     """
@@ -45,8 +41,6 @@ def run_python(
     the CPU: a GPU may be full of the model in training, and the files do not depend on it.
 
     Args:
-        arguments: Arguments of `python`.
-        request: Any value that JSON can hold.
         with_package: Whether the process can import this `keras_compat`.
 
     Raises:

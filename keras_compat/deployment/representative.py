@@ -21,8 +21,6 @@ def check_representative(inputs: Any, shape: Sequence[int], path: str | Path) ->
 
     Args:
         inputs: Array `[N, *shape]` of numbers from the user, or None.
-        shape: Shape of one input.
-        path: Path of the file to write, for the message.
 
     Raises:
         InputError: If the shape or the type does not fit, there are fewer than 10 inputs, a value
@@ -64,8 +62,6 @@ def image_range(
 
     Args:
         images: Array `[N, ...]` that `check_representative` accepted, or None for pixels.
-        uint8_input: Whether the file takes pixels as uint8.
-        path: Path of the file to write, for the message.
 
     Returns:
         The lower and the upper end, and whether they are a black and a white pixel.

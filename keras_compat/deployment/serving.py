@@ -34,7 +34,6 @@ def export_version(
     Args:
         network: Network of images, with moving statistics, see `recalibrate`.
         folder: Folder of all versions of this model: `1`, `2`, ... It is made if it does not exist.
-        class_names: Names of the outputs.
         images: Images to compare on, uint8 `[N, height, width, channels]`.
 
     Returns:

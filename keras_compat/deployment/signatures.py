@@ -25,7 +25,6 @@ def serving_signatures(
         serve: Function of float32 images that returns a dict of one tensor `[batch, classes]`.
         shape: Shape of the images, `(None, height, width, channels)`.
         values: Kind of the outputs of `serve`: `"logits"` or `"probabilities"`.
-        class_names: Names of the outputs.
 
     Returns:
         TensorFlow functions by signature name, see `SavedModelExport`. TensorFlow Serving's REST

@@ -1,5 +1,8 @@
 """Evaluation of recombined networks and similarity of features.
 
+In all functions, an extractor is a model from images, float32 `[batch, height, width, channels]` in
+[0, 255], to features. A head is a model from these features to logits `[batch, classes]`.
+
 Baselines, which need no compatible training, are in `keras_compat.evaluation.baselines`.
 """
 

@@ -41,13 +41,10 @@ def by_batch_size(
     Each batch is normalized with its own statistics. Small batches share a compiled call.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits `[batch, classes]`.
         examples: Test images; labels are the head's class indices, see `common_examples`.
         classes: Classes of the head to predict among, see `recombination_accuracy`.
         batch_sizes: Batch sizes; those above the number of examples are left out.
         images: Maximum number of examples drawn; a last batch that is not full is left out.
-        seed: Seed of the draw.
 
     Returns:
         The accuracy, from 0 to 1, by batch size.

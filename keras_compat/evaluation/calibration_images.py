@@ -35,8 +35,6 @@ def by_calibration_images(
     depend on other images. Larger sets of calibration images contain the smaller sets.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits `[batch, classes]`.
         calibration: Images for the statistics, other than test images; labels are not used.
         examples: Test images; labels are the head's class indices, see `common_examples`.
         classes: Classes of the head to predict among, see `recombination_accuracy`.

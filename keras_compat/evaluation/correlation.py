@@ -28,10 +28,8 @@ def cross_correlation(
     Images are read in batches, so that memory does not grow with their number.
 
     Args:
-        extractor_a: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
         extractor_b: Model from the same images; its features have the same height and width.
         examples: Sets of images, such as the test sets of both extractors' data.
-        batch_size: Maximum number of images in a batch.
 
     Returns:
         float64 `[channels_a, channels_b]`, from -1 to 1; 0 for a constant channel. The diagonal

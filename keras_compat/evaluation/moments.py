@@ -26,10 +26,6 @@ class Moments:
     The channels of both sets are in one array; the slices `a` and `b` select a set. Batches are
     merged in float64 as by Chan, Golub and LeVeque (1983), which is precise for large means.
 
-    Args:
-        channels_a: Number of channels of the first set.
-        channels_b: Number of channels of the second set.
-
     Example:
 
     >>> moments = Moments(1, 1)
@@ -88,7 +84,6 @@ def feature_moments(
     """Returns the moments of the channels of two extractors; each position is a sample.
 
     Args:
-        extractor_a: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
         extractor_b: Model from the same images; its features have the same height and width.
         examples: Sets of images; labels are not used.
         batch_size: Maximum number of images in a batch, normalized with its own statistics.

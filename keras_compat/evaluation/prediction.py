@@ -36,8 +36,6 @@ def predict_logits(
     classes and representative batch statistics.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits `[batch, classes]`.
         examples: Images uint8 and labels, such as `data.load("digits").test`.
         batch_size: Maximum number of examples in a batch; batch statistics depend on it.
         statistics: `"batch"` to normalize with the statistics of each batch, or `"moving"` for

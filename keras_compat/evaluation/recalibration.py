@@ -40,8 +40,6 @@ def recalibrate(
     but the first are then approximate.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits.
         images: Unlabelled images, uint8 `[N, height, width, channels]`, other than test images.
         keep_extractor: Whether `extractor` keeps its moving statistics, and only those of the head
             are measured: for a new head of an extractor that was shipped earlier.

@@ -32,8 +32,6 @@ def recombination_accuracy(
     """Returns the accuracy of an extractor with the head of any network, without fine-tuning.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits `[batch, classes]`.
         examples: Test images of the extractor's data; labels are the head's class indices. For
             data sets with different classes, see `common_examples`.
         classes: Classes of the head to predict among; only their examples are counted. By default
@@ -95,7 +93,6 @@ def recombination_matrix(
         tests: Test examples of each extractor's data set, by name of the network.
         class_names: Class names of each network's data set, by name of the network.
         restrict: Whether predictions are restricted to the common classes, as in the paper.
-        batch_size: Maximum number of examples in a batch; batch statistics depend on it.
         statistics: Mode of `recombination_accuracy`; `"recalibrated"` uses all test images of the
             extractor's data.
         aliases: More names of the same classes, see `data.match_classes`.
@@ -200,9 +197,6 @@ def common_examples(
     """Returns the examples of classes that a head knows, with the head's labels.
 
     Args:
-        examples: Examples of the extractor's data.
-        class_names: Names of their labels.
-        head_class_names: Names of the head's classes.
         aliases: More names of the same classes, see `data.match_classes`.
 
     Returns:

@@ -57,7 +57,6 @@ def some_images(examples: Examples | StreamedExamples, count: int) -> np.ndarray
     """Returns a fixed random choice of images, uint8 `[count, height, width, channels]`.
 
     Args:
-        examples: Examples to choose from.
         count: Maximum number of images.
 
     Example:
@@ -75,7 +74,6 @@ def channel_statistics(extractor: keras.Model, images: np.ndarray) -> ChannelSta
     """Returns the channel statistics of an extractor's features, with batch statistics.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
         images: Images as one batch, uint8 `[N, height, width, channels]`.
 
     Example:
@@ -92,8 +90,6 @@ def information(extractor: keras.Model, head: keras.Model, images: np.ndarray) -
     """Returns the mutual information of images and predictions, relative to the maximum.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits.
         images: Images as one batch, uint8 `[N, height, width, channels]`.
 
     Raises:
@@ -138,8 +134,6 @@ def compatibility_signals(
     - `rotation`, only with `rotation_head`: Accuracy of the rotation head.
 
     Args:
-        extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        head: Model from features of `extractor` to logits.
         images: Some hundreds of the extractor's images, uint8 `[N, height, width, channels]`.
         rotation_head: Rotation head that the head was trained with; the extractor may have been
             trained without it.
@@ -215,7 +209,6 @@ def divergence(one: ChannelStatistics, other: ChannelStatistics) -> float:
 
     Args:
         one: Statistics, taken as those of a normal distribution for each channel.
-        other: Statistics of as many channels.
 
     Example:
 

@@ -41,14 +41,6 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         statistics: `"batch"` or `"moving"`; `set_statistics` can change it.
         synchronized: Whether a batch that is split over devices is normalized as one batch;
             `False` lets each device normalize with its own part in training.
-        beta_initializer: Initializer of `beta`.
-        gamma_initializer: Initializer of `gamma`.
-        moving_mean_initializer: Initializer of `moving_mean`.
-        moving_variance_initializer: Initializer of `moving_variance`.
-        beta_regularizer: Regularizer of `beta`.
-        gamma_regularizer: Regularizer of `gamma`.
-        beta_constraint: Constraint on `beta`.
-        gamma_constraint: Constraint on `gamma`.
         **kwargs: Arguments of every Keras layer, such as `name`, `dtype`, `trainable`.
 
     Input shape: any rank of 2 or more. Output shape: the same.

@@ -12,7 +12,6 @@ def applies(x: Any, axis: int) -> bool:
 
     Args:
         x: Tensor of any rank.
-        axis: Axis of the channels.
 
     Returns:
         True on the TensorFlow backend for channels-last images of at most 32 bits.
@@ -34,7 +33,6 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, 
         x: Images, `[batch, height, width, channels]`, float32, float16 or bfloat16.
         gamma: Scale, float32 `[channels]`.
         beta: Offset, float32 `[channels]`.
-        epsilon: Number added to the variance.
 
     Returns:
         The normalized images in the dtype of `x`; mean and population variance, float32

@@ -37,7 +37,6 @@ def set_statistics(model: keras.layers.Layer, statistics: str) -> None:
     training step that calls the model with `training=False`, must be compiled again by the caller.
 
     Args:
-        model: A model or a layer.
         statistics: `"batch"` to normalize with each batch at inference, `"moving"` to normalize
             with the moving statistics.
 
@@ -63,7 +62,6 @@ def set_synchronized(model: keras.layers.Layer, synchronized: bool = True) -> No
     are the devices. `keras_compat.training.Distribution` calls it itself.
 
     Args:
-        model: A model or a layer, nested models included.
         synchronized: Whether devices normalize with the whole batch; `False` means with their own
             part of the batch.
 
@@ -97,7 +95,6 @@ def split_by_device(
 
     Args:
         models: Models that the step trains, nested models included.
-        devices: Number of devices over which the batch is split.
         batch: Size of the batch, a multiple of `devices`.
     """
     layers = [layer for model in models for layer in normalization_layers(model)]

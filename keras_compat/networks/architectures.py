@@ -117,7 +117,6 @@ def find_architecture(text: str, split: str | None = None) -> tuple[Architecture
     """Returns the architecture and the split point that `text` names.
 
     Args:
-        text: Name of an architecture, see `parse_architecture`.
         split: Split point, if `text` names none or the same one.
 
     Returns:
@@ -138,13 +137,7 @@ def find_architecture(text: str, split: str | None = None) -> tuple[Architecture
 
 
 def register_preset(name: str, family: Callable[..., Architecture], **arguments: int | float):
-    """Registers a name for a member of a family; users may override its arguments.
-
-    Args:
-        name: The new name.
-        family: The function that makes the family's architectures.
-        **arguments: Arguments of the family that the name stands for.
-    """
+    """Registers a name for a member of a family; users may override its arguments."""
     ARCHITECTURES.register(name)(functools.partial(family, **arguments))
 
 

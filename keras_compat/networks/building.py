@@ -31,9 +31,7 @@ def build(
     Args:
         architecture: Name of an architecture, see `parse_architecture`, without a split.
         input_shape: Height, width and channels of the images; height and width may be None.
-        classes: Number of classes.
         seed: Seed of the initial weights; each layer's seed follows from it and the layer's name.
-        name: Name of the model.
         normalization: `"batch"` (by batch statistics), `"layer"` (over all values of an image)
             or `"instance"` (over the positions of each channel); see `NORMALIZATIONS`.
 
@@ -74,15 +72,14 @@ def build_extractor(
 ) -> keras.Model:
     """Builds the part of a network up to a split point.
 
+    Arguments that are not listed are those of `build`.
+
     Args:
         architecture: Name of an architecture, see `parse_architecture`.
         input_shape: Height, width and channels of the images; height and width may be None.
         split: Split point; None takes that of `architecture`, else the default.
         interface_channels: Outputs of a last 1x1 convolution, which fits the extractor to a
             shared interface (paper Sec. 5.2); None leaves it out.
-        seed: Seed of the initial weights, see `build`.
-        name: Name of the model.
-        normalization: Name of a normalization, see `build`.
         features: `"plain"`, or `"unit_length"` to scale the features of each position to unit
             length over the channels, as the last step; see `FEATURES`.
 
@@ -126,6 +123,8 @@ def build_head(
 ) -> keras.Model:
     """Builds the part of a network from a split point on.
 
+    Arguments that are not listed are those of `build`.
+
     The first block adapts to `input_channels`. If their number is not the network's own, the
     block's residual connection is left out, or gets a projection if the architecture has them.
 
@@ -133,10 +132,6 @@ def build_head(
         architecture: Name of an architecture, see `parse_architecture`.
         split: Split point; None takes that of `architecture`, else the default.
         input_channels: Channels of the features.
-        classes: Number of classes.
-        seed: Seed of the initial weights, see `build`.
-        name: Name of the model.
-        normalization: Name of a normalization, see `build`.
         dense: Whether to leave out the global pooling and emit logits at each position; the
             weights are the same.
 

@@ -185,7 +185,6 @@ def copy_state(source: Any, target: Any) -> None:
     and plain values outside of weights.
 
     Args:
-        source: The layer or model with the state.
         target: A layer or model from the same config; it is built if it is not.
 
     Raises:

@@ -35,9 +35,6 @@ def count_flops(model: keras.Model, input_shape: Sequence[int] | None = None) ->
         input_shape: Shape of one image, or of its features for a head, such as `(32, 32, 3)`; not
             needed for a model with known sizes.
 
-    Returns:
-        The number of operations.
-
     Raises:
         InputError: The model is not functional, `input_shape` is missing or does not fit, or
             `layer_flops` does not know a layer with weights.

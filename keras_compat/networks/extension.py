@@ -24,7 +24,6 @@ def extend_classes(
     Args:
         head: A functional model whose last layer is a `Dense`; it is not changed.
         classes: Number of classes of the new head; the old ones come first.
-        seed: Seed of the new classes' weights.
         name: Name of the new head; None keeps the name.
 
     Returns:

@@ -35,8 +35,6 @@ class Graph:
     """The calls of a functional model in order, and the tensors that its layers emit.
 
     Args:
-        inputs: Symbolic inputs.
-        outputs: Symbolic outputs.
         calls: Calls in an order in which they can be made.
         points: Output tensors by the path of a layer (`"layer"`, or `"nested_model/layer"`), a list
             for each call.

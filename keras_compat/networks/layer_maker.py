@@ -15,10 +15,6 @@ class LayerMaker:
 
     Args:
         seed: Seed of the initial weights, see `SeededInitializers`; None draws one.
-        normalization: Name of a normalization.
-
-    Attributes:
-        initializers: Maker of the initializer of each layer.
 
     Raises:
         InputError: The normalization is unknown.

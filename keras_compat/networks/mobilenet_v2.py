@@ -61,9 +61,6 @@ def mobilenet_v2(width: float = 1.0) -> Architecture:
 def mobilenet_v2_small(width: float = 1.0) -> Architecture:
     """Describes a MobileNetV2 of 6 blocks that trains on two cores.
 
-    Args:
-        width: Factor of the channels, which stay multiples of 8.
-
     Returns:
         The architecture, split after block 4 of 6.
 

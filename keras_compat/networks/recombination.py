@@ -66,11 +66,6 @@ def check_interface(extractor: keras.Model, head: keras.Model) -> None:
 def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None) -> keras.Model:
     """Joins an extractor and a head, from the same network or not.
 
-    Args:
-        extractor: A model from images to features.
-        head: A model from features to logits.
-        name: Name of the new model.
-
     Returns:
         A functional model from images to logits that shares the weights of both parts.
 
@@ -101,11 +96,6 @@ def recombine(extractor: keras.Model, head: keras.Model, name: str | None = None
 
 def side_by_side(one: keras.Model, other: keras.Model, name: str) -> keras.Model:
     """Joins two extractors of the same images.
-
-    Args:
-        one: An extractor.
-        other: An extractor of the same images, with features of the same shape.
-        name: Name of the new model.
 
     Returns:
         A functional model from images to the features of both, `[batch, height, width, 2

@@ -77,9 +77,6 @@ def split(
 def cut_points(model: keras.Model) -> tuple[str, ...]:
     """Lists the layers after which `split` can cut a functional model.
 
-    Args:
-        model: Functional or sequential model.
-
     Returns:
         Names in the order of the network; a layer in a nested model as `"nested_model/layer"`.
 

@@ -40,10 +40,9 @@ def has_graph(layer: Any) -> bool:
 
 
 def check_functional(model: keras.Model, why: str) -> None:
-    """Raises an error if a model is not functional.
+    """Raises an `InputError` if a model is not functional.
 
     Args:
-        model: Model of any kind.
         why: Reason in the message why the graph is needed.
 
     Raises:

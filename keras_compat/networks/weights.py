@@ -14,9 +14,6 @@ from keras_compat.networks.copying import Copies, copy_state
 def count_parameters(model: keras.Model) -> int:
     """Counts the parameters that training can change, as papers do, frozen ones included.
 
-    Args:
-        model: A built model.
-
     Returns:
         The number of weights without moving statistics.
 
@@ -37,10 +34,6 @@ def count_parameters(model: keras.Model) -> int:
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Copies weights between two networks of the same layers, moving statistics included.
-
-    Args:
-        source: Network with the weights.
-        target: Network that gets the weights.
 
     Raises:
         InputError: The shapes of the weights differ; nothing is changed.

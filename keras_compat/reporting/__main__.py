@@ -27,9 +27,6 @@ from keras_compat.reporting.reports import REPORTS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes `report.md` and `figures/` from one `metrics.json` or several.
 
-    Args:
-        arguments: Command line without the program's name; `sys.argv`'s if `None`.
-
     Returns:
         The exit code: 0, or 2 if the input is at fault.
 

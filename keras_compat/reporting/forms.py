@@ -150,13 +150,6 @@ def check_form(metrics: Mapping[str, Any], path: str) -> None:
     Metrics, methods, studies and experiments that are not known here are no fault, nor is a record
     that lacks a key: see `report.ReportWriter`.
 
-    Args:
-        metrics: All sections of the file.
-        path: Name of the file for messages.
-
-    Raises:
-        InputError: naming the first thing that is wrong.
-
     Example:
 
     >>> sections = {"experiment": "transfer_learning", "config": {}, "versions": {}, "data": {},

@@ -169,9 +169,6 @@ def add_maker(
 
     Args:
         makers: List to change: parts join those of the same versions and hardware.
-        versions: Versions of the software.
-        hardware: Description of the machine.
-        parts: Names of the parts.
 
     Example:
 

@@ -45,10 +45,8 @@ def write_metrics(
     Args:
         path: File to write or replace; the folders above are made.
         experiment: Name of the app, such as `"classifier_transfer"`.
-        config: Every setting of the run.
         data: Fingerprint of each data set, by its name.
         durations_s: Seconds of each phase.
-        results: Records.
         versions: Versions of the software; `collect_versions()` by default.
         hardware: Description of the machine; `collect_hardware()` by default.
         made_by: Parts of the run that were made on several machines or at several times: for each

@@ -26,7 +26,6 @@ class Summary(NamedTuple):
     """Mean and standard deviation of one figure over seeds.
 
     Attributes:
-        mean: Mean.
         std: Sample standard deviation; 0 for one seed.
         count: Number of seeds.
     """
@@ -65,12 +64,6 @@ def make_record(metric: str, value: float, **keys: Any) -> Record:
 def check_record(record: Mapping[str, Any]) -> None:
     """Raises ValueError if `record` is not flat, names no metric or has no finite value.
 
-    Args:
-        record: Value that should be a record.
-
-    Raises:
-        ValueError: naming the record.
-
     Example:
 
     >>> check_record({"metric": "accuracy", "value": 1})
@@ -94,12 +87,8 @@ def select(
     """Returns the records that agree with every key, in their order.
 
     Args:
-        records: Records to search.
         defaults: Values of keys that a record lacks.
         **keys: Values that a record must have; `None` stands for any value.
-
-    Returns:
-        The list of those that agree.
 
     Example:
 
@@ -123,7 +112,6 @@ def grouped(records: Iterable[Record], *keys: str) -> dict[Any, list[Record]]:
 
     Args:
         records: Records to group; a record that lacks one of the keys is left out.
-        *keys: Keys of records.
 
     Returns:
         Lists of records by the value of the key, or by a tuple of values for several keys.
@@ -147,7 +135,6 @@ def unique(records: Iterable[Record], *keys: str) -> tuple[Any, ...]:
 
     Args:
         records: Records to search; a record that lacks one of the keys is left out.
-        *keys: Keys of records.
 
     Returns:
         The values in order of appearance.
@@ -197,10 +184,6 @@ def summarise_by(records: Iterable[Record], key: str) -> dict[Any, Summary]:
 
     Args:
         records: Records that differ in nothing but the key, seed and value.
-        key: Key that groups the records.
-
-    Returns:
-        Summaries by the value of the key.
 
     Example:
 
@@ -274,11 +257,7 @@ def over_seeds(
     """Returns a text that says how many seeds spreads are over; empty for one seed.
 
     Args:
-        records: Records that are shown.
         text: Text with a place for the number of seeds.
-
-    Returns:
-        The text.
 
     Example:
 

@@ -25,9 +25,7 @@ class Report:
     """Report of a run's records, apart from where the run was made.
 
     Args:
-        title: Heading.
         introduction: Paragraphs in Markdown and tables above the first section.
-        sections: Sections in their order.
     """
 
     title: str
@@ -95,10 +93,6 @@ class ReportWriter:
     def draw(self, metrics: Metrics, folder: str | os.PathLike[str]) -> list[Path]:
         """Draws the pictures of the report, and returns their files.
 
-        Args:
-            metrics: Metrics, as `load_metrics` returns them.
-            folder: Folder of the PNGs; it is made if it is not there.
-
         Raises:
             InputError: if there is nothing to show, or Matplotlib is not installed.
         """
@@ -106,10 +100,6 @@ class ReportWriter:
 
     def write(self, metrics: Metrics, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes `report.md` and `figures/*.png`, once all of them could be made.
-
-        Args:
-            metrics: Metrics, as `load_metrics` returns them.
-            folder: Folder of the report; it is made if it is not there.
 
         Returns:
             The files written, the report first.
@@ -179,7 +169,6 @@ def without_result(
     """Returns which parts of a run failed, and why.
 
     Args:
-        records: Records of a run.
         told: Function that names the failed part of a record.
 
     Returns:

@@ -16,12 +16,9 @@ class Run:
     """Gathers the records, the durations and the data of a run, and writes its `metrics.json`.
 
     Args:
-        experiment: Name of the app, such as `"classifier_transfer"`.
-        config: Every setting of the run.
         **keys: Keys that all records of the run share, such as `dataset`.
 
     Attributes:
-        results: Records so far.
         durations_s: Seconds by phase; phases of the same name are added up.
         data: Fingerprints of the data sets by name.
         made_by: Makers of the parts; see `write_metrics`.

@@ -15,7 +15,6 @@ class Picture:
 
     Args:
         name: Name of its file, in the folder `figures`.
-        caption: One line of text.
         draw: Function that writes the file at a path.
     """
 

@@ -18,7 +18,6 @@ class Table:
     """Rows of text under a header; the first column is aligned left, the others right.
 
     Args:
-        header: Names of the columns.
         rows: One sequence of cells a row, as long as the header.
 
     Raises:
@@ -118,9 +117,6 @@ class Table:
 def percent(summary: Summary | None) -> str:
     """Returns a fraction's mean as percent with one decimal, with its spread if there is one.
 
-    Args:
-        summary: Mean and standard deviation of a fraction.
-
     Returns:
         Text such as `"91.7"`, `"91.7±0.3"` for more than one seed, or `"-"` for `None`.
 
@@ -134,10 +130,6 @@ def percent(summary: Summary | None) -> str:
 
 def number(summary: Summary | None, digits: int = 2) -> str:
     """Returns a mean as it is, with its spread if there is one.
-
-    Args:
-        summary: Mean and standard deviation of a figure that is no fraction.
-        digits: Number of digits after the point.
 
     Returns:
         Text such as `"0.38"`, `"0.38±0.01"` for more than one seed, or `"-"` for `None`.

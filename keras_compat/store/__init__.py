@@ -1,6 +1,7 @@
 """A store of components: publish, find, verify, load and recombine them.
 
-Names that need Keras are imported on first use.
+Names that need Keras are imported on first use. In all files, the argument `what` is the name of a
+component, or of one of its files, for messages.
 """
 
 from __future__ import annotations

@@ -11,10 +11,6 @@ from keras_compat.store.manifest import Manifest
 def write_card(manifest: Manifest, what: str) -> str:
     """Returns the model card of a component.
 
-    Args:
-        manifest: Manifest of the component.
-        what: Name of the component.
-
     Source: the front matter is that of
     https://huggingface.co/docs/hub/model-cards#model-card-metadata.
     """

@@ -54,9 +54,6 @@ def load_keras_file(path: str | Path) -> keras.Model:
     file. This is not a sandbox: from a stranger, ask for a component instead. A private copy is
     checked and loaded, so that both read the same bytes.
 
-    Args:
-        path: Path of a `.keras` file.
-
     Raises:
         InputError: If the file is not a `.keras` file, or holds something that is not on the list.
 

@@ -110,10 +110,6 @@ class Store:
     def publish(self, reference: Reference, package: Package) -> None:
         """Adds a version.
 
-        Args:
-            reference: Name and free version.
-            package: Package to store.
-
         Raises:
             AlreadyPublishedError: If the version exists.
             BadNameError: If the reference names an alias.
@@ -153,10 +149,6 @@ class Store:
 
         Writes the files and removes them: only this shows whether the store is writable and has
         space.
-
-        Args:
-            reference: Name and free version.
-            package: Package with the same files and sizes as the one to be published.
         """
         self.check_free(reference)
         self._storage.try_out(_path(reference), _content(reference, package))
@@ -206,7 +198,6 @@ class Store:
         """Returns a component as bytes, with each file's SHA-256 checked.
 
         Args:
-            reference: Reference of the component.
             before: Check of the manifest and the component's name, called before other files are
                 read; its error stops the reading.
 

@@ -200,10 +200,6 @@ class _OnlyVersion(BaseModel):
 def read_manifest(content: bytes, what: str) -> Manifest:
     """Reads the content of a `manifest.json`, also from strangers.
 
-    Args:
-        content: Bytes of the file.
-        what: Name of the component, for messages.
-
     Raises:
         TooLargeError: If it has more than a megabyte.
         NewerSchemaError: If it has a later schema.

@@ -18,10 +18,6 @@ _WORDS = ("RESOURCE_EXHAUSTED", "can't start new thread", "Out of memory")
 def check_memory(size: int, what: str) -> None:
     """Raises `TooLargeError` if so much memory is not free.
 
-    Args:
-        size: Number of bytes.
-        what: Name of what takes them, for the message.
-
     Example:
 
     >>> check_memory(2**60, "phone@1")
@@ -59,9 +55,6 @@ def free_bytes() -> float:
 @contextmanager
 def memory_for(what: str) -> Iterator[None]:
     """Makes an error of too little memory, of whichever library, one of the store.
-
-    Args:
-        what: Name of what takes the memory, for the message.
 
     Raises:
         TooLargeError: if there was too little.

@@ -12,12 +12,7 @@ from keras_compat.store.manifest import MANIFEST, FileRecord, Manifest
 
 @dataclass(frozen=True)
 class Package:
-    """A component as it is stored; `packing` converts it from and to models.
-
-    Args:
-        manifest: Manifest of the component.
-        files: Content of the files that the manifest names, by name.
-    """
+    """A component as it is stored; `packing` converts it from and to models."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
@@ -51,11 +46,6 @@ def sha256(content: bytes) -> str:
 
 def check_file(what: str, content: bytes, record: FileRecord) -> None:
     """Raises `DamagedError` if a file differs from its record.
-
-    Args:
-        what: Name of the file, for the message.
-        content: Bytes of the file.
-        record: Record in the manifest.
 
     Example:
 

@@ -46,9 +46,7 @@ class Component:
         extractor: Model of images, of an extractor and of a network.
         head: Model of features, of a head, an auxiliary head and a network.
         extractor_architecture: Architecture of the extractor, such as `"resnet8@stage2"`.
-        head_architecture: Architecture of the head.
         class_names: Names of the head's outputs.
-        task: Task of an auxiliary head.
         auxiliaries: Auxiliary heads that it was trained against, see `auxiliary_record`.
         parents: Components that it was made from.
         feature_statistics: Statistics of the features that the head was trained on.
@@ -95,7 +93,6 @@ def pack(component: Component, what: str = "component") -> Package:
 
     Args:
         component: Component with models of the registry's architectures.
-        what: Name of the component, for messages and the model card.
 
     Raises:
         InputError: If there is no model, a model is not of its architecture, parts of a network do
@@ -167,10 +164,6 @@ def pack(component: Component, what: str = "component") -> Package:
 def unpack(package: Package, what: str) -> Component:
     """Converts bytes to a component without running any code from them.
 
-    Args:
-        package: Package with the files that its manifest names.
-        what: Name of the component, for messages and models.
-
     Raises:
         UnknownArchitectureError: If this package cannot build the architecture.
         BadWeightsError: If the weights do not fit the architecture.
@@ -211,10 +204,6 @@ def load(store: Store, reference: Reference) -> Component:
 
 def check_sizes(manifest: Manifest, what: str) -> None:
     """Raises an error if a manifest's weights do not fit its architecture or the free memory.
-
-    Args:
-        manifest: Manifest of a component whose weights have not been read.
-        what: Name of the component, for messages.
 
     Raises:
         BadWeightsError: If the size is not that of the architecture.

@@ -76,7 +76,6 @@ def describe_head(head: keras.Model, architecture: str) -> HeadRecord:
 
     Args:
         head: Head from `keras_compat.networks.build_head`.
-        architecture: Architecture of the head.
 
     Raises:
         InputError: If the architecture is unknown, or does not build this head.
@@ -115,10 +114,6 @@ def record_architecture(text: str) -> ArchitectureRecord:
 
 def build(record: ExtractorRecord | HeadRecord, name: str) -> keras.Model:
     """Builds the model of a record, with weights to be replaced.
-
-    Args:
-        record: Record in a manifest.
-        name: Name of the model.
 
     Raises:
         UnknownArchitectureError: If the registry lacks the architecture, or it is too large.
@@ -199,10 +194,6 @@ class Outline:
 
 def outline(record: ExtractorRecord | HeadRecord, name: str = "part") -> Outline:
     """Returns the outline of a record's model without allocating weights.
-
-    Args:
-        record: Record in a manifest.
-        name: Name of the model.
 
     Raises:
         UnknownArchitectureError: As of `build`.

@@ -36,7 +36,6 @@ def recombine(store: Store, extractor: Reference, head: Reference) -> Pair:
     """Combines an extractor and a head of the store to a network.
 
     Args:
-        store: Store of both parts.
         extractor: Reference of an extractor, or of a network whose extractor is taken.
         head: Reference of a head, or of a network whose head is taken.
 
@@ -87,7 +86,6 @@ def origin(store: Store, part: str, reference: Reference) -> Manifest:
     A network lists only the families of both of its parts.
 
     Args:
-        store: Store of the network.
         part: `"extractor"` or `"head"`.
         reference: Reference of a network; for another component its own manifest is returned.
     """

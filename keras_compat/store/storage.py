@@ -72,8 +72,6 @@ class Storage(Protocol):
         """Makes a folder of files appear at once; the last file completes it.
 
         Args:
-            path: Path of the folder.
-            content: Content of the files, by name.
             ready: Function that is called before the folder appears; its error stops the
                 publishing.
 
@@ -266,13 +264,7 @@ class LocalStorage:
 
 
 class RemoteStorage:
-    """A file system of fsspec, in which a claim keeps others away and the manifest comes last.
-
-    Args:
-        system: File system of fsspec.
-        root: Folder in it.
-        url: URL that the user gave.
-    """
+    """A file system of fsspec, in which a claim keeps others away and the manifest comes last."""
 
     def __init__(self, system: Any, root: str, url: str):
         self._system = system

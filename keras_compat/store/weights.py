@@ -23,7 +23,6 @@ def write_weights(arrays: Arrays, what: str) -> bytes:
 
     Args:
         arrays: float32 arrays by name.
-        what: Name of the component, for messages.
 
     Raises:
         BadWeightsError: If a value is not finite, or a variance is negative.
@@ -45,9 +44,7 @@ def read_weights(content: bytes, expected: Shapes, what: str) -> dict[str, np.nd
     """Reads the content of a `weights.safetensors`, also from strangers.
 
     Args:
-        content: Bytes of the file.
         expected: Name and shape of each weight.
-        what: Name of the component, for messages.
 
     Returns:
         float32 arrays by name.

@@ -30,10 +30,6 @@ class Study(Lazy):
     module that measures something of its own has `MEASURES`: functions from a `Trained` to records,
     by name. Neither Keras nor Matplotlib is imported for cells and sections.
 
-    Args:
-        place: Module.
-        meaning: One line for help.
-
     Example:
 
     >>> from keras_compat.studies import STUDIES
@@ -72,10 +68,6 @@ for _name, _meaning in {
 
 def cells_of(studies: Iterable[str], known: Known) -> dict[str, list[Asked]]:
     """Returns what each study of a run asks for, each cell once, for all seeds.
-
-    Args:
-        studies: Names of studies.
-        known: Facts of the run.
 
     Raises:
         InputError: if a study is unknown, or cannot be made of the run's networks.

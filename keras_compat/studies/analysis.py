@@ -46,10 +46,6 @@ class Analysis:
     cells; `None` stands for any value. Where networks or pairs are averaged, it is within a seed
     first: spreads are over seeds.
 
-    Args:
-        records: Records of `metrics.json`.
-        config: Settings of the run, as far as they are known.
-
     Attributes:
         failures: Records of cells that have no result.
         studies: Names of the studies that have records.

@@ -95,14 +95,11 @@ class Known:
     """Facts of a run by which studies choose their cells.
 
     Args:
-        networks: Names of the networks.
         common: Number of classes that all data sets have in common.
         splits: Points at which all networks can be split, in order.
         own_split: Point at which all networks are split; `None` where they differ.
         colour: Whether the images are in colour.
-        architectures: Architectures of the networks.
         methods: Names of the methods to compare.
-        seeds: Seeds of the run.
     """
 
     networks: Sequence[str]

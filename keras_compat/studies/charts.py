@@ -29,11 +29,7 @@ def chart(
     """Returns a picture of recombination accuracies of a study.
 
     Args:
-        analysis: Records of the run.
-        study: Study that the figure is of.
         draw: Function of `keras_compat.reporting.figures`.
-        name: Name of the file.
-        title: Text above the figure.
         **drawn: Further arguments of `draw`; by default the levels are those of `levels`.
 
     Example:
@@ -64,9 +60,6 @@ def bar_chart(
     """Returns the picture of recombination accuracies, a group of bars a row.
 
     Args:
-        analysis: Records of the run.
-        name: Name of the file.
-        title: Text above the figure.
         rows: Rows to show, of one study, or of one and of the methods.
         published: Whether the paper's figures stand beside.
         own: Whether accuracy with the network's own head stands beside.
@@ -114,8 +107,6 @@ def bars_by_method(
     """Returns bars of a colour for each method of a study.
 
     Args:
-        analysis: Records of the run.
-        study: Study whose methods are shown.
         values: Function from a method to its figures, one for each group of bars.
     """
     colours = cycle(figures.COLOURS)

@@ -18,7 +18,6 @@ class Row:
     """One row of a table: its name, and the keys of its records.
 
     Args:
-        label: Text in the first column.
         study: Study of its records.
         keys: Keys of its records, such as the method; see `Analysis.find`.
         paper: Recombination accuracy in the paper, if it has one.
@@ -46,9 +45,6 @@ def result_table(
     """Returns accuracies in percent, compatibility and cross-correlation, a row each.
 
     Args:
-        analysis: Records of the run.
-        heading: Heading of the first column.
-        rows: Rows to show.
         extra: Columns to add at the end, such as the paper's figures, a cell a row.
 
     Returns:

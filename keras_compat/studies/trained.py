@@ -21,8 +21,6 @@ class Network:
     """An extractor with the head that was trained on it.
 
     Attributes:
-        extractor: Model from images to features.
-        head: Model from features to logits.
         auxiliary_heads: Heads that the extractor was trained with, by the names of their tasks.
     """
 
@@ -36,8 +34,6 @@ class Trained:
     """The networks of a cell, and the data that they are evaluated on.
 
     Args:
-        cell: Training of the networks.
-        networks: Networks by name.
         datasets: Each network's data. Label k means the same class in all data sets for classes
             that all of them have.
         restrict: Whether recombined networks choose among the common classes only.

@@ -40,7 +40,6 @@ class Checks:
     """The checks of a task's minibatches, made on the host.
 
     Args:
-        task: Name of the task.
         classes: Number of classes; `None` if nothing is learnt from labels.
         class_weights: Weights of the classes, see `class_weights`; `None` if all are equal.
     """
@@ -113,7 +112,6 @@ def checked(source: Any, checks: Checks, weights: Any = None, learnt: bool = Fal
 
     Args:
         source: Data of the task, see `task_batches`, or a tuple of arrays.
-        checks: Checks of its minibatches.
         weights: Weights for arrays and `Examples` in memory.
         learnt: Whether the data are trained on, so that labels that begin with 1 are refused.
 
@@ -280,9 +278,6 @@ class JointBatches(_OfTasks):
 
     Args:
         tasks: Functions from the first round to a task's minibatches, see `task_batches`.
-        rounds: Number of rounds.
-        start: Number of the first round.
-        checks: Checks of each task's minibatches.
     """
 
     def __init__(
@@ -324,9 +319,7 @@ class JointEvaluationBatches(_OfTasks):
     minibatch with weight 0. Minibatches are never padded, which would change batch statistics.
 
     Args:
-        tasks: Data by task, see `task_batches`.
         batch_size: Most examples in a minibatch.
-        checks: Checks of each task's minibatches.
 
     Example:
 
@@ -366,7 +359,6 @@ class PredictionBatches(keras.utils.PyDataset):
     """Gives Keras' `predict` one task's images in order, in near-equal minibatches.
 
     Args:
-        task: Name of the task.
         images: `[N, H, W, C]`.
         batch_size: Most images in a minibatch.
     """

@@ -54,7 +54,6 @@ class Distribution(ABC):
         """Trains `trainer` on all devices as `keras.Model.fit` does on one.
 
         Args:
-            trainer: A `Trainer`.
             batches: `JointBatches`, the same in all workers.
             **how: Arguments of `keras.Model.fit`.
 

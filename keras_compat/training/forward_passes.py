@@ -15,7 +15,6 @@ class Seen(NamedTuple):
     """The inputs of an auxiliary task's loss.
 
     Attributes:
-        held: The auxiliary task with its head.
         targets: The targets to predict, see `Auxiliary.transform`.
         features: Features of the images that the task shows.
     """
@@ -31,8 +30,6 @@ def run_passes(
     """Shows a minibatch to a task's extractor.
 
     Args:
-        task: The task with its extractor and its kind of passes.
-        auxiliaries: The auxiliaries of the task that take part.
         images: Augmented images `[B, H, W, C]`.
         labels: int32 `[B]`.
         training: Whether fractions count and passes are shared. Evaluation shows all images, and

@@ -26,8 +26,6 @@ class LossScale:
     Args:
         add_variable: A function that makes a variable of the optimizer, such as
             `keras.optimizers.Optimizer.add_variable`.
-        task: Name of the task.
-        initial: First factor.
         growth_steps: Steps in a row with finite gradients after which the factor doubles.
 
     Source: Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740, Sec. 3.2.

@@ -255,7 +255,6 @@ class RoundOptimizer(keras.optimizers.Optimizer):
         Args:
             gradients: Gradients of the loss; with a `loss_scale_factor` and no `LossScale`,
                 gradients of the loss times this factor.
-            variables: Variables that the task updates.
             task: Name of the task; needed to sum gradients.
         """
         if self.loss_scale_factor is not None and self.loss_scale(task) is None:
@@ -333,7 +332,6 @@ class RoundOptimizer(keras.optimizers.Optimizer):
 
         Args:
             good: Boolean scalar of the step.
-            variables: Variables that are updated within it.
             task: Name of the task whose sums of gradients are restored too.
         """
         state = [v for group in self._of(variables) for v in group.optimizer.variables]

@@ -22,10 +22,6 @@ class RoundPrograms:
     auxiliaries costs no more than without them. The number of the next round is counted here, so
     nothing is read from the device.
 
-    Args:
-        tasks: The tasks of the trainer.
-        steps_per_execution: Rounds in one call of the compiled step.
-
     Raises:
         ValueError: One call is to run several rounds that are of several kinds, or the kinds of
             rounds repeat after too many.

@@ -36,8 +36,6 @@ def write_state(trainer: Trainer, arrays: Mapping[str, np.ndarray], optimizer: b
 
     Args:
         trainer: A trainer compiled with the same groups of its optimizer, see `groups`.
-        arrays: Arrays by name.
-        optimizer: Whether the optimizer's state is included.
 
     Raises:
         OtherState: The trainer has other variables than the state; nothing is changed.

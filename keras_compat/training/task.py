@@ -43,7 +43,6 @@ class AuxiliaryHead(_Configured):
     their own make no networks compatible; the upper bound uses them.
 
     Args:
-        auxiliary: The auxiliary task.
         head: A model from features to the auxiliary's outputs; `None` for a task without a head,
             such as `UnitLengthLoss`.
         loss_weight: Weight of the auxiliary loss in the sum of losses (Appendix C: 1).
@@ -111,8 +110,6 @@ class Task(_Configured):
         extractor: A model from images to features.
         head: A model from features to class logits; `None` leaves out the target loss, and with
             it the need for labels.
-        auxiliaries: The auxiliary tasks that make the extractor compatible.
-        loss_weight: Weight of the target loss.
         augmentation: A layer that changes images in training.
         passes: Passes of a training step through the extractor. `"separate"` shows the images of
             an auxiliary task in a pass of their own, with batch statistics of their own.

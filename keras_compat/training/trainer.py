@@ -135,7 +135,6 @@ class Trainer(BackendStep, keras.Model):
         """Takes one step of each task in turn; the backend's `train_step` calls it.
 
         Args:
-            data: A minibatch of each task.
             number: Number of a round in which the same auxiliaries take part.
         """
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
@@ -255,7 +254,6 @@ class Trainer(BackendStep, keras.Model):
 
         Args:
             optimizer: A Keras optimizer or its name; its schedule counts rounds.
-            run_eagerly: Whether steps run without compilation, see `keras.Model.compile`.
             steps_per_execution: Rounds in one call of the compiled step.
             jit_compile: Whether XLA compiles; `"auto"` uses XLA if it is faster.
             precision: Precision of float32 networks within a training step, and only there:
@@ -406,14 +404,10 @@ class Trainer(BackendStep, keras.Model):
         Args:
             x: Data by task name.
             batch_size: Examples of each task in a round, for arrays and `Examples`.
-            epochs: Number of the last epoch, see `keras.Model.fit`.
-            verbose: Mode of the progress bar, see `keras.Model.fit`.
-            callbacks: Keras callbacks.
             validation_data: Data by task name, evaluated after an epoch.
             initial_epoch: Number of the first epoch; data and schedule go on at the trainer's own
                 round.
             steps_per_epoch: Rounds in an epoch; by default those that show the largest set once.
-            validation_freq: Epochs between two evaluations.
             class_weight: Mapping, as in Keras, from classes to weights, for all tasks with a
                 head; or a mapping from the names of some tasks to such mappings.
             sample_weight: Weights, as in Keras, for arrays and `Examples` in memory: each task's
@@ -478,7 +472,6 @@ class Trainer(BackendStep, keras.Model):
         Args:
             x: Data by task name.
             batch_size: Most examples in a minibatch; minibatches are near-equal in size.
-            sample_weight: Weights, as for `fit`.
             **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
 
         Raises:

@@ -17,7 +17,6 @@ def check_weights(weights: Any, images: int, what: str) -> np.ndarray:
 
     Args:
         weights: One number from 0 for each image, of shape `[N]` or `[N, 1]`.
-        images: Number of images.
         what: Name of the data, such as `"the data of task 'a'"`.
 
     Returns:
@@ -56,8 +55,6 @@ def by_task(value: Any, tasks: Mapping[str, Any], what: str) -> dict[str, Any]:
 
     Args:
         value: Mapping from the names of some tasks; `None`; or, with only one task, its value.
-        tasks: All tasks by name.
-        what: Name of the argument.
 
     Raises:
         InputError: A name is no task's, or there are several tasks and no names.

@@ -92,13 +92,7 @@ def check_kind(component: Manifest) -> None:
 
 
 def check_component(component: Manifest, class_names: Sequence[str], families: Set[str]) -> None:
-    """Raises `InputError` if a component is not the head of an update.
-
-    Args:
-        component: Manifest of the component.
-        class_names: Class names of the update.
-        families: Families of the update.
-    """
+    """Raises `InputError` if a component is not the head of an update."""
     check_kind(component)
     for what, found, expected in (
         ("class names", component.class_names, tuple(class_names)),

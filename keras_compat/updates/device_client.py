@@ -470,8 +470,6 @@ def apply(folder: str | Path, archive: str | Path, seconds: float = _SECONDS) ->
     """Checks an update and puts its head into use.
 
     Args:
-        folder: Folder of the device.
-        archive: Path of the update's archive.
         seconds: Limit of a head's processor time for one image, see `Classifier`; half of it while
             the head is tried.
 
@@ -569,7 +567,6 @@ class Classifier:
     share this object.
 
     Args:
-        folder: Folder of the device.
         seconds: Limit of a head's processor time for one image in seconds, or 50 times the
             extractor's time if that is more.
 
@@ -729,8 +726,6 @@ def _first_that_works(folder, device, wrong, use, broken=None, record=False):
     """Uses the current head or, if that fails, the newest one that works, and warns.
 
     Args:
-        folder: Folder of the device.
-        device: Content of `device.json`.
         wrong: Words for known faults, or "".
         use: Function of a head's `update.json` and bytes; raises `_HeadError`.
         broken: Number of a head that does not work, or None.

@@ -53,9 +53,6 @@ def install(
         overwrite: Whether an existing device's folder is replaced, with its heads. A folder that
             holds anything else is never replaced.
 
-    Returns:
-        The folder.
-
     Raises:
         InputError: If the name or the quantization is unknown, images are missing, or `folder` or
             its parent cannot be written.

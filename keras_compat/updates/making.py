@@ -62,7 +62,6 @@ class Measured:
 
     Attributes:
         component: Reference of the device's extractor.
-        quantization: Quantization of its files.
         accuracy: Accuracy, a fraction, of the shipped head's file on the installed extractor's
             file.
         archive: Path of the archive that this device downloads.
@@ -101,10 +100,6 @@ def read_installed(folder: str | Path) -> dict:
 
 def device_archive(path: str | Path, folder: str | Path) -> Path:
     """Returns the path of the archive for one device, beside the archive for all.
-
-    Args:
-        path: Path of the archive for all devices.
-        folder: Folder of the device; its name is part of the path.
 
     Example:
 
@@ -176,7 +171,6 @@ def make_update(
     (`results/benchmarks/head_update.json`).
 
     Args:
-        path: Path of the archive for all devices.
         head: Package of a head, from `Store.package`.
         devices: Devices of the update, each extractor once.
         name: Name of the updates; each device must take this name.

@@ -21,7 +21,6 @@ def check_archive(path: str | Path, overwrite: bool) -> None:
     """Raises `InputError` if an archive cannot be written to a path.
 
     Args:
-        path: Free path, or path of a file.
         overwrite: Whether an existing file is replaced; anything else never is.
 
     Example:
@@ -43,7 +42,6 @@ def check_device_folder(path: str | Path, overwrite: bool) -> None:
     """Raises `InputError` if a device's folder cannot be written to a path.
 
     Args:
-        path: Free path, or path of a device's folder.
         overwrite: Whether an existing device's folder is replaced; only if it holds nothing else.
 
     Example:

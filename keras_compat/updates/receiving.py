@@ -17,9 +17,7 @@ def receive(store: Store, archive: str | Path, reference: Reference) -> None:
     """Publishes the head of an update.
 
     Args:
-        store: Store to publish in.
         archive: Path of the archive, also one by strangers.
-        reference: Name and free version.
 
     Raises:
         InputError: If the archive is incomplete, or its component is missing or is not the head of

@@ -50,7 +50,6 @@ def version_folder(folder: Path, config: str | None, version: str | None) -> Pat
     """Finds the folder of one version of a data set.
 
     Args:
-        folder: Path of the data set.
         config: Name of a configuration; by default the one that the folder names, if any.
         version: Three numbers separated by dots, each of them `*` for any; by default any version.
 

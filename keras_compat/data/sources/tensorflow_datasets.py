@@ -63,7 +63,6 @@ def load_tfds(spec: str, options: LoadOptions) -> ImageDataset:
 
     Args:
         spec: TFDS name, optionally with `/config` and `:version`.
-        options: Options, see `keras_compat.data.load`.
 
     Returns:
         The data set; above the memory limit its examples are `StreamedExamples`.

@@ -31,7 +31,6 @@ class Pair:
 
     Args:
         extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        train: Training data of the extractor.
         class_names: Class names of `train`.
         target_extractor: Extractor that `target_head` was trained with.
         target_head: Head to combine with `extractor`.

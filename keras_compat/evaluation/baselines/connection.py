@@ -24,7 +24,6 @@ def connected_extractor(
     """Returns a model of an extractor followed by a 1x1 convolution.
 
     Args:
-        extractor: Extractor with `channels` channels.
         kernel: float `[channels, new channels]`.
         bias: float `[new channels]`.
     """

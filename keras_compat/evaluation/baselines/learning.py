@@ -24,9 +24,6 @@ def learn(
 
     Args:
         network: Model from images; its frozen layers stay unchanged.
-        examples: Images with labels.
-        steps: Number of gradient steps.
-        seed: Seed of the order of the examples.
         loss: Loss of Keras; by default the cross-entropy of logits.
     """
     network.compile(

@@ -100,12 +100,6 @@ def _published(
 def display_name(architecture: str) -> str:
     """Returns the name of an architecture as the papers write it.
 
-    Args:
-        architecture: Name such as `"wide_resnet56"`.
-
-    Returns:
-        Name such as `"Wide ResNet-56"`.
-
     Example:
 
     >>> display_name("wide_resnet56"), display_name("mobilenet_v2_small")

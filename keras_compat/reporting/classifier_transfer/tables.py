@@ -92,7 +92,6 @@ def published(extractor: str, values: Mapping[str, float]) -> Summary | None:
     """Returns the paper's figure for an extractor of the same family, if it has one.
 
     Args:
-        extractor: Name of an architecture.
         values: Fractions by family; see `paper.family`.
 
     Example:

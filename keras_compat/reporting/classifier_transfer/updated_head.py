@@ -36,7 +36,6 @@ class UpdatedHead:
 
     Args:
         records: Records of one data set.
-        variant: Name of the variant, one of `VARIANTS`.
 
     Attributes:
         extractors: Names of the extractors in the order in which the run measured them.

@@ -28,9 +28,7 @@ class Bars:
     """One bar a group, all of one meaning.
 
     Args:
-        label: Name in the legend.
         values: One summary a group; `None` where there is no bar.
-        colour: Colour of the bars.
         published: Whether the figures are another's, and drawn hatched on white.
     """
 
@@ -64,8 +62,6 @@ def draw_bars(
     Args:
         groups: Names of the groups; `\\n` breaks a line.
         bars: Bars; one without any value is left out of the legend.
-        lines: Levels to mark.
-        scale: Meaning of the values.
         across: Whether bars go to the right and groups down, which suits many groups and long
             names; levels are named in the legend then.
 

@@ -16,7 +16,6 @@ class Blocks:
     """One row of blocks.
 
     Args:
-        label: Name on the left.
         values: Values in [-1, 1], from left to right; rows may differ in length.
         texts: Texts on the right, one a column.
     """
@@ -39,10 +38,7 @@ def draw_blocks(
     """Draws rows of coloured blocks: blue for positive, white for none, red for negative.
 
     Args:
-        rows: Rows from the top.
         columns: Names of the texts on the right.
-        x_label: Meaning of the blocks.
-        legend: Meaning of the colours.
 
     Example:
 

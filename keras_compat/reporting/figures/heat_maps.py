@@ -24,7 +24,6 @@ class HeatMap:
     """One matrix.
 
     Args:
-        title: Line above the matrix.
         values: A row of summaries of fractions for each row's name; `None` where there is none.
     """
 
@@ -45,14 +44,6 @@ def draw_heat_maps(
     legend: str = "accuracy [%]",
 ) -> None:
     """Draws matrices with the same rows and columns, each cell with its value in percent.
-
-    Args:
-        rows: Names of the rows.
-        columns: Names of the columns.
-        maps: Matrices.
-        row_label: Meaning of the rows.
-        column_label: Meaning of the columns.
-        legend: Meaning of the colours.
 
     Example:
 

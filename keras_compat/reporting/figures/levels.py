@@ -43,8 +43,6 @@ def draw_levels(axes: Axes, lines: Sequence[Line], scale: Scale) -> None:
 
     Args:
         axes: Axes to draw in, with their limits set.
-        lines: Levels.
-        scale: Meaning of their values.
 
     Example:
 

@@ -28,7 +28,6 @@ class Series:
     """One curve.
 
     Args:
-        label: Name in the legend.
         points: One summary by place: a number, or the name of a thing.
     """
 
@@ -53,9 +52,6 @@ def draw_lines(
     Args:
         series: Curves. Their places are all numbers, or all names; names stand in the order in
             which the first curve, then the others, hold them.
-        lines: Levels to mark.
-        x_label: Meaning of the places.
-        scale: Meaning of the values.
         doubling: Whether a doubled number is one step to the right, wherever it is.
         from_zero: Whether the axis shows the whole scale. Otherwise it shows the drawn values
             alone, and small differences are seen.

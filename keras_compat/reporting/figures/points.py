@@ -17,12 +17,7 @@ _MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "p")
 
 @dataclass(frozen=True)
 class Points:
-    """Points of one kind.
-
-    Args:
-        label: Name in the legend.
-        places: Pairs of x and y.
-    """
+    """Points of one kind."""
 
     label: str
     places: Sequence[tuple[float, float]]

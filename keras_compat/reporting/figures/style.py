@@ -78,9 +78,6 @@ PERCENT = Scale("accuracy [%]", 100, 1, 108)
 def styled(draw: Callable[..., None]) -> Callable[..., None]:
     """Lets a function draw in Matplotlib's own style, in which no text is a formula.
 
-    Args:
-        draw: Function that draws a figure and saves it.
-
     Returns:
         The function; the user's style of other figures stays as it is.
 
@@ -103,9 +100,6 @@ def styled(draw: Callable[..., None]) -> Callable[..., None]:
 
 def drawable(text: str) -> str:
     """Returns a name as it can be drawn: one line, not too long, of letters that the font has.
-
-    Args:
-        text: Text of any origin.
 
     Returns:
         The text, with the codes of other letters; a long one is cut, and ends in letters that
@@ -178,8 +172,6 @@ def style_values(axes: Axes, scale: Scale, highest: float, across: bool = False)
     """Gives an axis of values its name, its limits and its grid.
 
     Args:
-        axes: Axes of the figure.
-        scale: Meaning of the values.
         highest: Highest drawn value, with its error bar, before the scale's factor.
         across: Whether values go to the right, and not up.
 
@@ -219,9 +211,6 @@ def write_value(axes: Axes, text: str, place: tuple[float, float], beside: bool 
     """Writes a value above a point; a line behind it does not strike it out.
 
     Args:
-        axes: Axes to write in.
-        text: Value, as it is written.
-        place: Point.
         beside: Whether the value stands on the right of the point, and not above.
 
     Example:
@@ -268,12 +257,6 @@ def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 def add_colour_bar(figure: Figure, picture: ScalarMappable, legend: str, **place: Any) -> None:
     """Puts a bar that explains the colours beside the axes of a figure.
-
-    Args:
-        figure: Figure to explain.
-        picture: Picture with the colours.
-        legend: Meaning of the colours.
-        **place: Options of `Figure.colorbar`.
 
     Example:
 

@@ -119,11 +119,7 @@ def ranking_text(records: Sequence[Record], target: str) -> str:
     """Returns what the ranking was made by, and how well it agreed with that after fine-tuning.
 
     Args:
-        records: Records of a run.
         target: Name of the target, of at least two sources.
-
-    Returns:
-        A sentence or more.
 
     Example:
 

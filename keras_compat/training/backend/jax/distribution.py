@@ -87,7 +87,6 @@ class JaxDistribution(Distribution):
 
     Args:
         devices: The devices of all processes.
-        statistics_over: The examples that statistics are taken over, see `Distribution`.
     """
 
     def __init__(self, devices: list[jax.Device], statistics_over: str = "global"):

@@ -19,7 +19,6 @@ def copy_trainer(trainer: Any, synchronized: bool) -> Any:
     Parts that share a layer share it in the copy too.
 
     Args:
-        trainer: A compiled `Trainer`.
         synchronized: Whether replicas normalize with the whole batch, see
             `BatchStatisticsNormalization`.
 

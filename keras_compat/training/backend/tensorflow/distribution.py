@@ -86,12 +86,7 @@ def _tpu() -> tf.distribute.Strategy:
 
 
 class TensorFlowDistribution(Distribution):
-    """Trains a copy of the trainer in a strategy's scope, and copies its state back.
-
-    Args:
-        strategy: The strategy with the replicas.
-        statistics_over: The examples that statistics are taken over, see `Distribution`.
-    """
+    """Trains a copy of the trainer in a strategy's scope, and copies its state back."""
 
     def __init__(self, strategy: tf.distribute.Strategy, statistics_over: str = "global"):
         resolver = strategy.cluster_resolver

@@ -33,18 +33,13 @@ def train(
 ) -> keras.callbacks.History:
     """Trains a trainer that was made in the scope of a strategy.
 
+    Arguments that are not listed are those of `keras.Model.fit`.
+
     Args:
-        trainer: A compiled `Trainer`.
-        strategy: The strategy with the replicas.
         batches: The minibatches of all tasks by index, see `JointBatches`.
         check_batch: A function that raises an error for a size that cannot be split.
-        epochs: Number of the last epoch, as are the next arguments, see `keras.Model.fit`.
         steps_per_epoch: Rounds in an epoch.
-        verbose: Mode of the progress bar.
-        callbacks: Keras callbacks.
-        initial_epoch: Number of the first epoch.
         validate: A function that evaluates and returns metrics by name.
-        validation_freq: Epochs between two evaluations.
         shuffle: Always `False`, as minibatches have an order.
     """
     callbacks = keras.callbacks.CallbackList(

@@ -43,9 +43,5 @@ def fastest(cls: type[keras.optimizers.Optimizer], config: dict[str, Any]) -> ty
 
     `FusedAdam` replaces Adam itself without `amsgrad`. Its gradients must be dense, as those of
     image networks are.
-
-    Args:
-        cls: The optimizer's own class.
-        config: The optimizer's configuration.
     """
     return FusedAdam if cls is keras.optimizers.Adam and not config.get("amsgrad") else cls
