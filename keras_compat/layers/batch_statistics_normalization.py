@@ -15,7 +15,7 @@ MODES = ("batch", "moving")
 
 
 @keras.saving.register_keras_serializable("keras_compat")
-class BatchStatisticsNormalization(keras.layers.Layer):
+class BatchStatisticsNormalization(keras.layers.BatchNormalization):
     """Normalizes with the statistics of the batch, at inference as in training.
 
     Recombined networks get features with other statistics than in training, so the paper normalizes
@@ -41,7 +41,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         statistics: `"batch"` or `"moving"`; `set_statistics` can change it.
         synchronized: Whether a batch that is split over devices is normalized as one batch;
             `False` lets each device normalize with its own part in training.
-        **kwargs: Arguments of every Keras layer, such as `name`, `dtype`, `trainable`.
+        **kwargs: Arguments of `keras.layers.BatchNormalization`, except those of renormalization.
 
     Input shape: any rank of 2 or more. Output shape: the same.
 
@@ -69,34 +69,12 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         scale: bool = True,
         statistics: str = "batch",
         synchronized: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.axis = int(axis)
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
+        super().__init__(axis, momentum, epsilon, center, scale, renorm=False, **kwargs)
+        self.supports_masking = False
         self.statistics = statistics
         self.synchronized = synchronized
-        self.beta_initializer = keras.initializers.get(beta_initializer)
-        self.gamma_initializer = keras.initializers.get(gamma_initializer)
-        self.moving_mean_initializer = keras.initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = keras.initializers.get(moving_variance_initializer)
-        self.beta_regularizer = keras.regularizers.get(beta_regularizer)
-        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
-        self.beta_constraint = keras.constraints.get(beta_constraint)
-        self.gamma_constraint = keras.constraints.get(gamma_constraint)
-        self.gamma = None
-        self.beta = None
         self._recalibrating = False
         self._split: tuple[int, int] | None = None
 
@@ -119,39 +97,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         channels = input_shape[self.axis]
         if channels is None:
             raise ValueError(f"axis {self.axis} of shape {input_shape} must have a known size")
-        self.input_spec = keras.layers.InputSpec(ndim=rank, axes={self.axis: channels})
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape=(channels,),
-                name="gamma",
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                autocast=False,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape=(channels,),
-                name="beta",
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                autocast=False,
-            )
-        self.moving_mean = self.add_weight(
-            shape=(channels,),
-            name="moving_mean",
-            initializer=self.moving_mean_initializer,
-            trainable=False,
-            autocast=False,
-        )
-        self.moving_variance = self.add_weight(
-            shape=(channels,),
-            name="moving_variance",
-            initializer=self.moving_variance_initializer,
-            trainable=False,
-            autocast=False,
-        )
+        super().build(input_shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Normalizes `inputs`; the class describes the statistics."""
@@ -230,29 +176,7 @@ class BatchStatisticsNormalization(keras.layers.Layer):
         value = ops.cast(value, moving.dtype)
         moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns `input_shape`."""
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""
-        config = {
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "statistics": self.statistics,
-            "synchronized": self.synchronized,
-            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
-            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": keras.initializers.serialize(
-                self.moving_variance_initializer
-            ),
-            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
-            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
-        }
-        return {**super().get_config(), **config}
+        config = {k: v for k, v in super().get_config().items() if not k.startswith("renorm")}
+        return {**config, "statistics": self.statistics}
