@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from keras_compat import replica_ops
-
-if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset, UnlabelledImages
+from keras_compat.data import ImageDataset, UnlabelledImages
 
 
 class Auxiliary(keras.layers.Layer):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from keras_compat.auxiliary.base import Auxiliary
+from keras_compat.data import ImageDataset, UnlabelledImages
 from keras_compat.errors import InputError
-
-if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset, UnlabelledImages
 
 # Edges of the bins of each opponent colour. Bins near grey, where most of a photograph is, are
 # narrow, so that no bin is right most of the time.

@@ -17,8 +17,6 @@ class AuxiliaryEntry(Lazy):
     """An auxiliary task, described for flags, reports and studies.
 
     Args:
-        place: Module and class: `"package.module:Class"`.
-        meaning: One line, as reports explain the task.
         token: Name of the task in methods, such as `"rp"`; `""` keeps it out of methods.
         has_head: Whether a head makes extractors compatible. A task without one compares features.
         needs_labels: Whether it needs labels of classes that all networks have in common.

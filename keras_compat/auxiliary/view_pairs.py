@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -10,11 +10,9 @@ from keras import ops
 from keras_compat import replica_ops
 from keras_compat.auxiliary.base import Auxiliary
 from keras_compat.auxiliary.views import random_views
+from keras_compat.data import ImageDataset
 from keras_compat.errors import InputError
 from keras_compat.layers import UnitLength
-
-if TYPE_CHECKING:
-    from keras_compat.data import ImageDataset
 
 
 class ViewPairs(Auxiliary):
@@ -78,14 +76,8 @@ class ViewPairs(Auxiliary):
         return ops.matmul(directions, ops.transpose(replica_ops.gathered(directions)))
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "outputs": self.outputs,
-            "every_image": self.every_image,
-            "smallest_area": self.smallest_area,
-            "flip": self.flip,
-            "seed": self.seed,
-        }
+        names = ("outputs", "every_image", "smallest_area", "flip", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def same_view_and_partner(targets: Any) -> tuple[Any, Any]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import using_statistics
 from keras_compat.networks import check_interface
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 BATCH_SIZES = tuple(2**i for i in range(10))
 """Batch sizes 1, 2, 4, ... 512."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import keras
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.errors import InputError
 from keras_compat.evaluation.recalibration import recalibrate
 from keras_compat.evaluation.recombination import recombination_accuracy
 from keras_compat.evaluation.signals import some_images
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 CALIBRATION_IMAGES = tuple(2**i for i in range(4, 13))
 """Numbers of calibration images: 16, 32, ... 4,096."""

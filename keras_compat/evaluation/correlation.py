@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.errors import InputError
 from keras_compat.evaluation.moments import feature_moments
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 
 def cross_correlation(

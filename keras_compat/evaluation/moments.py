@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.errors import InputError
 from keras_compat.evaluation.prediction import predicting
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 # Maximum number of samples in float64 at once.
 _ROWS = 2**14

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
 from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
 
-from keras_compat.layers import normalization_layers
+from keras_compat.data import Examples, StreamedExamples
+from keras_compat.layers.statistics import changed
 from keras_compat.networks import check_interface
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -92,15 +89,6 @@ def _compiled(part: keras.Model, statistics: str) -> keras.Model:
     return by_mode[statistics]
 
 
-@contextmanager
-def using_statistics(mode: str, *models: keras.Model) -> Iterator[None]:
+def using_statistics(mode: str, *models: keras.Model) -> AbstractContextManager[None]:
     """Sets the mode of normalization, `"batch"` or `"moving"`, within this context."""
-    layers = [layer for model in models for layer in normalization_layers(model)]
-    before = [layer.statistics for layer in layers]
-    try:
-        for layer in layers:
-            layer.statistics = mode
-        yield
-    finally:
-        for layer, earlier in zip(layers, before, strict=True):
-            layer.statistics = earlier
+    return changed(models, statistics=mode)

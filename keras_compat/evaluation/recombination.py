@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from keras_compat.data import match_classes
+from keras_compat.data import Examples, StreamedExamples, match_classes
 from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import accuracy
 from keras_compat.evaluation.prediction import predict_logits
 from keras_compat.evaluation.recalibration import recalibrate
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 
 def recombination_accuracy(

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from scipy.special import softmax
 
 from keras_compat.auxiliary.rotation import ROTATIONS, rotate, square
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.errors import InputError
 from keras_compat.evaluation.metrics import mutual_information
 from keras_compat.evaluation.prediction import predicting
 from keras_compat.networks import check_interface, check_logits
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 # Avoids division by zero for a constant channel.
 _SMALLEST_VARIANCE = 1e-6

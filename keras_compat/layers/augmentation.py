@@ -128,15 +128,8 @@ class Augmentation(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that rebuild the layer."""
-        return {
-            **super().get_config(),
-            "flip": self.flip,
-            "shift": self.shift,
-            "rotation": self.rotation,
-            "scale": self.scale,
-            "fill_mode": self.fill_mode,
-            "seed": self.seed,
-        }
+        names = ("flip", "shift", "rotation", "scale", "fill_mode", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _sample_pixels(self, images: Any) -> Any:
         """Moves images by whole pixels: rows and columns are selected, and no value changes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -97,15 +98,8 @@ def split_by_device(
         models: Models that the step trains, nested models included.
         batch: Size of the batch, a multiple of `devices`.
     """
-    layers = [layer for model in models for layer in normalization_layers(model)]
-    before = [layer.synchronized for layer in layers]
-    for layer in layers:
-        layer._split, layer.synchronized = (devices, batch), False
-    try:
+    with changed(models, _split=(devices, batch), synchronized=False):
         yield
-    finally:
-        for layer, synchronized in zip(layers, before, strict=True):
-            layer._split, layer.synchronized = None, synchronized
 
 
 @contextmanager
@@ -129,12 +123,30 @@ def recalibrating(models: keras.layers.Layer | Iterable[keras.layers.Layer]) -> 
     >>> keras.ops.convert_to_numpy(model.layers[0].moving_mean).tolist()
     [2.0]
     """
-    models = [models] if isinstance(models, keras.layers.Layer) else list(models)
+    models = [models] if isinstance(models, keras.layers.Layer) else models
+    with changed(models, _recalibrating=True):
+        yield
+
+
+@contextmanager
+def changed(models: Iterable[keras.layers.Layer], **attributes: Any) -> Iterator[None]:
+    """Gives attributes of normalization layers other values within this context.
+
+    Example:
+
+    >>> model = keras.Sequential([BatchStatisticsNormalization()])
+    >>> with changed([model], statistics="moving"):
+    ...     model.layers[0].statistics
+    'moving'
+    >>> model.layers[0].statistics
+    'batch'
+    """
     layers = [layer for model in models for layer in normalization_layers(model)]
-    for layer in layers:
-        layer._recalibrating = True
+    before = [(layer, name, getattr(layer, name)) for layer in layers for name in attributes]
     try:
+        for layer, name, _ in before:
+            setattr(layer, name, attributes[name])
         yield
     finally:
-        for layer in layers:
-            layer._recalibrating = False
+        for layer, name, earlier in before:
+            setattr(layer, name, earlier)

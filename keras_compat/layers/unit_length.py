@@ -19,7 +19,6 @@ class UnitLength(keras.layers.Layer):
     Args:
         epsilon: Smallest sum of squares to divide by; vectors with a smaller sum stay shorter than
             unit length.
-        **kwargs: Arguments of every Keras layer, such as `name`.
 
     Input shape: any of rank 2 or more. Output shape: the same.
 

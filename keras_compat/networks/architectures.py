@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,16 +171,33 @@ def default_split(architecture: str) -> str:
     return find_architecture(architecture)[0].default_split
 
 
-def stage_aliases(names: list[str]) -> dict[str, str]:
-    """Maps each `"stageN"` to the last of the blocks named `"stageN_blockM"`.
+def three_stages(
+    stem: Callable[..., Any], block: Callable[..., Any], top: Apply, count: int, filters: int
+) -> Architecture:
+    """Returns an architecture of three stages of `count` blocks each, split after the second.
+
+    The first stage has `filters` channels. Each further one doubles the channels, and its first
+    block halves height and width.
 
     Example:
 
-    >>> stage_aliases(["stem", "stage1_block1", "stage1_block2"])
-    {'stage1': 'stage1_block2'}
+    >>> plan = three_stages(lambda x, make: x, lambda x, make: x, lambda x, make: x, 2, 16)
+    >>> plan.aliases["stage1"]
+    'stage1_block2'
     """
-    stages = [(re.fullmatch(r"(stage\d+)_block\d+", name), name) for name in names]
-    return {match.group(1): name for match, name in stages if match}
+    blocks = [Block("stem", stem)]
+    for stage in (1, 2, 3):
+        for index in range(1, count + 1):
+            name = f"stage{stage}_block{index}"
+            apply = functools.partial(
+                block,
+                name=name,
+                filters=filters * 2 ** (stage - 1),
+                strides=2 if stage > 1 and index == 1 else 1,
+            )
+            blocks.append(Block(name, apply))
+    aliases = {f"stage{stage}": f"stage{stage}_block{count}" for stage in (1, 2, 3)}
+    return Architecture(tuple(blocks), top, "stage2", aliases)
 
 
 def require_positive(**arguments: int | float) -> None:

@@ -28,14 +28,10 @@ _SCORES = np.array([[-5.0, 0.3, 2.0, 9.0]], "float32")
 
 
 def check_logits(head: keras.Model) -> None:
-    """Raises an error if a head emits probabilities, since losses would take them for logits.
+    """Raises `InputError` if a head emits probabilities, since losses would take them for logits.
 
     Args:
         head: A model to logits, from features or images.
-
-    Raises:
-        InputError: The head emits probabilities; the message names the layer that makes them, and
-            `logits_of`.
 
     Example:
 

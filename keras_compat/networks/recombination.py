@@ -32,14 +32,11 @@ def feature_interface(extractor: keras.Model) -> Shape:
 
 
 def check_interface(extractor: keras.Model, head: keras.Model) -> None:
-    """Raises an error if a head cannot take the features of an extractor.
+    """Raises an `InputError` if a head cannot take the features of an extractor.
 
     Args:
         extractor: A model with one output.
         head: A model with one input; a size of None takes any.
-
-    Raises:
-        InputError: The shapes do not match; the message names both.
 
     Example:
 

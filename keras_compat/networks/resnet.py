@@ -12,10 +12,9 @@ from keras_compat.layers import ChannelPadding
 from keras_compat.networks.architectures import (
     ARCHITECTURES,
     Architecture,
-    Block,
     register_preset,
     require_positive,
-    stage_aliases,
+    three_stages,
 )
 from keras_compat.networks.layer_maker import LayerMaker
 
@@ -44,23 +43,8 @@ def resnet(depth: int = 56, filters: int = 16) -> Architecture:
     require_positive(filters=filters)
     if depth < 8 or depth % 6 != 2:
         raise InputError(f"depth is {depth}; expected 6n + 2 for a ResNet: 8, 14, 20, ..., 56")
-    blocks = [Block("stem", functools.partial(_stem, filters=filters))]
-    for stage in (1, 2, 3):
-        for index in range(1, (depth - 2) // 6 + 1):
-            name = f"stage{stage}_block{index}"
-            apply = functools.partial(
-                _block,
-                name=name,
-                filters=filters * 2 ** (stage - 1),
-                strides=2 if stage > 1 and index == 1 else 1,
-            )
-            blocks.append(Block(name, apply))
-    return Architecture(
-        blocks=tuple(blocks),
-        top=lambda x, make: x,
-        default_split="stage2",
-        aliases=stage_aliases([block.name for block in blocks]),
-    )
+    stem = functools.partial(_stem, filters=filters)
+    return three_stages(stem, _block, lambda x, make: x, (depth - 2) // 6, filters)
 
 
 for _depth in (8, 20, 56):

@@ -45,9 +45,6 @@ def check_functional(model: keras.Model, why: str) -> None:
     Args:
         why: Reason in the message why the graph is needed.
 
-    Raises:
-        InputError: The model is not functional; the message names it and tells what to do.
-
     Example:
 
     >>> check_functional(keras.Sequential(name="head"), "recombine connects its tensors")

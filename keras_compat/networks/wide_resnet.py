@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from keras import layers
@@ -11,10 +10,9 @@ from keras_compat.errors import InputError
 from keras_compat.networks.architectures import (
     ARCHITECTURES,
     Architecture,
-    Block,
     register_preset,
     require_positive,
-    stage_aliases,
+    three_stages,
 )
 from keras_compat.networks.layer_maker import LayerMaker
 
@@ -50,23 +48,7 @@ def wide_resnet(depth: int = 0, width: int = 2, blocks_per_stage: int = 0) -> Ar
         raise InputError(f"depth is {depth}; expected 6n + 4 for a Wide ResNet: 10, 16, 22, 28")
     blocks_per_stage = blocks_per_stage or (depth - 4) // 6
     require_positive(blocks_per_stage=blocks_per_stage)
-    blocks = [Block("stem", _stem)]
-    for stage in (1, 2, 3):
-        for index in range(1, blocks_per_stage + 1):
-            name = f"stage{stage}_block{index}"
-            apply = functools.partial(
-                _block,
-                name=name,
-                filters=16 * width * 2 ** (stage - 1),
-                strides=2 if stage > 1 and index == 1 else 1,
-            )
-            blocks.append(Block(name, apply))
-    return Architecture(
-        blocks=tuple(blocks),
-        top=_top,
-        default_split="stage2",
-        aliases=stage_aliases([block.name for block in blocks]),
-    )
+    return three_stages(_stem, _block, _top, blocks_per_stage, 16 * width)
 
 
 register_preset("wide_resnet10", wide_resnet, depth=10, width=2)

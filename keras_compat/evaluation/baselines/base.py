@@ -5,15 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.networks import check_logits
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 # Defaults of all baselines. A map is fitted on all positions of all images, thousands of times as
 # many samples as channels.

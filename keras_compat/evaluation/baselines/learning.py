@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
+from keras_compat.data import Examples, StreamedExamples
 from keras_compat.evaluation.baselines.base import LEARNING_RATE, TRAINING_BATCH
 from keras_compat.training.trainer import BackendStep
-
-if TYPE_CHECKING:
-    from keras_compat.data import Examples, StreamedExamples
 
 
 def learn(
