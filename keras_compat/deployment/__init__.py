@@ -13,13 +13,7 @@ from keras_compat.deployment.evaluating import (
     evaluate_litert,
     evaluate_saved_model,
 )
-from keras_compat.deployment.exporting import (
-    Export,
-    Exported,
-    export,
-    export_litert,
-    export_saved_model,
-)
+from keras_compat.deployment.exporting import Export, Exported, export, export_saved_model
 from keras_compat.deployment.litert import LiteRTExport, litert_pair
 from keras_compat.deployment.onnx import ONNXExport, onnx_pair
 from keras_compat.deployment.operators import litert_operators
@@ -37,7 +31,6 @@ __all__ = [
     "evaluate_litert",
     "evaluate_saved_model",
     "export",
-    "export_litert",
     "export_saved_model",
     "export_version",
     "litert_operators",

@@ -51,9 +51,6 @@ def check_file(inputs: np.ndarray, expected: np.ndarray, job: dict[str, Any]) ->
     Args:
         inputs: Inputs from `sample_inputs`.
         job: Request of an export, see `conversion`.
-
-    Raises:
-        InputError: The message names the file, its format and the difference.
     """
     what = f"{job['name']} ({job['format']})"
     found = RUNNERS[job["format"]]([job["path"]], inputs, len(inputs))

@@ -24,9 +24,6 @@ FEATURES, LOGITS, PROBABILITIES = "features", "logits", "probabilities"
 def check_one_input_and_output(model: keras.Model, path: str | Path) -> None:
     """Raises `InputError` unless a model has one input of numbers and one output.
 
-    Raises:
-        InputError: If the model has several inputs or outputs, takes text, or has no shapes yet.
-
     Example:
 
     >>> one, other = keras.Input((3,)), keras.Input((3,))

@@ -136,17 +136,6 @@ def export_saved_model(
     return export([SavedModelExport(network, path)], overwrite=overwrite)[0]
 
 
-def export_litert(
-    model: keras.Model,
-    path: str | Path,
-    input_shape: tuple[int, ...] | None = None,
-    *,
-    overwrite: bool = False,
-) -> Exported:
-    """Writes one network, extractor or head as a LiteRT file; see `LiteRTExport` and `export`."""
-    return export([LiteRTExport(model, path, input_shape)], overwrite=overwrite)[0]
-
-
 def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -23,18 +23,16 @@ class LiteRTExport:
     """A LiteRT file to be written, for one image at a time.
 
     Quantization: `"float16"` halves the size of the weights and `"dynamic"` quarters it; inputs,
-        outputs
-    and features stay float32. `"int8"` computes in 8 bits, with ranges measured on representative
-    inputs; the file's input and output stay float32, except an extractor's images, which may be
-    uint8. So an 8-bit head takes the features of any extractor of its interface. One 8-bit scale
-    for the features of all extractors and heads would be as accurate and 5 % faster
+    outputs and features stay float32. `"int8"` computes in 8 bits, with ranges measured on
+    representative inputs; the file's input and output stay float32, except an extractor's images,
+    which may be uint8. So an 8-bit head takes the features of any extractor of its interface. One
+    8-bit scale for the features of all extractors and heads would be as accurate and 5 % faster
     (`results/benchmarks/litert.json`): too little for files that no longer fit those of float32.
 
     Metadata: the file states the range of its images, and whether it returns logits or
-        probabilities.
-    With class names it holds `labels.txt`, as Android Studio and MediaPipe read it; MediaPipe shows
-    the outputs unchanged. The same is written beside `head.tflite` for apps that call the
-    interpreter themselves: `head.json`, with the file's SHA-256, and `head.labels.txt`.
+    probabilities. With class names it holds `labels.txt`, as Android Studio and MediaPipe read it;
+    MediaPipe shows the outputs unchanged. The same is written beside `head.tflite` for apps that
+    call the interpreter themselves: `head.json`, with the file's SHA-256, and `head.labels.txt`.
 
     Image range: 0 to 255, unless `representative` shows another. If all values lie in [0, 1] or
     [-1, 1] and span more than half of it, that is the range, and uint8 pixels are scaled to it. If

@@ -21,15 +21,7 @@ class ONNXExport:
     trained on, and returns `logits` or `probabilities`, float32 `[batch, classes]`. The file's
     metadata hold its class names as JSON under `class_names`.
 
-    Attributes:
-        model: Network, extractor or head.
-        path: Path of the file to write, by convention `*.onnx`.
-        input_shape: Shape without the batch, for a model without a fixed height and width, such as
-            a head.
-        input_name: Name of the input.
-        output_name: Name of the output; None for `logits` or `probabilities`.
-        class_names: Names of the outputs of a network or a head, or none.
-        probabilities: Whether the file ends in softmax, also where the model does not.
+    The attributes are those of `LiteRTExport` of the same names; by convention `path` is `*.onnx`.
     """
 
     model: keras.Model

@@ -38,7 +38,7 @@ class ReportWriter:
     """Writes the report of one experiment for the terminal, in Markdown and as pictures.
 
     Both functions see the texts of records and settings as they are safe in the place where they
-    are shown; see `shown`.
+    are shown; see `shown`. All methods raise an `InputError` if there is nothing to show.
 
     Args:
         report: Function from a `metrics.json`, as `load_metrics` returns it, to its report.
@@ -75,19 +75,11 @@ class ReportWriter:
     def terminal_text(
         self, records: Sequence[Record], config: Mapping[str, Any] | None = None
     ) -> str:
-        """Returns what an app prints last, without a newline at the end.
-
-        Raises:
-            InputError: if there is nothing to show.
-        """
+        """Returns what an app prints last, without a newline at the end."""
         return "\n\n".join(for_terminal(self.summary)(records, config or {}))
 
     def markdown(self, metrics: Metrics) -> str:
-        """Returns the content of `report.md`; its pictures are in the folder `figures`.
-
-        Raises:
-            InputError: if there is nothing to show.
-        """
+        """Returns the content of `report.md`; its pictures are in the folder `figures`."""
         return for_markdown(self._markdown)(metrics)
 
     def draw(self, metrics: Metrics, folder: str | os.PathLike[str]) -> list[Path]:

@@ -117,9 +117,6 @@ class Table:
 def percent(summary: Summary | None) -> str:
     """Returns a fraction's mean as percent with one decimal, with its spread if there is one.
 
-    Returns:
-        Text such as `"91.7"`, `"91.7±0.3"` for more than one seed, or `"-"` for `None`.
-
     Example:
 
     >>> percent(Summary(0.917, 0.0031, 3)), percent(Summary(0.5, 0.0, 1)), percent(None)
@@ -130,9 +127,6 @@ def percent(summary: Summary | None) -> str:
 
 def number(summary: Summary | None, digits: int = 2) -> str:
     """Returns a mean as it is, with its spread if there is one.
-
-    Returns:
-        Text such as `"0.38"`, `"0.38±0.01"` for more than one seed, or `"-"` for `None`.
 
     Example:
 

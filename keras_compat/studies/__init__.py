@@ -80,11 +80,7 @@ def cells_of(studies: Iterable[str], known: Known) -> dict[str, list[Asked]]:
 
 
 def find_measure(name: str) -> Callable[[Trained], list[Record]]:
-    """Returns the function that takes a measure, of whichever study has it.
-
-    Raises:
-        InputError: if no study has it.
-    """
+    """Returns the function that takes a measure, of whichever study has it."""
     known: dict[str, Callable[[Trained], list[Record]]] = {}
     for study in STUDIES:
         known |= getattr(STUDIES[study].load(), "MEASURES", {})

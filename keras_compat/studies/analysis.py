@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from keras_compat.reporting.records import (
     select,
     summarise,
     unique,
+    within_seeds,
 )
 
 METHODS = "methods"
@@ -228,11 +230,4 @@ class Analysis:
 
 def _ratio(records: list[Record], others: list[Record]) -> Summary | None:
     """Returns the quotient of two figures, within each seed that has both."""
-    by_seed = {r["seed"]: r["value"] for r in others}
-    return summarise(
-        [
-            {"seed": r["seed"], "value": r["value"] / by_seed[r["seed"]]}
-            for r in records
-            if by_seed.get(r["seed"])
-        ]
-    )
+    return within_seeds(operator.truediv, records, [r for r in others if r["value"]])

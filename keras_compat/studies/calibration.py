@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from keras_compat.methods import UPPER_BOUND, method_name
 from keras_compat.reporting import figures
 from keras_compat.reporting.figures import Series
-from keras_compat.reporting.records import Record, Summary, mean_by_seed, summarise
+from keras_compat.reporting.records import (
+    Record,
+    Summary,
+    mean_by_seed,
+    summarise,
+    within_seeds,
+)
 from keras_compat.reporting.section import Section
 from keras_compat.reporting.table import MISSING, Table, percent
 from keras_compat.studies.analysis import Analysis
@@ -125,10 +132,7 @@ def _row(curve: Curve, counts: list[int]) -> list[str]:
 def _difference(curve: Curve) -> str:
     """Returns the points that the most images reach above batch statistics, within each seed."""
     most = max((n for n in curve if n != _BATCH), default=_BATCH)
-    batch = {r["seed"]: r["value"] for r in curve[_BATCH]}
-    found = summarise(
-        [{**r, "value": r["value"] - batch[r["seed"]]} for r in curve[most] if r["seed"] in batch]
-    )
+    found = within_seeds(operator.sub, curve[most], curve[_BATCH])
     if found is None:
         return MISSING
     spread = f"±{100 * found.std:.1f}" if found.count > 1 else ""

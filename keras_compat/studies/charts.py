@@ -67,9 +67,6 @@ def bar_chart(
         both_bounds: Whether the lower one of the two upper bounds is a level, too.
         network: Network whose extractor and data count; `None` for the average.
 
-    Returns:
-        The picture, with the upper bounds and chance as levels.
-
     Example:
 
     >>> record = {"metric": "recombination_accuracy", "study": "methods", "method": "rp",

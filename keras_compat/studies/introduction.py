@@ -11,6 +11,8 @@ from keras_compat.methods import (
     glossary,
     method_name,
 )
+from keras_compat.reporting.records import Record
+from keras_compat.reporting.report import without_result
 from keras_compat.reporting.table import MISSING, Table
 from keras_compat.studies.analysis import METHODS, Analysis
 
@@ -43,7 +45,7 @@ def what_was_done(analysis: Analysis) -> list[str]:
         "it is tested as recombined networks are. **Compatibility** is recombination accuracy "
         "divided by the upper bound, the accuracy on the common classes of networks trained by "
         f"themselves, {_bound(analysis, study)}. Accuracies are in percent.",
-        *_failures(analysis),
+        *without_result(analysis.failures, _failed),
         restriction(analysis),
         "Normalization uses the statistics of the test batch, unless something else is said.",
         spreads(seeds),
@@ -137,15 +139,5 @@ def _bound(analysis: Analysis, study: str) -> str:
     return higher
 
 
-def _failures(analysis: Analysis) -> list[str]:
-    if not analysis.failures:
-        return []
-    cells = dict.fromkeys(
-        f"{method_name(r['method'])}, seed {r['seed']}: {r['message']}" for r in analysis.failures
-    )
-    lines = "\n".join(f"- {cell}" for cell in cells)
-    return [
-        "**Without a result**, as a loss was not finite, are the following; means are over the "
-        "seeds that are left.",
-        lines,
-    ]
+def _failed(record: Record) -> str:
+    return f"{method_name(record['method'])}, seed {record['seed']}"

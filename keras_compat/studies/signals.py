@@ -43,9 +43,6 @@ def verdict(recovered: float) -> str:
     Args:
         recovered: Signal of that name, see `keras_compat.evaluation.compatibility_signals`.
 
-    Returns:
-        `"works"`, `"works in part"` or `"does not work"`.
-
     Example:
 
     >>> [verdict(recovered) for recovered in (0.9, 0.3, 0.0)]

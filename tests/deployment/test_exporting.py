@@ -20,7 +20,6 @@ from keras_compat.deployment import (
     evaluate_litert,
     evaluate_saved_model,
     export,
-    export_litert,
     export_saved_model,
     litert_operators,
     litert_pair,
@@ -176,12 +175,12 @@ def test_refuses_models_that_a_format_cannot_take_as_they_are(pair, tmp_path):
     extractor, head = pair
     for shape in (None, (4, 4, 9)):
         with pytest.raises(InputError, match="input_shape"):
-            export_litert(head, tmp_path / "head.tflite", shape)
+            export([LiteRTExport(head, tmp_path / "head.tflite", shape)])
     with pytest.raises(InputError, match="input_shape .* expected whole numbers"):
         export([ONNXExport(head, tmp_path / "head.onnx")])
     batches = networks.build_extractor("resnet8:filters=4", SHAPE, interface_channels=8, seed=0)
     with pytest.raises(InputError, match="recalibrate"):
-        export_litert(batches, tmp_path / "extractor.tflite")
+        export([LiteRTExport(batches, tmp_path / "extractor.tflite")])
     with pytest.raises(InputError, match="an ONNX file on a desktop takes one image at a time"):
         export([ONNXExport(batches, tmp_path / "extractor.onnx")])
     other = networks.build_head("mobilenet_v2_small", input_channels=9, seed=1)
