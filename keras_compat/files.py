@@ -103,9 +103,6 @@ def folder_made(folder: Path) -> Iterator[None]:
     Args:
         folder: Path of the folder; it may exist.
 
-    Raises:
-        OSError: If the folder cannot be created.
-
     Example:
 
     >>> import tempfile
@@ -134,9 +131,6 @@ def replace(source: Path, path: Path) -> None:
 
     Args:
         source: File or folder on the same file system.
-
-    Raises:
-        OSError: If `source` cannot be renamed.
 
     Example:
 
@@ -169,9 +163,6 @@ def remove(path: Path) -> None:
     Args:
         path: Path to remove; the target of a link stays.
 
-    Raises:
-        OSError: If it cannot be removed.
-
     Example:
 
     >>> remove(Path("no/such/file"))
@@ -191,9 +182,6 @@ def copy_plain(
 
     Args:
         left_out: Function from a folder and its names to the names that are left out too.
-
-    Raises:
-        OSError: If a file cannot be read or written.
 
     Example:
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_compat.data.classes import check_class_names
 from keras_compat.data.examples import Examples
 from keras_compat.data.labels import label_out_of_range
+from keras_compat.data.streaming import StreamedExamples
 from keras_compat.errors import InputError
-
-if TYPE_CHECKING:
-    from keras_compat.data.streaming import StreamedExamples
 
 
 @dataclass(frozen=True)

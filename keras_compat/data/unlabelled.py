@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_compat.data.dataset import ImageDataset
 from keras_compat.data.examples import Examples
 from keras_compat.data.loading import load_source
+from keras_compat.data.options import LoadOptions
 from keras_compat.data.sources.folder import has_class_folders, load_image_files
+from keras_compat.data.streaming import StreamedExamples
 from keras_compat.errors import InputError
-
-if TYPE_CHECKING:
-    from keras_compat.data.dataset import ImageDataset
-    from keras_compat.data.options import LoadOptions
-    from keras_compat.data.streaming import StreamedExamples
 
 
 @dataclass(frozen=True)

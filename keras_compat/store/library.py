@@ -43,13 +43,7 @@ LARGEST_WEIGHTS = 2**32
 
 @dataclass(frozen=True)
 class Entry:
-    """A published version.
-
-    Attributes:
-        reference: Name and version.
-        manifest: Manifest of the version.
-        aliases: Aliases that point at the version.
-    """
+    """A published version, with the aliases that point at it."""
 
     reference: Reference
     manifest: Manifest
@@ -62,7 +56,6 @@ class Fault:
 
     Attributes:
         path: Path in the store, escaped because strangers may choose names in a store.
-        error: Words for the fault.
     """
 
     path: str
@@ -83,6 +76,8 @@ class Store:
     `.staging`. At a URL a publisher claims the version first and writes its manifest last. If the
     file system cannot create a file exclusively, two publishers at the same instant can both
     succeed.
+
+    Methods raise a `NotPublishedError` if a component, a version or an alias does not exist.
 
     Args:
         url: Path of a folder, or a URL that fsspec reads, such as `"s3://bucket/parts"`.
@@ -154,11 +149,7 @@ class Store:
         self._storage.try_out(_path(reference), _content(reference, package))
 
     def resolve(self, reference: Reference) -> Reference:
-        """Returns the version that a reference stands for.
-
-        Raises:
-            NotPublishedError: If there is none.
-        """
+        """Returns the version that a reference stands for."""
         if reference.is_version:
             return reference
         if reference.tag == LATEST:
@@ -277,7 +268,6 @@ class Store:
         Raises:
             BadNameError: If the alias is invalid, or is `latest`, which follows the highest
                 version.
-            NotPublishedError: If there is no such version.
         """
         if not is_alias(alias) or alias == LATEST:
             raise BadNameError(
@@ -288,11 +278,7 @@ class Store:
         self._storage.put(_alias_path(Reference(name, alias)), version.encode())
 
     def remove_alias(self, name: str, alias: str) -> None:
-        """Removes an alias; the version stays.
-
-        Raises:
-            NotPublishedError: If there is none.
-        """
+        """Removes an alias; the version stays."""
         if alias not in self.aliases(name):
             raise self._not_published(Reference(name, alias))
         self._storage.remove(_alias_path(Reference(name, alias)))
@@ -303,7 +289,6 @@ class Store:
         Raises:
             BadNameError: If the reference names an alias.
             InUseError: If an alias points at the version.
-            NotPublishedError: If there is none.
         """
         if not reference.is_version:
             raise BadNameError(f"{reference} names an alias; expected the version to remove")

@@ -54,10 +54,7 @@ def free_bytes() -> float:
 
 @contextmanager
 def memory_for(what: str) -> Iterator[None]:
-    """Makes an error of too little memory, of whichever library, one of the store.
-
-    Raises:
-        TooLargeError: if there was too little.
+    """Makes an error of too little memory, of whichever library, a `TooLargeError`.
 
     Example:
 

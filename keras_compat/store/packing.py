@@ -40,19 +40,14 @@ _SEQUENCES = ("class_names", "auxiliaries", "parents", "data")
 
 @dataclass(frozen=True)
 class Component:
-    """A component to be published, or one that was read.
+    """A component to be published, or one that was read; `Manifest` describes more of the fields.
 
     Args:
         extractor: Model of images, of an extractor and of a network.
         head: Model of features, of a head, an auxiliary head and a network.
         extractor_architecture: Architecture of the extractor, such as `"resnet8@stage2"`.
-        class_names: Names of the head's outputs.
         auxiliaries: Auxiliary heads that it was trained against, see `auxiliary_record`.
-        parents: Components that it was made from.
         feature_statistics: Statistics of the features that the head was trained on.
-        data: Training sets.
-        metrics: Measured figures by name; accuracies are fractions.
-        licence: SPDX expression.
 
     Example:
 

@@ -318,9 +318,6 @@ class JointEvaluationBatches(_OfTasks):
     Each step needs a minibatch of every task. A task whose data has ended repeats its last
     minibatch with weight 0. Minibatches are never padded, which would change batch statistics.
 
-    Args:
-        batch_size: Most examples in a minibatch.
-
     Example:
 
     >>> data = np.zeros((2, 8, 8, 1)), np.array([0, 1])
@@ -360,7 +357,6 @@ class PredictionBatches(keras.utils.PyDataset):
 
     Args:
         images: `[N, H, W, C]`.
-        batch_size: Most images in a minibatch.
     """
 
     def __init__(self, task: str, images: np.ndarray, batch_size: int | None):
