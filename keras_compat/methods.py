@@ -196,9 +196,6 @@ def is_papers_combination(method: str) -> bool:
 def glossary(methods: Iterable[str]) -> list[str]:
     """Returns the meanings of methods' names, a line for each part of them.
 
-    Args:
-        methods: Names in records.
-
     Returns:
         Lines in the order of `known_methods`; last the parts that this release does not know.
 

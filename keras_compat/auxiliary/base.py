@@ -84,7 +84,6 @@ class Auxiliary(keras.layers.Layer):
         """Returns the loss of each example, `[B]`; the loss of target -1 is 0.
 
         Args:
-            targets: Targets that `transform` returned.
             outputs: Logits of the head, or features for a task without one; float32 or float64.
         """
         known = ops.cast(targets >= 0, "float32")

@@ -21,16 +21,10 @@ class IndexedExamples(Protocol):
 
 
 class Minibatches(keras.utils.PyDataset):
-    """Endless shuffled minibatches, each a pure function of the seed and its index.
+    """Endless minibatches as of `Examples.batches`, each a pure function of the seed and its index.
 
     Args:
         examples: Examples to draw from; at least one.
-        batch_size: Number of examples in each batch.
-        seed: Seed of the order in each epoch.
-        start: Index of the first batch.
-
-    Raises:
-        InputError: If there are no examples, or an argument is out of range.
 
     Example:
 

@@ -77,7 +77,6 @@ def check_bright(images: Iterable[np.ndarray], where: str) -> None:
 
     Args:
         images: Arrays of integers from 0, read until a value is 64 or more.
-        where: Words for the values, for the error message.
 
     Example:
 

@@ -20,9 +20,7 @@ class UnlabelledImages:
     """Images without labels.
 
     Args:
-        name: Short name of the source, without a path.
         images: Images, with the label -1 each.
-        flippable: Whether a mirrored image keeps its meaning.
 
     Raises:
         InputError: If there are no images, or an image has a label.

@@ -46,12 +46,7 @@ def sample_inputs(model: keras.Model, job: dict[str, Any]) -> np.ndarray:
 
 
 def check_file(inputs: np.ndarray, expected: np.ndarray, job: dict[str, Any]) -> None:
-    """Raises `InputError` if a file cannot be run or returns other numbers than Keras.
-
-    Args:
-        inputs: Inputs from `sample_inputs`.
-        job: Request of an export, see `conversion`.
-    """
+    """Raises `InputError` if a file cannot be run or returns other numbers than Keras."""
     what = f"{job['name']} ({job['format']})"
     found = RUNNERS[job["format"]]([job["path"]], inputs, len(inputs))
     if found.shape != expected.shape:

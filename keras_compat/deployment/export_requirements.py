@@ -64,7 +64,6 @@ def output_request(
 
     Args:
         output_name: Name of the output; None stands for `"logits"` or `"probabilities"`.
-        probabilities: Whether the file shall emit probabilities.
 
     Returns:
         `output_name`; `values`, which is `"features"`, `"logits"` or `"probabilities"`; and

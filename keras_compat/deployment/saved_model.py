@@ -38,7 +38,6 @@ class SavedModelExport:
 
     Attributes:
         model: Network, such as `networks.recombine` returns.
-        path: Path of the folder to write.
         class_names: Names of the network's outputs; none for no `pixels` and no `encoded`.
     """
 

@@ -33,15 +33,13 @@ class BatchStatisticsNormalization(keras.layers.BatchNormalization):
     float32 at least, also under mixed precision.
 
     Args:
-        axis: Axis of the channels.
         momentum: Share of the old value in an update of the moving statistics.
-        epsilon: Number added to the variance.
-        center: Whether to add the learned offset `beta`.
-        scale: Whether to multiply by the learned `gamma`.
         statistics: `"batch"` or `"moving"`; `set_statistics` can change it.
         synchronized: Whether a batch that is split over devices is normalized as one batch;
             `False` lets each device normalize with its own part in training.
-        **kwargs: Arguments of `keras.layers.BatchNormalization`, except those of renormalization.
+
+    Arguments that are not listed are those of `keras.layers.BatchNormalization`, but for those of
+    renormalization.
 
     Input shape: any rank of 2 or more. Output shape: the same.
 

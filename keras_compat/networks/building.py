@@ -131,7 +131,6 @@ def build_head(
     Args:
         architecture: Name of an architecture, see `parse_architecture`.
         split: Split point; None takes that of `architecture`, else the default.
-        input_channels: Channels of the features.
         dense: Whether to leave out the global pooling and emit logits at each position; the
             weights are the same.
 

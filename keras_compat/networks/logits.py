@@ -30,9 +30,6 @@ _SCORES = np.array([[-5.0, 0.3, 2.0, 9.0]], "float32")
 def check_logits(head: keras.Model) -> None:
     """Raises `InputError` if a head emits probabilities, since losses would take them for logits.
 
-    Args:
-        head: A model to logits, from features or images.
-
     Example:
 
     >>> features = keras.Input((8,))
@@ -134,7 +131,6 @@ def _makers(
     """Yields the operation that makes a tensor's values probabilities, if there is one.
 
     Args:
-        tensor: Symbolic tensor.
         outer: Nested models around the tensor, each with the node of its call.
         mixers: Names of operations that may come after.
     """

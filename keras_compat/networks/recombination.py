@@ -13,9 +13,6 @@ Shape = tuple[int | None, ...]
 def feature_interface(extractor: keras.Model) -> Shape:
     """Returns the shape of the features that an extractor emits for one image.
 
-    Args:
-        extractor: A model with one output.
-
     Returns:
         Height, width and channels; None for a size that depends on the image.
 
@@ -35,7 +32,6 @@ def check_interface(extractor: keras.Model, head: keras.Model) -> None:
     """Raises an `InputError` if a head cannot take the features of an extractor.
 
     Args:
-        extractor: A model with one output.
         head: A model with one input; a size of None takes any.
 
     Example:

@@ -40,7 +40,6 @@ def split(
             fits it to a shared interface; another one in the head leads back. They begin as a
             projection and its transpose, which lose nothing if the number is at least the channels
             at the cut. None adds nothing.
-        seed: Seed of the projection.
 
     Returns:
         Extractor and head. The head takes features of any height and width if its layers do.
@@ -240,7 +239,9 @@ def _head(
             inputs, outputs, calls = _call_again(
                 graph, after, cut, start, (None, None, fixed[-1]), features.dtype
             )
-            if not any(_lost_size(x) for call in calls for x in call.outputs):
+            shapes = [x.shape for call in calls for x in call.outputs]
+            # Unless height and width became one axis of unknown size.
+            if not any(len(shape) < 4 and None in shape[1:] for shape in shapes):
                 return inputs, outputs
         except (ValueError, TypeError):
             # Some layers need the size, such as a dense layer on flattened features.
@@ -263,8 +264,3 @@ def _call_again(
     tensors = {id(cut): inputs if start is None else start(inputs)}
     replay(after, tensors, record=calls.append)
     return inputs, [tensors[id(x)] for x in graph.outputs], calls
-
-
-def _lost_size(tensor: Any) -> bool:
-    """Returns whether height and width became one axis of unknown size."""
-    return len(tensor.shape) < 4 and None in tensor.shape[1:]

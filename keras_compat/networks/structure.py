@@ -95,7 +95,6 @@ def one_shape(model: keras.Model, what: str) -> tuple[int | None, ...]:
     """Returns the shape of a model's only input or output, without the batch.
 
     Args:
-        model: Model of any kind that has shapes.
         what: `"input"` or `"output"`.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -108,25 +108,20 @@ class _Maker(_Form):
     parts: list[Text]
 
 
-class _Metrics(_Form):
-    config: _Config
+_AnyConfig = TypeVar("_AnyConfig", bound=_Config)
+
+
+class _Metrics(_Form, Generic[_AnyConfig]):
+    config: _AnyConfig
     made_by: list[_Maker]
     data: dict[Any, _Data]
     durations_s: dict[Any, Seconds]
     results: Annotated[list[_Record], Field(max_length=200_000)]
 
 
-class _CompatibilityMetrics(_Metrics):
-    config: _CompatibilityConfig
-
-
-class _DomainMetrics(_Metrics):
-    config: _DomainConfig
-
-
 _FORMS = {
-    "compatibility_analysis": _CompatibilityMetrics,
-    "domain_adaptation": _DomainMetrics,
+    "compatibility_analysis": _Metrics[_CompatibilityConfig],
+    "domain_adaptation": _Metrics[_DomainConfig],
 }
 
 # Ranges of values that are no fractions.
@@ -165,7 +160,7 @@ def check_form(metrics: Mapping[str, Any], path: str) -> None:
         for number, record in enumerate(metrics["results"]):
             check_record(record)
             _check_range(record["metric"], record["value"], f"results.{number}")
-        _FORMS.get(metrics["experiment"], _Metrics).model_validate(metrics)
+        _FORMS.get(metrics["experiment"], _Metrics[_Config]).model_validate(metrics)
         _check_names(metrics["results"])
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]

@@ -64,7 +64,8 @@ def _accelerators() -> list[str]:
         import tensorflow as tf
 
         devices = [d for d in tf.config.list_physical_devices() if d.device_type in ("GPU", "TPU")]
-        return [_tensorflow_name(tf, device) for device in devices]
+        details = tf.config.experimental.get_device_details
+        return [details(d).get("device_name", d.device_type) for d in devices]
     return []
 
 
@@ -73,8 +74,3 @@ def _spread() -> dict[str, int]:
 
     spread = current_distribution()
     return {} if spread is None else {"devices": spread.devices, "workers": spread.workers}
-
-
-def _tensorflow_name(tf: Any, device: Any) -> str:
-    details = tf.config.experimental.get_device_details(device)
-    return details.get("device_name", device.device_type)

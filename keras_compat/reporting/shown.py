@@ -67,7 +67,6 @@ def picture_names(names: Sequence[Sequence[str]], between: str = "_to_") -> list
     Args:
         names: Names of each picture, such as of its source and its target, as they are or as a
             decorator of this file made them.
-        between: Text to join them with.
 
     Returns:
         A name for each, without a suffix; the joined names where they are plain.

@@ -180,10 +180,8 @@ class Outline:
     """Name, shapes and ends of a model, known without allocating it; works in `check_interface`.
 
     Attributes:
-        name: Name of the model.
         shapes: Shapes of its weights, by `layer/weight`.
         inputs: Symbolic input, as models have it.
-        outputs: Symbolic output.
     """
 
     name: str

@@ -80,7 +80,6 @@ class Asked(NamedTuple):
     """A cell that a study asks for.
 
     Attributes:
-        cell: Training to do.
         measures: Names of measures, see `keras_compat.studies.find_measure`.
         keys: Keys that the cell's records have in this study and need not have in others.
     """
@@ -98,8 +97,6 @@ class Known:
         common: Number of classes that all data sets have in common.
         splits: Points at which all networks can be split, in order.
         own_split: Point at which all networks are split; `None` where they differ.
-        colour: Whether the images are in colour.
-        methods: Names of the methods to compare.
     """
 
     networks: Sequence[str]

@@ -18,7 +18,6 @@ class Row:
     """One row of a table: its name, and the keys of its records.
 
     Args:
-        study: Study of its records.
         keys: Keys of its records, such as the method; see `Analysis.find`.
         paper: Recombination accuracy in the paper, if it has one.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -102,7 +102,6 @@ class Trained:
 
         Args:
             values: Accuracies by extractor and head; those of own heads are left out.
-            **keys: Further keys of the records.
         """
         values = {(e, h): value for (e, h), value in values.items() if e != h}
         metric = "recombination_accuracy"
@@ -110,13 +109,10 @@ class Trained:
             self.record(metric, value, extractor=e, head=h, dataset=self.datasets[e].name, **keys)
             for (e, h), value in values.items()
         ]
-        average = self.record(metric, mean(values.values()), **{"dataset": "average", **keys})
+        average = self.record(
+            metric, np.mean(list(values.values())), **{"dataset": "average", **keys}
+        )
         return [*records, average]
 
     def _class_names(self, e: str, h: str) -> list[tuple[str, ...]]:
         return [self.datasets[name].class_names for name in (e, h)]
-
-
-def mean(values: Iterable[float]) -> float:
-    """Returns the mean as a Python number."""
-    return float(np.mean(list(values)))

@@ -24,8 +24,6 @@ class Precision:
 
     Args:
         name: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
-        extractors: Models from images to features.
-        heads: Models from features to outputs.
 
     Raises:
         InputError: The precision is unknown.

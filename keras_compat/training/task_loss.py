@@ -28,8 +28,6 @@ def task_loss(
     As in Keras, a loss is the mean over all examples of each example's loss times its weight.
 
     Args:
-        images: Floats `[B, H, W, C]`.
-        labels: int32 `[B]`; -1 stands for no label.
         weights: Floats `[B]`, the weights of what is learnt from labels; `None` stands for 1.
         training: Whether images are augmented, and the parts train.
     """

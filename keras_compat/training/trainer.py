@@ -470,7 +470,6 @@ class Trainer(BackendStep, keras.Model):
         """Returns losses and metrics over every example of every task; see `keras.Model.evaluate`.
 
         Args:
-            x: Data by task name.
             batch_size: Most examples in a minibatch; minibatches are near-equal in size.
             **kwargs: `verbose`, `callbacks` and `return_dict` as in Keras.
 

@@ -26,7 +26,6 @@ class Archive:
 
     Args:
         path: Free path, or path of a file to be replaced.
-        update: Content of `update.json`.
         files: Members by name; those that `update` does not name are left out.
     """
 

@@ -178,7 +178,6 @@ def make_update(
             device refuses numbers above 10**14, unless it had one close below.
         component: Whether the archive also holds the component, for servers.
         least_accuracy: Minimum accuracy, a fraction; below it on any device nothing is written.
-        overwrite: Whether existing archives are replaced.
 
     Returns:
         The measurements, in the order of the devices.

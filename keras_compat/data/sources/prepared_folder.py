@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,6 @@ def written_names(folder: Path, label: str) -> tuple[str, ...] | None:
     """Returns the class names in the file beside the records; `None` without that file.
 
     Args:
-        folder: Path of one version of a data set.
         label: Name of the feature with the label.
 
     Raises:
@@ -100,17 +98,12 @@ def check_shards(builder: Any) -> None:
         builder: `tfds.core.DatasetBuilder` of a prepared data set.
     """
     inside = os.path.abspath(builder.data_dir) + os.sep
-    for path in _shards(builder):
+    for path in (os.fspath(p) for split in builder.info.splits.values() for p in split.filepaths):
         if not os.path.abspath(path).startswith(inside):
             raise InputError(
                 f"data set in {os.fspath(builder.data_dir)!r} names the file {path!r}, which is "
                 f"not in that folder; expected {_EXPECTED}"
             )
-
-
-def _shards(builder: Any) -> Iterator[str]:
-    for split in builder.info.splits.values():
-        yield from map(os.fspath, split.filepaths)
 
 
 def _default_config(folder: Path) -> str | None:

@@ -28,10 +28,8 @@ class Pair:
 
     Args:
         extractor: Model from images, float32 `[batch, height, width, channels]` in [0, 255].
-        class_names: Class names of `train`.
         target_extractor: Extractor that `target_head` was trained with.
         target_head: Head to combine with `extractor`.
-        target_train: Training data of the target network.
         target_class_names: Class names of `target_train`, in the order of the head's logits.
         seed: Seed of a baseline's images, anchors, initial weights and order of the data.
         aliases: More names of the same classes, see `data.match_classes`.

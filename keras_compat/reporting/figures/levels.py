@@ -25,7 +25,6 @@ class Line:
     Args:
         label: Name at the right end of the level.
         value: Height of the level, before the scale's factor.
-        style: Line style of Matplotlib.
     """
 
     label: str

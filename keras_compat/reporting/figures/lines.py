@@ -14,7 +14,6 @@ from keras_compat.reporting.records import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 # Told apart also where colours are not.
@@ -75,7 +74,9 @@ def draw_lines(
     at = dict(zip(places, range(len(places)), strict=True)) if named else {p: p for p in places}
     drawn = [_draw(axes, number, s, at, scale) for number, s in enumerate(series)]
     if named:
-        crowded = style.LETTER_INCHES * max(map(len, places)) > 0.9 * _step_inches(figure, places)
+        # About an inch and a half goes to the axis of values and the levels' names.
+        step_inches = (figure.get_figwidth() - 1.5) / len(places)
+        crowded = style.LETTER_INCHES * max(map(len, places)) > 0.9 * step_inches
         turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
         axes.set_xticks(range(len(places)), places, fontsize=8, **turned)
     else:
@@ -99,11 +100,6 @@ def draw_lines(
             )
     draw_levels(axes, lines, scale)
     style.save(figure, path)
-
-
-def _step_inches(figure: Figure, places: Sequence[str]) -> float:
-    # About an inch and a half goes to the axis of values and the levels' names.
-    return (figure.get_figwidth() - 1.5) / len(places)
 
 
 def _draw(axes: Axes, number: int, series: Series, at: Mapping, scale: Scale) -> Line2D:

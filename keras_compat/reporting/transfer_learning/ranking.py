@@ -53,9 +53,6 @@ def sections(records: Sequence[Record]) -> list[Section]:
 def summary(records: Sequence[Record]) -> list[str]:
     """Returns the rankings of all targets that have several sources, for the terminal.
 
-    Args:
-        records: Records of a run, or those before any fine-tuning.
-
     Example:
 
     >>> summary([])
