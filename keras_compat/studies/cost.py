@@ -41,31 +41,23 @@ def sections(analysis: Analysis) -> Iterator[Section]:
 
 
 def _table(analysis: Analysis, networks: tuple[int, ...]) -> Table:
+    # Metric, factor and digits of each column.
+    columns = {
+        "step [ms]": ("step_time_s", 1e3, 1),
+        "step, ratio": ("step_time_ratio", 1, 2),
+        "step [GFLOP]": ("flops_per_step", 1e-9, 1),
+        "GFLOP, ratio": ("flops_ratio", 1, 2),
+        "peak memory [GiB]": ("peak_memory_gib", 1, 2),
+    }
     rows = []
     for count in networks:
         for method in analysis.methods(STUDY):
-            seconds = _value(analysis, "step_time_s", method, count)
-            flops = _value(analysis, "flops_per_step", method, count)
-            row = [
-                method_name(method),
-                str(count),
-                number(_times(seconds, 1e3), 1),
-                number(_value(analysis, "step_time_ratio", method, count)),
-                number(_times(flops, 1e-9), 1),
-                number(_value(analysis, "flops_ratio", method, count)),
-                number(_value(analysis, "peak_memory_gib", method, count)),
-            ]
+            row = [method_name(method), str(count)]
+            for metric, factor, digits in columns.values():
+                value = _value(analysis, metric, method, count)
+                row.append(number(_times(value, factor), digits))
             rows.append(row)
-    header = [
-        "method",
-        "networks",
-        "step [ms]",
-        "step, ratio",
-        "step [GFLOP]",
-        "GFLOP, ratio",
-        "peak memory [GiB]",
-    ]
-    return Table(header, rows)
+    return Table(["method", "networks", *columns], rows)
 
 
 def _ratios(analysis: Analysis, count: int) -> Picture:

@@ -109,9 +109,8 @@ class Trained:
             self.record(metric, value, extractor=e, head=h, dataset=self.datasets[e].name, **keys)
             for (e, h), value in values.items()
         ]
-        average = self.record(
-            metric, np.mean(list(values.values())), **{"dataset": "average", **keys}
-        )
+        mean = np.mean(list(values.values()))
+        average = self.record(metric, mean, **{"dataset": "average", **keys})
         return [*records, average]
 
     def _class_names(self, e: str, h: str) -> list[tuple[str, ...]]:
