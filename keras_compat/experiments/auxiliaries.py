@@ -1,17 +1,18 @@
-"""Auxiliary tasks and their heads, as settings ask for them."""
+"""Tasks of networks with their auxiliary tasks and heads, as settings ask for them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from keras_compat.auxiliary import AUXILIARIES, Auxiliary, RotationPrediction
+from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead
 
 if TYPE_CHECKING:
     import keras
 
     from keras_compat.data import ImageDataset, UnlabelledImages
-    from keras_compat.experiments.settings import AuxiliaryLossSettings
+    from keras_compat.experiments.settings import AuxiliaryLossSettings, DataSettings
 
 
 def make_auxiliary(
@@ -48,3 +49,10 @@ def weighted_head(
     return AuxiliaryHead(
         auxiliary, head, weight, settings.auxiliary_fraction, settings.auxiliary_every
     )
+
+
+def make_augmentation(
+    settings: DataSettings, images: ImageDataset | UnlabelledImages, seed: int
+) -> Augmentation | None:
+    """Returns the augmentation of training images, if the run has one."""
+    return Augmentation.for_dataset(images, seed=seed) if settings.augment else None

@@ -32,6 +32,18 @@ def load_dataset(spec: str, options: LoadOptions) -> data.ImageDataset:
     return data.load(spec, **asdict(options))
 
 
+@lru_cache(maxsize=8)
+def load_classes(spec: str, options: LoadOptions, classes: tuple[int, ...]) -> data.ImageDataset:
+    """Returns some classes of a data set in an order; one copy, however many networks use it."""
+    return load_dataset(spec, options).select_classes(classes)
+
+
+@lru_cache(maxsize=8)
+def load_images(spec: str, options: LoadOptions) -> data.UnlabelledImages:
+    """Loads images without labels, once in a process, see `keras_compat.data.load_images`."""
+    return data.load_images(spec, options)
+
+
 def check_names(settings: RunSettings) -> None:
     """Checks the names of architectures and data in settings; no data are read.
 

@@ -25,6 +25,8 @@ from keras_compat.registry import Selection
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from keras_compat.experiments.runner.work_item import WorkItem
+
 # Auxiliary tasks that need no labels and can hold features in place through a frozen head.
 ADAPTING = Selection(AUXILIARIES, lambda entry: entry.adapts)
 # Settings that say which run it is, and where its data are.
@@ -92,6 +94,10 @@ class RunSettings(Checked):
     flag_group: ClassVar[str] = "run"
     shorthands: ClassVar[type | None] = None
     """Dataclass of flags that stand for other settings; `changed` reads them."""
+    known_by: ClassVar[tuple[str, ...]] = ()
+    """Names of the settings by which an unfinished folder is known; all if there are none."""
+    unused: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Names of the settings that a work item does not depend on, by the item's kind."""
 
     preset: str = setting(flag=False)
     seeds: int = setting(1, at_least=1)
@@ -114,6 +120,15 @@ class RunSettings(Checked):
     def shares_devices(self) -> bool:
         """Whether the run works in other processes even with one job."""
         return False
+
+    def lasting(self) -> dict[str, Any]:
+        """Returns the settings by which an unfinished folder is known."""
+        found = asdict(self)
+        return {name: found[name] for name in self.known_by or found}
+
+    def of_item(self, item: WorkItem) -> dict[str, Any]:
+        """Returns the settings that a work item depends on, also by those before it."""
+        return settings_without(self, *self.unused[item.kind])
 
     def stages(self) -> dict[str, TrainingSettings]:
         """Returns the stages of training by the names of their settings."""

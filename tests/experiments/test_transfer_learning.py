@@ -17,7 +17,6 @@ from keras_compat.experiments.transfer_learning.execute import (
     EXECUTION,
     _weights_seed,
     fingerprints,
-    settings,
 )
 from keras_compat.experiments.transfer_learning.items import items_of
 from keras_compat.experiments.transfer_learning.presets import PRESETS
@@ -216,8 +215,8 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
     for step in steps.values():
         for before in step.starts_from:
             assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
-            earlier = settings(config, steps[before])
-            assert earlier.items() <= settings(config, step).items()
+            earlier = EXECUTION.settings(config, steps[before])
+            assert earlier.items() <= EXECUTION.settings(config, step).items()
 
 
 @pytest.mark.once

@@ -10,10 +10,9 @@ import keras
 from keras_compat import networks
 from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset
-from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
+from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary, weighted_head
 from keras_compat.experiments.classifier_transfer.settings import Config
-from keras_compat.layers import Augmentation
-from keras_compat.training import AuxiliaryHead, Task
+from keras_compat.training import Task
 
 
 @dataclass
@@ -51,16 +50,13 @@ class Builder:
             classes: Number of initial classes.
         """
         head = self._head(classes, "head", 500)
-        auxiliary_heads = {
-            name: self._head(auxiliary.outputs, f"{name}_head", 501 + 20 * i, auxiliary.dense)
-            for i, (name, auxiliary) in enumerate(self._made(self.config.auxiliaries).items())
-        }
+        auxiliary_heads = self._auxiliary_heads(self.config.auxiliaries, "", 501)
         extractors = {
             name: self._extractor(name, i) for i, name in enumerate(self.config.extractors)
         }
         tasks = [
-            self._task(name, extractor, head, self._held(auxiliary_heads, i), i)
-            for i, (name, extractor) in enumerate(extractors.items())
+            self._task(name, extractor, head, auxiliary_heads, number)
+            for number, (name, extractor) in enumerate(extractors.items())
         ]
         return Parts(extractors, head, auxiliary_heads), tasks
 
@@ -79,14 +75,13 @@ class Builder:
         seed = self.first_seed + 502
         head = networks.extend_classes(parts.head, classes, seed=seed, name="updated_head")
         extractor = networks.copy_model(parts.extractors[reference])
-        auxiliaries: list[AuxiliaryHead] = []
+        held = {}
         if maintain == "extractor":
             extractor.trainable = False
         else:
-            rotation_head = networks.copy_model(parts.auxiliary_heads["rotation"])
-            rotation_head.trainable = False
-            auxiliaries = self._held({"rotation": rotation_head}, 503)
-        task = self._task(reference, extractor, head, auxiliaries, 503)
+            held["rotation"] = networks.copy_model(parts.auxiliary_heads["rotation"])
+            held["rotation"].trainable = False
+        task = self._task(reference, extractor, head, held, 503)
         return Parts({**parts.extractors, reference: extractor}, head), [task]
 
     def bounds(self, changed: bool) -> tuple[dict[str, Parts], list[Task]]:
@@ -98,31 +93,16 @@ class Builder:
         """
         found = {}
         # Those of the paper learn rotation, also where the first stage learns nothing beside.
-        made = self._made(self.config.auxiliaries or ("rotation",))
+        kinds = self.config.auxiliaries or ("rotation",)
         classes = len(self.dataset.class_names)
         for number, name in enumerate(self.config.extractors):
             extractor = self._extractor(name, 100 + number, interface=changed)
             own = None if changed else (self.config.extractors[name], extractor.output_shape[-1])
             head = self._head(classes, f"{name}_head", 600 + 2 * number, of=own)
-            auxiliary_heads = {
-                kind: self._head(
-                    auxiliary.outputs,
-                    f"{name}_{kind}_head",
-                    601 + 2 * number + 20 * i,
-                    auxiliary.dense,
-                    of=own,
-                )
-                for i, (kind, auxiliary) in enumerate(made.items())
-            }
+            auxiliary_heads = self._auxiliary_heads(kinds, f"{name}_", 601 + 2 * number, own)
             found[name] = Parts({name: extractor}, head, auxiliary_heads)
         tasks = [
-            self._task(
-                name,
-                parts.extractors[name],
-                parts.head,
-                self._held(parts.auxiliary_heads, 610 + i),
-                610 + i,
-            )
+            self._task(name, parts.extractors[name], parts.head, parts.auxiliary_heads, 610 + i)
             for i, (name, parts) in enumerate(found.items())
         ]
         return found, tasks
@@ -141,41 +121,37 @@ class Builder:
     ) -> keras.Model:
         """Returns a head of an architecture and number of channels, by default the shared one."""
         seed = self.first_seed + number
-        if of is None:
-            return build_head(self.config, self.dataset, classes, name, seed, dense)
-        architecture, channels = of
-        return networks.build_head(
-            architecture,
-            input_channels=channels,
-            classes=classes,
-            seed=seed,
-            name=name,
-            dense=dense,
-        )
+        return build_head(self.config, self.dataset, classes, name, seed, dense, of)
+
+    def _auxiliary_heads(
+        self, kinds: Iterable[str], prefix: str, number: int, of: tuple[str, int] | None = None
+    ) -> dict[str, keras.Model]:
+        return {
+            kind: self._head(
+                auxiliary.outputs, f"{prefix}{kind}_head", number + 20 * i, auxiliary.dense, of
+            )
+            for i, (kind, auxiliary) in enumerate(self._made(kinds).items())
+        }
 
     def _task(
         self,
         name: str,
         extractor: keras.Model,
         head: keras.Model,
-        auxiliaries: Iterable[AuxiliaryHead],
+        auxiliary_heads: Mapping[str, keras.Model],
         number: int,
     ) -> Task:
-        augmentation = None
-        if self.config.augment:
-            augmentation = Augmentation.for_dataset(self.dataset, seed=self.first_seed + number)
-        return Task(name, extractor, head, auxiliaries, augmentation=augmentation)
+        made = self._made(auxiliary_heads, number)
+        held = [weighted_head(self.config, n, made[n], h) for n, h in auxiliary_heads.items()]
+        augmentation = make_augmentation(self.config, self.dataset, self.first_seed + number)
+        return Task(name, extractor, head, held, augmentation=augmentation)
 
-    def _made(self, names: Iterable[str], number: int = 0) -> dict[str, Auxiliary]:
+    def _made(self, kinds: Iterable[str], number: int = 0) -> dict[str, Auxiliary]:
         first_seed = self.first_seed + number
         return {
-            name: make_auxiliary(self.config, name, self.dataset, first_seed + 20 * i)
-            for i, name in enumerate(names)
+            kind: make_auxiliary(self.config, kind, self.dataset, first_seed + 20 * i)
+            for i, kind in enumerate(kinds)
         }
-
-    def _held(self, heads: Mapping[str, keras.Model], number: int) -> list[AuxiliaryHead]:
-        made = self._made(heads, number)
-        return [weighted_head(self.config, name, made[name], head) for name, head in heads.items()]
 
 
 def build_extractor(
@@ -200,7 +176,13 @@ def build_extractor(
 
 
 def build_head(
-    config: Config, dataset: ImageDataset, classes: int, name: str, seed: int, dense: bool = False
+    config: Config,
+    dataset: ImageDataset,
+    classes: int,
+    name: str,
+    seed: int,
+    dense: bool = False,
+    of: tuple[str, int] | None = None,
 ) -> keras.Model:
     """Builds a head of a run's shared architecture.
 
@@ -211,18 +193,14 @@ def build_head(
         name: Name of the model.
         seed: Seed of the weights.
         dense: Whether the head has an output at each position of its features.
+        of: Architecture and number of channels instead of the shared ones.
     """
-    channels = config.interface_channels
+    architecture, channels = of or (config.head, config.interface_channels)
     if not channels:
-        own = networks.build_extractor(config.head, dataset.image_shape, interface_channels=None)
+        own = networks.build_extractor(architecture, dataset.image_shape, interface_channels=None)
         channels = own.output_shape[-1]
     return networks.build_head(
-        config.head,
-        input_channels=channels,
-        classes=classes,
-        seed=seed,
-        name=name,
-        dense=dense,
+        architecture, input_channels=channels, classes=classes, seed=seed, name=name, dense=dense
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,6 @@ from keras_compat.training import Task, Trainer
 LOGS = "logs"
 VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
 EVALUATION_BATCH = 500
-
-
-def settings(config: Config, item: Item) -> dict[str, Any]:
-    """Returns the settings that an item depends on."""
-    return asdict(replace(config, seeds=1, seed=item.seed))
 
 
 def fingerprints(config: Config, item: Item) -> dict[str, Any]:
@@ -189,4 +183,5 @@ def _accuracy(
     return evaluation.accuracy(*found)
 
 
-EXECUTION = Execution({INITIAL: _initial, UPDATE: _update, BOUND: _bound}, settings, fingerprints)
+_KINDS = {INITIAL: _initial, UPDATE: _update, BOUND: _bound}
+EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)

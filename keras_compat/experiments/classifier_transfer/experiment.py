@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from keras_compat.data import StreamedExamples
 from keras_compat.deployment.optional_dependencies import require
@@ -128,7 +128,6 @@ EXPERIMENT = Experiment(
     terminal_text=lambda metrics: terminal_text(metrics["results"]),
     keeps=(LOGS, CHECKPOINTS),
     complete=_complete,
-    lasting=asdict,
     adopt=_adopt,
     finish=_finish,
 )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from keras_compat import data
-from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.loading import (
     check_enough_to_test,
     check_same_shape,
+    load_classes,
     load_dataset,
     load_options,
 )
@@ -51,12 +50,16 @@ def load_group(config: Config, same_data: bool = False) -> Group:
     loaded = [load_dataset(spec, options) for spec in specs]
     check_same_shape(loaded)
     common = _common_classes(loaded, config.aliases)
-    ordered = [
-        _first(spec, options, tuple(chosen)) for spec, chosen in zip(specs, common, strict=True)
-    ]
+    ordered = []
+    for spec, dataset, chosen in zip(specs, loaded, common, strict=True):
+        rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
+        ordered.append(load_classes(spec, options, (*chosen, *rest)))
     names = distinct_names([dataset.name for dataset in ordered])
     group = Group(dict(zip(names, ordered, strict=True)), len(common[0]))
-    _check_test_images(group, config)
+    for dataset in ordered:
+        images = int(np.sum(dataset.test.labels < group.common))
+        batch = config.evaluation_batch_size
+        check_enough_to_test(dataset.name, images, batch, " of the common classes")
     return group
 
 
@@ -70,14 +73,6 @@ def load_pretraining_data(config: Config) -> data.ImageDataset:
     dataset = load_dataset(config.pretraining_dataset, options)
     check_same_shape([load_dataset(config.datasets[0], options), dataset])
     return dataset
-
-
-@lru_cache(maxsize=8)
-def _first(spec: str, options: LoadOptions, chosen: tuple[int, ...]) -> data.ImageDataset:
-    """Returns a data set with some classes first; one copy, however many networks use it."""
-    dataset = load_dataset(spec, options)
-    rest = [c for c in range(len(dataset.class_names)) if c not in chosen]
-    return dataset.select_classes([*chosen, *rest])
 
 
 def _common_classes(
@@ -97,10 +92,3 @@ def _common_classes(
             "on which recombined networks are measured: name matching ones with --aliases"
         )
     return [[match[c] for c in shared] for match in matches]
-
-
-def _check_test_images(group: Group, config: Config) -> None:
-    for dataset in group.datasets.values():
-        images = int(np.sum(dataset.test.labels < group.common))
-        batch = config.evaluation_batch_size
-        check_enough_to_test(dataset.name, images, batch, " of the common classes")

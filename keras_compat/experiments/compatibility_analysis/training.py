@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,19 +17,17 @@ from keras_compat.auxiliary import (
 )
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
 from keras_compat.errors import InputError
-from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
+from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary, weighted_head
 from keras_compat.experiments.compatibility_analysis.groups import Group
 from keras_compat.experiments.compatibility_analysis.settings import Config
 from keras_compat.experiments.compatibility_analysis.variants import apply_variant
+from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation
 from keras_compat.methods import Method, parse_method
 from keras_compat.studies.cells import Cell
 from keras_compat.studies.trained import Network, Trained
 from keras_compat.training import AuxiliaryHead, Task, Trainer
-
-Callbacks = Callable[[int], list[keras.callbacks.Callback]]
-"""From a number of rounds to Keras callbacks for them."""
 
 
 def as_trained(
@@ -44,11 +42,6 @@ def as_trained(
         config.evaluation_batch_size,
         config.aliases,
     )
-
-
-def no_callbacks(rounds: int) -> list[keras.callbacks.Callback]:
-    """Returns no callbacks: nothing is shown of the training."""
-    return []
 
 
 def train_cell(
@@ -164,8 +157,8 @@ def pretrain(
             name,
             network.extractor,
             None,
-            [AuxiliaryHead(builder.rotation(920 + i), network.head)],
-            augmentation=builder.augmentation(dataset, 940 + i),
+            [AuxiliaryHead(builder.auxiliary("rotation", i, 920 + i), network.head)],
+            augmentation=make_augmentation(config, dataset, builder.seed_of(940 + i)),
         )
         for i, (name, network) in enumerate(built.items())
     ]
@@ -256,8 +249,7 @@ class _Builder:
                 self.paired_task(kind, number, built)
         for kind in self.method.single:
             for number, network in enumerate(built.values()):
-                auxiliary = self._auxiliary(kind, number, 0)
-                _check_shown(auxiliary, network.extractor)
+                _check_shown(self.auxiliary(kind, number, 0), network.extractor)
 
     # Auxiliary tasks -------------------------------------------------------------------------
 
@@ -270,7 +262,7 @@ class _Builder:
         for place, kind in enumerate(chosen):
             shared: keras.Model | None = None
             for number, name in enumerate(self.names):
-                auxiliary = self._auxiliary(kind, number, 200 + 20 * place + number)
+                auxiliary = self.auxiliary(kind, number, 200 + 20 * place + number)
                 head = shared
                 if head is None and auxiliary.uses_head:
                     owner = "shared" if self.method.shared else name
@@ -288,13 +280,12 @@ class _Builder:
                 found[number].append(weighted_head(self.config, kind, auxiliary, head))
         return found
 
-    def rotation(self, number: int) -> RotationPrediction:
-        return RotationPrediction(self.config.rotation_assignment, seed=self.seed_of(number))
-
-    def _auxiliary(self, kind: str, number: int, seed_number: int) -> Auxiliary:
-        if kind == "common_classes":
-            return CommonClasses(self._discriminated(), self._labels(number))
+    def auxiliary(self, kind: str, number: int, seed_number: int) -> Auxiliary:
+        """Returns an auxiliary task of a network by the network's number."""
         dataset = self.group.datasets[self.names[number]]
+        if kind == "common_classes":
+            classes = len(dataset.class_names)
+            return CommonClasses(self._discriminated(), classes * (1 + self.cell.control))
         return make_auxiliary(self.config, kind, dataset, self.seed_of(seed_number))
 
     # Tasks and data --------------------------------------------------------------------------
@@ -302,36 +293,27 @@ class _Builder:
     def task(
         self, number: int, name: str, network: Network, auxiliaries: list[AuxiliaryHead]
     ) -> Task:
-        head = network.head
-        if self.cell.control:
-            head = _with_every_class_twice(head)
-        return Task(
-            name,
-            network.extractor,
-            head,
-            auxiliaries,
-            augmentation=self.augmentation(self.group.datasets[name], 100 + number),
-        )
+        head = _with_every_class_twice(network.head) if self.cell.control else network.head
+        augmentation = self.augmentation(name, 100 + number)
+        return Task(name, network.extractor, head, auxiliaries, augmentation=augmentation)
 
     def paired_task(self, kind: str, number: int, built: Mapping[str, Network]) -> Task:
         """Returns the task of an extractor and the next one side by side, on its own images."""
         names = list(built)
         name, following = names[number], names[(number + 1) % len(names)]
         extractors = (built[name].extractor, built[following].extractor)
-        auxiliary = self._auxiliary(kind, number, 220 + number)
+        auxiliary = self.auxiliary(kind, number, 220 + number)
         # Two underscores: no network's own task is named so.
         return Task(
             f"{name}__{auxiliary.name}",
             networks.side_by_side(*extractors, name=f"{name}__{auxiliary.name}_extractors"),
             None,
             [AuxiliaryHead(auxiliary, loss_weight=self.config.weight(kind))],
-            augmentation=self.augmentation(self.group.datasets[name], 120 + number),
+            augmentation=self.augmentation(name, 120 + number),
         )
 
-    def augmentation(self, dataset: ImageDataset, number: int) -> Augmentation | None:
-        if not self.config.augment:
-            return None
-        return Augmentation.for_dataset(dataset, seed=self.seed_of(number))
+    def augmentation(self, name: str, number: int) -> Augmentation | None:
+        return make_augmentation(self.config, self.group.datasets[name], self.seed_of(number))
 
     def examples(self, name: str) -> Examples | StreamedExamples:
         """Returns what a network is trained on.
@@ -359,11 +341,6 @@ class _Builder:
             return list(range(self.group.common))
         order = np.random.default_rng(self.seed_of(790)).permutation(self.group.common)
         return sorted(order[: self.cell.common_classes].tolist())
-
-    def _labels(self, number: int) -> int:
-        """Returns the number of labels that a network's data have."""
-        classes = len(self.group.datasets[self.names[number]].class_names)
-        return 2 * classes if self.cell.control else classes
 
 
 def _check_shown(auxiliary: Auxiliary, extractor: keras.Model) -> None:

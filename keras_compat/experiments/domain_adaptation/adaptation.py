@@ -10,8 +10,7 @@ import keras
 import numpy as np
 
 from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
-from keras_compat.experiments.auxiliaries import make_auxiliary
-from keras_compat.experiments.domain_adaptation.build import make_augmentation
+from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.runner.checkpointing import Gathered
 from keras_compat.experiments.stored_network import StoredNetwork

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import keras
 
-from keras_compat import networks
 from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset, UnlabelledImages
-from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
-from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary
+from keras_compat.experiments.domain_adaptation.settings import Settings
+from keras_compat.experiments.network_building import build_extractor, build_head, join
 from keras_compat.experiments.stored_network import StoredNetwork
-from keras_compat.layers import Augmentation
+from keras_compat.networks import copy_weights
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 
 def build_rotation(
-    config: Config, seed: int, images: UnlabelledImages
+    config: Settings, seed: int, images: UnlabelledImages
 ) -> tuple[keras.Model, Trainer]:
     """Builds a network that learns rotation alone on other images.
 
@@ -29,21 +27,17 @@ def build_rotation(
     Returns:
         The rotation head and its trainer.
     """
-    extractor = _extractor(config, images.image_shape, 1000 * seed + 900)
+    extractor = build_extractor(config, images.image_shape, 1000 * seed + 900)
     auxiliary = make_auxiliary(config, "rotation", images, 1000 * seed + 920)
-    head = _head(config, extractor, auxiliary, 1000 * seed + 901)
-    task = Task(
-        "rotation_init",
-        extractor,
-        None,
-        [AuxiliaryHead(auxiliary, head)],
-        augmentation=make_augmentation(config, images, 1000 * seed + 940),
-    )
+    head = build_head(config, extractor, 1000 * seed + 901, auxiliary)
+    held = AuxiliaryHead(auxiliary, head)
+    augmentation = make_augmentation(config, images, 1000 * seed + 940)
+    task = Task("rotation_init", extractor, None, [held], augmentation=augmentation)
     return head, Trainer([task], seed=1000 * seed + 960)
 
 
 def build_source(
-    config: Config, seed: int, dataset: ImageDataset, rotation_head: keras.Model | None
+    config: Settings, seed: int, dataset: ImageDataset, rotation_head: keras.Model | None
 ) -> tuple[StoredNetwork, Trainer]:
     """Builds the source network with its auxiliary heads.
 
@@ -56,65 +50,13 @@ def build_source(
     Returns:
         The network and its trainer.
     """
-    extractor = _extractor(config, dataset.image_shape, 1000 * seed)
-    head = networks.build_head(
-        config.architecture,
-        input_channels=extractor.output_shape[-1],
-        classes=len(dataset.class_names),
-        seed=1000 * seed + 1,
-        name="head",
-    )
-    auxiliaries = []
-    for number, kind in enumerate(config.auxiliaries):
-        auxiliary = make_auxiliary(config, kind, dataset, 1000 * seed + 200 + number)
-        own = _head(config, extractor, auxiliary, 1000 * seed + 500 + number)
+    extractor = build_extractor(config, dataset.image_shape, 1000 * seed)
+    head = build_head(config, extractor, 1000 * seed + 1, len(dataset.class_names))
+
+    def auxiliary_head(number: int, kind: str, auxiliary: Auxiliary) -> keras.Model:
+        own = build_head(config, extractor, 1000 * seed + 500 + number, auxiliary)
         if kind == "rotation" and rotation_head is not None:
-            networks.copy_weights(rotation_head, own)
-        auxiliaries.append(weighted_head(config, kind, auxiliary, own))
-    task = Task(
-        "source",
-        extractor,
-        head,
-        auxiliaries,
-        augmentation=make_augmentation(config, dataset, 1000 * seed + 100),
-    )
-    heads = dict(zip(config.auxiliaries, (held.head for held in auxiliaries), strict=True))
-    network = StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
-    return network, Trainer([task], seed=1000 * seed + 700)
+            copy_weights(rotation_head, own)
+        return own
 
-
-def make_augmentation(
-    config: Config, images: ImageDataset | UnlabelledImages, seed: int
-) -> Augmentation | None:
-    """Returns the augmentation of training images, if the run has one."""
-    return Augmentation.for_dataset(images, seed=seed) if config.augment else None
-
-
-def check_architecture(config: Config, datasets: Sequence[ImageDataset]) -> None:
-    """Builds the parts of the source networks, so that faults are known before training.
-
-    Raises:
-        InputError: if an architecture or a split is unknown, or a task makes no sense on images.
-    """
-    for dataset in datasets:
-        extractor = _extractor(config, dataset.image_shape, 0)
-        for kind in config.auxiliaries:
-            auxiliary = make_auxiliary(config, kind, dataset, 0)
-            networks.check_interface(extractor, _head(config, extractor, auxiliary, 0))
-
-
-def _extractor(config: Config, shape: tuple[int, int, int], seed: int) -> keras.Model:
-    return networks.build_extractor(
-        config.architecture, shape, interface_channels=None, seed=seed, name="extractor"
-    )
-
-
-def _head(config: Config, extractor: keras.Model, auxiliary: Auxiliary, seed: int) -> keras.Model:
-    return networks.build_head(
-        config.architecture,
-        input_channels=extractor.output_shape[-1],
-        classes=auxiliary.outputs,
-        seed=seed,
-        name=f"{auxiliary.name}_head",
-        dense=auxiliary.dense,
-    )
+    return join(config, seed, dataset, "source", extractor, head, auxiliary_head)

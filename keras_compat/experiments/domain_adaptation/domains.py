@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,9 @@ from keras_compat.experiments.domain_adaptation.settings import PUBLISHED, Confi
 from keras_compat.experiments.loading import (
     check_enough_to_test,
     check_same_shape,
+    load_classes,
     load_dataset,
+    load_images,
     load_options,
 )
 from keras_compat.experiments.naming import distinct_names, identifier
@@ -37,6 +38,10 @@ class Domain:
     images: data.UnlabelledImages
     labelled: data.ImageDataset | None
 
+    def fingerprint(self) -> dict[str, object]:
+        """Returns what identifies the images."""
+        return (self.labelled or self.images.images).fingerprint()
+
 
 @dataclass(frozen=True)
 class Domains:
@@ -53,6 +58,11 @@ class Domains:
     target: Domain
     class_names: tuple[str, ...]
     classes: tuple[int, ...]
+
+    @property
+    def sides(self) -> list[Domain]:
+        """Source, if there is one, and target."""
+        return [side for side in (self.source, self.target) if side is not None]
 
     def directions(self, both: bool) -> list[tuple[Domain | None, Domain]]:
         """Returns each source with its target."""
@@ -74,32 +84,19 @@ def load_domains(config: Config) -> Domains:
             few images.
     """
     options = load_options(config)
-    target_images: data.UnlabelledImages | None = None
-    target: data.ImageDataset | None = None
-    if data.is_unlabelled(config.target):
-        target_images = _load_images(config.target, options)
-    else:
-        target = load_dataset(config.target, options)
     source = load_dataset(config.source, options)
-    if target is not None:
-        pairs = data.match_classes(source.class_names, target.class_names, config.aliases)
-        _check_common(pairs, source.name, source.class_names, target)
-        source = _of_classes(config.source, options, tuple(i for i, _ in pairs))
-        target = _of_classes(config.target, options, tuple(j for _, j in pairs))
-        target_images = data.without_labels(target)
-    check_same_shape([source, target_images])
+    target, classes = _load_target(config, options, source.name, source.class_names)
+    if target.labelled is not None:
+        source = load_classes(config.source, options, classes)
+    first = Domain(source.name, data.without_labels(source), source)
+    check_same_shape([source, target.images])
     _check_square(source.image_shape)
-    classes = len(source.class_names)
-    _check_enough(config, target_images, target, classes)
-    if config.both and target is not None:
-        _check_enough(config, data.without_labels(source), source, classes)
-    names = distinct_names([source.name, target_images.name])
-    return Domains(
-        Domain(names[0], data.without_labels(source), source),
-        Domain(names[1], target_images, target),
-        source.class_names,
-        tuple(range(len(source.class_names))),
-    )
+    count = len(source.class_names)
+    for side in (target, first) if config.both and target.labelled is not None else (target,):
+        _check_enough(config, side, count)
+    names = distinct_names([source.name, target.name])
+    sides = [replace(side, name=name) for side, name in zip((first, target), names, strict=True)]
+    return Domains(*sides, source.class_names, tuple(range(count)))
 
 
 def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, int, int]) -> Domains:
@@ -116,29 +113,28 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
     options = replace(load_options(config), image_size=shape[0], channels=shape[2])
     names = tuple(class_names)
     _check_square(shape)
+    target, classes = _load_target(config, options, Path(config.network).name, names)
+    _check_enough(config, target, len(names))
+    return Domains(None, replace(target, name=identifier(target.name)), names, classes)
+
+
+def _load_target(
+    config: Config, options: LoadOptions, name: str, class_names: tuple[str, ...]
+) -> tuple[Domain, tuple[int, ...]]:
+    """Loads the target; returns the indices of its classes among those of `name`, too."""
     if data.is_unlabelled(config.target):
-        images = _load_images(config.target, options)
-        _check_enough(config, images, None, len(names))
-        classes = tuple(range(len(names)))
-        return Domains(None, Domain(identifier(images.name), images, None), names, classes)
+        images = load_images(config.target, options)
+        return Domain(images.name, images, None), tuple(range(len(class_names)))
     target = load_dataset(config.target, options)
-    pairs = data.match_classes(names, target.class_names, config.aliases)
-    _check_common(pairs, Path(config.network).name, names, target)
-    target = _of_classes(config.target, options, tuple(j for _, j in pairs))
-    images = data.without_labels(target)
-    _check_enough(config, images, target, len(names))
-    classes = tuple(i for i, _ in pairs)
-    return Domains(None, Domain(identifier(target.name), images, target), names, classes)
-
-
-@lru_cache(maxsize=8)
-def _load_images(spec: str, options: LoadOptions) -> data.UnlabelledImages:
-    return data.load_images(spec, options)
-
-
-@lru_cache(maxsize=8)
-def _of_classes(spec: str, options: LoadOptions, classes: tuple[int, ...]) -> data.ImageDataset:
-    return load_dataset(spec, options).select_classes(classes)
+    pairs = data.match_classes(class_names, target.class_names, config.aliases)
+    if len(pairs) < 2:
+        raise InputError(
+            f"source and target have {len(pairs)} classes in common ({name}: "
+            f"{', '.join(class_names)}; {target.name}: {', '.join(target.class_names)}); expected "
+            "two or more: name matching ones with --aliases"
+        )
+    target = load_classes(config.target, options, tuple(j for _, j in pairs))
+    return Domain(target.name, data.without_labels(target), target), tuple(i for i, _ in pairs)
 
 
 def load_rotation_images(config: Config) -> data.UnlabelledImages:
@@ -148,20 +144,9 @@ def load_rotation_images(config: Config) -> data.UnlabelledImages:
         InputError: if they cannot be read, or are of another shape than the source's.
     """
     options = load_options(config)
-    images = _load_images(config.rotation_init, options)
+    images = load_images(config.rotation_init, options)
     check_same_shape([load_dataset(config.source, options), images])
     return images
-
-
-def _check_common(
-    pairs: Sequence[tuple[int, int]], name: str, names: Sequence[str], target: data.ImageDataset
-) -> None:
-    if len(pairs) < 2:
-        raise InputError(
-            f"source and target have {len(pairs)} classes in common ({name}: {', '.join(names)}; "
-            f"{target.name}: {', '.join(target.class_names)}); expected two or more: name matching "
-            "ones with --aliases"
-        )
 
 
 def _check_square(shape: tuple[int, int, int]) -> None:
@@ -172,12 +157,8 @@ def _check_square(shape: tuple[int, int, int]) -> None:
         )
 
 
-def _check_enough(
-    config: Config,
-    images: data.UnlabelledImages,
-    labelled: data.ImageDataset | None,
-    classes: int,
-) -> None:
+def _check_enough(config: Config, side: Domain, classes: int) -> None:
+    images = side.images
     count, held_out = len(images.images), int(np.rint(config.held_out * len(images.images)))
     if count - held_out < config.adaptation.batch_size or held_out < 1:
         raise InputError(
@@ -190,6 +171,6 @@ def _check_enough(
             f"expected at least {2 * classes}, two a class: give a higher --held_out, or choose "
             f"nothing with --choose_by={PUBLISHED}"
         )
-    if labelled is not None:
-        batch = config.evaluation_batch_size
-        check_enough_to_test(labelled.name, len(labelled.test), batch, " of the common classes")
+    if side.labelled is not None:
+        tests, batch = len(side.labelled.test), config.evaluation_batch_size
+        check_enough_to_test(side.name, tests, batch, " of the common classes")

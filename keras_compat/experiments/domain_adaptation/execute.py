@@ -74,11 +74,6 @@ def stored_network(path: str) -> StoredNetwork:
     return network
 
 
-def settings(config: Config, item: Item) -> dict[str, Any]:
-    """Returns the settings that an item depends on."""
-    return config.of_adaptation() if item.kind == ADAPTATION else config.of_source()
-
-
 def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
     folder = ItemFolder(place / item.name)
     images = load_rotation_images(config)
@@ -312,20 +307,19 @@ def _accuracy(
 
 
 def _domain(domains: Domains, name: str) -> Domain:
-    sides = [side for side in (domains.source, domains.target) if side is not None]
-    return next(side for side in sides if side.name == name)
+    return next(side for side in domains.sides if side.name == name)
 
 
 def fingerprints(config: Config, item: Item) -> dict[str, Any]:
     """Returns what identifies all that an item depends on beside its settings, by name."""
     if item.kind == ROTATION:
         return {"rotation_init": load_rotation_images(config).images.fingerprint()}
-    domains = load(config)
-    found = {}
-    for side in (domains.source, domains.target):
-        # A source network knows nothing of the other side but its classes.
-        if side is not None and (item.kind == ADAPTATION or side.name == item.source):
-            found[side.name] = (side.labelled or side.images.images).fingerprint()
+    # A source network knows nothing of the other side but its classes.
+    found = {
+        side.name: side.fingerprint()
+        for side in load(config).sides
+        if item.kind == ADAPTATION or side.name == item.source
+    }
     if config.rotation_init is not None:
         found["rotation_init"] = load_rotation_images(config).images.fingerprint()
     if config.network is not None:
@@ -334,4 +328,4 @@ def fingerprints(config: Config, item: Item) -> dict[str, Any]:
 
 
 _KINDS = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
-EXECUTION = Execution(_KINDS, settings, fingerprints)
+EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from keras_compat.experiments.domain_adaptation.build import check_architecture
-from keras_compat.experiments.domain_adaptation.domains import Domain, Domains, load_rotation_images
-from keras_compat.experiments.domain_adaptation.execute import EXECUTION, load
+from keras_compat.experiments.domain_adaptation.domains import Domain
+from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints, load
 from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, items_of
 from keras_compat.experiments.domain_adaptation.settings import Config
 from keras_compat.experiments.naming import identifier
+from keras_compat.experiments.network_building import check_architecture
 from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
 from keras_compat.experiments.runner.terminal import Terminal
-from keras_compat.experiments.stored_network import fingerprint
 from keras_compat.reporting.domain_adaptation import terminal_text, write_report
 
 
@@ -22,10 +20,10 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     domains = load(config)
     directions = domains.directions(config.both)
     names = [(_source_name(config, source), target.name) for source, target in directions]
-    data = _data(config, domains)
     if config.network is None:
-        check_architecture(config, [source.labelled for source, _ in directions])
-    for side in _sides(domains):
+        for source, _ in directions:
+            check_architecture(config, source.labelled)
+    for side in domains.sides:
         tests = f", {len(side.labelled.test):,} test images" if side.labelled else ""
         terminal.line(f"{side.name}: {len(side.images.images):,} training images{tests}")
     common = [domains.class_names[c] for c in domains.classes]
@@ -33,29 +31,15 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     terminal.line(f"{'common classes' if known else 'classes'}: {', '.join(common)}")
     if not known:
         terminal.line("the target has no labels: there will be no accuracy")
-    return Prepared(items_of(config, names), data)
+    items = items_of(config, names)
+    # An adaptation depends on all images.
+    return Prepared(items, fingerprints(config, items[-1]))
 
 
 def _source_name(config: Config, source: Domain | None) -> str:
     if source is not None:
         return source.name
     return identifier(Path(config.network).resolve().name)
-
-
-def _sides(domains: Domains) -> list[Domain]:
-    return [side for side in (domains.source, domains.target) if side is not None]
-
-
-def _data(config: Config, domains: Domains) -> dict[str, Any]:
-    """Returns the fingerprints of all images of a run."""
-    found = {
-        side.name: (side.labelled or side.images.images).fingerprint() for side in _sides(domains)
-    }
-    if config.network is not None:
-        found["network"] = fingerprint(config.network)
-    if config.rotation_init is not None:
-        found["rotation_init"] = load_rotation_images(config).images.fingerprint()
-    return found
 
 
 EXPERIMENT = Experiment(

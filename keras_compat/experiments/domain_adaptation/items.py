@@ -20,7 +20,7 @@ class Item(WorkItem):
         seed: Seed of weights, data order and augmentation.
         source: Name of the source's data; empty for an item of all sources.
         target: Name of the target's data, for an adaptation.
-        after: Name of the item whose networks this one starts from.
+        starts_from: Name of the item whose networks this one starts from, if any.
 
     Example:
 
@@ -32,7 +32,7 @@ class Item(WorkItem):
     seed: int
     source: str = ""
     target: str = ""
-    after: str = ""
+    starts_from: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -44,11 +44,6 @@ class Item(WorkItem):
         }
         return f"{words[self.kind]}_seed{self.seed}"
 
-    @property
-    def starts_from(self) -> tuple[str, ...]:
-        """Name of the item whose networks this one starts from, if any."""
-        return (self.after,) if self.after else ()
-
 
 def items_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Item]:
     """Returns the items of a run; each comes after the one that it starts from.
@@ -59,17 +54,17 @@ def items_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Item
     """
     found = []
     for seed in range(config.seed, config.seed + config.seeds):
-        head = ""
+        head: tuple[str, ...] = ()
         if config.rotation_init is not None:
             found.append(Item(ROTATION, seed))
-            head = found[-1].name
-        trained: dict[str, str] = {}
+            head = (found[-1].name,)
+        trained: dict[str, tuple[str, ...]] = {}
         if config.network is None:
-            sources = [Item(SOURCE, seed, source, after=head) for source, _ in directions]
-            trained = {item.source: item.name for item in sources}
+            sources = [Item(SOURCE, seed, source, starts_from=head) for source, _ in directions]
+            trained = {item.source: (item.name,) for item in sources}
             found += sources
         found += [
-            Item(ADAPTATION, seed, source, target, after=trained.get(source, ""))
+            Item(ADAPTATION, seed, source, target, starts_from=trained.get(source, ()))
             for source, target in directions
         ]
     return found

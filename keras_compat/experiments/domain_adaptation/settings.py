@@ -16,7 +16,6 @@ from keras_compat.experiments.settings import (
     ClassNameSettings,
     RunSettings,
     TrainingSettings,
-    settings_without,
     stage_flags,
 )
 
@@ -26,6 +25,7 @@ LAYERS = ("all", "normalization", "first_half")
 CRITERIA = ("mutual_information", "loss")
 # No choice: all layers, the rounds and the rate of the settings.
 PUBLISHED = "published"
+_ADAPTATION = ("adaptation", "learning_rates", "layers", "checkpoints", "held_out", "choose_by")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,12 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
     """
 
     flag_group: ClassVar[str] = "domain adaptation"
+    known_by: ClassVar[tuple[str, ...]] = ("source", "target", "network", "image_size", "channels")
+    unused: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "rotation_init": ("both", *_ADAPTATION),
+        "source": ("both", *_ADAPTATION),
+        "adaptation": ("both",),
+    }
 
     source: str | None = setting(listed="sources")
     target: str = setting(listed="sources")
@@ -124,28 +130,6 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
             )
         without = dict.fromkeys(("source", "rotation_init", "image_size", "channels"))
         return super().changed({**without, "both": False, **changes})
-
-    def lasting(self) -> dict[str, Any]:
-        """Returns the settings by which a folder is known: the images, or the stored network."""
-        names = ("source", "target", "network", "image_size", "channels")
-        return {name: getattr(self, name) for name in names}
-
-    def of_source(self) -> dict[str, Any]:
-        """Returns the settings that the weights of a source network depend on."""
-        return settings_without(
-            self,
-            "adaptation",
-            "learning_rates",
-            "layers",
-            "checkpoints",
-            "held_out",
-            "choose_by",
-            "both",
-        )
-
-    def of_adaptation(self) -> dict[str, Any]:
-        """Returns the settings that an adaptation depends on, also by its source network."""
-        return settings_without(self, "both")
 
 
 Config = Settings

@@ -99,7 +99,6 @@ class Experiment:
         keeps: Names of further folders that an interrupted run leaves to the next one.
         measuring: Names of the settings that change measures but no training.
         complete: Function that returns the settings with what depends on the machine.
-        lasting: Function that returns the settings by which an unfinished folder is known.
         adopt: Function that takes over what an interrupted run of an earlier release left.
         stages: Function that parts the items into stages that are done one after the other.
         after_stage: Function that returns the text printed between two stages, from records.
@@ -119,7 +118,6 @@ class Experiment:
     keeps: Collection[str] = ()
     measuring: Collection[str] = ()
     complete: Callable[[Any], Any] = lambda config: config
-    lasting: Callable[[Any], dict[str, Any]] = lambda config: config.lasting()
     adopt: Callable[[Work], None] = lambda work: None
     stages: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = lambda items: [items]
     after_stage: Callable[[Sequence[Record]], str] = lambda records: ""
@@ -159,7 +157,7 @@ def run(
     terminal = Terminal(phases=3)
     config = experiment.complete(config)
     kept = (experiment.folder, *experiment.keeps)
-    lasting, resume = experiment.lasting(config), resuming.resume
+    lasting, resume = config.lasting(), resuming.resume
     with resumable_folder(output_dir, lasting, overwrite, *kept, resume=resume) as folder:
         terminal.phase(f"Reading {experiment.reading(config)}")
         prepared = experiment.prepare(config, terminal)

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import keras
 
-from keras_compat import networks
+from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset
-from keras_compat.experiments.auxiliaries import make_auxiliary, weighted_head
+from keras_compat.experiments.auxiliaries import make_augmentation
+from keras_compat.experiments.network_building import build_extractor, build_head, join
 from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.experiments.stored_network import StoredNetwork
 from keras_compat.experiments.transfer_learning.settings import Config
-from keras_compat.layers import Augmentation
 from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import Task, Trainer
 
@@ -41,37 +41,19 @@ def build_network(
     Returns:
         The network and its trainer.
     """
-    extractor = networks.build_extractor(
-        config.architecture,
-        dataset.image_shape,
-        interface_channels=None,
-        seed=weights_seed,
-        name="extractor",
-    )
+    extractor = build_extractor(config, dataset.image_shape, weights_seed)
     if pretrained is not None:
         copy_weights(pretrained, extractor)
-    head = make_head(config, extractor, len(dataset.class_names), weights_seed, "head")
-    heads, auxiliaries = {}, []
-    for number, name in enumerate(config.auxiliaries):
-        auxiliary = make_auxiliary(config, name, dataset, 1000 * seed + 200 + number)
+    head = build_head(config, extractor, weights_seed, len(dataset.class_names))
+
+    def auxiliary_head(number: int, kind: str, auxiliary: Auxiliary) -> keras.Model:
         if frozen is None:
-            own_seed = weights_seed + 500 + number
-            heads[name] = make_head(
-                config,
-                extractor,
-                auxiliary.outputs,
-                own_seed,
-                f"{auxiliary.name}_head",
-                auxiliary.dense,
-            )
-        else:
-            heads[name] = copy_model(frozen[name])
-            heads[name].trainable = False
-        auxiliaries.append(weighted_head(config, name, auxiliary, heads[name]))
-    augmentation = _augmentation(config, dataset, 1000 * seed + 100)
-    task = Task("network", extractor, head, auxiliaries, augmentation=augmentation)
-    network = StoredNetwork(extractor, head, heads, dataset.class_names, dataset.flippable)
-    return network, Trainer([task], seed=1000 * seed + 700)
+            return build_head(config, extractor, weights_seed + 500 + number, auxiliary)
+        held = copy_model(frozen[kind])
+        held.trainable = False
+        return held
+
+    return join(config, seed, dataset, "network", extractor, head, auxiliary_head)
 
 
 def build_fine_tuning(
@@ -100,7 +82,7 @@ def build_fine_tuning(
         weight_decay=0.0,
         optimizer="adam",
     )
-    augmentation = _augmentation(config, dataset, 1000 * seed + 160)
+    augmentation = make_augmentation(config, dataset, 1000 * seed + 160)
     task = Task("target", extractor, head, augmentation=augmentation)
     return Trainer([task], seed=1000 * seed + 720), how
 
@@ -123,41 +105,3 @@ def stops(config: Config, images: int) -> list[int]:
     last = max(1, round(config.epochs * epoch))
     doubling = [2**i for i in range(last.bit_length()) if 2**i < last]
     return sorted({*doubling, last, min(epoch, last)})
-
-
-def make_head(
-    config: Config,
-    extractor: keras.Model,
-    classes: int,
-    seed: int,
-    name: str,
-    dense: bool = False,
-) -> keras.Model:
-    """Builds a head of the run's architecture for an extractor."""
-    return networks.build_head(
-        config.architecture,
-        input_channels=extractor.output_shape[-1],
-        classes=classes,
-        seed=seed,
-        name=name,
-        dense=dense,
-    )
-
-
-def check_architecture(config: Config, dataset: ImageDataset) -> None:
-    """Builds the parts of a network, so that faults are known before training.
-
-    Raises:
-        InputError: if an architecture or a split is unknown, or an auxiliary task makes no sense on
-            the images.
-    """
-    extractor = networks.build_extractor(
-        config.architecture, dataset.image_shape, interface_channels=None, seed=0
-    )
-    networks.recombine(extractor, make_head(config, extractor, 2, 0, "head"))
-    for name in config.auxiliaries:
-        make_auxiliary(config, name, dataset, 0)
-
-
-def _augmentation(config: Config, dataset: ImageDataset, seed: int) -> Augmentation | None:
-    return Augmentation.for_dataset(dataset, seed=seed) if config.augment else None

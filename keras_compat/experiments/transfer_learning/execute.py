@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_compat import evaluation
 from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratified_split
+from keras_compat.experiments.network_building import build_head
 from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, load_network
@@ -20,7 +21,6 @@ from keras_compat.experiments.training import train
 from keras_compat.experiments.transfer_learning.build import (
     build_fine_tuning,
     build_network,
-    make_head,
     steps_an_epoch,
     stops,
 )
@@ -36,12 +36,6 @@ from keras_compat.experiments.transfer_learning.methods import METHODS, trained_
 from keras_compat.experiments.transfer_learning.settings import Config
 from keras_compat.reporting.records import Record, make_record
 from keras_compat.training import Trainer
-
-
-def settings(config: Config, item: Item) -> dict[str, Any]:
-    """Returns the settings that an item depends on."""
-    of_kind = {RANKING: config.of_ranking, TRANSFER: config.of_transfer}
-    return of_kind.get(item.kind, config.of_network)()
 
 
 def fingerprints(config: Config, item: Item) -> Mapping[str, Any]:
@@ -169,7 +163,7 @@ def _recombined(config: Config, item: Item, place: Path) -> tuple[keras.Model, k
         return source.extractor, target.head
     classes = len(target.class_names)
     seed = 1000 * item.seed + 800
-    return source.extractor, make_head(config, source.extractor, classes, seed, "head")
+    return source.extractor, build_head(config, source.extractor, seed, classes)
 
 
 def _record(item: Item, metric: str, value: float, **keys: Any) -> Record:
@@ -207,4 +201,4 @@ def _accuracy(
 
 
 _KINDS = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
-EXECUTION = Execution(_KINDS, settings, fingerprints)
+EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)

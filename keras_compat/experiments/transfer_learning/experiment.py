@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from keras_compat.experiments.network_building import check_architecture
 from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
 from keras_compat.experiments.runner.terminal import Terminal
-from keras_compat.experiments.transfer_learning.build import check_architecture
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data, names_of
 from keras_compat.experiments.transfer_learning.execute import EXECUTION
 from keras_compat.experiments.transfer_learning.items import (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from keras_compat.errors import InputError
 from keras_compat.experiments.fields import setting
@@ -13,12 +14,12 @@ from keras_compat.experiments.settings import (
     BatchEvaluationSettings,
     RunSettings,
     TrainingSettings,
-    settings_without,
 )
 from keras_compat.experiments.transfer_learning.methods import METHODS
 
 # Settings that say which networks there are; a network does not depend on the others.
 _PAIRS = ("sources", "targets", "methods")
+_FINE_TUNING = ("fine_tuning_learning_rate", "epochs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,13 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, RunSettings):
     """
 
     flag_group: ClassVar[str] = "transfer learning"
+    known_by: ClassVar[tuple[str, ...]] = ("rotation_data", "image_size", "channels")
+    unused: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "rotation_head": (*_PAIRS, *_FINE_TUNING, "ranking_images"),
+        "network": (*_PAIRS, *_FINE_TUNING, "ranking_images"),
+        "ranking": (*_PAIRS, *_FINE_TUNING),
+        "transfer": (*_PAIRS, "ranking_images"),
+    }
 
     rotation_data: str = setting(listed="sources")
     sources: tuple[str, ...] = setting(distinct=True, listed="sources")
@@ -75,25 +83,6 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, RunSettings):
     def specs(self) -> tuple[str, ...]:
         """Returns the specs of all data of a pair, each once."""
         return tuple(dict.fromkeys(spec for pair in self.pairs() for spec in pair))
-
-    def lasting(self) -> dict[str, Any]:
-        """Returns the settings by which a folder is known: of the images."""
-        names = ("rotation_data", "image_size", "channels")
-        return {name: getattr(self, name) for name in names}
-
-    def of_network(self) -> dict[str, Any]:
-        """Returns the settings that the weights of a network depend on before it is transferred."""
-        return settings_without(
-            self, *_PAIRS, "fine_tuning_learning_rate", "epochs", "ranking_images"
-        )
-
-    def of_ranking(self) -> dict[str, Any]:
-        """Returns the settings that the ranking depends on, also by its networks."""
-        return settings_without(self, *_PAIRS, "fine_tuning_learning_rate", "epochs")
-
-    def of_transfer(self) -> dict[str, Any]:
-        """Returns the settings that fine-tuning depends on, also by its networks."""
-        return settings_without(self, *_PAIRS, "ranking_images")
 
 
 Config = Settings

@@ -23,7 +23,7 @@ from keras_compat.experiments.domain_adaptation.adaptation import (
 from keras_compat.experiments.domain_adaptation.build import build_rotation, build_source
 from keras_compat.experiments.domain_adaptation.choosing import Best, mutual_information
 from keras_compat.experiments.domain_adaptation.domains import load_domains
-from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints, settings
+from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints
 from keras_compat.experiments.domain_adaptation.items import items_of
 from keras_compat.experiments.domain_adaptation.presets import PRESETS
 from keras_compat.experiments.domain_adaptation.settings import Config
@@ -246,8 +246,8 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
     for step in steps.values():
         for before in step.starts_from:
             assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
-            earlier = settings(config, steps[before])
-            assert earlier.items() <= settings(config, step).items()
+            earlier = EXECUTION.settings(config, steps[before])
+            assert earlier.items() <= EXECUTION.settings(config, step).items()
 
 
 @pytest.mark.once
