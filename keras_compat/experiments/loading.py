@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 
+import numpy as np
+
 from keras_compat import data, networks
 from keras_compat.data.loading import check_spec
 from keras_compat.data.options import LoadOptions
@@ -42,6 +44,16 @@ def load_classes(spec: str, options: LoadOptions, classes: tuple[int, ...]) -> d
 def load_images(spec: str, options: LoadOptions) -> data.UnlabelledImages:
     """Loads images without labels, once in a process, see `keras_compat.data.load_images`."""
     return data.load_images(spec, options)
+
+
+def read(examples: data.Examples | data.StreamedExamples) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a few examples whole and once, be they in memory or streamed.
+
+    Returns:
+        (images uint8 `[N, H, W, C]`, labels int32 `[N]`) in the order of `evaluation_batches`.
+    """
+    images, labels = zip(*examples.evaluation_batches(256), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def check_names(settings: RunSettings) -> None:

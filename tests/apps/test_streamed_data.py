@@ -11,9 +11,9 @@ pytest.importorskip("tensorflow_datasets")
 from apps import classifier_transfer
 from keras_compat.data.sources import tensorflow_datasets as source
 from keras_compat.experiments.classifier_transfer import shipping
-from keras_compat.experiments.classifier_transfer.preparation import prepare, read
+from keras_compat.experiments.classifier_transfer.preparation import prepare
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
-from keras_compat.experiments.loading import load_dataset, load_options
+from keras_compat.experiments.loading import load_dataset, load_options, read
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training.batches import JointBatches
 from tests.apps.shell import exit_code

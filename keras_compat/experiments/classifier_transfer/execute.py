@@ -14,8 +14,9 @@ from keras_compat.data import Examples, StreamedExamples
 from keras_compat.deployment.optional_dependencies import installed
 from keras_compat.experiments.classifier_transfer.build import Builder, Parts
 from keras_compat.experiments.classifier_transfer.items import BOUND, INITIAL, UPDATE, Item
-from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared, read
+from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared
 from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.loading import read
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.training import Training, train

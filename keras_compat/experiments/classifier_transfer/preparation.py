@@ -94,16 +94,6 @@ def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
     )
 
 
-def read(examples: data.Examples | data.StreamedExamples) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a few examples whole and once, be they in memory or streamed.
-
-    Returns:
-        (images uint8 `[N, H, W, C]`, labels int32 `[N]`) in the order of `evaluation_batches`.
-    """
-    images, labels = zip(*examples.evaluation_batches(256), strict=True)
-    return np.concatenate(images), np.concatenate(labels)
-
-
 def _check_every_class(dataset: data.ImageDataset, labels: np.ndarray, what: str) -> None:
     counts = np.bincount(labels, minlength=len(dataset.class_names))
     without = [repr(dataset.class_names[c]) for c in np.flatnonzero(counts == 0)]

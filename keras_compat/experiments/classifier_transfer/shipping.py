@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,8 +14,9 @@ from keras_compat.data import Examples, StreamedExamples, stratified_split
 from keras_compat.deployment.optional_dependencies import installed
 from keras_compat.experiments.classifier_transfer.build import Parts
 from keras_compat.experiments.classifier_transfer.execute import EVALUATION_BATCH
-from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared, read
+from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared
 from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.loading import read
 from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.reporting import Run
 
@@ -27,21 +27,18 @@ ACCURACY_TOLERANCE = 0.005
 CHECKED_STREAMED_IMAGES = 2_000
 
 
-@dataclass(frozen=True)
-class Shipped:
-    """Recombined pair with moving statistics, and the paths of its files.
-
-    Attributes:
-        extractor: Extractor with moving statistics.
-        head: Head with moving statistics that fit this extractor.
-        saved_model: Folder for servers.
-        litert: Files of the extractor and of the head for phones.
-    """
+class Shipped(NamedTuple):
+    """Recombined pair with moving statistics, and the folder of its files."""
 
     extractor: keras.Model
     head: keras.Model
-    saved_model: Path
-    litert: tuple[Path, Path]
+    place: Path
+
+    @property
+    def files(self) -> dict[str, Path | tuple[Path, ...]]:
+        """Paths of the files by runtime: a folder for servers, a pair of files for phones."""
+        litert = self.place / "extractor.tflite", self.place / "head.tflite"
+        return {"saved_model": self.place / "saved_model", "litert": litert}
 
 
 Pairs = dict[tuple[str, str], Shipped]
@@ -65,12 +62,8 @@ def ship(
     pairs: Pairs = {}
     for variant, parts in updated.items():
         for name, extractor in parts.extractors.items():
-            place = folder / variant / name
-            pairs[variant, name] = Shipped(
-                *deployment.recalibrate(extractor, parts.head, images),
-                place / "saved_model",
-                (place / "extractor.tflite", place / "head.tflite"),
-            )
+            pair = deployment.recalibrate(extractor, parts.head, images)
+            pairs[variant, name] = Shipped(*pair, folder / variant / name)
     terminal.line("Writing SavedModels and LiteRT files")
     with record.phase("export"):
         for written in write(pairs, prepared.dataset.class_names):
@@ -97,7 +90,7 @@ def _evaluate(
         terminal.line(f"on {len(checked):,} of the {len(test):,}, as they are not held")
         keys["images"] = len(checked)
     images, labels = read(checked)
-    expected = {key: keras_logits(pair, images) for key, pair in pairs.items()}
+    expected = {key: _keras_logits(pair, images) for key, pair in pairs.items()}
     for (variant, name, runtime), logits in run_again(pairs, images).items():
         accuracy = evaluation.accuracy(logits, labels)
         keys.update(extractor=name, variant=variant, runtime=runtime)
@@ -123,10 +116,11 @@ def write(pairs: Pairs, class_names: Sequence[str]) -> list[deployment.Exported]
     """Writes every pair as a SavedModel and as two LiteRT files, the head's with its labels."""
     jobs: list[deployment.Export] = []
     for (_, name), pair in pairs.items():
-        pair.saved_model.parent.mkdir(parents=True, exist_ok=True)
+        pair.place.mkdir(parents=True, exist_ok=True)
         network = networks.recombine(pair.extractor, pair.head, name=f"{name}_network")
-        jobs.append(deployment.SavedModelExport(network, pair.saved_model))
-        jobs += deployment.litert_pair(pair.extractor, pair.head, *pair.litert, class_names)
+        jobs.append(deployment.SavedModelExport(network, pair.files["saved_model"]))
+        files = pair.files["litert"]
+        jobs += deployment.litert_pair(pair.extractor, pair.head, *files, class_names)
     return deployment.export(jobs)
 
 
@@ -142,7 +136,7 @@ def images_to_check(test: Examples | StreamedExamples) -> Examples | StreamedExa
     return test.subset(stratified_split(test.labels, [CHECKED_STREAMED_IMAGES], seed=0)[0])
 
 
-def keras_logits(pair: Shipped, images: np.ndarray) -> np.ndarray:
+def _keras_logits(pair: Shipped, images: np.ndarray) -> np.ndarray:
     """Returns Keras' logits in the order of the images; moving statistics need no mixing."""
     logits = []
     for start in range(0, len(images), EVALUATION_BATCH):
@@ -154,9 +148,8 @@ def keras_logits(pair: Shipped, images: np.ndarray) -> np.ndarray:
 
 def run_again(pairs: Pairs, images: np.ndarray) -> dict[tuple[str, str, str], np.ndarray]:
     """Runs the written files in a fresh process; returns logits by variant, name and runtime."""
-    files: list[Path | tuple[Path, ...]] = []
-    keys = []
-    for (variant, name), pair in pairs.items():
-        files += [pair.saved_model, pair.litert]
-        keys += [(variant, name, "saved_model"), (variant, name, "litert")]
-    return dict(zip(keys, deployment.evaluate_exported(files, images), strict=True))
+    files = {
+        (*key, runtime): file for key, pair in pairs.items() for runtime, file in pair.files.items()
+    }
+    logits = deployment.evaluate_exported(list(files.values()), images)
+    return dict(zip(files, logits, strict=True))

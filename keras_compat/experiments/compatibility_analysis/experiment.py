@@ -48,11 +48,7 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     if "pretrained" in config.studies:
         data["pretraining"] = load_pretraining_data(config).fingerprint()
     check_cells(config, [item.cell for item in items if item.measures], groups)
-    for name, dataset in group.datasets.items():
-        terminal.line(
-            f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test images, "
-            f"{len(dataset.class_names)} classes"
-        )
+    terminal.describe(group.datasets)
     names = next(iter(group.datasets.values())).class_names[: group.common]
     terminal.line(f"common classes: {', '.join(names)}")
     return Prepared(items, data)

@@ -12,6 +12,7 @@ from keras_compat.data import Examples, stratified_split
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
 from keras_compat.experiments.components.operations import fitting, unlabelled
+from keras_compat.experiments.loading import read
 from keras_compat.store import Reference, Store, load
 from keras_compat.store.recombining import origin
 from keras_compat.updates.making import check_update, read_installed
@@ -142,6 +143,4 @@ def _in_memory(examples: data.Examples | data.StreamedExamples) -> Examples:
         # One of each class at least, however rare it is.
         first = np.unique(examples.labels, return_index=True)[1]
         examples = examples.subset(np.union1d(rows, first))
-    batches = list(examples.evaluation_batches(500))
-    images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
-    return Examples(images, labels)
+    return Examples(*read(examples))

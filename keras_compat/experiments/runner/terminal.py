@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 import keras
 
+from keras_compat.data import ImageDataset
 from keras_compat.printing import tell
 
 
@@ -41,6 +43,14 @@ class Terminal:
     def line(self, text: str) -> None:
         """Prints a line about the phase."""
         tell(f"      {text}", to=self._stream)
+
+    def describe(self, datasets: Mapping[str, ImageDataset]) -> None:
+        """Prints a line about each data set."""
+        for name, dataset in datasets.items():
+            self.line(
+                f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test "
+                f"images, {len(dataset.class_names)} classes"
+            )
 
 
 def shows_bars(stream: TextIO | None = None) -> bool:

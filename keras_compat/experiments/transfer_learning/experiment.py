@@ -25,11 +25,7 @@ from keras_compat.reporting.transfer_learning import ranking_report, terminal_te
 def _prepare(config: Config, terminal: Terminal) -> Prepared:
     datasets = load_all(config)
     check_architecture(config, load_rotation_data(config))
-    for name, dataset in datasets.items():
-        terminal.line(
-            f"{name}: {len(dataset.train):,} training images, {len(dataset.test):,} test images, "
-            f"{len(dataset.class_names)} classes"
-        )
+    terminal.describe(datasets)
     data = {name: dataset.fingerprint() for name, dataset in datasets.items()}
     data["rotation_data"] = load_rotation_data(config).fingerprint()
     return Prepared(items_of(config, names_of(config)), data)

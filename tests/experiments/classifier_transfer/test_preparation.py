@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.classifier_transfer.preparation import prepare, read
+from keras_compat.experiments.classifier_transfer.preparation import prepare
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
-from keras_compat.experiments.loading import load_dataset, load_options
+from keras_compat.experiments.loading import load_dataset, load_options, read
 
 CONFIG = replace(PRESETS["demo"], initial_classes="7,1,3", recalibration_images=60)
 
