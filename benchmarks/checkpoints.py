@@ -26,7 +26,7 @@ from benchmarks import output
 from benchmarks.first_stage import first_stage
 from keras_compat.data import Examples, ImageDataset
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
-from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS
+from keras_compat.experiments.settings import CHECKPOINT_SECONDS
 from keras_compat.reporting import Run
 from keras_compat.training import Trainer
 from keras_compat.training.checkpoints import Checkpoint, Checkpoints

@@ -139,11 +139,11 @@ def install(flags: Any) -> None:
         store,
         reference,
         Path(flags.folder),
-        updates_of=flags.updates,
+        flags.images,
+        count,
+        reading(flags),
+        updates=flags.updates,
         quantization=flags.quantization,
-        spec=flags.images,
-        count=count,
-        options=reading(flags),
         overwrite=flags.overwrite,
     )
     tell(f"{flags.folder}: {reference} in {flags.quantization}, takes updates of {flags.updates}")

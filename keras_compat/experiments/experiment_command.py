@@ -18,10 +18,14 @@ from keras_compat.experiments.flags import (
     given,
     where_names_are_listed,
 )
-from keras_compat.experiments.profiling import ask_for_profiles
-from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS, Resuming
-from keras_compat.experiments.settings import RunSettings, TrainingSettings
+from keras_compat.experiments.settings import (
+    CHECKPOINT_SECONDS,
+    Resuming,
+    RunSettings,
+    TrainingSettings,
+)
 from keras_compat.experiments.start_up import quiet_start, share_accelerators, spread_operations
+from keras_compat.experiments.training import ask_for_profiles
 from keras_compat.printing import Parser
 
 

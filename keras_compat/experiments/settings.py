@@ -25,14 +25,13 @@ from keras_compat.registry import Selection
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from keras_compat.experiments.runner.work_item import WorkItem
-
 # Auxiliary tasks that need no labels and can hold features in place through a frozen head.
 ADAPTING = Selection(AUXILIARIES, lambda entry: entry.adapts)
 # Settings that say which run it is, and where its data are.
 _OF_A_RUN = ("preset", "seeds", "seed", "data_dir", "download", "memory_limit_gib")
 # Seeds of weights, orders and augmentation are 1000 times a run's seed and more, in 32 bits.
 MAX_SEED = 4_000_000
+CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ class RunSettings(Checked):
         found = asdict(self)
         return {name: found[name] for name in self.known_by or found}
 
-    def of_item(self, item: WorkItem) -> dict[str, Any]:
+    def of_item(self, item: Any) -> dict[str, Any]:
         """Returns the settings that a work item depends on, also by those before it."""
         return settings_without(self, *self.unused[item.kind])
 
@@ -304,3 +303,36 @@ def settings_without(settings: DataclassInstance, *names: str) -> dict[str, Any]
     """
     left_out = (*_OF_A_RUN, *names)
     return {name: value for name, value in asdict(settings).items() if name not in left_out}
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """Says how a run goes on after an interruption; results do not depend on it.
+
+    Args:
+        resume: Whether to go on where an interrupted run of the same settings was.
+        checkpoint_seconds: Seconds between two checkpoints of a training; 0 writes none.
+
+    Raises:
+        InputError: if the seconds are negative or no number.
+
+    Example:
+
+    >>> Resuming(checkpoint_seconds=-1)
+    Traceback (most recent call last):
+        ...
+    keras_compat.errors.InputError: checkpoint_seconds is -1; expected 0 (none) or more
+    """
+
+    resume: bool = True
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.checkpoint_seconds < math.inf:
+            raise InputError(
+                f"checkpoint_seconds is {self.checkpoint_seconds:g}; expected 0 (none) or more"
+            )
+
+
+RESUMING = Resuming()
+"""The options of a run unless others are given."""

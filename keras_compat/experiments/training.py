@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_compat.experiments.profiling import profile_callbacks
 from keras_compat.experiments.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from keras_compat.training import Trainer
 
 Training = TrainingSettings
+# Not a setting: it changes nothing that is trained. The processes of a run inherit it.
+_ASKED = "KERAS_COMPAT_PROFILE"
 
 
 def train(
@@ -54,7 +56,7 @@ def train(
         return
     guard = StopOnNonFinite()
     # The trace ends first: what stops training leaves none open.
-    first = [*profile_callbacks(last_good.parent / "profile"), guard]
+    first = [*_profile_callbacks(last_good.parent / "profile"), guard]
     try:
         for stop in dict.fromkeys([*stops, how.rounds]):
             if trainer.rounds < stop:
@@ -94,3 +96,17 @@ def make_optimizer(how: TrainingSettings) -> keras.optimizers.Optimizer:
     if how.optimizer == "sgd":
         return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
     return keras.optimizers.Adam(rate, weight_decay=decay)
+
+
+def ask_for_profiles() -> None:
+    """Lets every training of this run, in whatever process, write a trace of a few rounds."""
+    os.environ[_ASKED] = "1"
+
+
+def _profile_callbacks(folder: Path) -> list[keras.callbacks.Callback]:
+    """Returns the callback that writes a trace, if the run was asked for it."""
+    if os.environ.get(_ASKED) != "1":
+        return []
+    from keras_compat.training import ProfileRounds
+
+    return [ProfileRounds(folder)]

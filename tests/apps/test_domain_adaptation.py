@@ -14,8 +14,7 @@ from keras_compat.data import load, without_labels
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.experiments.domain_adaptation import execute
-from keras_compat.experiments.domain_adaptation.adaptation import hold_out
-from keras_compat.experiments.domain_adaptation.choosing import mutual_information
+from keras_compat.experiments.domain_adaptation.adaptation import hold_out, mutual_information
 from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss

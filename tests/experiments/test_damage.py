@@ -12,12 +12,12 @@ import pytest
 
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
+from keras_compat.experiments.compatibility_analysis.execute import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, ItemFolder
-from keras_compat.experiments.runner.resume_options import Resuming
 from keras_compat.experiments.runner.run_folder import MEASURED, WRITTEN, RunFolder
 from keras_compat.experiments.runner.runner import run as run_experiment
+from keras_compat.experiments.settings import Resuming
 from keras_compat.experiments.training import Training
 from keras_compat.reporting.finished import CONFIG
 from keras_compat.studies.cells import Cell

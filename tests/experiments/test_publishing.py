@@ -12,7 +12,7 @@ from PIL import Image
 from apps import components
 from keras_compat import networks
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder, left_by
+from keras_compat.experiments.compatibility_analysis.execute import CellFolder, left_by
 from keras_compat.experiments.compatibility_analysis.training import Network
 from keras_compat.experiments.components import retraining
 from keras_compat.experiments.runner.signals import Terminated

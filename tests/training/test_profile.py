@@ -4,8 +4,7 @@ import jax.profiler
 import keras
 import pytest
 
-from keras_compat.experiments.profiling import ask_for_profiles
-from keras_compat.experiments.training import Training, train
+from keras_compat.experiments.training import Training, ask_for_profiles, train
 from keras_compat.training import ProfileRounds
 from tests.training.small import data, joint_trainer
 

@@ -51,7 +51,7 @@ def test_numbers_and_paths_are_checked_first(store, tmp_path, monkeypatch):
             store,
             EXTRACTOR,  # which the store does not even have
             tmp_path / "file" / "phone",
-            updates_of="animals",
+            updates="animals",
             quantization="float32",
             spec=None,
             count=10,

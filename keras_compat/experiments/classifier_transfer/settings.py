@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from keras_compat.errors import InputError, unknown_name
 from keras_compat.experiments.fields import setting
@@ -16,9 +16,6 @@ from keras_compat.experiments.settings import (
     RunSettings,
     TrainingSettings,
 )
-
-if TYPE_CHECKING:
-    from keras_compat.experiments.runner.work_item import WorkItem
 
 MAINTAIN = ("extractor", "rotation")
 UPPER_BOUNDS = ("none", "original", "all")
@@ -108,7 +105,7 @@ class Settings(AuxiliarySettings, ClassNameSettings, RunSettings):
         """Name of the data in the name of a run's folder."""
         return file_name(self.dataset)
 
-    def of_item(self, item: WorkItem) -> dict[str, Any]:
+    def of_item(self, item: Any) -> dict[str, Any]:
         """Returns the settings that a work item depends on: all but the other seeds."""
         return asdict(replace(self, seeds=1, seed=item.seed))
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.cell_folder import CellFolder
 from keras_compat.experiments.compatibility_analysis.cost import measure_costs
-from keras_compat.experiments.compatibility_analysis.execute import EXECUTION
+from keras_compat.experiments.compatibility_analysis.execute import EXECUTION, CellFolder
 from keras_compat.experiments.compatibility_analysis.groups import (
     Group,
     load_group,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 from keras_compat.auxiliary import AUXILIARIES
@@ -26,6 +26,7 @@ from keras_compat.methods import (
 )
 from keras_compat.registry import Selection
 from keras_compat.studies import STUDIES
+from keras_compat.studies.rotation import VARIANTS
 
 # Settings that change how networks are measured, and not how they are trained.
 EVALUATION = ("restrict", "evaluation_batch_size")
@@ -150,6 +151,35 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
     def architecture(self, network: int) -> str:
         """Returns the architecture of a network by its number."""
         return self.architectures[network % len(self.architectures)]
+
+
+def apply_variant(config: Settings, name: str | None) -> Settings:
+    """Returns the settings with one change.
+
+    Args:
+        config: Settings of the run.
+        name: Name of the change in `keras_compat.studies.rotation.VARIANTS`; `None` for none.
+    """
+    if name is None:
+        return config
+    change, how = VARIANTS[name], config.training
+    training = replace(
+        how,
+        rounds=round(change.rounds * how.rounds),
+        drops=tuple(round(change.rounds * drop) for drop in how.drops),
+        learning_rate=change.learning_rate * how.learning_rate,
+    )
+    if change.constant_rate:
+        training = replace(training, schedule="steps", drops=())
+    config = replace(config, training=training)
+    if change.heavier != change.lighter:
+        weight = config.weight("rotation") * change.heavier / change.lighter
+        config = replace(config, rotation_weight=weight)
+    if change.rotation_assignment is not None:
+        config = replace(config, rotation_assignment=change.rotation_assignment)
+    if change.switched_augmentation:
+        config = replace(config, augment=not config.augment)
+    return config
 
 
 Config = Settings

@@ -19,8 +19,7 @@ from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratifi
 from keras_compat.errors import InputError
 from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary, weighted_head
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.compatibility_analysis.variants import apply_variant
+from keras_compat.experiments.compatibility_analysis.settings import Config, apply_variant
 from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation

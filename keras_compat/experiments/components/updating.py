@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +27,12 @@ def install(
     store: Store,
     extractor: Reference,
     folder: Path,
-    *,
-    updates_of: str,
-    quantization: str,
     spec: str | None,
     count: int,
     options: LoadOptions,
+    *,
     overwrite: bool,
+    **how: str,
 ) -> None:
     """Writes the folder of a device.
 
@@ -40,12 +40,11 @@ def install(
         store: Store that holds the extractor.
         extractor: Reference to an extractor, or to a network with one.
         folder: Folder to write.
-        updates_of: Name of the updates that the device takes.
-        quantization: Quantization of the device's files, see `updates.install`.
         spec: Spec of images as the device will meet them; labels are not used.
         count: Largest number of images.
         options: Options of reading images.
         overwrite: Whether an existing folder of a device is replaced, with its heads.
+        **how: `updates` and `quantization`, as `updates.install` takes them.
     """
     check_device_folder(folder, overwrite)
     model = load(store, extractor).extractor
@@ -54,16 +53,9 @@ def install(
     images = None
     if spec is not None:
         images, _ = unlabelled(spec, count, model.input_shape[1:], options)
-    updates.install(
-        folder,
-        model,
-        extractor,
-        updates=updates_of,
-        families=origin(store, "extractor", extractor).families,
-        quantization=quantization,
-        images=images,
-        overwrite=overwrite,
-    )
+    families = origin(store, "extractor", extractor).families
+    given = {"families": families, "images": images, "overwrite": overwrite}
+    updates.install(folder, model, extractor, **given, **how)
 
 
 def update(
@@ -72,14 +64,12 @@ def update(
     archive: Path,
     folders: Sequence[Path],
     *,
-    number: int,
     spec: str,
     images_spec: str | None,
     count: int,
     options: LoadOptions,
     component: bool,
-    least_accuracy: float,
-    overwrite: bool,
+    **how: Any,
 ) -> list[updates.Measured]:
     """Writes an update of a head for devices.
 
@@ -88,7 +78,6 @@ def update(
         head: Reference to the head.
         archive: Archive for all devices; one for each device is written beside it.
         folders: Folders of the devices, as `install` writes them.
-        number: Number of the update, higher than any before.
         spec: Spec of labelled images. The update is measured on the test images, which must be of
             all of the head's classes.
         images_spec: Spec of images without labels for the head's moving statistics; by default the
@@ -96,24 +85,15 @@ def update(
         count: Largest number of those images.
         options: Options of reading images.
         component: Whether the archive holds the component too.
-        least_accuracy: Least accuracy on each device, from 0 to 1; below it nothing is written.
-        overwrite: Whether existing archives may be replaced.
+        **how: `number`, `least_accuracy` and `overwrite`, as `updates.make_update` takes them.
     """
     installed = [read_installed(folder) for folder in folders]
     names = {about["updates"] for about in installed}
     if len(names) != 1:
         raise InputError(f"the devices take updates of {sorted(names)}; expected those of one name")
-    (name,) = names
+    how = {"name": names.pop(), **how}
     package = store.package(head)
-    check_update(
-        archive,
-        package,
-        folders,
-        name=name,
-        number=number,
-        least_accuracy=least_accuracy,
-        overwrite=overwrite,
-    )
+    check_update(archive, package, folders, **how)
     known = package.manifest.class_names
     loaded: dict[tuple[int, ...], tuple[np.ndarray, Examples]] = {}
     for shape in {tuple(about["image_shape"]) for about in installed}:
@@ -125,16 +105,7 @@ def update(
         updates.Device(folder, *loaded[tuple(about["image_shape"])])
         for folder, about in zip(folders, installed, strict=True)
     ]
-    return updates.make_update(
-        archive,
-        package,
-        devices,
-        name=name,
-        number=number,
-        component=component,
-        least_accuracy=least_accuracy,
-        overwrite=overwrite,
-    )
+    return updates.make_update(archive, package, devices, component=component, **how)
 
 
 def _in_memory(examples: data.Examples | data.StreamedExamples) -> Examples:

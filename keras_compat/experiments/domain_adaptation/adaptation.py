@@ -1,14 +1,16 @@
-"""Adapts an extractor to images without labels, held in place by frozen heads (Sec. 5.1)."""
+"""Adapts an extractor to images without labels in several ways, and chooses one (Sec. 5.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_compat import evaluation
 from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
 from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary
 from keras_compat.experiments.domain_adaptation.settings import Config
@@ -173,3 +175,55 @@ def let_learn(extractor: keras.Model, layers: str) -> None:
     learning = {id(layer) for layer in kept}
     for layer in weighted:
         layer.trainable = id(layer) in learning
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Adapted extractor among all that were measured.
+
+    Args:
+        candidate: Way to adapt.
+        rounds: Number of rounds of adaptation.
+        score: Score of the choice; more is better.
+        weights: Weights of the extractor.
+    """
+
+    candidate: Candidate
+    rounds: int
+    score: float
+    weights: list[np.ndarray]
+
+    def told(self) -> dict[str, Any]:
+        """Returns everything but the weights, as JSON has it."""
+        return {**asdict(self.candidate), "rounds": self.rounds, "score": self.score}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], weights: list[np.ndarray]) -> Choice:
+        """Returns the choice of a dict that `told` returned."""
+        candidate = Candidate(told["learning_rate"], told["layers"])
+        return cls(candidate, int(told["rounds"]), float(told["score"]), weights)
+
+
+class Best:
+    """Extractor with the highest score; the first of equals, which has adapted least."""
+
+    def __init__(self) -> None:
+        self.choice: Choice | None = None
+
+    def offer(
+        self, candidate: Candidate, rounds: int, score: float, extractor: keras.Model
+    ) -> None:
+        """Keeps the weights of an extractor if it is the best so far."""
+        if self.choice is None or score > self.choice.score:
+            self.choice = Choice(candidate, rounds, score, extractor.get_weights())
+
+
+def mutual_information(
+    extractor: keras.Model,
+    head: keras.Model,
+    images: Examples | StreamedExamples,
+    batch_size: int,
+) -> float:
+    """Returns the information of a classifier's answers, see `evaluation.mutual_information`."""
+    logits, _ = evaluation.predict_logits(extractor, head, images, batch_size)
+    return evaluation.mutual_information(logits)

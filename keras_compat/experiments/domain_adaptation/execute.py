@@ -13,15 +13,17 @@ import numpy as np
 from keras_compat import evaluation
 from keras_compat.errors import InputError
 from keras_compat.experiments.domain_adaptation.adaptation import (
+    Best,
     Candidate,
     Checkpoint,
+    Choice,
     adapt,
     candidates,
     hold_out,
+    mutual_information,
     published,
 )
 from keras_compat.experiments.domain_adaptation.build import build_rotation, build_source
-from keras_compat.experiments.domain_adaptation.choosing import Best, Choice, mutual_information
 from keras_compat.experiments.domain_adaptation.domains import (
     Domain,
     Domains,

@@ -21,7 +21,7 @@ from keras_compat.experiments.settings import (
 
 # Layers of the extractor that learn on the target, see `adaptation.let_learn`.
 LAYERS = ("all", "normalization", "first_half")
-# Measures without labels by which the way to adapt, and how far, is chosen, see `choosing`.
+# Measures without labels by which the way to adapt, and how far, is chosen, see `adaptation`.
 CRITERIA = ("mutual_information", "loss")
 # No choice: all layers, the rounds and the rate of the settings.
 PUBLISHED = "published"

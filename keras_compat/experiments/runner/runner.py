@@ -12,12 +12,11 @@ from typing import Any
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import FAILURE, NETWORKS, ItemFolder
 from keras_compat.experiments.runner.processes import work_in_processes
-from keras_compat.experiments.runner.resume_options import RESUMING, Resuming
 from keras_compat.experiments.runner.run_folder import reporting, resumable_folder
 from keras_compat.experiments.runner.signals import told_of
 from keras_compat.experiments.runner.terminal import RoundsBar, Terminal
 from keras_compat.experiments.runner.work_item import RECORDS, Execution, WorkItem
-from keras_compat.experiments.settings import check_at_least
+from keras_compat.experiments.settings import RESUMING, Resuming, check_at_least
 from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.printing import tell
 from keras_compat.reporting import Run

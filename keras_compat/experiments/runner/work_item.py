@@ -14,7 +14,7 @@ import keras
 from keras_compat.data.quiet_tensorflow import import_tensorflow
 from keras_compat.experiments.runner.checkpointing import Resumption
 from keras_compat.experiments.runner.item_folder import ItemFolder
-from keras_compat.experiments.runner.resume_options import CHECKPOINT_SECONDS
+from keras_compat.experiments.settings import CHECKPOINT_SECONDS
 from keras_compat.reporting.records import Record
 from keras_compat.training import NonFiniteLoss
 

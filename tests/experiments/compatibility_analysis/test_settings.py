@@ -6,7 +6,7 @@ import pytest
 
 from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
-from keras_compat.experiments.compatibility_analysis.variants import apply_variant
+from keras_compat.experiments.compatibility_analysis.settings import apply_variant
 from keras_compat.studies.rotation import VARIANTS
 from tests.experiments.two_sets import make_config
 

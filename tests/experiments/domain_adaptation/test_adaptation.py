@@ -12,16 +12,17 @@ from keras_compat.data import Examples, load
 from keras_compat.errors import InputError
 from keras_compat.experiments.domain_adaptation import execute
 from keras_compat.experiments.domain_adaptation.adaptation import (
+    Best,
     Candidate,
     adapt,
     candidates,
     checkpoints,
     hold_out,
     let_learn,
+    mutual_information,
     published,
 )
 from keras_compat.experiments.domain_adaptation.build import build_rotation, build_source
-from keras_compat.experiments.domain_adaptation.choosing import Best, mutual_information
 from keras_compat.experiments.domain_adaptation.domains import load_domains
 from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints
 from keras_compat.experiments.domain_adaptation.items import items_of
