@@ -38,9 +38,10 @@ from benchmarks import output
 from keras_compat.experiments.compatibility_analysis.cost import PLAIN, Seconds, timed_rounds
 from keras_compat.experiments.compatibility_analysis.groups import load_group
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
-from keras_compat.experiments.compatibility_analysis.settings import Config
+from keras_compat.experiments.compatibility_analysis.settings import Settings as Config
 from keras_compat.experiments.compatibility_analysis.training import Setup, as_trained, make_setup
-from keras_compat.experiments.training import Training, train
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import train
 from keras_compat.reporting import Run
 from keras_compat.reporting.figures.points import Points, draw_points
 from keras_compat.reporting.metrics import load_metrics

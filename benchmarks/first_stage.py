@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import ImageDataset
 from keras_compat.experiments.classifier_transfer.build import build_extractor, build_head
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings as Config
 from keras_compat.layers import Augmentation
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 

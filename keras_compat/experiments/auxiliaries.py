@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 def make_auxiliary(
     settings: AuxiliaryLossSettings, name: str, images: ImageDataset | UnlabelledImages, seed: int
 ) -> Auxiliary:
-    """Returns an auxiliary task for images.
-
-    Args:
-        settings: Settings of a run.
-        name: Name of the task, see `keras_compat.auxiliary.AUXILIARIES`.
-        images: Images that the task is trained on.
-        seed: Seed of the task's random choices.
-    """
+    """Returns an auxiliary task for images, by its name in `keras_compat.auxiliary.AUXILIARIES`."""
     if name == "rotation":
         return RotationPrediction(settings.rotation_assignment, seed=seed)
     return AUXILIARIES[name].for_dataset(images, seed=seed)
@@ -34,14 +27,7 @@ def make_auxiliary(
 def weighted_head(
     settings: AuxiliaryLossSettings, name: str, auxiliary: Auxiliary, head: keras.Model | None
 ) -> AuxiliaryHead:
-    """Returns an auxiliary task with its head, its weight, and its part of batches and rounds.
-
-    Args:
-        settings: Settings of a run.
-        name: Name of the task.
-        auxiliary: Auxiliary task.
-        head: Head of the task, if it has one.
-    """
+    """Returns an auxiliary task with its head, its weight, and its part of batches and rounds."""
     weight = settings.weight(name)
     if not auxiliary.transforms_images:
         # It costs no pass through the extractor.

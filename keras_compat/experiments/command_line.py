@@ -29,13 +29,7 @@ BACKENDS = ("tensorflow", "jax")
 
 
 def make_parser(text: str, epilog: str = "", prog: str | None = None) -> argparse.ArgumentParser:
-    """Returns a parser whose help keeps the line breaks of its texts.
-
-    Args:
-        text: Text before the flags.
-        epilog: Text after the flags.
-        prog: Name of the program in the usage.
-    """
+    """Returns a parser whose help keeps the line breaks of its texts."""
     parser = _Parser(
         prog=prog,
         usage="%(prog)s [--FLAG=VALUE ...]" if prog else None,
@@ -91,11 +85,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def main(run: Callable[[Sequence[str]], None]) -> None:
-    """Runs an app: bad input is one line and exit code 2, an interruption 130, SIGTERM 143.
-
-    Args:
-        run: Function of the arguments after the program's name.
-    """
+    """Runs an app: bad input is one line and exit code 2, an interruption 130, SIGTERM 143."""
     one_line_warnings()
     try:
         with ends_on_signals(), file_errors_in_one_line(WHOLE):

@@ -28,13 +28,7 @@ _NUMBERS = {int: "N", float: "X", tuple[int, ...]: "N", tuple[float, ...]: "X"}
 def add_settings(
     parser: argparse.ArgumentParser, settings: RunSettings, run: argparse._ActionsContainer
 ) -> None:
-    """Adds a flag for each setting, in groups, and for each field of the stages of training.
-
-    Args:
-        parser: Parser to add the flags to.
-        settings: Settings whose values the help shows.
-        run: Group of the flags of every run.
-    """
+    """Adds a flag for each setting, in groups, and for each field of the stages of training."""
     kind, stages = type(settings), settings.stages()
     # The experiment's own settings come last in a class, and second in the help.
     groups = {"run": run, kind.flag_group: parser.add_argument_group(kind.flag_group)}
@@ -55,12 +49,7 @@ def add_settings(
 
 
 def add_training(group: argparse._ActionsContainer, stages: Mapping[str, TrainingSettings]) -> None:
-    """Adds the flags of stages of training, with one line of help for each field.
-
-    Args:
-        group: Parser or group to add the flags to.
-        stages: Settings of the stages, by the names of their fields.
-    """
+    """Adds the flags of stages of training, with one line of help for each field."""
     for field in fields(TrainingSettings):
         names = dict.fromkeys(stage_flags(stage)[field.name] for stage in stages)
         values = [getattr(stage, field.name) for stage in stages.values()]
@@ -76,12 +65,7 @@ def add_field(
 ) -> None:
     """Adds the flag of a field of settings, if it has one.
 
-    Args:
-        group: Parser or group to add the flag to.
-        kind: Class of the settings.
-        field: Field of the class.
-        values: Values that the help shows, one for each stage.
-        *of_stages: Names of the flags of several stages that have the field.
+    The help shows the values, one for each stage; `of_stages` are the flags of several stages.
     """
     about, (hint, _) = field.metadata, _type(kind, field.name)
     if not about.get("flag", True):
@@ -122,10 +106,7 @@ def given(
 ) -> dict[str, Any]:
     """Returns the values of the flags of settings that were given, by the names of the flags.
 
-    Args:
-        flags: Parsed flags.
-        stages: Names of the stages of training.
-        kind: Class of the settings, if the flags are those of `add_settings`.
+    `kind` is the class of the settings, if the flags are those of `add_settings`.
 
     Raises:
         InputError: If a text has another form than its flag takes.
@@ -151,12 +132,7 @@ def words(text: str, separator: str = ",") -> list[str]:
 
 
 def pairs(words: Sequence[str], noun: str, form: str) -> dict[str, str]:
-    """Reads words of the form `NAME=VALUE`.
-
-    Args:
-        words: Words to read.
-        noun: Word for one of them in an error message.
-        form: Form of one of them in an error message.
+    """Reads words of the form `NAME=VALUE`; `noun` and `form` describe one in an error message.
 
     Raises:
         InputError: If one has another form, or a name comes twice.

@@ -100,12 +100,6 @@ def check_same_shape(datasets: Sequence[data.ImageDataset | data.UnlabelledImage
 def check_enough_to_test(name: str, images: int, batch_size: int, of: str = "") -> None:
     """Raises an `InputError` if there are fewer test images than batch statistics are taken over.
 
-    Args:
-        name: Name of the data.
-        images: Number of test images.
-        batch_size: Number of images in a batch of evaluation.
-        of: Words for the images that count.
-
     Example:
 
     >>> check_enough_to_test("mine", images=60, batch_size=500, of=" of the common classes")

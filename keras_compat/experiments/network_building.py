@@ -34,14 +34,7 @@ def build_head(
     seed: int,
     classes: int | Auxiliary,
 ) -> keras.Model:
-    """Builds a head of a run's architecture for an extractor.
-
-    Args:
-        settings: Settings of the run.
-        extractor: Extractor whose features the head takes.
-        seed: Seed of the weights.
-        classes: Number of classes, or the auxiliary task of the head.
-    """
+    """Builds a head for classes or an auxiliary task, on the features of an extractor."""
     auxiliary = None if isinstance(classes, int) else classes
     return networks.build_head(
         settings.architecture,
@@ -64,18 +57,7 @@ def join(
 ) -> tuple[StoredNetwork, Trainer]:
     """Prepares an extractor and a head to learn together with the run's auxiliary heads.
 
-    Args:
-        settings: Settings of the run.
-        seed: Seed of the run.
-        dataset: Labelled images.
-        name: Name of the task.
-        extractor: Extractor.
-        head: Head of the classes.
-        auxiliary_head: Function that returns the head of an auxiliary task. It takes the number,
-            the name and the task.
-
-    Returns:
-        The network and its trainer.
+    `auxiliary_head` returns the head of an auxiliary task from its number, its name and the task.
     """
     heads, held = {}, []
     for number, kind in enumerate(settings.auxiliaries):

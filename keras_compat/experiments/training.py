@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from keras_compat.experiments.runner.checkpointing import Gathered
     from keras_compat.training import Trainer
 
-Training = TrainingSettings
 # Not a setting: it changes nothing that is trained. The processes of a run inherit it.
 _ASKED = "KERAS_COMPAT_PROFILE"
 

@@ -13,7 +13,7 @@ import keras
 
 from keras_compat import training
 from keras_compat.experiments.runner.checkpointing import Resumption
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.experiments.training import train as train_stage
 from tests.training.logical_devices import logical_devices
 from tests.training.small import data

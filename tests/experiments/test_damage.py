@@ -18,7 +18,7 @@ from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, ItemF
 from keras_compat.experiments.runner.run_folder import MEASURED, WRITTEN, RunFolder
 from keras_compat.experiments.runner.runner import run as run_experiment
 from keras_compat.experiments.settings import Resuming
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.reporting.finished import CONFIG
 from keras_compat.studies.cells import Cell
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
@@ -260,7 +260,7 @@ def configs(folder):
     made = {"compatibility_analysis": make_config(folder, methods=("iiw+rp",))}
     for app, given in settings.items():
         module = import_module(f"keras_compat.experiments.{app}.settings")
-        made[app] = module.Config(**given)
+        made[app] = module.Settings(**given)
     return made
 
 

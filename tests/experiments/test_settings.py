@@ -6,7 +6,8 @@ import pytest
 from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer.presets import PRESETS
 from keras_compat.experiments.loading import load_options
-from keras_compat.experiments.training import Training, make_optimizer
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import make_optimizer
 
 EXPERIMENTS = (
     "classifier_transfer",

@@ -9,7 +9,8 @@ from keras_compat import networks
 from keras_compat.errors import InputError
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.settings import APPENDIX_C
-from keras_compat.experiments.training import Training, make_optimizer, train
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import make_optimizer, train
 from keras_compat.experiments.transfer_learning import execute
 from keras_compat.experiments.transfer_learning.build import build_fine_tuning, build_network, stops
 from keras_compat.experiments.transfer_learning.data import load_all, load_rotation_data, names_of
@@ -20,7 +21,7 @@ from keras_compat.experiments.transfer_learning.execute import (
 )
 from keras_compat.experiments.transfer_learning.items import items_of
 from keras_compat.experiments.transfer_learning.presets import PRESETS
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings as Config
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
 

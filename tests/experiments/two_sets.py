@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_compat.experiments.compatibility_analysis.settings import Config
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.compatibility_analysis.settings import Settings as Config
+from keras_compat.experiments.settings import TrainingSettings as Training
 
 ANIMALS = ("cat", "dog", "automobile", "frog")
 THINGS = ("ship", "car", "dog", "cat")

@@ -4,7 +4,8 @@ import jax.profiler
 import keras
 import pytest
 
-from keras_compat.experiments.training import Training, ask_for_profiles, train
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import ask_for_profiles, train
 from keras_compat.training import ProfileRounds
 from tests.training.small import data, joint_trainer
 

@@ -8,7 +8,8 @@ import pytest
 
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.data import Examples
-from keras_compat.experiments.training import Training, train
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import train
 from keras_compat.training import AuxiliaryHead, Task, Trainer
 from tests.training.small import data, extractor, head
 

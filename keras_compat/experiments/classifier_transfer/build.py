@@ -11,7 +11,7 @@ from keras_compat import networks
 from keras_compat.auxiliary import Auxiliary
 from keras_compat.data import ImageDataset
 from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary, weighted_head
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.training import Task
 
 
@@ -38,17 +38,13 @@ class Builder:
         seed: Seed of weights, data order and augmentation.
     """
 
-    def __init__(self, config: Config, dataset: ImageDataset, seed: int):
+    def __init__(self, config: Settings, dataset: ImageDataset, seed: int):
         self.config = config
         self.dataset = dataset
         self.first_seed = 1000 * seed
 
     def initial(self, classes: int) -> tuple[Parts, list[Task]]:
-        """Returns all extractors with one head for the initial classes.
-
-        Args:
-            classes: Number of initial classes.
-        """
+        """Returns all extractors with one head for the initial classes."""
         head = self._head(classes, "head", 500)
         auxiliary_heads = self._auxiliary_heads(self.config.auxiliaries, "", 501)
         extractors = {
@@ -155,17 +151,9 @@ class Builder:
 
 
 def build_extractor(
-    config: Config, dataset: ImageDataset, name: str, seed: int, interface: bool = True
+    config: Settings, dataset: ImageDataset, name: str, seed: int, interface: bool = True
 ) -> keras.Model:
-    """Builds one of a run's extractors.
-
-    Args:
-        config: Settings of the run.
-        dataset: Data set that sets the shape of images.
-        name: Name of the extractor in the settings.
-        seed: Seed of the weights.
-        interface: Whether the extractor ends in the shared 1x1 convolution, if there is one.
-    """
+    """Builds one of a run's extractors, with or without the 1x1 convolution that all share."""
     return networks.build_extractor(
         config.extractors[name],
         dataset.image_shape,
@@ -176,7 +164,7 @@ def build_extractor(
 
 
 def build_head(
-    config: Config,
+    config: Settings,
     dataset: ImageDataset,
     classes: int,
     name: str,
@@ -184,17 +172,7 @@ def build_head(
     dense: bool = False,
     of: tuple[str, int] | None = None,
 ) -> keras.Model:
-    """Builds a head of a run's shared architecture.
-
-    Args:
-        config: Settings of the run.
-        dataset: Data set that sets the shape of images.
-        classes: Number of classes.
-        name: Name of the model.
-        seed: Seed of the weights.
-        dense: Whether the head has an output at each position of its features.
-        of: Architecture and number of channels instead of the shared ones.
-    """
+    """Builds a head of a run's shared architecture, or `of` another one and its channels."""
     architecture, channels = of or (config.head, config.interface_channels)
     if not channels:
         own = networks.build_extractor(architecture, dataset.image_shape, interface_channels=None)
@@ -204,7 +182,7 @@ def build_head(
     )
 
 
-def check(config: Config, dataset: ImageDataset) -> None:
+def check(config: Settings, dataset: ImageDataset) -> None:
     """Builds the initial networks, so that faults are known before training.
 
     Raises:

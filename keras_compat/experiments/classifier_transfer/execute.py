@@ -15,11 +15,12 @@ from keras_compat.deployment.optional_dependencies import installed
 from keras_compat.experiments.classifier_transfer.build import Builder, Parts
 from keras_compat.experiments.classifier_transfer.items import BOUND, INITIAL, UPDATE, Item
 from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.experiments.loading import read
 from keras_compat.experiments.runner.item_folder import ItemFolder
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
-from keras_compat.experiments.training import Training, train
+from keras_compat.experiments.settings import TrainingSettings
+from keras_compat.experiments.training import train
 from keras_compat.reporting.records import Record, make_record
 from keras_compat.training import Task, Trainer
 
@@ -28,7 +29,7 @@ VARIANTS = {"extractor": "frozen_extractor", "rotation": "frozen_rotation"}
 EVALUATION_BATCH = 500
 
 
-def fingerprints(config: Config, item: Item) -> dict[str, Any]:
+def fingerprints(config: Settings, item: Item) -> dict[str, Any]:
     """Returns the fingerprint of all images, by the name of their data set."""
     dataset = load_prepared(config, item.seed).dataset
     return {dataset.name: dataset.fingerprint()}
@@ -39,7 +40,7 @@ def packages_missing_for_logs() -> list[str]:
     return [package for package in ("tensorflow", "tensorboard") if not installed(package)]
 
 
-def _initial(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _initial(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     """Trains all extractors jointly with one head on the initial classes."""
     prepared = load_prepared(config, item.seed)
     parts, tasks = Builder(config, prepared.dataset, item.seed).initial(prepared.initial)
@@ -58,14 +59,14 @@ def _initial(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
     return Done(parts.models(), records)
 
 
-def initial_parts(config: Config, folder: ItemFolder) -> Parts:
+def initial_parts(config: Settings, folder: ItemFolder) -> Parts:
     """Loads the networks of the initial classes from the folder of their item."""
     extractors = {name: folder.load_model(f"{name}_extractor") for name in config.extractors}
     auxiliary_heads = {name: folder.load_model(f"{name}_head") for name in config.auxiliaries}
     return Parts(extractors, folder.load_model("head"), auxiliary_heads)
 
 
-def _update(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _update(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     """Extends the head to all classes and trains it on the reference extractor alone."""
     prepared = load_prepared(config, item.seed)
     before = initial_parts(config, done_before(place, *item.starts_from))
@@ -89,14 +90,8 @@ def _update(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Do
     return Done(models, records)
 
 
-def updated_parts(config: Config, item: Item, place: Path) -> Parts:
-    """Loads all extractors with an updated head; with B.7 the reference extractor is updated too.
-
-    Args:
-        config: Settings of the run.
-        item: Update that is done.
-        place: Folder of all items.
-    """
+def updated_parts(config: Settings, item: Item, place: Path) -> Parts:
+    """Loads all extractors with an updated head; with B.7 the reference extractor is updated."""
     parts = initial_parts(config, done_before(place, *item.starts_from))
     folder = ItemFolder(place / item.name)
     if item.which == "rotation":
@@ -128,7 +123,7 @@ def _updated(
     return records
 
 
-def _bound(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _bound(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     """Trains each network alone on all classes."""
     prepared = load_prepared(config, item.seed)
     builder = Builder(config, prepared.dataset, item.seed)
@@ -149,7 +144,7 @@ def _train(
     place: Path,
     tasks: list[Task],
     examples: Examples | StreamedExamples,
-    how: Training,
+    how: TrainingSettings,
     callbacks: Callbacks,
 ) -> None:
     trainer = Trainer(tasks, seed=1000 * item.seed, name=item.stage)
@@ -185,4 +180,4 @@ def _accuracy(
 
 
 _KINDS = {INITIAL: _initial, UPDATE: _update, BOUND: _bound}
-EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)
+EXECUTION = Execution(_KINDS, Settings.of_item, fingerprints)

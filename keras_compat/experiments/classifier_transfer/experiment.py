@@ -19,7 +19,7 @@ from keras_compat.experiments.classifier_transfer.execute import (
 )
 from keras_compat.experiments.classifier_transfer.items import BOUND, UPDATE, items_of
 from keras_compat.experiments.classifier_transfer.preparation import load_prepared
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.experiments.runner.item_folder import CHECKPOINTS, NETWORKS, ItemFolder
 from keras_compat.experiments.runner.runner import Experiment, Prepared, Work
 from keras_compat.experiments.runner.terminal import Terminal
@@ -30,7 +30,7 @@ from keras_compat.reporting import Run
 from keras_compat.reporting.classifier_transfer import terminal_text, write_report
 
 
-def _complete(config: Config) -> Config:
+def _complete(config: Settings) -> Settings:
     """Decides whether files for servers and phones are written, where the settings leave it open.
 
     Raises:
@@ -52,7 +52,7 @@ def _tell_of_missing(what: str, packages: list[str]) -> None:
         )
 
 
-def _prepare(config: Config, terminal: Terminal) -> Prepared:
+def _prepare(config: Settings, terminal: Terminal) -> Prepared:
     # Each seed has a split of its own, which may leave a rare class without images.
     for number in reversed(range(config.seeds)):
         prepared = load_prepared(config, config.seed + number)

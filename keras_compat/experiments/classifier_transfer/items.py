@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.experiments.runner.work_item import WorkItem
 
 INITIAL, UPDATE, BOUND = "initial", "update", "bound"
@@ -46,7 +46,7 @@ class Item(WorkItem):
         return (Item(INITIAL, self.seed).name,) if self.kind == UPDATE else ()
 
 
-def items_of(config: Config) -> list[Item]:
+def items_of(config: Settings) -> list[Item]:
     """Returns the items of a run; each comes after the one that it starts from."""
     return [
         item

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_compat import data
 from keras_compat.errors import InputError
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.experiments.loading import load_dataset, load_options
 
 
@@ -42,18 +42,13 @@ class Prepared:
         return examples.subset(np.flatnonzero(examples.labels < self.initial))
 
 
-def load_prepared(config: Config, seed: int) -> Prepared:
+def load_prepared(config: Settings, seed: int) -> Prepared:
     """Loads the data of a run, once in a process, and splits them by `prepare`."""
     return prepare(config, load_dataset(config.dataset, load_options(config)), seed)
 
 
-def prepare(config: Config, dataset: data.ImageDataset, seed: int) -> Prepared:
+def prepare(config: Settings, dataset: data.ImageDataset, seed: int) -> Prepared:
     """Puts the initial classes first and sets images for recalibration aside.
-
-    Args:
-        config: Settings of the run.
-        dataset: Data set as `load_dataset` returns it.
-        seed: Seed of the split.
 
     Raises:
         InputError: if the initial classes are unknown, fewer than two or all there are, the

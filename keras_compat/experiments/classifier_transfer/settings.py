@@ -108,6 +108,3 @@ class Settings(AuxiliarySettings, ClassNameSettings, RunSettings):
     def of_item(self, item: Any) -> dict[str, Any]:
         """Returns the settings that a work item depends on: all but the other seeds."""
         return asdict(replace(self, seeds=1, seed=item.seed))
-
-
-Config = Settings

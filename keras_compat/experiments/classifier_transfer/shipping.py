@@ -15,7 +15,7 @@ from keras_compat.deployment.optional_dependencies import installed
 from keras_compat.experiments.classifier_transfer.build import Parts
 from keras_compat.experiments.classifier_transfer.execute import EVALUATION_BATCH
 from keras_compat.experiments.classifier_transfer.preparation import Prepared, load_prepared
-from keras_compat.experiments.classifier_transfer.settings import Config
+from keras_compat.experiments.classifier_transfer.settings import Settings
 from keras_compat.experiments.loading import read
 from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.reporting import Run
@@ -46,16 +46,11 @@ Pairs = dict[tuple[str, str], Shipped]
 
 
 def ship(
-    config: Config, updated: Mapping[str, Parts], folder: Path, terminal: Terminal, record: Run
+    config: Settings, updated: Mapping[str, Parts], folder: Path, terminal: Terminal, record: Run
 ) -> None:
     """Writes the files of all pairs, and evaluates them from disk in a fresh process.
 
-    Args:
-        config: Settings of the run; the first seed is shipped.
-        updated: Extractors with their updated head, by the variant of the update.
-        folder: Folder to write.
-        terminal: Terminal for progress.
-        record: Record of the run; it gains accuracies, differences from Keras, and durations.
+    The record gains accuracies, differences from Keras, and durations.
     """
     prepared = load_prepared(config, config.seed)
     images, _ = read(prepared.recalibration)
@@ -75,7 +70,7 @@ def ship(
 
 
 def _evaluate(
-    config: Config, prepared: Prepared, pairs: Pairs, terminal: Terminal, record: Run
+    config: Settings, prepared: Prepared, pairs: Pairs, terminal: Terminal, record: Run
 ) -> None:
     test = prepared.test
     checked = images_to_check(test)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_compat.experiments.compatibility_analysis.settings import Config
+from keras_compat.experiments.compatibility_analysis.settings import Settings
 from keras_compat.experiments.start_up import quiet_start
 from keras_compat.methods import IIW
 from keras_compat.reporting.records import Record, make_record
@@ -20,7 +20,7 @@ from keras_compat.reporting.records import Record, make_record
 if TYPE_CHECKING:
     from keras_compat.experiments.compatibility_analysis.training import Setup
     from keras_compat.experiments.runner.terminal import Terminal
-    from keras_compat.experiments.training import Training
+    from keras_compat.experiments.settings import TrainingSettings
     from keras_compat.training import Task
 
 PLAIN = "independent"
@@ -39,7 +39,7 @@ Seconds = dict[str, list[float]]
 
 
 def measure_costs(
-    config: Config, terminal: Terminal, rounds: int = 20, turns: int = 7
+    config: Settings, terminal: Terminal, rounds: int = 20, turns: int = 7
 ) -> list[Record]:
     """Measures a round of each method for 2, 4 and 8 networks; every network takes one step in it.
 
@@ -90,22 +90,15 @@ def _in_process(measure: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(measure, *arguments).result()
 
 
-def _time(config: Config, methods: list[str], count: int, rounds: int, turns: int) -> Seconds:
+def _time(config: Settings, methods: list[str], count: int, rounds: int, turns: int) -> Seconds:
     setups = {method: (config.training, _setup(config, method, count)) for method in methods}
     return timed_rounds(setups, rounds, turns)
 
 
-def timed_rounds(setups: Mapping[str, tuple[Training, Setup]], rounds: int, turns: int) -> Seconds:
-    """Times rounds of several set-ups, which take turns in this process.
-
-    Args:
-        setups: Training and set-up of each, by name.
-        rounds: Number of rounds of one turn.
-        turns: Number of turns of each.
-
-    Returns:
-        By name, the mean seconds of a round in each turn.
-    """
+def timed_rounds(
+    setups: Mapping[str, tuple[TrainingSettings, Setup]], rounds: int, turns: int
+) -> Seconds:
+    """Returns the mean seconds of a round in each turn, for set-ups that take turns here."""
     runs = {name: _rounds(how, setup) for name, (how, setup) in setups.items()}
     for run in runs.values():
         run(1)  # traces and compiles the step
@@ -116,7 +109,7 @@ def timed_rounds(setups: Mapping[str, tuple[Training, Setup]], rounds: int, turn
     return seconds
 
 
-def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
+def _weigh(config: Settings, method: str, count: int) -> tuple[int, float | None]:
     """Returns the operations of a round, and the peak memory of a process that does some."""
     with quiet_start():
         from keras_compat.machine import peak_memory_gib
@@ -127,7 +120,7 @@ def _weigh(config: Config, method: str, count: int) -> tuple[int, float | None]:
     return flops, peak_memory_gib()
 
 
-def _setup(config: Config, method: str, count: int) -> Setup:
+def _setup(config: Settings, method: str, count: int) -> Setup:
     # Imported late: these start a backend, in the process that is measured.
     with quiet_start():
         from keras_compat.experiments.compatibility_analysis.groups import load_group
@@ -142,7 +135,7 @@ def _setup(config: Config, method: str, count: int) -> Setup:
     return make_setup(config, Cell(method, config.seed), load_group(config))
 
 
-def _rounds(how: Training, setup: Setup) -> Callable[[int], float]:
+def _rounds(how: TrainingSettings, setup: Setup) -> Callable[[int], float]:
     """Returns a function that trains for so many rounds, and returns the mean seconds of one."""
     import keras
 
@@ -170,9 +163,6 @@ def _rounds(how: Training, setup: Setup) -> Callable[[int], float]:
 
 def count_task_flops(task: Task) -> int:
     """Counts the operations that one example costs a task in a step.
-
-    Args:
-        task: Task of a trainer.
 
     Returns:
         Forward and backward passes through the extractor and all heads, once for the target task

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_compat.experiments.compatibility_analysis.groups import load_group, load_pretraining_data
 from keras_compat.experiments.compatibility_analysis.items import CELL, Item
-from keras_compat.experiments.compatibility_analysis.settings import Config
+from keras_compat.experiments.compatibility_analysis.settings import Settings
 from keras_compat.experiments.compatibility_analysis.training import (
     as_trained,
     pretrain,
@@ -66,12 +66,7 @@ class CellFolder(ItemFolder):
 
 
 def left_by(cell: Cell, networks: Mapping[str, Network]) -> Done:
-    """Returns the models of a cell, with the description by which `load_networks` finds them.
-
-    Args:
-        cell: Training that left the networks.
-        networks: Networks by name.
-    """
+    """Returns the models of a cell, with the description by which `load_networks` finds them."""
     models = {f"{name}_extractor": network.extractor for name, network in networks.items()}
     models |= {f"{name}_head": network.head for name, network in networks.items()}
     # A shared head is one file, by its own name.
@@ -85,12 +80,12 @@ def left_by(cell: Cell, networks: Mapping[str, Network]) -> Done:
     return Done(models, about=about)
 
 
-def settings(config: Config, item: Item) -> dict[str, Any]:
+def settings(config: Settings, item: Item) -> dict[str, Any]:
     """Returns the settings that the weights of a cell depend on."""
     return config.trains(pretrained=item.cell.pretrained or item.kind == PRETRAINING)
 
 
-def fingerprints(config: Config, item: Item) -> dict[str, Any]:
+def fingerprints(config: Settings, item: Item) -> dict[str, Any]:
     """Returns the fingerprints of all images that a cell learns from, by name."""
     found = {}
     if item.kind != PRETRAINING:
@@ -101,14 +96,14 @@ def fingerprints(config: Config, item: Item) -> dict[str, Any]:
     return found
 
 
-def _pretraining(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _pretraining(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     last_good = CellFolder(place / item.name).last_good
     group, images = load_group(config, item.cell.same_data), load_pretraining_data(config)
     found = pretrain(config, item.seed, group, images, last_good, callbacks)
     return left_by(item.cell, found)
 
 
-def _cell(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _cell(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     last_good = CellFolder(place / item.name).last_good
     start = _start(item, place) if item.starts_from else None
     group = load_group(config, item.cell.same_data)
@@ -125,7 +120,7 @@ def _start(item: Item, place: Path) -> dict[str, Network]:
 
 
 def _measure(
-    config: Config, item: Item, folder: CellFolder, names: Sequence[str]
+    config: Settings, item: Item, folder: CellFolder, names: Sequence[str]
 ) -> Iterator[tuple[str, list[Record]]]:
     # From the files, so that a measure does not depend on when it is taken.
     group = load_group(config, item.cell.same_data)

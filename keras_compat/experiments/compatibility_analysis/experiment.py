@@ -17,7 +17,7 @@ from keras_compat.experiments.compatibility_analysis.groups import (
     load_pretraining_data,
 )
 from keras_compat.experiments.compatibility_analysis.items import merge
-from keras_compat.experiments.compatibility_analysis.settings import EVALUATION, Config
+from keras_compat.experiments.compatibility_analysis.settings import EVALUATION, Settings
 from keras_compat.experiments.compatibility_analysis.training import check_cells
 from keras_compat.experiments.runner.item_folder import check_records
 from keras_compat.experiments.runner.runner import Experiment, Prepared, Work
@@ -37,7 +37,7 @@ from keras_compat.versions import collect_versions
 COST = "cost"
 
 
-def _prepare(config: Config, terminal: Terminal) -> Prepared:
+def _prepare(config: Settings, terminal: Terminal) -> Prepared:
     group = load_group(config)
     items = merge(_wanted(config))
     groups = {False: group}
@@ -53,12 +53,12 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     return Prepared(items, data)
 
 
-def _wanted(config: Config) -> dict[str, list[Asked]]:
+def _wanted(config: Settings) -> dict[str, list[Asked]]:
     """Returns what each study asks for."""
     return cells_of(config.studies, _known(config, load_group(config)))
 
 
-def _known(config: Config, group: Group) -> Known:
+def _known(config: Settings, group: Group) -> Known:
     every = [find_architecture(text) for text in config.architectures]
     names = [[block.name for block in architecture.blocks] for architecture, _ in every]
     blocks = [name for name in names[0] if all(name in others for others in names)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_compat import data
 from keras_compat.errors import InputError
-from keras_compat.experiments.compatibility_analysis.settings import Config
+from keras_compat.experiments.compatibility_analysis.settings import Settings
 from keras_compat.experiments.loading import (
     check_enough_to_test,
     check_same_shape,
@@ -34,12 +34,10 @@ class Group:
     common: int
 
 
-def load_group(config: Config, same_data: bool = False) -> Group:
+def load_group(config: Settings, same_data: bool = False) -> Group:
     """Loads the data of a configuration's networks; each set is read once in a process.
 
-    Args:
-        config: Settings of the run.
-        same_data: Whether every network gets the first data set (B.2).
+    If `same_data` is True, every network gets the first data set (B.2).
 
     Raises:
         InputError: if data cannot be read, differ in shape, have too few classes in common or
@@ -63,7 +61,7 @@ def load_group(config: Config, same_data: bool = False) -> Group:
     return group
 
 
-def load_pretraining_data(config: Config) -> data.ImageDataset:
+def load_pretraining_data(config: Settings) -> data.ImageDataset:
     """Loads the images that networks learn rotation on before a study.
 
     Raises:

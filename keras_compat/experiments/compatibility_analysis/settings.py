@@ -180,6 +180,3 @@ def apply_variant(config: Settings, name: str | None) -> Settings:
     if change.switched_augmentation:
         config = replace(config, augment=not config.augment)
     return config
-
-
-Config = Settings

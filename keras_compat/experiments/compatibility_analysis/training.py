@@ -19,7 +19,7 @@ from keras_compat.data import Examples, ImageDataset, StreamedExamples, stratifi
 from keras_compat.errors import InputError
 from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary, weighted_head
 from keras_compat.experiments.compatibility_analysis.groups import Group
-from keras_compat.experiments.compatibility_analysis.settings import Config, apply_variant
+from keras_compat.experiments.compatibility_analysis.settings import Settings, apply_variant
 from keras_compat.experiments.runner.work_item import Callbacks, no_callbacks
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation
@@ -30,7 +30,7 @@ from keras_compat.training import AuxiliaryHead, Task, Trainer
 
 
 def as_trained(
-    config: Config, cell: Cell, group: Group, networks: Mapping[str, Network]
+    config: Settings, cell: Cell, group: Group, networks: Mapping[str, Network]
 ) -> Trained:
     """Returns the networks of a cell as the measures of studies take them."""
     return Trained(
@@ -44,25 +44,17 @@ def as_trained(
 
 
 def train_cell(
-    config: Config,
+    config: Settings,
     cell: Cell,
     group: Group,
     last_good: Path,
     pretrained: Mapping[str, Network] | None = None,
     callbacks: Callbacks = no_callbacks,
 ) -> dict[str, Network]:
-    """Builds and trains the networks of a cell.
+    """Builds and trains the networks of a cell, from `pretrained` ones if they are given.
 
-    Args:
-        config: Settings of the run; the cell's own settings win.
-        cell: Training that differs from the run's by the settings of the cell.
-        group: Data of the networks.
-        last_good: File for the weights before a loss that was not finite.
-        pretrained: Networks to start from, by the name of the new one (`cell.pretrained`).
-        callbacks: Callbacks of each stage of training.
-
-    Returns:
-        The networks by name.
+    The cell's own settings win. `last_good` is the file for the weights before a loss that was not
+    finite.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -103,7 +95,7 @@ class Setup:
     data: dict[str, Examples | StreamedExamples]
 
 
-def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
+def make_setup(config: Settings, cell: Cell, group: Group) -> Setup:
     """Builds the networks of a cell with their tasks and data; the cell's own settings win."""
     builder = _Builder(apply_variant(config, cell.variant), cell, group)
     built = builder.networks()
@@ -125,7 +117,7 @@ def make_setup(config: Config, cell: Cell, group: Group) -> Setup:
 
 
 def pretrain(
-    config: Config,
+    config: Settings,
     seed: int,
     group: Group,
     dataset: ImageDataset,
@@ -134,16 +126,8 @@ def pretrain(
 ) -> dict[str, Network]:
     """Trains a network for each of a group's by rotation alone, without labels (Appendix C).
 
-    Args:
-        config: Settings of the run; `config.pretraining` says how to train.
-        seed: Seed of the run.
-        group: Data of the networks that will start from these.
-        dataset: Images; their labels are not used.
-        last_good: File for the weights before a loss that was not finite.
-        callbacks: Callbacks of the training.
-
-    Returns:
-        Networks with rotation heads, from different initial weights, by name.
+    `config.pretraining` says how to train. The networks start from different weights. They have
+    rotation heads.
 
     Raises:
         NonFiniteLoss: when a loss becomes NaN or infinite.
@@ -170,7 +154,7 @@ def pretrain(
 class _Builder:
     """Builds the networks, auxiliary heads and tasks of a cell, and finds their data."""
 
-    def __init__(self, config: Config, cell: Cell, group: Group):
+    def __init__(self, config: Settings, cell: Cell, group: Group):
         self.config = config
         self.cell = cell
         self.group = group
@@ -390,13 +374,8 @@ def _start_from(network: Network, pretrained: Network) -> None:
             layer.set_weights(pretrained.head.get_layer(layer.name).get_weights())
 
 
-def check_cells(config: Config, cells: list[Cell], groups: Mapping[bool, Group]) -> None:
+def check_cells(config: Settings, cells: list[Cell], groups: Mapping[bool, Group]) -> None:
     """Builds what cells need, so that what cannot work is known before any training.
-
-    Args:
-        config: Settings of the run.
-        cells: All cells that are to be trained.
-        groups: Data of the networks, by whether all of them have the same.
 
     Raises:
         InputError: if an architecture or a split is unknown, extractors and heads do not fit

@@ -17,11 +17,6 @@ from keras_compat.training import is_chief
 def check_publishable(store: Store, reference: Reference, component: Component) -> None:
     """Does everything that publishing does but the last write; call it before the work.
 
-    Args:
-        store: Store that the component is to go to.
-        reference: Name and a free version.
-        component: Component as it will be, but for its weights and figures.
-
     Raises:
         InputError: if `pack` or `Store.check_publishable` raises one.
     """
@@ -105,12 +100,7 @@ class Unpublished:
 
 
 def publish_kept(store: Store, reference: Reference, place: str) -> None:
-    """Publishes the component that `Unpublished` stored, or the only one of any other store.
-
-    Args:
-        store: Store to publish to.
-        reference: Name and a free version.
-        place: Place of a store that holds one version of one component.
+    """Publishes the only component of another store, such as `Unpublished` leaves.
 
     Raises:
         InputError: if the store holds none, or several, or the component cannot be published.

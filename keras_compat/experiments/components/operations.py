@@ -60,16 +60,9 @@ class Check:
 
 
 def evaluate(store: Store, reference: Reference, spec: str, options: LoadOptions) -> float:
-    """Tests a network of the store on the test images of a data set.
+    """Returns the accuracy of a network on the test images of a data set, from 0 to 1.
 
-    Args:
-        store: Store that holds the network.
-        reference: Reference to the network.
-        spec: Spec of labelled images; classes are compared by their names.
-        options: Options of reading images, which take the size and channels of the network's.
-
-    Returns:
-        Accuracy on the classes that both have, a fraction from 0 to 1.
+    Images are read as the network takes them; classes are compared by their names.
     """
     network = _network(store, reference)
     dataset = data.load(spec, **fitting(options, network.extractor.input_shape[1:]))
@@ -84,13 +77,7 @@ def check(
 ) -> Check:
     """Tells without labels whether a head of the store works on an extractor of it.
 
-    Args:
-        store: Store that holds both, and perhaps the rotation head of the head's family.
-        extractor: Reference to an extractor, or to a network with one.
-        head: Reference to a head, or to a network with one.
-        spec: Spec of images of the extractor's kind; labels are not used.
-        count: Largest number of images.
-        options: Options of reading images, which take the size and channels of the extractor's.
+    Labels of the images are not used. The images are read as the extractor takes them.
     """
     left, right = load(store, extractor), load(store, head)
     if left.extractor is None or right.head is None or right.task is not None:
@@ -124,14 +111,6 @@ def adapt(
     """Publishes a network again with moving statistics, so that it takes single images.
 
     The name and the version are checked before images are read.
-
-    Args:
-        store: Store that holds the network, and receives the new one.
-        reference: Reference to the network.
-        new: Name and a free version.
-        spec: Spec of images as the network will meet them; labels are not used.
-        count: Largest number of images.
-        options: Options of reading images.
     """
     network = replace(
         _network(store, reference),
@@ -179,16 +158,7 @@ def export(
 ) -> list[deployment.Exported]:
     """Writes a component for servers, desktops and phones.
 
-    Args:
-        store: Store that holds the network.
-        reference: Reference to a network with moving statistics.
-        folder: Folder to write `saved_model/`, `extractor.tflite`, `network.onnx`, ... into.
-        shipment: Choice of files.
-        options: Options of reading images, which take the size and channels of the network's.
-        overwrite: Whether files that are there may be replaced.
-
-    Returns:
-        The files written.
+    The network must have moving statistics.
     """
     network = _network(store, reference)
     if folder.exists() and not folder.is_dir():
@@ -272,11 +242,7 @@ def unlabelled(
 ) -> tuple[np.ndarray, bool]:
     """Returns some images without labels, and whether they may be mirrored.
 
-    Args:
-        spec: Spec of the images; of a labelled set the training images are taken.
-        count: Largest number of images.
-        shape: Height, width and channels that an extractor takes.
-        options: Options of reading images; their size is set here.
+    Of a labelled set the training images are taken. They are read in the shape of an extractor's.
     """
     found = load_images(spec, replace(options, **_size(shape)))
     return evaluation.some_images(found.images, count), found.flippable

@@ -35,14 +35,8 @@ def publish_files(
 ) -> None:
     """Publishes a user's own `.keras` files as one component.
 
-    Args:
-        store: Store that receives the component.
-        reference: Name and a free version.
-        files: Files by `"extractor"` and `"head"`, one or both.
-        architectures: Architectures by the same words.
-        component: Description of the component, without models.
-        auxiliaries: Auxiliary heads of the store that the model was trained against, each a name
-            and `"shared"` or `"frozen"`.
+    Files and architectures are named `"extractor"` and `"head"`. Each auxiliary head of the store
+    that the model was trained against is a name with `"shared"` or `"frozen"`.
 
     Raises:
         InputError: if a file cannot be loaded, is of another architecture, or cannot be published.

@@ -18,8 +18,8 @@ from keras_compat.experiments.components.head_signature import described
 from keras_compat.experiments.components.keeping import Unpublished, check_publishable
 from keras_compat.experiments.components.operations import fitting
 from keras_compat.experiments.runner.terminal import RoundsBar
-from keras_compat.experiments.settings import check_at_least
-from keras_compat.experiments.training import Training, train
+from keras_compat.experiments.settings import TrainingSettings, check_at_least
+from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation, set_statistics
 from keras_compat.store import Component, Reference, Store, load
 from keras_compat.store.manifest import DataRecord
@@ -50,27 +50,15 @@ def retrain(
     head: Reference,
     new: Reference,
     spec: str,
-    how: Training,
+    how: TrainingSettings,
     seed: int,
     options: LoadOptions,
 ) -> Retrained:
     """Extends a head to the classes of a data set, trains it, and publishes it.
 
     The extractor is frozen, so that the head still fits every extractor that is compatible with
-    this one. The new head belongs to the families of the extractor.
-
-    Args:
-        store: Store that holds both parts, and receives the new head.
-        extractor: Reference to the extractor, or to a network with one.
-        head: Reference to the head, or to a network with one.
-        new: Name and a free version.
-        spec: Spec of labelled images of all classes, old and new.
-        how: Rounds, batch size and learning rate.
-        seed: Seed of the new classes' weights, data order and augmentation.
-        options: Options of reading images, which take the size and channels of the extractor's.
-
-    Returns:
-        Classes and accuracy of the new head.
+    this one. The new head belongs to the families of the extractor. The data set needs images of
+    all classes, old and new.
 
     Raises:
         InputError: if the parts do not fit, images of a class are missing, or the head could not

@@ -34,17 +34,9 @@ def install(
     overwrite: bool,
     **how: str,
 ) -> None:
-    """Writes the folder of a device.
+    """Writes the folder of a device, by further arguments of `updates.install`.
 
-    Args:
-        store: Store that holds the extractor.
-        extractor: Reference to an extractor, or to a network with one.
-        folder: Folder to write.
-        spec: Spec of images as the device will meet them; labels are not used.
-        count: Largest number of images.
-        options: Options of reading images.
-        overwrite: Whether an existing folder of a device is replaced, with its heads.
-        **how: `updates` and `quantization`, as `updates.install` takes them.
+    Images as the device will meet them are taken for the ranges of 8 bits, without labels.
     """
     check_device_folder(folder, overwrite)
     model = load(store, extractor).extractor
@@ -71,21 +63,10 @@ def update(
     component: bool,
     **how: Any,
 ) -> list[updates.Measured]:
-    """Writes an update of a head for devices.
+    """Writes an update of a head for devices, by further arguments of `updates.make_update`.
 
-    Args:
-        store: Store that holds the head.
-        head: Reference to the head.
-        archive: Archive for all devices; one for each device is written beside it.
-        folders: Folders of the devices, as `install` writes them.
-        spec: Spec of labelled images. The update is measured on the test images, which must be of
-            all of the head's classes.
-        images_spec: Spec of images without labels for the head's moving statistics; by default the
-            training images of `spec`.
-        count: Largest number of those images.
-        options: Options of reading images.
-        component: Whether the archive holds the component too.
-        **how: `number`, `least_accuracy` and `overwrite`, as `updates.make_update` takes them.
+    The update is measured on the test images of `spec`, which must be of all of the head's classes.
+    Its moving statistics are those of `images_spec`, by default of the training images of `spec`.
     """
     installed = [read_installed(folder) for folder in folders]
     names = {about["updates"] for about in installed}

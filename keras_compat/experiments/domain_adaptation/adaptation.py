@@ -13,7 +13,7 @@ import numpy as np
 from keras_compat import evaluation
 from keras_compat.data import Examples, StreamedExamples, UnlabelledImages, stratified_split
 from keras_compat.experiments.auxiliaries import make_augmentation, make_auxiliary
-from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.settings import Settings
 from keras_compat.experiments.runner.checkpointing import Gathered
 from keras_compat.experiments.stored_network import StoredNetwork
 from keras_compat.experiments.training import train
@@ -37,13 +37,13 @@ class Candidate:
     layers: str
 
 
-def candidates(config: Config) -> list[Candidate]:
+def candidates(config: Settings) -> list[Candidate]:
     """Returns the ways to choose among."""
     rates = dict.fromkeys([config.adaptation.learning_rate, *config.learning_rates])
     return [Candidate(rate, layers) for layers in config.layers for rate in rates]
 
 
-def published(config: Config) -> Candidate:
+def published(config: Settings) -> Candidate:
     """Returns the paper's way: all layers, at the rate of `config.adaptation`.
 
     This way is not among the candidates if only some layers may learn.
@@ -69,7 +69,7 @@ class Checkpoint:
 
 
 def hold_out(
-    config: Config, images: UnlabelledImages, seed: int
+    config: Settings, images: UnlabelledImages, seed: int
 ) -> tuple[Examples | StreamedExamples, Examples | StreamedExamples]:
     """Returns the images to adapt to, and the held-out ones that the loss is measured on."""
     labels = images.images.labels
@@ -80,7 +80,7 @@ def hold_out(
 
 
 def adapt(
-    config: Config,
+    config: Settings,
     seed: int,
     network: StoredNetwork,
     images: UnlabelledImages,
@@ -91,17 +91,10 @@ def adapt(
 ) -> None:
     """Adapts a copy of a network's extractor: it learns its auxiliary tasks on the target.
 
-    Neither the labels of the target nor the images of the source take part.
+    `at_checkpoint` is called at the start and at every checkpoint; `gathered` collects its figures.
+    `last_good` is the file for the weights before a loss that was not finite.
 
-    Args:
-        config: Settings of the run, with those of adaptation.
-        seed: Seed of the run.
-        network: Network, which stays as it is.
-        images: Images of the target.
-        candidate: Way to adapt.
-        last_good: File for the weights before a loss that was not finite.
-        at_checkpoint: Function that is called at the start and at every checkpoint.
-        gathered: Collection of the function's figures.
+    Neither the labels of the target nor the images of the source take part.
 
     Raises:
         NonFiniteLoss: if a loss becomes NaN or infinite.
@@ -141,7 +134,7 @@ def adapt(
     train(trainer, data, how, (), last_good, places, at_stop, gathered)
 
 
-def checkpoints(config: Config) -> list[int]:
+def checkpoints(config: Settings) -> list[int]:
     """Returns the rounds after which accuracy and loss are measured, including the last."""
     rounds = config.adaptation.rounds
     found = np.linspace(0, rounds, config.checkpoints + 1)[1:]

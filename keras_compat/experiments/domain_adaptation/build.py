@@ -17,16 +17,7 @@ from keras_compat.training import AuxiliaryHead, Task, Trainer
 def build_rotation(
     config: Settings, seed: int, images: UnlabelledImages
 ) -> tuple[keras.Model, Trainer]:
-    """Builds a network that learns rotation alone on other images.
-
-    Args:
-        config: Settings of the run.
-        seed: Seed of the run.
-        images: Images of the shape of the source's.
-
-    Returns:
-        The rotation head and its trainer.
-    """
+    """Returns the head and the trainer of a network that learns rotation alone on other images."""
     extractor = build_extractor(config, images.image_shape, 1000 * seed + 900)
     auxiliary = make_auxiliary(config, "rotation", images, 1000 * seed + 920)
     head = build_head(config, extractor, 1000 * seed + 901, auxiliary)
@@ -39,16 +30,9 @@ def build_rotation(
 def build_source(
     config: Settings, seed: int, dataset: ImageDataset, rotation_head: keras.Model | None
 ) -> tuple[StoredNetwork, Trainer]:
-    """Builds the source network with its auxiliary heads.
+    """Returns the source network with its auxiliary heads, and its trainer.
 
-    Args:
-        config: Settings of the run.
-        seed: Seed of the run.
-        dataset: Images of the source, of the classes that the target has too.
-        rotation_head: Rotation head to start from; `None` starts it from random weights.
-
-    Returns:
-        The network and its trainer.
+    Its rotation head starts from `rotation_head`, or from random weights if that is `None`.
     """
     extractor = build_extractor(config, dataset.image_shape, 1000 * seed)
     head = build_head(config, extractor, 1000 * seed + 1, len(dataset.class_names))

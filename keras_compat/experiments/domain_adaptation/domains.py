@@ -11,7 +11,7 @@ import numpy as np
 from keras_compat import data
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-from keras_compat.experiments.domain_adaptation.settings import PUBLISHED, Config
+from keras_compat.experiments.domain_adaptation.settings import PUBLISHED, Settings
 from keras_compat.experiments.loading import (
     check_enough_to_test,
     check_same_shape,
@@ -72,7 +72,7 @@ class Domains:
         return found
 
 
-def load_domains(config: Config) -> Domains:
+def load_domains(config: Settings) -> Domains:
     """Loads the images of a run; each set is read once in a process.
 
     Where the target's classes are known, images of classes that only one side has are left out on
@@ -99,13 +99,10 @@ def load_domains(config: Config) -> Domains:
     return Domains(*sides, source.class_names, tuple(range(count)))
 
 
-def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, int, int]) -> Domains:
-    """Loads the images that a stored network is to be adapted to.
-
-    Args:
-        config: Settings of the run.
-        class_names: Class names of the network's head.
-        shape: Shape of the network's images.
+def load_target(
+    config: Settings, class_names: Sequence[str], shape: tuple[int, int, int]
+) -> Domains:
+    """Loads the images that a stored network is to be adapted to, in the shape of its images.
 
     Raises:
         InputError: if `load_domains` would raise one.
@@ -119,7 +116,7 @@ def load_target(config: Config, class_names: Sequence[str], shape: tuple[int, in
 
 
 def _load_target(
-    config: Config, options: LoadOptions, name: str, class_names: tuple[str, ...]
+    config: Settings, options: LoadOptions, name: str, class_names: tuple[str, ...]
 ) -> tuple[Domain, tuple[int, ...]]:
     """Loads the target; returns the indices of its classes among those of `name`, too."""
     if data.is_unlabelled(config.target):
@@ -137,7 +134,7 @@ def _load_target(
     return Domain(target.name, data.without_labels(target), target), tuple(i for i, _ in pairs)
 
 
-def load_rotation_images(config: Config) -> data.UnlabelledImages:
+def load_rotation_images(config: Settings) -> data.UnlabelledImages:
     """Loads the images that the rotation head learns on first.
 
     Raises:
@@ -157,7 +154,7 @@ def _check_square(shape: tuple[int, int, int]) -> None:
         )
 
 
-def _check_enough(config: Config, side: Domain, classes: int) -> None:
+def _check_enough(config: Settings, side: Domain, classes: int) -> None:
     images = side.images
     count, held_out = len(images.images), int(np.rint(config.held_out * len(images.images)))
     if count - held_out < config.adaptation.batch_size or held_out < 1:

@@ -32,7 +32,7 @@ from keras_compat.experiments.domain_adaptation.domains import (
     load_target,
 )
 from keras_compat.experiments.domain_adaptation.items import ADAPTATION, ROTATION, SOURCE, Item
-from keras_compat.experiments.domain_adaptation.settings import CRITERIA, PUBLISHED, Config
+from keras_compat.experiments.domain_adaptation.settings import CRITERIA, PUBLISHED, Settings
 from keras_compat.experiments.runner.item_folder import NETWORKS, ItemFolder, check_records
 from keras_compat.experiments.runner.work_item import Callbacks, Done, Execution, done_before
 from keras_compat.experiments.stored_network import StoredNetwork, fingerprint, load_network
@@ -50,7 +50,7 @@ WITH_LABELS = "labels"
 CALIBRATION = 2_000
 
 
-def load(config: Config) -> Domains:
+def load(config: Settings) -> Domains:
     """Loads the images of a run, as its networks take them."""
     if config.network is None:
         return load_domains(config)
@@ -76,7 +76,7 @@ def stored_network(path: str) -> StoredNetwork:
     return network
 
 
-def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _rotation(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     folder = ItemFolder(place / item.name)
     images = load_rotation_images(config)
     head, trainer = build_rotation(config, item.seed, images)
@@ -86,7 +86,7 @@ def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> 
     return Done({HEAD: head})
 
 
-def _source(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _source(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     folder = ItemFolder(place / item.name)
     head = None
     if item.starts_from:
@@ -100,7 +100,7 @@ def _source(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Do
     return Done(network.models(), [record], {"network": network.about()})
 
 
-def _adaptation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _adaptation(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     if config.network is None:
         network = load_network(done_before(place, *item.starts_from).path / NETWORKS)
     else:
@@ -115,7 +115,7 @@ def _adaptation(config: Config, item: Item, place: Path, callbacks: Callbacks) -
 class _Measured:
     """Measures of a network on the target, before, during and after it adapts."""
 
-    def __init__(self, config: Config, item: Item, network: StoredNetwork, domains: Domains):
+    def __init__(self, config: Settings, item: Item, network: StoredNetwork, domains: Domains):
         self.config = config
         self.item = item
         self.network = network
@@ -289,7 +289,7 @@ class _Measured:
 
 
 def _accuracy(
-    config: Config,
+    config: Settings,
     extractor: keras.Model,
     head: keras.Model,
     examples: Any,
@@ -312,7 +312,7 @@ def _domain(domains: Domains, name: str) -> Domain:
     return next(side for side in domains.sides if side.name == name)
 
 
-def fingerprints(config: Config, item: Item) -> dict[str, Any]:
+def fingerprints(config: Settings, item: Item) -> dict[str, Any]:
     """Returns what identifies all that an item depends on beside its settings, by name."""
     if item.kind == ROTATION:
         return {"rotation_init": load_rotation_images(config).images.fingerprint()}
@@ -330,4 +330,4 @@ def fingerprints(config: Config, item: Item) -> dict[str, Any]:
 
 
 _KINDS = {ROTATION: _rotation, SOURCE: _source, ADAPTATION: _adaptation}
-EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)
+EXECUTION = Execution(_KINDS, Settings.of_item, fingerprints)

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_compat.experiments.domain_adaptation.domains import Domain
 from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints, load
 from keras_compat.experiments.domain_adaptation.items import ADAPTATION, SOURCE, items_of
-from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.settings import Settings
 from keras_compat.experiments.naming import identifier
 from keras_compat.experiments.network_building import check_architecture
 from keras_compat.experiments.runner.runner import Experiment, Prepared, copy_networks
@@ -16,7 +16,7 @@ from keras_compat.experiments.runner.terminal import Terminal
 from keras_compat.reporting.domain_adaptation import terminal_text, write_report
 
 
-def _prepare(config: Config, terminal: Terminal) -> Prepared:
+def _prepare(config: Settings, terminal: Terminal) -> Prepared:
     domains = load(config)
     directions = domains.directions(config.both)
     names = [(_source_name(config, source), target.name) for source, target in directions]
@@ -36,7 +36,7 @@ def _prepare(config: Config, terminal: Terminal) -> Prepared:
     return Prepared(items, fingerprints(config, items[-1]))
 
 
-def _source_name(config: Config, source: Domain | None) -> str:
+def _source_name(config: Settings, source: Domain | None) -> str:
     if source is not None:
         return source.name
     return identifier(Path(config.network).resolve().name)

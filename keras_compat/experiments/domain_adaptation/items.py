@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.settings import Settings
 from keras_compat.experiments.runner.work_item import WorkItem
 
 ROTATION, SOURCE, ADAPTATION = "rotation_init", "source", "adaptation"
@@ -45,13 +45,8 @@ class Item(WorkItem):
         return f"{words[self.kind]}_seed{self.seed}"
 
 
-def items_of(config: Config, directions: Sequence[tuple[str, str]]) -> list[Item]:
-    """Returns the items of a run; each comes after the one that it starts from.
-
-    Args:
-        config: Settings of the run.
-        directions: Names of source and target of each direction.
-    """
+def items_of(config: Settings, directions: Sequence[tuple[str, str]]) -> list[Item]:
+    """Returns the items of a run by names of source and target, each after what it starts from."""
     found = []
     for seed in range(config.seed, config.seed + config.seeds):
         head: tuple[str, ...] = ()

@@ -130,6 +130,3 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, ClassNameSettings, Ru
             )
         without = dict.fromkeys(("source", "rotation_init", "image_size", "channels"))
         return super().changed({**without, "both": False, **changes})
-
-
-Config = Settings

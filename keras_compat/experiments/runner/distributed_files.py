@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.training import Training
+from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.files import copy_plain
 from keras_compat.training import current_distribution, start_distribution
 
@@ -25,7 +25,7 @@ Folder = TypeVar("Folder", bound=_Folder)
 _scratch: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def start_workers(name: str, stages: Sequence[Training]) -> None:
+def start_workers(name: str, stages: Sequence[TrainingSettings]) -> None:
     """Begins to train on several devices, in all workers alike; only the chief is heard.
 
     Args:
@@ -103,13 +103,11 @@ def wait() -> None:
 
 
 def leave(code: int, said: str = "") -> None:
-    """Ends this process at once where there are other workers.
+    """Says something and ends this process at once, where there are other workers.
 
     As usual it would wait for them, perhaps for minutes, while they wait for it.
 
-    Args:
-        code: Exit code.
-        said: Text that is written to standard error first.
+    As usual it would wait for them, perhaps for minutes, while they wait for it.
     """
     distribution = current_distribution()
     if distribution is None or distribution.workers == 1:

@@ -68,15 +68,7 @@ class CheckpointState(Form):
 
 
 def read_form(path: Path, form: type[Form], expected: str) -> dict[str, Any]:
-    """Reads a JSON file of a run.
-
-    Args:
-        path: Path of the file.
-        form: Form of the content.
-        expected: Words for what the file should be.
-
-    Returns:
-        The content of the file.
+    """Returns the content of a run's JSON file of a form; `expected` says what it should be.
 
     Raises:
         InputError: if it cannot be read, is no JSON, or is of another form.
@@ -85,13 +77,7 @@ def read_form(path: Path, form: type[Form], expected: str) -> dict[str, Any]:
 
 
 def checked(value: Any, form: type[Form], what: str, expected: str) -> Any:
-    """Returns a value unchanged, if it matches a form.
-
-    Args:
-        value: Content of a JSON file.
-        form: Form of the content.
-        what: Name of the value for messages, such as the path of the file.
-        expected: Words for what it should be.
+    """Returns the content of a JSON file unchanged, if it matches a form.
 
     Raises:
         InputError: if it does not match; the message names the first place.

@@ -241,10 +241,6 @@ class ItemFolder:
 def check_records(value: Any, what: str) -> list[Record]:
     """Returns a value as it is, if it is a list of records.
 
-    Args:
-        value: What JSON held.
-        what: Name of the value for messages.
-
     Raises:
         InputError: if it is something else.
     """

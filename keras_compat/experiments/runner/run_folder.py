@@ -249,12 +249,7 @@ def resumable_folder(
 ) -> Iterator[RunFolder]:
     """Opens a run's folder, in which an interrupted run of the same settings left its steps.
 
-    Args:
-        path: Path of the folder.
-        settings: Settings that all steps of the folder have in common.
-        overwrite: Whether a finished run, or an unfinished one of other settings, may be replaced.
-        *kept: Names of folders that an interrupted run leaves, that of all steps first.
-        resume: Whether they are kept; the run begins anew if not.
+    The arguments are those of `RunFolder`, with the folder of all items first in `kept`.
 
     Raises:
         InputError: if the folder cannot be used, see `RunFolder`, or a file cannot be read or
@@ -288,9 +283,6 @@ def resumable_folder(
 @contextmanager
 def reporting(folder: RunFolder) -> Iterator[None]:
     """Lets a report that cannot be written end a run in one line: what was trained is there.
-
-    Args:
-        folder: Folder of the run.
 
     Raises:
         InputError: if the report cannot be written; it names the folder.

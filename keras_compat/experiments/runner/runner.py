@@ -196,13 +196,7 @@ def run(
 
 
 def copy_networks(kinds: Collection[str], work: Work, record: Run) -> None:
-    """Copies the networks of the first seed to `networks/` in the run's folder.
-
-    Args:
-        kinds: Kinds of the items whose networks are copied.
-        work: Work of the run.
-        record: Record of the run, which stays as it is.
-    """
+    """Copies the networks of the first seed, of items of some kinds, to `networks/` of the run."""
     for item in work.items:
         trained = work.place / item.name / NETWORKS
         if item.seed == work.config.seed and item.kind in kinds and trained.is_dir():

@@ -65,12 +65,7 @@ def end_quietly_on_signals() -> None:
 
 
 def ending_quietly(work: Callable[[Any], None], item: Any) -> None:
-    """Works on an item in a process of a run; a signal ends the process without a message.
-
-    Args:
-        work: Function of an item.
-        item: Item to work on.
-    """
+    """Works on an item in a process of a run; a signal ends the process without a message."""
 
     def on_signal(number: int, frame: Any) -> None:
         # A terminal sends Ctrl-C to all of its processes; the parent ends this one then.
@@ -105,10 +100,6 @@ def told() -> bool:
 
 def told_of(interruption: KeyboardInterrupt, done: str) -> KeyboardInterrupt:
     """Returns an interruption whose message says what is kept.
-
-    Args:
-        interruption: Interruption; its own message comes last.
-        done: Words for what is finished.
 
     Example:
 

@@ -58,9 +58,6 @@ def shows_bars(stream: TextIO | None = None) -> bool:
 
     A file, a pipe and a terminal with `NO_COLOR` or `TERM=dumb` get plain lines.
 
-    Args:
-        stream: Stream to print to; standard output by default.
-
     Source: https://no-color.org.
 
     Example:

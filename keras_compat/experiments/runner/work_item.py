@@ -107,15 +107,9 @@ class Execution:
     ) -> None:
         """Does an item unless it is done, and keeps what it leaves.
 
-        An interrupted training goes on from its last checkpoint. A loss that is not finite is
+        A checkpoint is written every `checkpoint_seconds`, none with 0. An interrupted training
+        goes on from its last checkpoint. A loss that is not finite is
         noted as the item's result.
-
-        Args:
-            config: Settings of the run.
-            place: Folder of all items.
-            item: Item to do.
-            callbacks: Callbacks for the item's training.
-            checkpoint_seconds: Seconds between two checkpoints of a training; 0 writes none.
         """
         # Keras loads it for files of models, on any backend: so without a word, and off its GPUs.
         with suppress(ImportError):
@@ -150,10 +144,6 @@ class Execution:
 
 def done_before(place: Path, name: str) -> ItemFolder:
     """Returns the folder of an item that another one starts from.
-
-    Args:
-        place: Folder of all items.
-        name: Name of the item.
 
     Raises:
         NonFiniteLoss: if the item failed.

@@ -14,13 +14,13 @@ from keras_compat.experiments.auxiliaries import make_augmentation
 from keras_compat.experiments.network_building import build_extractor, build_head, join
 from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.experiments.stored_network import StoredNetwork
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings
 from keras_compat.networks import copy_model, copy_weights
 from keras_compat.training import Task, Trainer
 
 
 def build_network(
-    config: Config,
+    config: Settings,
     seed: int,
     dataset: ImageDataset,
     weights_seed: int,
@@ -57,20 +57,9 @@ def build_network(
 
 
 def build_fine_tuning(
-    config: Config, seed: int, extractor: keras.Model, head: keras.Model, dataset: ImageDataset
+    config: Settings, seed: int, extractor: keras.Model, head: keras.Model, dataset: ImageDataset
 ) -> tuple[Trainer, TrainingSettings]:
-    """Prepares a recombined network to be fine-tuned on the target, all of its layers.
-
-    Args:
-        config: Settings of the run.
-        seed: Seed of the run.
-        extractor: Extractor, which is to learn.
-        head: Head, which is to learn.
-        dataset: Target.
-
-    Returns:
-        The trainer and the settings of its training.
-    """
+    """Returns the trainer that fine-tunes all layers on the target, and its settings."""
     for part in (extractor, head):
         part.trainable = True
     how = replace(
@@ -87,12 +76,12 @@ def build_fine_tuning(
     return Trainer([task], seed=1000 * seed + 720), how
 
 
-def steps_an_epoch(config: Config, images: int) -> int:
+def steps_an_epoch(config: Settings, images: int) -> int:
     """Returns the number of steps in which fine-tuning sees as many images as the data have."""
     return math.ceil(images / config.training.batch_size)
 
 
-def stops(config: Config, images: int) -> list[int]:
+def stops(config: Settings, images: int) -> list[int]:
     """Returns the steps after which accuracy is measured: doubling, one epoch, and all epochs.
 
     Example:

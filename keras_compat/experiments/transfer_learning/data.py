@@ -13,10 +13,10 @@ from keras_compat.experiments.loading import (
     load_options,
 )
 from keras_compat.experiments.naming import distinct_names
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings
 
 
-def load_all(config: Config) -> dict[str, data.ImageDataset]:
+def load_all(config: Settings) -> dict[str, data.ImageDataset]:
     """Loads the sources and targets of a run by name; each is read once in a process.
 
     Raises:
@@ -36,13 +36,13 @@ def load_all(config: Config) -> dict[str, data.ImageDataset]:
     return datasets
 
 
-def names_of(config: Config) -> Mapping[str, str]:
+def names_of(config: Settings) -> Mapping[str, str]:
     """Returns a name for each of a run's data sets, by its spec."""
     specs = config.specs()
     loaded = [load_dataset(spec, load_options(config)).name for spec in specs]
     return dict(zip(specs, distinct_names(loaded), strict=True))
 
 
-def load_rotation_data(config: Config) -> data.ImageDataset:
+def load_rotation_data(config: Settings) -> data.ImageDataset:
     """Loads what the rotation head is trained on."""
     return load_dataset(config.rotation_data, load_options(config))

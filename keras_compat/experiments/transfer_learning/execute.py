@@ -33,12 +33,12 @@ from keras_compat.experiments.transfer_learning.items import (
     Item,
 )
 from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings
 from keras_compat.reporting.records import Record, make_record
 from keras_compat.training import Trainer
 
 
-def fingerprints(config: Config, item: Item) -> Mapping[str, Any]:
+def fingerprints(config: Settings, item: Item) -> Mapping[str, Any]:
     """Returns what identifies all images that an item depends on, by name."""
     datasets = load_all(config)
     found = {n: datasets[n].fingerprint() for n in (item.source, item.target) if n}
@@ -47,14 +47,14 @@ def fingerprints(config: Config, item: Item) -> Mapping[str, Any]:
     return found
 
 
-def _rotation(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _rotation(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     dataset = load_rotation_data(config)
     built = build_network(config, item.seed, dataset, _weights_seed(item.seed), None)
     network = _trained(config, *built, dataset, place / item.name, callbacks)
     return Done(network.models(), about={"network": network.about()})
 
 
-def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _network(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     how, frozen, pretrained = METHODS[item.method], None, None
     if how.frozen:
         start = done_before(place, *item.starts_from).path / NETWORKS
@@ -72,7 +72,7 @@ def _network(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
 
 
 def _trained(
-    config: Config,
+    config: Settings,
     network: StoredNetwork,
     trainer: Trainer,
     dataset: ImageDataset,
@@ -84,7 +84,7 @@ def _trained(
     return network
 
 
-def _ranking(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _ranking(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     """Tells how the target's head does on the source's extractor, on images of the target."""
     dataset = load_all(config)[item.target]
     extractor, head = _recombined(config, item, place)
@@ -100,7 +100,7 @@ def _ranking(config: Config, item: Item, place: Path, callbacks: Callbacks) -> D
     return Done({}, records)
 
 
-def _transfer(config: Config, item: Item, place: Path, callbacks: Callbacks) -> Done:
+def _transfer(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     dataset = load_all(config)[item.target]
     extractor, head = _recombined(config, item, place)
     tested = _Tested(
@@ -156,7 +156,7 @@ class _Tested:
         self.begin(seconds)
 
 
-def _recombined(config: Config, item: Item, place: Path) -> tuple[keras.Model, keras.Model]:
+def _recombined(config: Settings, item: Item, place: Path) -> tuple[keras.Model, keras.Model]:
     """Returns the extractor of the source with the head of the target, or with a new one."""
     source, target = (load_network(done_before(place, n).path / NETWORKS) for n in item.starts_from)
     if not METHODS[item.method].new_head:
@@ -180,7 +180,7 @@ def _weights_seed(seed: int, name: str = "") -> int:
 
 
 def _ranking_images(
-    config: Config, seed: int, dataset: ImageDataset
+    config: Settings, seed: int, dataset: ImageDataset
 ) -> Examples | StreamedExamples:
     """Returns some of the target's training images, of all classes."""
     count = min(config.ranking_images, len(dataset.train))
@@ -189,7 +189,7 @@ def _ranking_images(
 
 
 def _accuracy(
-    config: Config,
+    config: Settings,
     extractor: keras.Model,
     head: keras.Model,
     examples: Examples | StreamedExamples,
@@ -201,4 +201,4 @@ def _accuracy(
 
 
 _KINDS = {ROTATION: _rotation, NETWORK: _network, RANKING: _ranking, TRANSFER: _transfer}
-EXECUTION = Execution(_KINDS, Config.of_item, fingerprints)
+EXECUTION = Execution(_KINDS, Settings.of_item, fingerprints)

@@ -18,11 +18,11 @@ from keras_compat.experiments.transfer_learning.items import (
     Item,
     items_of,
 )
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings
 from keras_compat.reporting.transfer_learning import ranking_report, terminal_text, write_report
 
 
-def _prepare(config: Config, terminal: Terminal) -> Prepared:
+def _prepare(config: Settings, terminal: Terminal) -> Prepared:
     datasets = load_all(config)
     check_architecture(config, load_rotation_data(config))
     terminal.describe(datasets)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keras_compat.experiments.runner.work_item import WorkItem
 from keras_compat.experiments.transfer_learning.methods import METHODS, trained_as
-from keras_compat.experiments.transfer_learning.settings import Config
+from keras_compat.experiments.transfer_learning.settings import Settings
 
 ROTATION, NETWORK, RANKING, TRANSFER = "rotation_head", "network", "ranking", "transfer"
 
@@ -49,13 +49,8 @@ class Item(WorkItem):
         return f"{words[self.kind]}_seed{self.seed}"
 
 
-def items_of(config: Config, names: Mapping[str, str]) -> list[Item]:
-    """Returns the items of a run; each comes after those that it starts from.
-
-    Args:
-        config: Settings of the run.
-        names: Names of the data, by their specs.
-    """
+def items_of(config: Settings, names: Mapping[str, str]) -> list[Item]:
+    """Returns the items of a run by the names of its data, each after those that it starts from."""
     trained = {method: trained_as(method) for method in config.methods}
     trainings = dict.fromkeys(trained.values())
     first: list[Item] = []

@@ -83,6 +83,3 @@ class Settings(AuxiliarySettings, BatchEvaluationSettings, RunSettings):
     def specs(self) -> tuple[str, ...]:
         """Returns the specs of all data of a pair, each once."""
         return tuple(dict.fromkeys(spec for pair in self.pairs() for spec in pair))
-
-
-Config = Settings

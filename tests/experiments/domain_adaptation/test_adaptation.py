@@ -27,9 +27,10 @@ from keras_compat.experiments.domain_adaptation.domains import load_domains
 from keras_compat.experiments.domain_adaptation.execute import EXECUTION, fingerprints
 from keras_compat.experiments.domain_adaptation.items import items_of
 from keras_compat.experiments.domain_adaptation.presets import PRESETS
-from keras_compat.experiments.domain_adaptation.settings import Config
+from keras_compat.experiments.domain_adaptation.settings import Settings as Config
 from keras_compat.experiments.runner.item_folder import ItemFolder
-from keras_compat.experiments.training import Training, make_optimizer
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import make_optimizer
 from keras_compat.reporting import select
 from keras_compat.training import NonFiniteLoss, Trainer
 from tests.experiments.two_sets import ANIMALS, THINGS, write_set

@@ -18,7 +18,8 @@ from keras_compat import files
 from keras_compat.auxiliary import RotationPrediction
 from keras_compat.experiments.runner.checkpointing import Resumption, Stage
 from keras_compat.experiments.runner.signals import Terminated, ends_on_signals
-from keras_compat.experiments.training import Training, make_optimizer, train
+from keras_compat.experiments.settings import TrainingSettings as Training
+from keras_compat.experiments.training import make_optimizer, train
 from keras_compat.layers import Augmentation, BatchStatisticsNormalization
 from keras_compat.training import AuxiliaryHead, NonFiniteLoss, Task, Trainer
 from keras_compat.training.checkpoints import Checkpoint, Checkpoints
