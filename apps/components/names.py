@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from apps.components.shared import print_table, start
 from keras_compat.errors import InputError
-from keras_compat.registry import Lazy, Registry
+from keras_compat.registry import Lazy
 
 Rows = Iterable[Sequence[str]]
 
@@ -51,18 +53,6 @@ def _short(points: Sequence[str]) -> str:
     return " ".join(found)
 
 
-def _auxiliaries() -> Rows:
-    from keras_compat.auxiliary import AUXILIARIES
-
-    yield from _with_meaning("auxiliary task", AUXILIARIES)
-
-
-def _baselines() -> Rows:
-    from keras_compat.evaluation.baselines import BASELINES
-
-    yield from _with_meaning("baseline", {name: type(BASELINES[name]) for name in BASELINES})
-
-
 def _methods() -> Rows:
     from keras_compat.methods import known_methods
 
@@ -73,19 +63,13 @@ def _methods() -> Rows:
 
 def _sources() -> Rows:
     import keras_compat.data.sources  # noqa: F401 - fills the registry
-    from keras_compat.data.options import sources
 
-    yield from _with_meaning("data", sources)
+    yield from _of_registry("data", "keras_compat.data.options", "sources")
     yield "NAME[/CONFIG][:VERSION]", "A classification set of TensorFlow Datasets, such as cifar10."
 
 
-def _studies() -> Rows:
-    from keras_compat.studies import STUDIES
-
-    yield from _with_meaning("study", STUDIES)
-
-
-def _with_meaning(title: str, members: Registry[Any] | Mapping[str, Any]) -> Rows:
+def _of_registry(title: str, module: str, registry: str) -> Rows:
+    members = getattr(import_module(module), registry)
     yield title, "meaning"
     for name in members:
         member = members[name]
@@ -95,9 +79,11 @@ def _with_meaning(title: str, members: Registry[Any] | Mapping[str, Any]) -> Row
 
 _KINDS = {
     "architectures": _architectures,
-    "auxiliaries": _auxiliaries,
-    "baselines": _baselines,
+    "auxiliaries": partial(_of_registry, "auxiliary task", "keras_compat.auxiliary", "AUXILIARIES"),
+    "baselines": partial(
+        _of_registry, "baseline", "keras_compat.evaluation.baselines", "BASELINES"
+    ),
     "methods": _methods,
     "sources": _sources,
-    "studies": _studies,
+    "studies": partial(_of_registry, "study", "keras_compat.studies", "STUDIES"),
 }

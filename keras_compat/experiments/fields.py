@@ -89,11 +89,7 @@ def descriptions(kind: type) -> dict[str, str]:
 
 
 def names_in(settings: Any, listed: str) -> list[str]:
-    """Returns the names of one kind in settings.
-
-    Args:
-        settings: Dataclass with fields of `setting`.
-        listed: Command of `apps.components` that lists the names of the kind.
+    """Returns the names in settings that one command of `apps.components` lists.
 
     Example:
 

@@ -289,10 +289,7 @@ def check_at_least(least: int, values: Mapping[str, float]) -> None:
 def settings_without(settings: DataclassInstance, *names: str) -> dict[str, Any]:
     """Returns the settings that weights can depend on, without some of them.
 
-    Args:
-        settings: Settings of a run; those that say which run it is, and where its data are, are
-            left out too.
-        names: Names of the settings to leave out.
+    Those that say which run it is, and where its data are, are left out too.
 
     Example:
 

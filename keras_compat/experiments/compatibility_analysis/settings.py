@@ -154,12 +154,7 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
 
 
 def apply_variant(config: Settings, name: str | None) -> Settings:
-    """Returns the settings with one change.
-
-    Args:
-        config: Settings of the run.
-        name: Name of the change in `keras_compat.studies.rotation.VARIANTS`; `None` for none.
-    """
+    """Returns the settings with a change of `keras_compat.studies.rotation.VARIANTS`, if any."""
     if name is None:
         return config
     change, how = VARIANTS[name], config.training

@@ -14,7 +14,6 @@ from keras_compat import data, deployment, evaluation
 from keras_compat.data.options import LoadOptions
 from keras_compat.data.unlabelled import load_images
 from keras_compat.errors import InputError
-from keras_compat.experiments.components.head_signature import INFORMATION
 from keras_compat.experiments.components.keeping import Unpublished, check_publishable
 from keras_compat.files import check_writable
 from keras_compat.networks import recombine
@@ -26,6 +25,8 @@ from keras_compat.studies.signals import verdict
 _BATCH = 500
 _LARGEST_IMAGE = 1024
 _PARTS = ("extractor", "head", "network")
+INFORMATION = "information"
+"""Name of the metric on the information of a head's answers on its own extractor."""
 
 Shape = Sequence[int | None]
 
@@ -79,9 +80,7 @@ def check(
 
     Labels of the images are not used. The images are read as the extractor takes them.
     """
-    left, right = load(store, extractor), load(store, head)
-    if left.extractor is None or right.head is None or right.task is not None:
-        raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
+    left, right = load_parts(store, extractor, head)
     origins = [origin(store, "extractor", extractor), origin(store, "head", head)]
     if store.manifest(head).head.dense:
         raise InputError(f"{head} keeps positions; expected a head with one answer an image")
@@ -98,6 +97,33 @@ def check(
         mirror=photographs,
     )
     return Check(signals, len(images), len(origins[0].families & origins[1].families), own)
+
+
+def described(head: Component, extractor: keras.Model, images: np.ndarray) -> Component:
+    """Adds the feature statistics and the information of answers where a head was trained.
+
+    Args:
+        head: Component of kind `"head"`.
+        extractor: Extractor that the head was trained on.
+        images: Some hundred training images, uint8 `[N, height, width, channels]`.
+
+    Returns:
+        The component with feature statistics, and with the information of its answers as a metric.
+    """
+    told = evaluation.information(extractor, head.head, images)
+    return replace(
+        head,
+        feature_statistics=evaluation.channel_statistics(extractor, images),
+        metrics={**head.metrics, INFORMATION: told},
+    )
+
+
+def load_parts(store: Store, extractor: Reference, head: Reference) -> tuple[Component, Component]:
+    """Loads a component with an extractor, and one with a head of classes."""
+    left, right = load(store, extractor), load(store, head)
+    if left.extractor is None or right.head is None or right.task is not None:
+        raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
+    return left, right
 
 
 def adapt(

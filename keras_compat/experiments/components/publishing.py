@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_compat.errors import InputError
-from keras_compat.experiments.components.head_signature import described
+from keras_compat.experiments.components.operations import described
 from keras_compat.experiments.components.run_discovery import Model, Parts
 from keras_compat.store import Component, Package, Reference, Store, pack
 from keras_compat.store.importing import load_keras_file

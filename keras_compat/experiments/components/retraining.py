@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,14 +15,13 @@ from keras_compat import data, evaluation, networks
 from keras_compat.data import ImageDataset
 from keras_compat.data.options import LoadOptions
 from keras_compat.errors import InputError
-from keras_compat.experiments.components.head_signature import described
 from keras_compat.experiments.components.keeping import Unpublished, check_publishable
-from keras_compat.experiments.components.operations import fitting
+from keras_compat.experiments.components.operations import described, fitting, load_parts
 from keras_compat.experiments.runner.terminal import RoundsBar
 from keras_compat.experiments.settings import TrainingSettings, check_at_least
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation, set_statistics
-from keras_compat.store import Component, Reference, Store, load
+from keras_compat.store import Component, Reference, Store
 from keras_compat.store.manifest import DataRecord
 from keras_compat.store.recombining import joint_licence, origin, parent_record
 from keras_compat.training import Task, Trainer, is_chief
@@ -31,14 +31,8 @@ _IMAGES_FOR_STATISTICS = 500
 _BATCH = 500
 
 
-@dataclass(frozen=True)
-class Retrained:
-    """Classes and accuracy of a head after training.
-
-    Attributes:
-        class_names: Names of the old classes, then of the new ones.
-        accuracy: Accuracy on the test images with the extractor of training.
-    """
+class Retrained(NamedTuple):
+    """Names of a head's old and new classes, and its accuracy with the extractor of training."""
 
     class_names: tuple[str, ...]
     accuracy: float
@@ -68,9 +62,7 @@ def retrain(
 
     Source: Gygli et al. 2021, Sec. 5.2.
     """
-    reference, old = load(store, extractor), load(store, head)
-    if reference.extractor is None or old.head is None or old.task is not None:
-        raise InputError(f"{extractor} and {head}; expected one with an extractor, one with a head")
+    reference, old = load_parts(store, extractor, head)
     networks.check_interface(reference.extractor, old.head)
     store.check_free(new)
     check_at_least(0, {"seed": seed})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,9 @@ def parts_of_network(folder: str | Path) -> list[Parts]:
     Raises:
         InputError: if the folder holds no such network, or is in that of an unfinished run.
     """
-
-    def read(folder: Path) -> list[Parts]:
+    check_finished_above(expanded(folder))
+    expected = f"a folder that a job wrote under networks/, or a cell, with {MADE_BY}"
+    with _reading(folder, "holds no stored network", expected) as folder:
         if (folder / NETWORKS).is_dir():  # of a cell, or of another work item
             folder = folder / NETWORKS
         about = _json(folder / MADE_BY)
@@ -85,14 +87,6 @@ def parts_of_network(folder: str | Path) -> list[Parts]:
             _data(about.get("data", {})),
         )
         return [parts]
-
-    check_finished_above(expanded(folder))
-    return _read(
-        folder,
-        read,
-        "holds no stored network",
-        f"a folder that a job wrote under networks/, or a cell, with {MADE_BY}",
-    )
 
 
 def _parts_of_cell(folder: Path, about: dict[str, Any]) -> list[Parts]:
@@ -136,8 +130,9 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
     Raises:
         InputError: if the folder holds no such run, or an unfinished one.
     """
-
-    def read(folder: Path) -> list[Parts]:
+    check_finished(expanded(folder))
+    expected = "a folder that python -m apps.classifier_transfer wrote"
+    with _reading(folder, "holds no run of classifier transfer", expected) as folder:
         config, about = as_of_today(_json(folder / "config.json")), _json(folder / "metrics.json")
         if about["experiment"] != "classifier_transfer":
             raise ValueError(f"it is of {about['experiment']}")
@@ -164,21 +159,13 @@ def parts_of_run(folder: str | Path) -> list[Parts]:
         )
         return [parts]
 
-    check_finished(expanded(folder))
-    return _read(
-        folder,
-        read,
-        "holds no run of classifier transfer",
-        "a folder that python -m apps.classifier_transfer wrote",
-    )
 
-
-def _read(
-    folder: str | Path, read: Callable[[Path], list[Parts]], wrong: str, expected: str
-) -> list[Parts]:
+@contextmanager
+def _reading(folder: str | Path, wrong: str, expected: str) -> Iterator[Path]:
+    """Turns whatever is wrong with a stranger's folder into an `InputError`."""
     folder = expanded(folder)
     try:
-        return read(folder)
+        yield folder
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         why = " ".join(str(error).split())[:200]
         raise InputError(

@@ -51,23 +51,6 @@ def published(config: Settings) -> Candidate:
     return Candidate(config.adaptation.learning_rate, "all")
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """State of an extractor that adapts.
-
-    Args:
-        candidate: Way to adapt.
-        rounds: Number of rounds so far.
-        loss: Loss of the auxiliary tasks on the held-out images of the target.
-        extractor: Extractor, which goes on to change.
-    """
-
-    candidate: Candidate
-    rounds: int
-    loss: float
-    extractor: keras.Model
-
-
 def hold_out(
     config: Settings, images: UnlabelledImages, seed: int
 ) -> tuple[Examples | StreamedExamples, Examples | StreamedExamples]:
@@ -86,13 +69,14 @@ def adapt(
     images: UnlabelledImages,
     candidate: Candidate,
     last_good: Path,
-    at_checkpoint: Callable[[Checkpoint], None],
+    at_checkpoint: Callable[[int, float, keras.Model], None],
     gathered: Gathered | None = None,
 ) -> None:
     """Adapts a copy of a network's extractor: it learns its auxiliary tasks on the target.
 
-    `at_checkpoint` is called at the start and at every checkpoint; `gathered` collects its figures.
-    `last_good` is the file for the weights before a loss that was not finite.
+    `at_checkpoint` gets the rounds, the loss on held-out images, and the extractor as it is then:
+    at the start and at every checkpoint. `gathered` collects its figures. `last_good` is the file
+    for the weights before a loss that was not finite.
 
     Neither the labels of the target nor the images of the source take part.
 
@@ -126,7 +110,7 @@ def adapt(
                 f"the loss on held-out images is {found['loss']} after round {rounds}; try a lower "
                 "learning rate"
             )
-        at_checkpoint(Checkpoint(candidate, rounds, float(found["loss"]), extractor))
+        at_checkpoint(rounds, float(found["loss"]), extractor)
 
     trainer.compile()
     at_stop(0)

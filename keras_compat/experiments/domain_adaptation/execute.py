@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.domain_adaptation.adaptation import (
     Best,
     Candidate,
-    Checkpoint,
     Choice,
     adapt,
     candidates,
@@ -154,7 +154,7 @@ class _Measured:
         errors = []
         for number, way in enumerate(ways):
             file = last_good.with_stem(f"{last_good.stem}_{number}")
-            images, at = self.images, self.checkpoint
+            images, at = self.images, partial(self.checkpoint, way)
             try:
                 adapt(self.config, self.item.seed, self.network, images, way, file, at, self)
             except NonFiniteLoss as error:
@@ -164,10 +164,11 @@ class _Measured:
         if len(errors) == len(ways):
             raise errors[0]
 
-    def checkpoint(self, found: Checkpoint) -> None:
+    def checkpoint(
+        self, candidate: Candidate, rounds: int, loss: float, extractor: keras.Model
+    ) -> None:
         """Measures an extractor on its way, and keeps it if it is the best by something."""
-        candidate, rounds = found.candidate, found.rounds
-        extractor, head = found.extractor, self.network.head
+        head = self.network.head
         information = mutual_information(
             extractor, head, self.held_out, self.config.evaluation_batch_size
         )
@@ -178,9 +179,9 @@ class _Measured:
             "layers": candidate.layers,
             "rounds": rounds,
         }
-        self._add("held_out_loss", found.loss, **keys)
+        self._add("held_out_loss", loss, **keys)
         self._add("mutual_information", information, **keys)
-        self.best["loss"].offer(candidate, rounds, -found.loss, extractor)
+        self.best["loss"].offer(candidate, rounds, -loss, extractor)
         self.best["mutual_information"].offer(candidate, rounds, information, extractor)
         if self.test is not None:
             accuracy = self._tested(extractor, head, "batch")

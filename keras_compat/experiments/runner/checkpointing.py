@@ -255,7 +255,11 @@ class Stage:
         """Returns the callback that keeps checkpoints during `fit`, of finite states alone."""
         if self._scope is None or not self._scope.every_s:
             return []
-        return [_KeepCheckpoints(lambda trainer: self._at_round(trainer, guard))]
+        # Its model is a copy of the trainer if training is spread over devices.
+        keeping = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: self._at_round(keeping.model, guard)
+        )
+        return [keeping]
 
     def _at_round(self, trainer: Trainer, guard: StopOnNonFinite) -> None:
         if told():
@@ -316,18 +320,3 @@ def _restore(gathered: Gathered, state: Any, arrays: Mapping[str, np.ndarray]) -
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         told = f"{type(error).__name__}: {error}"
         raise InputError(f"what was gathered is of another form ({told})") from None
-
-
-class _KeepCheckpoints(keras.callbacks.Callback):
-    """Callback that passes the trainer to a function after every round.
-
-    If training is spread over devices, the trainer is a copy, see
-    `keras_compat.training.Distribution`.
-    """
-
-    def __init__(self, at_round: Callable[[Trainer], None]):
-        super().__init__()
-        self._at_round = at_round
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._at_round(self.model)

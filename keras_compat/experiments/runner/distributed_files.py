@@ -28,10 +28,7 @@ _scratch: list[tempfile.TemporaryDirectory[str]] = []
 def start_workers(name: str, stages: Sequence[TrainingSettings]) -> None:
     """Begins to train on several devices, in all workers alike; only the chief is heard.
 
-    Args:
-        name: Name of the distribution, as `keras_compat.training.start_distribution` takes it.
-        stages: Settings of each training of the run. All have the same `batch_statistics_over`,
-            and batches that can be split.
+    All stages have the same `batch_statistics_over`, and batches that can be split.
 
     Raises:
         InputError: if the backend has no such distribution, or a batch cannot be split evenly.
@@ -51,15 +48,10 @@ def open_for_workers(
     begin: Callable[[str | os.PathLike[str]], Folder],
     kept: Sequence[str],
 ) -> Folder:
-    """Opens a run's folder in each worker.
+    """Opens a run's folder in each worker, by a function of the folder's path such as `RunFolder`.
 
     A worker that is not the chief gets a temporary folder of its own, with a copy of what an
     interrupted run left. All workers thus find the same steps done, and do the same.
-
-    Args:
-        path: Path of the run's folder, in which the chief writes.
-        begin: Function that opens the folder of a path, such as `RunFolder`.
-        kept: Names of folders that an interrupted run leaves.
 
     Raises:
         InputError: if the chief cannot open its folder (in all workers), or a worker cannot read

@@ -44,7 +44,7 @@ def work_in_processes(
         InputError: if an item cannot be worked on, or a process was killed; finished items are
             kept.
     """
-    shown = _Shown(len(items), terminal)
+    begin = time.monotonic()
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
@@ -65,7 +65,11 @@ def work_in_processes(
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
-                    shown.finished(running.pop(future))
+                    name = running.pop(future)
+                    to_do = len(left) + len(running)
+                    finished = len(items) - to_do
+                    minutes = round((time.monotonic() - begin) / finished * to_do / 60)
+                    terminal.line(f"({finished}/{len(items)}) {name}, about {minutes} min left")
         except BaseException as error:
             # Not to the end of what they are at, which may take hours, but to that of a round.
             for process in set(multiprocessing.active_children()) - others:
@@ -82,22 +86,6 @@ def _work(work: Callable[[Any], None], item: WorkItem) -> None:
     # Here, since not every error of TensorFlow can be sent to another process.
     with file_errors_in_one_line():
         ending_quietly(work, item)
-
-
-class _Shown:
-    """Lines on each finished item, with the time that the rest will take at this pace."""
-
-    def __init__(self, total: int, terminal: Terminal):
-        self._total = total
-        self._terminal = terminal
-        self._done = 0
-        self._begin = time.monotonic()
-
-    def finished(self, name: str) -> None:
-        self._done += 1
-        pace = (time.monotonic() - self._begin) / self._done
-        left = round(pace * (self._total - self._done) / 60)
-        self._terminal.line(f"({self._done}/{self._total}) {name}, about {left} min left")
 
 
 def _begin(numbers: Any, jobs: int, module: str) -> None:

@@ -76,9 +76,6 @@ class RoundsBar(keras.callbacks.Callback):
 
     A trainer of several tasks has too many figures for a line; TensorBoard shows all of them. If
     `shows_bars` is False, a plain line is written every half minute.
-
-    Args:
-        rounds: Number of rounds.
     """
 
     def __init__(self, rounds: int):

@@ -49,8 +49,9 @@ def fingerprints(config: Settings, item: Item) -> Mapping[str, Any]:
 
 def _rotation(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:
     dataset = load_rotation_data(config)
-    built = build_network(config, item.seed, dataset, _weights_seed(item.seed), None)
-    network = _trained(config, *built, dataset, place / item.name, callbacks)
+    start = _weights_seed(item.seed)
+    network, trainer = build_network(config, item.seed, dataset, start, None)
+    _train(config, trainer, dataset, place / item.name, callbacks)
     return Done(network.models(), about={"network": network.about()})
 
 
@@ -63,25 +64,19 @@ def _network(config: Settings, item: Item, place: Path, callbacks: Callbacks) ->
         pretrained = done_before(place, *item.starts_from).load_model("extractor")
     dataset = load_all(config)[item.source]
     weights = _weights_seed(item.seed, "" if how.alike else item.source)
-    built = build_network(config, item.seed, dataset, weights, frozen, pretrained)
-    network = _trained(config, *built, dataset, place / item.name, callbacks)
+    network, trainer = build_network(config, item.seed, dataset, weights, frozen, pretrained)
+    _train(config, trainer, dataset, place / item.name, callbacks)
     value = _accuracy(config, network.extractor, network.head, dataset.test)
     keys = {"network": item.source, "method": item.method, "seed": item.seed}
     record = make_record("own_accuracy", value, **keys)
     return Done(network.models(), [record], {"network": network.about()})
 
 
-def _trained(
-    config: Settings,
-    network: StoredNetwork,
-    trainer: Trainer,
-    dataset: ImageDataset,
-    folder: Path,
-    callbacks: Callbacks,
-) -> StoredNetwork:
+def _train(
+    config: Settings, trainer: Trainer, dataset: ImageDataset, folder: Path, callbacks: Callbacks
+) -> None:
     how, data = config.training, dict.fromkeys(trainer.tasks, dataset.train)
     train(trainer, data, how, callbacks(how.rounds), ItemFolder(folder).last_good)
-    return network
 
 
 def _ranking(config: Settings, item: Item, place: Path, callbacks: Callbacks) -> Done:

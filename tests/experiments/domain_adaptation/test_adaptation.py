@@ -103,7 +103,7 @@ def adapted(config, network, images, candidate, tmp_path):
         images,
         candidate,
         tmp_path / "last.keras",
-        lambda c: found.append((c.rounds, c.loss, weights(c.extractor))),
+        lambda rounds, loss, model: found.append((rounds, loss, weights(model))),
     )
     return found
 
@@ -296,10 +296,10 @@ def test_killed_between_two_ways_it_chooses_as_one_that_was_not(
     EXECUTION.do(config, whole, step)
     kept = execute._Measured.checkpoint
 
-    def killing(self, found):
-        if (found.candidate.learning_rate, found.rounds) == (1e-3, 2):
+    def killing(self, candidate, rounds, *found):
+        if (candidate.learning_rate, rounds) == (1e-3, 2):
             raise Killed
-        kept(self, found)
+        kept(self, candidate, rounds, *found)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(execute._Measured, "checkpoint", killing)
