@@ -271,21 +271,6 @@ class AuxiliarySettings(AuxiliaryLossSettings):
             raise InputError(f"auxiliaries are ''; expected some of {', '.join(ADAPTING)}")
 
 
-def check_at_least(least: int, values: Mapping[str, float]) -> None:
-    """Raises an `InputError` for the first value that is below `least` or not finite.
-
-    Example:
-
-    >>> check_at_least(0, {"interface_channels": -1})
-    Traceback (most recent call last):
-        ...
-    keras_compat.errors.InputError: interface_channels is -1; expected at least 0
-    """
-    for name, value in values.items():
-        if not least <= value < math.inf:
-            raise InputError(f"{name} is {value}; expected at least {least}")
-
-
 def settings_without(settings: DataclassInstance, *names: str) -> dict[str, Any]:
     """Returns the settings that weights can depend on, without some of them.
 

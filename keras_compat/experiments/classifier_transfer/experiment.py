@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from dataclasses import replace
 
 from keras_compat.data import StreamedExamples
@@ -79,14 +80,14 @@ def _adopt(work: Work) -> None:
     That release numbered the trainings of a seed in the order of `items_of`.
     """
     place = work.folder / CHECKPOINTS
-    for seed in range(work.config.seed, work.config.seed + work.config.seeds):
-        of_seed = [item for item in work.items if item.seed == seed]
-        for number, item in enumerate(of_seed, start=1):
-            before = place / f"seed{seed}" / f"{number:02d}"
-            folder = ItemFolder(work.place / item.name)
-            if before.is_dir() and not folder.path.exists():
-                folder.checkpoints.mkdir(parents=True)
-                os.rename(before, folder.checkpoints / "01")
+    numbers: Counter[int] = Counter()
+    for item in work.items:
+        numbers[item.seed] += 1
+        before = place / f"seed{item.seed}" / f"{numbers[item.seed]:02d}"
+        folder = ItemFolder(work.place / item.name)
+        if before.is_dir() and not folder.path.exists():
+            folder.checkpoints.mkdir(parents=True)
+            os.rename(before, folder.checkpoints / "01")
     remove(place)
 
 

@@ -18,7 +18,7 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.components.keeping import Unpublished, check_publishable
 from keras_compat.experiments.components.operations import described, fitting, load_parts
 from keras_compat.experiments.runner.terminal import RoundsBar
-from keras_compat.experiments.settings import TrainingSettings, check_at_least
+from keras_compat.experiments.settings import TrainingSettings
 from keras_compat.experiments.training import train
 from keras_compat.layers import Augmentation, set_statistics
 from keras_compat.store import Component, Reference, Store
@@ -65,7 +65,8 @@ def retrain(
     reference, old = load_parts(store, extractor, head)
     networks.check_interface(reference.extractor, old.head)
     store.check_free(new)
-    check_at_least(0, {"seed": seed})
+    if seed < 0:
+        raise InputError(f"seed is {seed}; expected at least 0")
     dataset = _ordered(
         data.load(spec, **fitting(options, reference.extractor.input_shape[1:])),
         old.class_names,

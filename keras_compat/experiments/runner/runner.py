@@ -16,7 +16,7 @@ from keras_compat.experiments.runner.run_folder import reporting, resumable_fold
 from keras_compat.experiments.runner.signals import told_of
 from keras_compat.experiments.runner.terminal import RoundsBar, Terminal
 from keras_compat.experiments.runner.work_item import RECORDS, Execution, WorkItem
-from keras_compat.experiments.settings import RESUMING, Resuming, check_at_least
+from keras_compat.experiments.settings import RESUMING, Resuming
 from keras_compat.files import copy_plain, read_json, remove, written_atomically
 from keras_compat.printing import tell
 from keras_compat.reporting import Run
@@ -152,7 +152,8 @@ def run(
         NonFiniteLoss: if a loss became NaN, raised at the end. The report has all other results,
             and the same command tries again.
     """
-    check_at_least(1, {"jobs": jobs})
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}; expected at least 1")
     terminal = Terminal(phases=3)
     config = experiment.complete(config)
     kept = (experiment.folder, *experiment.keeps)
@@ -244,12 +245,7 @@ def _take_over(
 def _keep_valid(experiment: Experiment, work: Work, drop: bool) -> None:
     """Makes sure that the items which are done already are those that the run would do.
 
-    What is damaged is set aside, and done again.
-
-    Args:
-        experiment: Experiment of the run.
-        work: Work of the run.
-        drop: Whether an item that was done otherwise is done again, instead of refused.
+    What is damaged is set aside, and done again. With `drop`, so is what was done otherwise.
 
     Raises:
         InputError: if an item was done with other settings or images, unless it is dropped.
