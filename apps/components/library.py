@@ -162,20 +162,18 @@ def list_(flags: Any) -> None:
         ]
         tell(*json.dumps(described, indent=2).splitlines())
         return
-    rows = [("component", "kind", "interface", "classes", "family", "aliases")]
-    for entry in found:
-        manifest = entry.manifest
-        rows.append(
-            (
-                str(entry.reference),
-                manifest.kind,
-                _interface(manifest),
-                str(len(manifest.class_names) or "-"),
-                ", ".join(sorted(f[:8] for f in manifest.families)) or "-",
-                ", ".join(entry.aliases) or "-",
-            )
+    rows = [
+        (
+            str(entry.reference),
+            entry.manifest.kind,
+            _interface(entry.manifest),
+            str(len(entry.manifest.class_names) or "-"),
+            ", ".join(sorted(f[:8] for f in entry.manifest.families)) or "-",
+            ", ".join(entry.aliases) or "-",
         )
-    print_table(rows)
+        for entry in found
+    ]
+    print_table([("component", "kind", "interface", "classes", "family", "aliases"), *rows])
 
 
 def show(flags: Any) -> None:

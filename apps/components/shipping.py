@@ -173,20 +173,20 @@ def update(flags: Any) -> None:
     if flags.json:
         tell(*json.dumps([vars(measured) for measured in found], indent=2).splitlines())
         return
-    rows = [("device", "quantization", "accuracy", "update", "whole model", "part", "archive")]
-    for measured in found:
-        rows.append(
-            (
-                measured.component,
-                measured.quantization,
-                f"{measured.accuracy:.1%}",
-                f"{measured.update_bytes:,}",
-                f"{measured.whole_bytes:,}",
-                f"{measured.update_bytes / measured.whole_bytes:.0%}",
-                measured.archive,
-            )
+    rows = [
+        (
+            measured.component,
+            measured.quantization,
+            f"{measured.accuracy:.1%}",
+            f"{measured.update_bytes:,}",
+            f"{measured.whole_bytes:,}",
+            f"{measured.update_bytes / measured.whole_bytes:.0%}",
+            measured.archive,
         )
-    print_table(rows)
+        for measured in found
+    ]
+    heads = ("device", "quantization", "accuracy", "update", "whole model", "part", "archive")
+    print_table([heads, *rows])
     tell(f"{flags.archive}: {Path(flags.archive).stat().st_size:,} bytes for all")
 
 

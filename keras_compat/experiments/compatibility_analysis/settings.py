@@ -133,11 +133,7 @@ class Settings(AuxiliaryLossSettings, BatchEvaluationSettings, ClassNameSettings
         return settings_without(self, "studies", "methods", *_PRETRAINING)
 
     def trains(self, pretrained: bool) -> dict[str, Any]:
-        """Returns the settings that the weights of a cell depend on, beside its images.
-
-        Args:
-            pretrained: Whether the cell is the pre-training, or starts from it.
-        """
+        """Returns the settings that the weights of a cell depend on, `pretrained` or not."""
         left_out = {*EVALUATION, "datasets"}
         kept = {k: v for k, v in self.lasting().items() if k not in left_out}
         return kept | ({"pretraining": asdict(self)["pretraining"]} if pretrained else {})

@@ -161,15 +161,7 @@ _SCOPE: ContextVar[Resumption | None] = ContextVar("resumption", default=None)
 
 
 class Stage:
-    """One training of a work item, which goes on from its checkpoint within a `Resumption`.
-
-    Args:
-        trainer: Trainer with its tasks; it is compiled here.
-        optimizer: Optimizer of the trainer.
-        how: Further settings that the weights depend on.
-        gathered: Collection of figures at the stops.
-        precision: Precision of a gradient step.
-    """
+    """One training of a work item, which goes on from its checkpoint within a `Resumption`."""
 
     def __init__(
         self,

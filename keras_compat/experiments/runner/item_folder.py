@@ -115,9 +115,6 @@ class ItemFolder:
 
         Call it before any work, so that damage is found before training. Damaged files lie in a
         folder of their own until `clear` is called.
-
-        Args:
-            measures: Names of measures of which records may be there.
         """
         if not os.path.lexists(self.path):
             return

@@ -31,14 +31,8 @@ def work_in_processes(
 ) -> None:
     """Works on items in parallel; an item waits for those that it starts from.
 
-    Args:
-        work: Function of an item, called in another process. It is a function of a module, or a
-            `partial` of one, whose module is loaded there once the process knows its share of the
-            machine.
-        items: Items that are left, in the order in which they are begun.
-        jobs: Number of processes. They share the processor cores; where there are GPUs, each
-            process sees one.
-        terminal: Terminal for progress.
+    The function is one of a module, or a `partial` of one: the module is loaded in each process
+    once the process knows its share of the processor cores and GPUs. Items begin in their order.
 
     Raises:
         InputError: if an item cannot be worked on, or a process was killed; finished items are

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ class Experiment:
         measuring: Names of the settings that change measures but no training.
         complete: Function that returns the settings with what depends on the machine.
         adopt: Function that takes over what an interrupted run of an earlier release left.
-        stages: Function that parts the items into stages that are done one after the other.
+        last_kind: Kind of the items that are done in a stage of their own, after all others.
         after_stage: Function that returns the text printed between two stages, from records.
         records: Function that returns the run's records.
         finish: Function that adds files to the run's folder, and records to the run.
@@ -118,7 +119,7 @@ class Experiment:
     measuring: Collection[str] = ()
     complete: Callable[[Any], Any] = lambda config: config
     adopt: Callable[[Work], None] = lambda work: None
-    stages: Callable[[Sequence[Any]], Sequence[Sequence[Any]]] = lambda items: [items]
+    last_kind: str = ""
     after_stage: Callable[[Sequence[Record]], str] = lambda records: ""
     records: Callable[[Work], list[Record]] = records_of_items
     finish: Callable[[Work, Run], None] = lambda work, record: None
@@ -169,7 +170,8 @@ def run(
         experiment.adopt(work)
         _keep_valid(experiment, work, drop=overwrite)
         terminal.phase(experiment.doing)
-        for stage in experiment.stages(work.items):
+        for _, group in groupby(work.items, lambda item: item.kind == experiment.last_kind):
+            stage = list(group)
             part = Work(config, stage, place, terminal)
             _do_all(experiment.execution, part, jobs, resuming.checkpoint_seconds)
             said = experiment.after_stage(experiment.records(part))

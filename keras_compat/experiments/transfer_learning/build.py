@@ -27,19 +27,10 @@ def build_network(
     frozen: Mapping[str, keras.Model] | None,
     pretrained: keras.Model | None = None,
 ) -> tuple[StoredNetwork, Trainer]:
-    """Builds a network that learns together with auxiliary heads (Sec. 3.4, incremental).
+    """Returns a network that learns together with auxiliary heads, and its trainer (Sec. 3.4).
 
-    Args:
-        config: Settings of the run.
-        seed: Seed of the run.
-        dataset: Labelled images.
-        weights_seed: Seed of the initial weights; networks of the same seed start alike (IIW).
-        frozen: Auxiliary heads of the network that this one is to be compatible with; they are
-            frozen. `None` gives the network heads of its own.
-        pretrained: Extractor that this one starts as; `None` takes the initial weights.
-
-    Returns:
-        The network and its trainer.
+    Networks of the same `weights_seed` start alike (IIW), or as the `pretrained` extractor. The
+    heads are copies of the `frozen` ones, or the network's own if there are none.
     """
     extractor = build_extractor(config, dataset.image_shape, weights_seed)
     if pretrained is not None:

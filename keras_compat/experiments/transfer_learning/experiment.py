@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from keras_compat.experiments.network_building import check_architecture
@@ -15,7 +14,6 @@ from keras_compat.experiments.transfer_learning.items import (
     RANKING,
     ROTATION,
     TRANSFER,
-    Item,
     items_of,
 )
 from keras_compat.experiments.transfer_learning.settings import Settings
@@ -31,13 +29,6 @@ def _prepare(config: Settings, terminal: Terminal) -> Prepared:
     return Prepared(items_of(config, names_of(config)), data)
 
 
-def _stages(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """Returns the items up to the ranking, and then the fine-tuning."""
-    fine_tuned = [item for item in items if item.kind == TRANSFER]
-    before = items[: len(items) - len(fine_tuned)]
-    return [stage for stage in (before, fine_tuned) if stage]
-
-
 EXPERIMENT = Experiment(
     name="transfer_learning",
     doing="Training, recombining and fine-tuning",
@@ -47,7 +38,7 @@ EXPERIMENT = Experiment(
     is_wanted=lambda config, item: item.kind in (RANKING, TRANSFER),
     write_report=write_report,
     terminal_text=lambda metrics: terminal_text(metrics["results"]),
-    stages=_stages,
+    last_kind=TRANSFER,
     after_stage=ranking_report,
     finish=partial(copy_networks, (ROTATION, NETWORK, TRANSFER)),
 )
