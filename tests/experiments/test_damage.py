@@ -230,7 +230,7 @@ def configs(folder):
             "update": HOW,
             "bound": HOW,
             "interface_channels": 8,
-            "rotation": False,
+            "auxiliaries": (),
             "upper_bounds": "none",
             "augment": False,
             "recalibration_images": 8,
