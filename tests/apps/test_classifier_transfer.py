@@ -17,18 +17,18 @@ from keras_compat.errors import InputError
 from keras_compat.experiments.classifier_transfer import shipping
 from keras_compat.experiments.runner.run_folder import WRITTEN
 from keras_compat.reporting import load_metrics, select
-from tests.apps.shell import app, exit_code
+from tests.apps.shell import app
 
 ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",
-    "--extractors=server=resnet8:filters=4@stage1 phone=mobilenet_v2_small:width=0.25@block1",
-    "--head=mobilenet_v2_small:width=0.25@block5",
+    "--extractors=server=resnet8:filters=4@stage2 phone=resnet8:filters=4@stage2",
+    "--head=resnet8:filters=4@stage2",
     "--reference=server",
     "--interface_channels=8",
     "--batch_size=32",
-    "--joint_rounds=3",
-    "--update_rounds=3",
+    "--joint_rounds=2",
+    "--update_rounds=2",
     "--bound_rounds=2",
     "--no-augment",  # a step takes seconds to compile, however few rounds it is for
 ]
@@ -36,25 +36,31 @@ FIRST_STAGES = ["--maintain=extractor", "--no-rotation", "--augment", "--upper_b
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A whole run, of both variants and both bounds, with files for servers and phones.
+def finished(made_once):
+    """A whole run, of both variants and a bound, with files for servers and phones.
 
     On JAX a shorter one is tested, without TensorFlow, and exporting by itself.
     """
-    place = tmp_path_factory.mktemp("app") / "run"
-    flags = ["--maintain=rotation,extractor", "--upper_bounds=all", f"--output_dir={place}"]
-    classifier_transfer.run([*TINY, *flags])
-    return place
+    flags = [*TINY, "--maintain=rotation,extractor", "--upper_bounds=original"]
+    return made_once(
+        "classifier/run",
+        lambda place: classifier_transfer.run([*flags, f"--output_dir={place}"]),
+        "metrics.json",
+    )
 
 
 @pytest.fixture(scope="module")
-def from_a_shell(tmp_path_factory):
+def from_a_shell(made_once):
     """A run as a user starts it, of the first seed and variant of `finished`, and its output."""
-    place = tmp_path_factory.mktemp("shell") / "run"
-    flags = ["--maintain=rotation", "--upper_bounds=none", "--no-export"]
-    done = app("classifier_transfer", *TINY, *flags, f"--output_dir={place}")
-    assert done.returncode == 0, done.stderr
-    return place, done
+
+    def start(place):
+        flags = ["--maintain=rotation", "--upper_bounds=none", "--no-export"]
+        done = app("classifier_transfer", *TINY, *flags, f"--output_dir={place}")
+        assert (done.returncode, done.stderr) == (0, "")
+        place.with_name("said").write_text(done.stdout)
+
+    place = made_once("shell/run", start, "metrics.json")
+    return place, place.with_name("said").read_text()
 
 
 @pytest.mark.once
@@ -91,10 +97,10 @@ def test_a_run_leaves_all_that_it_should(finished):
 def test_metrics_say_what_was_measured_and_where(finished):
     metrics = load_metrics(finished / "metrics.json")
     assert metrics["experiment"] == "classifier_transfer"
-    assert metrics["config"]["joint"]["rounds"] == 3
+    assert metrics["config"]["joint"]["rounds"] == 2
     assert metrics["data"]["digits"]["train"]["sha256"]
     assert metrics["config"]["export"] is True
-    stages = ("initial", "update_extractor", "update_rotation", "bound_original", "bound_changed")
+    stages = ("initial", "update_extractor", "update_rotation", "bound_original")
     assert {f"{stage}_seed0" for stage in stages} <= set(metrics["durations_s"])
     records = metrics["results"]
 
@@ -105,8 +111,7 @@ def test_metrics_say_what_was_measured_and_where(finished):
         assert len(values(metric="recombination_accuracy", variant=variant, extractor="phone")) == 1
         assert len(values(metric="reference_accuracy", variant=variant, extractor="server")) == 1
         assert len(values(metric="accuracy", variant=variant, statistics="moving")) == 6
-    for architecture in ("original", "changed"):
-        assert len(values(metric="upper_bound", architecture=architecture)) == 2
+    assert len(values(metric="upper_bound", architecture="original")) == 2
     assert values(metric="chance") == [0.1]
     assert values(metric="lower_bound")[0] == pytest.approx(0.5, abs=0.02)
     for subset in ("all", "old", "new"):
@@ -173,14 +178,13 @@ def test_two_seeds_in_two_processes_give_the_same_figures(finished, tmp_path):
 
 @pytest.mark.once
 def test_the_terminal_shows_phases_bars_and_where_all_lies(from_a_shell):
-    place, done = from_a_shell
-    assert done.stderr == ""
-    phases = re.findall(r"^\[(\d+)/(\d+)\] \w+", done.stdout, re.MULTILINE)
+    place, said = from_a_shell
+    phases = re.findall(r"^\[(\d+)/(\d+)\] \w+", said, re.MULTILINE)
     assert phases == [(str(number), "3") for number in range(1, 4)]
-    assert "(2/2) update_rotation_seed0" in done.stdout
-    assert len(re.findall(r"3/3.*loss: \d.*accuracy: \d", done.stdout)) == 2
-    assert done.stdout.endswith(f"Everything is in {place}/\n")
-    assert "phone" in done.stdout.split("[3/3]")[1]
+    assert "(2/2) update_rotation_seed0" in said
+    assert len(re.findall(r"2/2.*loss: \d.*accuracy: \d", said)) == 2
+    assert said.endswith(f"Everything is in {place}/\n")
+    assert "phone" in said.split("[3/3]")[1]
     assert not (place / "export").exists()
 
 
@@ -192,64 +196,12 @@ def test_a_finished_run_is_not_overwritten(finished):
     assert (finished / "metrics.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--preset=dmo"], "did you mean 'demo'"),
-        (["--dataset=digts"], "did you mean 'digits'"),
-        (["--dataset=folder:/nowhere"], "/nowhere"),
-        (
-            ["--extractors=a=resnet9 b=resnet8", "--reference=a"],
-            "unknown architecture 'resnet9'.*'resnet8'",
-        ),
-        (["--extractors=a=resnet8@stage9", "--reference=a"], "unknown split.*stage"),
-        (["--extractors=a"], "expected NAME=ARCHITECTURE"),
-        (["--head=mobilenet_v2_small@block9"], "unknown split"),
-        (["--reference=server"], "unknown reference.*wide_resnet"),
-        (["--initial_classes=11"], "11"),
-        (["--interface_channels=0"], r"\(.*\).*\(.*\)"),
-        (["--joint_rounds=0"], "rounds is 0"),
-        (["--batch_size=0"], "batch_size is 0"),
-        (["--update_learning_rate=inf"], "learning_rate is inf"),
-        (["--seed=-1"], "seed is -1"),
-        (["--maintain=extractor,extractor"], "each once"),
-        (["--aliases=kitten"], "alias 'kitten'; expected NAME=CLASS"),
-        (["--channels=2"], "channels is 2"),
-        (["--memory_limit_gib=-1"], "memory_limit_gib is -1"),
-        (["--dataset=cifar10", "--data_dir=/nowhere"], "--download|tfds build"),
-    ],
-)
-def test_bad_input_is_one_line_before_training(flags, message, tmp_path, monkeypatch, capfd):
-    flags = [*flags, f"--output_dir={tmp_path / 'run'}"]
-    assert exit_code(classifier_transfer.run, flags, monkeypatch) == 2
-    printed = capfd.readouterr().err
-    assert printed.startswith("error: ") and printed.count("\n") == 1
-    assert re.search(message, printed)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_export_that_was_asked_for_is_not_left_out(tmp_path, monkeypatch):
     for module in (shipping, optional_dependencies):
         monkeypatch.setattr(module, "installed", lambda package: package != "ai_edge_litert")
     with pytest.raises(InputError, match=r"'ai_edge_litert'.*keras_compat\[tensorflow\]"):
         classifier_transfer.run([*TINY, "--export", f"--output_dir={tmp_path / 'run'}"])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_bad_input_ends_with_code_2_one_line_and_no_traceback(tmp_path):
-    done = app("classifier_transfer", "--reference=nobody", f"--output_dir={tmp_path / 'run'}")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown reference") and done.stderr.count("\n") == 1
-    unknown = app("classifier_transfer", "--no_such_flag")
-    assert unknown.returncode == 2 and "no_such_flag" in unknown.stderr
-    assert "Traceback" not in done.stderr + unknown.stderr
-
-
-def test_help_is_readable_and_exits_0():
-    done = app("classifier_transfer", "--help")
-    assert done.returncode == 0
-    for flag in ("--preset", "--dataset", "--reference", "--maintain", "--seeds"):
-        assert flag in done.stdout
 
 
 @pytest.mark.once

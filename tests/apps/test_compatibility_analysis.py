@@ -15,11 +15,10 @@ from keras_compat.experiments.compatibility_analysis import cost, execute
 from keras_compat.reporting import load_metrics, select
 from keras_compat.studies import STUDIES
 from keras_compat.training import NonFiniteLoss
-from tests.apps.shell import app, says_one_line_and_exits_with_two
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
 # On JAX the parts that train and measure are tested by themselves.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 
 TINY = [
     "--image_size=8",
@@ -35,16 +34,8 @@ MADE_BY = "cells/independent_seed0/networks/made_by.json"
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    animals = write_set(folder / "animals.npz", ANIMALS)
-    things = write_set(folder / "things.npz", THINGS, seed=1)
-    return animals, things
-
-
-@pytest.fixture(scope="module")
 def flags(sets):
-    return [*TINY, f"--datasets={','.join(sets)}"]
+    return [*TINY, f"--datasets={sets.animals},{sets.things}"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,11 +52,13 @@ def quick_baselines():
 
 
 @pytest.fixture(scope="module")
-def finished(flags, tmp_path_factory):
-    place = tmp_path_factory.mktemp("analysis") / "run"
-    studies = "--studies=methods,baselines,incremental"
-    compatibility_analysis.run([*flags, METHODS, studies, f"--output_dir={place}"])
-    return place
+def finished(flags, made_once):
+    given = [*flags, METHODS, "--studies=methods,baselines,incremental"]
+    return made_once(
+        "analysis/run",
+        lambda place: compatibility_analysis.run([*given, f"--output_dir={place}"]),
+        "metrics.json",
+    )
 
 
 @pytest.fixture
@@ -243,40 +236,8 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
     assert measured == 2 * expected
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--methods=iiw+rot"], "unknown method in 'iiw+rot' 'rot'"),
-        (["--studies=split"], "unknown study 'split'; did you mean 'splits'"),
-        (["--architectures=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
-        (["--datasets=digits"], "expected at least two"),
-        (["--datasets=digits,mnist5k", "--image_size=16", "--jobs=0"], "jobs is 0"),
-        (["--preset=big"], "unknown preset 'big'"),
-        (["--evaluation_batch_size=0"], "evaluation_batch_size is 0"),
-        (["--image_size=9", "--methods=jigsaw"], "even --image_size"),
-        (["--methods=colorization"], "1 channel; the colorization task needs three"),
-    ],
-)
-def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp_path):
-    if not any(a.startswith("--datasets") for a in arguments):
-        arguments = [*arguments, f"--datasets={','.join(sets)}"]
-    place = tmp_path / "run"
-    with pytest.raises(InputError) as caught:
-        compatibility_analysis.run([*TINY, *arguments, f"--output_dir={place}"])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert not place.exists()
-
-
-def test_from_a_shell_an_error_is_exit_code_two_without_a_traceback(tmp_path):
-    done = app("compatibility_analysis", "--methods=iiw+rot", f"--output_dir={tmp_path / 'run'}")
-    assert says_one_line_and_exits_with_two(done, "unknown method")
-    done = app("compatibility_analysis", "--help")
-    assert done.returncode == 0 and "--studies" in done.stdout
-
-
 @pytest.mark.slow
-def test_every_study_runs(tmp_path, sets):
+def test_every_study_runs(tmp_path):
     """All studies, on three colour sets, so that every auxiliary task makes sense."""
     shape = (8, 8, 3)
     specs = [

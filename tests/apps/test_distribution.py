@@ -142,12 +142,6 @@ def test_killed_within_a_training_they_go_on_there_to_the_same_weights(tmp_path)
     assert differing(tmp_path / "whole", tmp_path / "killed") == []
 
 
-@pytest.mark.once
-def test_jobs_and_devices_are_refused_together():
-    done = app("compatibility_analysis", "--jobs=2", "--distribution=mirrored")
-    assert says_one_line_and_exits_with_two(done, "--jobs is 2 and --distribution is 'mirrored'")
-
-
 def test_what_does_not_fit_is_refused_before_anything_is_read(tmp_path):
     wrong = "mirrored" if ON_JAX else "data_parallel"
     flags = (f"--distribution={wrong}", f"--output_dir={tmp_path / 'run'}")

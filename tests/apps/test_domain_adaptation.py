@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,13 +17,11 @@ from keras_compat.experiments.domain_adaptation.adaptation import hold_out, mutu
 from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.training import NonFiniteLoss
-from tests.apps.shell import app, says_one_line_and_exits_with_two
-from tests.experiments.two_sets import ANIMALS, THINGS, write_set
+from tests.experiments.two_sets import THINGS
 
 # On JAX the parts that train are tested by themselves.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 
-ROOT = Path(__file__).parents[2]
 TINY = [
     "--image_size=8",
     "--architecture=resnet8:filters=4@stage2",
@@ -42,18 +39,17 @@ ADAPT = [flag for flag in TINY if not flag.startswith(("--image", "--arch", "--r
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    animals = write_set(folder / "animals.npz", ANIMALS)
-    things = write_set(folder / "things.npz", THINGS, seed=1)
-    return [f"--source={animals}", f"--target={things}"]
+def domains(sets):
+    return [f"--source={sets.animals}", f"--target={sets.things}"]
 
 
 @pytest.fixture(scope="module")
-def finished(sets, tmp_path_factory):
-    place = tmp_path_factory.mktemp("app") / "run"
-    domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
-    return place
+def finished(domains, made_once):
+    return made_once(
+        "adaptation/run",
+        lambda place: domain_adaptation.run([*TINY, *domains, f"--output_dir={place}"]),
+        "metrics.json",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +102,7 @@ def test_before_any_step_it_is_the_source_network_with_test_statistics(finished)
         assert record["value"] == plain[record["source"], record["target"]]
 
 
-def test_the_stored_network_is_the_one_that_was_chosen(finished, sets):
+def test_the_stored_network_is_the_one_that_was_chosen(finished, domains):
     stored = load_network(finished / "networks" / "animals_to_things")
     source = load_network(finished / "networks" / "animals")
     for ours, theirs in zip(
@@ -124,7 +120,7 @@ def test_the_stored_network_is_the_one_that_was_chosen(finished, sets):
     )
     assert moved == (chosen["value"] > 0)
     # As its answers to the held-out images show: of all rounds and ways on offer it is the best.
-    images = without_labels(load(sets[1].partition("=")[2]).select_classes([3, 2, 1]))
+    images = without_labels(load(domains[1].partition("=")[2]).select_classes([3, 2, 1]))
     _, held_out = hold_out(SimpleNamespace(held_out=0.25), images, seed=0)
     information = mutual_information(stored.extractor, stored.head, held_out, 20)
     offered = select(records, metric="mutual_information", source="animals")
@@ -132,10 +128,10 @@ def test_the_stored_network_is_the_one_that_was_chosen(finished, sets):
     assert information == pytest.approx(max(record["value"] for record in offered), rel=1e-5)
 
 
-def test_the_stored_network_classifies_single_images_as_was_measured(finished, sets):
+def test_the_stored_network_classifies_single_images_as_was_measured(finished, domains):
     """With its moving statistics, which are of the target."""
     stored = load_network(finished / "networks" / "animals_to_things")
-    test = load(sets[1].partition("=")[2]).select_classes([3, 2, 1]).test  # cat, dog, car
+    test = load(domains[1].partition("=")[2]).select_classes([3, 2, 1]).test  # cat, dog, car
     logits, labels = predict_logits(stored.extractor, stored.head, test, 1, "moving")
     (measured,) = accuracies(
         finished, source="animals", network="adapted_target_statistics"
@@ -162,9 +158,9 @@ def test_a_stored_network_adapts_to_a_folder_of_pictures_without_its_source(
     assert "Accuracy" not in (place / "report.md").read_text()
 
 
-def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished, sets, tmp_path):
+def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished, domains, tmp_path):
     """Of the same images with one class less: what is left counts, and is chosen among."""
-    with np.load(sets[1].partition("npz:")[2]) as file:
+    with np.load(domains[1].partition("npz:")[2]) as file:
         arrays = dict(file)
     cars = list(THINGS).index("car")
     for split in ("train", "test"):
@@ -179,7 +175,7 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
-def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_is_told_at_the_end(domains, tmp_path, monkeypatch):
     kept = execute.build_source
 
     def diverging(config, seed, dataset, *rest):
@@ -190,32 +186,9 @@ def test_a_loss_that_is_not_finite_is_told_at_the_end(sets, tmp_path, monkeypatc
     monkeypatch.setattr(execute, "build_source", diverging)
     place = tmp_path / "run"
     with pytest.raises(NonFiniteLoss, match="things_seed0.*things_to_animals_seed0"):
-        domain_adaptation.run([*TINY, *sets, f"--output_dir={place}"])
+        domain_adaptation.run([*TINY, *domains, f"--output_dir={place}"])
     assert "**Without a result**" in (place / "report.md").read_text()
     assert list(accuracies(place, network="as_it_is")) == [("animals", "things")]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--target=digits"], "have 0 classes in common"),
-        (["--evaluation_batch_size=4000"], "fewer than a batch of 4000"),
-        (["--batch_size=64"], "expected one of these and 64 others, a batch"),
-        (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
-        (["--learning_rates=fast"], "learning_rates is 'fast'; expected numbers"),
-        (["--network=no/such"], "is of a source network to train, but --network=no/such"),
-        (["--held_out=0.1"], "expected at least 6, two a class"),
-        (["--jobs=0"], "jobs is 0"),
-        (["--channels=3", "--rotation_init=no"], "unknown"),
-    ],
-)
-def test_bad_input_is_one_line_before_any_training(arguments, message, sets, tmp_path):
-    place = tmp_path / "run"
-    with pytest.raises(InputError) as caught:
-        domain_adaptation.run([*TINY, *sets, *arguments, f"--output_dir={place}"])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -234,10 +207,10 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
 
 
 @pytest.mark.slow
-def test_other_ways_to_adapt_need_no_new_source_network(finished, sets, tmp_path, monkeypatch):
+def test_other_ways_to_adapt_need_no_new_source_network(finished, domains, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "run")
     monkeypatch.setattr(execute, "build_source", None)
-    flags = [*TINY, *sets, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
+    flags = [*TINY, *domains, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
     domain_adaptation.run(flags)
     records = load_metrics(place / "metrics.json")["results"]
     rates = {r["learning_rate"] for r in select(records, metric="held_out_loss")}
@@ -268,19 +241,3 @@ def test_a_stored_network_without_a_head_to_hold_it_says_what_to_train(finished,
     flags = [f"--network={network}", "--target=digits", f"--output_dir={tmp_path / 'run'}"]
     with pytest.raises(InputError, match="has no auxiliary head.*train the network together"):
         domain_adaptation.run([*ADAPT, *flags])
-
-
-@pytest.mark.slow
-def test_from_a_shell_in_two_processes_it_is_the_same(finished, sets, tmp_path):
-    place = tmp_path / "run"
-    done = app("domain_adaptation", *TINY, *sets, "--jobs=2", f"--output_dir={place}")
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert "Average class accuracy" in done.stdout
-    ours, theirs = accuracies(place), accuracies(finished)
-    assert ours.keys() == theirs.keys()
-    assert all(ours[d] == pytest.approx(theirs[d], abs=1e-5) for d in ours)
-
-
-def test_from_a_shell_bad_input_is_exit_code_two(tmp_path):
-    done = app("domain_adaptation", "--choose_by=luck", f"--output_dir={tmp_path / 'other'}")
-    assert says_one_line_and_exits_with_two(done, "unknown value of choose_by")

@@ -20,15 +20,15 @@ from tests.apps.shell import exit_code
 from tests.data import tiny_tfds
 
 # How images are read is the same on every backend.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 
 FLAGS = [
     "--dataset=pets",
     "--image_size=8",
     "--initial_classes=2",
     "--recalibration_images=12",
-    "--extractors=phone=mobilenet_v2_small:width=0.25@block1",
-    "--head=mobilenet_v2_small:width=0.25@block5",
+    "--extractors=phone=resnet8:filters=4@stage2",
+    "--head=resnet8:filters=4@stage2",
     "--reference=phone",
     "--interface_channels=8",
     "--no-augment",

@@ -2,25 +2,21 @@
 
 import shutil
 from itertools import combinations
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from apps import transfer_learning
+from apps import components, transfer_learning
 from keras_compat.data import load, stratified_split
-from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
 from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.reporting.transfer_learning.ranking import ranking_table
-from tests.apps.shell import app, says_one_line_and_exits_with_two
-from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
+from keras_compat.store import Store
 
 # On JAX the parts that train are tested by themselves.
-pytestmark = pytest.mark.once
-ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 TINY = [
     "--image_size=8",
     "--architecture=resnet8:filters=4@stage2",
@@ -35,32 +31,22 @@ METHODS = "--methods=iiw+rp"
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    return [
-        write_set(folder / f"{name}.npz", names, images=(48, 60), seed=seed)
-        for seed, (name, names) in enumerate(
-            {"animals": ANIMALS, "things": THINGS, "more": MORE}.items()
-        )
-    ]
-
-
-@pytest.fixture(scope="module")
 def flags(sets):
-    animals, things, more = sets
     return [
         *TINY,
-        f"--rotation_data={animals}",
-        f"--sources={animals},{more}",
-        f"--target={things}",
+        f"--rotation_data={sets.animals}",
+        f"--sources={sets.animals},{sets.more}",
+        f"--target={sets.things}",
     ]
 
 
 @pytest.fixture(scope="module")
-def finished(flags, tmp_path_factory):
-    place = tmp_path_factory.mktemp("app") / "run"
-    transfer_learning.run([*flags, METHODS, f"--output_dir={place}"])
-    return place
+def finished(flags, made_once):
+    return made_once(
+        "transfer/run",
+        lambda place: transfer_learning.run([*flags, METHODS, f"--output_dir={place}"]),
+        "metrics.json",
+    )
 
 
 def finished_target(place):
@@ -105,8 +91,9 @@ def test_what_is_tested_is_the_sources_extractor_with_the_targets_head(finished)
 
 def test_the_fine_tuned_network_can_be_published_and_is_as_good_as_was_measured(finished, tmp_path):
     folder = finished / "networks" / "animals_to_things_iiw+rp"
-    done = app("components", "publish", tmp_path / "parts", "tuned@1", f"--network={folder}")
-    assert done.returncode == 0, done.stderr
+    parts = str(tmp_path / "parts")
+    components.run(["publish", parts, "tuned@1", f"--network={folder}"])
+    assert Store(parts).versions("tuned-head") == ["1"]
     network = load_network(folder)
     dataset = load(finished_target(finished))
     assert network.class_names == dataset.class_names
@@ -188,41 +175,3 @@ def test_a_finished_run_grows_and_keeps_what_it_has(flags, finished, tmp_path, c
         for method in ("independent", "reinitialized")
     ]
     assert len(at_once[0]) == len(at_once[1]) == 2 and at_once[0] != at_once[1]
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--methods=dcc"], "unknown method 'dcc'"),
-        (["--evaluation_batch_size=4000"], "fewer than a batch of 4000"),
-        (["--batch_size=64"], "fewer than a batch of 64"),
-        (["--architecture=resnet8@stage9"], "unknown split of resnet8 'stage9'"),
-        (["--target="], "targets are ''"),
-        (["--jobs=0"], "jobs is 0"),
-        (["--preset=big"], "unknown preset 'big'"),
-    ],
-)
-def test_bad_input_is_one_line_before_any_training(arguments, message, flags, tmp_path):
-    place = tmp_path / "run"
-    with pytest.raises(InputError) as caught:
-        transfer_learning.run([*flags, *arguments, f"--output_dir={place}"])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_from_a_shell_in_two_processes_it_is_the_same(flags, finished, tmp_path):
-    place = tmp_path / "run"
-    done = app("transfer_learning", *flags, METHODS, "--jobs=2", f"--output_dir={place}")
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert "average class accuracy" in done.stdout
-    ours, theirs = (records_of(run, metric="accuracy") for run in (place, finished))
-    assert [r["value"] for r in ours] == pytest.approx([r["value"] for r in theirs], abs=1e-5)
-
-
-@pytest.mark.once
-def test_from_a_shell_bad_input_is_exit_code_two(tmp_path):
-    done = app("transfer_learning", "--methods=none", f"--output_dir={tmp_path / 'other'}")
-    assert says_one_line_and_exits_with_two(done, "unknown method 'none'")

@@ -24,6 +24,7 @@ from keras_compat.studies.cells import Cell
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
 from tests.experiments.two_sets import ANIMALS, THINGS, make_config, write_set
 
+pytestmark = pytest.mark.usefixtures("eager")
 ARCHITECTURE = "resnet8:filters=4@stage2"
 RECORDS = [{"metric": "accuracy", "seed": 0, "value": 0.5}]
 
@@ -231,6 +232,7 @@ def configs(folder):
             "bound": HOW,
             "interface_channels": 8,
             "auxiliaries": (),
+            "maintain": ("extractor",),
             "upper_bounds": "none",
             "augment": False,
             "recalibration_images": 8,

@@ -24,6 +24,8 @@ from keras_compat.experiments.transfer_learning.presets import PRESETS
 from keras_compat.experiments.transfer_learning.settings import Settings as Config
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):

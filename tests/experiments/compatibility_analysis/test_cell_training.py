@@ -21,7 +21,7 @@ from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import MORE, make_config, write_set
 
 # What a cell is made of; how its trainer learns on JAX is tested by itself.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,8 @@ from keras_compat.reporting import select
 from keras_compat.training import NonFiniteLoss, Trainer
 from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
