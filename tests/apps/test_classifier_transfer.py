@@ -162,20 +162,6 @@ def test_the_same_seed_gives_the_same_figures_in_another_process(finished, from_
     assert compared == 2 + 2 * (1 + 4 + 1)
 
 
-@pytest.mark.slow
-@pytest.mark.once
-def test_two_seeds_in_two_processes_give_the_same_figures(finished, tmp_path):
-    flags = ["--maintain=rotation", "--upper_bounds=original", "--no-export", "--seeds=2"]
-    place = tmp_path / "run"
-    done = app("classifier_transfer", *TINY, *flags, "--jobs=2", f"--output_dir={place}")
-    assert (done.returncode, done.stderr) == (0, "")
-    one, other = (load_metrics(p / "metrics.json")["results"] for p in (finished, place))
-    ours = select(other, seed=0)
-    assert len(ours) == 2 + 2 * (1 + 4 + 1) + 2
-    assert all(record in one for record in ours)
-    assert len(select(other, seed=1)) == len(ours)
-
-
 @pytest.mark.once
 def test_the_terminal_shows_phases_bars_and_where_all_lies(from_a_shell):
     place, said = from_a_shell

@@ -12,11 +12,9 @@ from apps import domain_adaptation
 from keras_compat.data import load, without_labels
 from keras_compat.errors import InputError
 from keras_compat.evaluation import accuracy, predict_logits
-from keras_compat.experiments.domain_adaptation import execute
 from keras_compat.experiments.domain_adaptation.adaptation import hold_out, mutual_information
 from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
-from keras_compat.training import NonFiniteLoss
 from tests.experiments.two_sets import THINGS
 
 # On JAX the parts that train are tested by themselves.
@@ -175,22 +173,6 @@ def test_a_stored_network_is_tested_on_the_classes_that_the_target_has(finished,
     assert list(accuracies(place, network="as_it_is")) == [("animals", "fewer")]
 
 
-def test_a_loss_that_is_not_finite_is_told_at_the_end(domains, tmp_path, monkeypatch):
-    kept = execute.build_source
-
-    def diverging(config, seed, dataset, *rest):
-        if dataset.name == "things":
-            raise NonFiniteLoss("the loss of task 'source' is not finite since round 1")
-        return kept(config, seed, dataset, *rest)
-
-    monkeypatch.setattr(execute, "build_source", diverging)
-    place = tmp_path / "run"
-    with pytest.raises(NonFiniteLoss, match="things_seed0.*things_to_animals_seed0"):
-        domain_adaptation.run([*TINY, *domains, f"--output_dir={place}"])
-    assert "**Without a result**" in (place / "report.md").read_text()
-    assert list(accuracies(place, network="as_it_is")) == [("animals", "things")]
-
-
 @pytest.mark.slow
 def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_path, capsys):
     network = shutil.copytree(finished / "networks" / "animals", tmp_path / "network")
@@ -204,17 +186,6 @@ def test_a_stored_network_that_changed_is_adapted_again(finished, pictures, tmp_
     shutil.copy(other, network / "extractor.keras")
     domain_adaptation.run([*flags, "--overwrite"])
     assert "finished already" not in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_other_ways_to_adapt_need_no_new_source_network(finished, domains, tmp_path, monkeypatch):
-    place = shutil.copytree(finished, tmp_path / "run")
-    monkeypatch.setattr(execute, "build_source", None)
-    flags = [*TINY, *domains, "--learning_rates=1e-3", f"--output_dir={place}", "--overwrite"]
-    domain_adaptation.run(flags)
-    records = load_metrics(place / "metrics.json")["results"]
-    rates = {r["learning_rate"] for r in select(records, metric="held_out_loss")}
-    assert rates == {1e-4, 1e-3}
 
 
 @pytest.mark.parametrize("flag", ["--image_size=9", "--rounds=3", "--architecture=any", "--both"])

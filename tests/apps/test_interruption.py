@@ -13,30 +13,14 @@ from keras_compat.experiments.loading import load_dataset
 from keras_compat.experiments.runner import item_folder
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
-from tests.apps.shell import ROOT, exit_code
+from tests.apps.shell import ROOT, app, exit_code
 from tests.experiments.two_sets import THINGS, write_set
 
 NAME = "transfer_learning"
 
 
-@pytest.fixture(scope="module")
-def flags(sets):
-    return [
-        "--image_size=8",
-        "--architecture=resnet8:filters=4@stage2",
-        "--batch_size=16",
-        "--evaluation_batch_size=20",
-        "--ranking_images=20",
-        "--methods=iiw+rp",
-        f"--rotation_data={sets.animals}",
-        f"--sources={sets.animals}",
-        f"--target={sets.things}",
-    ]
-
-
-# Of the other apps: flags for a run whose rounds take longer than making its programs, again after
-# each kill.
-OTHERS = {
+# For runs whose rounds take longer than making their programs, again after each kill.
+FLAGS = {
     "classifier_transfer": [
         "--dataset={0}",
         "--extractors=a=resnet8:filters=4@stage2 b=resnet8:filters=4@stage2",
@@ -69,7 +53,25 @@ OTHERS = {
         "--rounds=1000",
         "--adaptation_rounds=200",
     ],
+    NAME: [
+        "--rotation_data={0}",
+        "--sources={0}",
+        "--target={1}",
+        "--architecture=resnet8:filters=4@stage2",
+        "--evaluation_batch_size=20",
+        "--ranking_images=20",
+        "--methods=iiw+rp",
+        "--rounds=1500",
+        "--epochs=60",
+    ],
 }
+SMALL = ["--image_size=8", "--batch_size=16"]
+
+
+@pytest.fixture
+def flags_of(sets):
+    """Returns a function that gives an app's flags."""
+    return lambda app: [f.format(sets.animals, sets.things) for f in [*FLAGS[app], *SMALL]]
 
 
 def figures(run):
@@ -80,7 +82,7 @@ def figures(run):
 
 def leaves_the_same(place, kills, name, flags):
     """Whether a run that is killed again and again leaves what one does that is not."""
-    more = [*flags, "--image_size=8", "--batch_size=16", "--checkpoint_seconds=0.1"]
+    more = [*flags, "--checkpoint_seconds=0.1"]
     command = [sys.executable, "-m", "tests.apps.interrupted", str(place), str(kills), name]
     done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
@@ -95,26 +97,38 @@ def leaves_the_same(place, kills, name, flags):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
-def test_killed_at_20_random_moments_it_leaves_what_one_that_was_not_does(flags, tmp_path):
-    assert leaves_the_same(tmp_path, 20, NAME, [*flags, "--rounds=1500", "--epochs=60"])
+@pytest.mark.parametrize("name", FLAGS)
+def test_killed_at_random_moments_it_leaves_what_one_that_was_not_does(name, flags_of, tmp_path):
+    assert leaves_the_same(tmp_path, 20 if name == NAME else 8, name, flags_of(name))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
-@pytest.mark.parametrize("name", OTHERS)
-def test_so_does_every_other_app_that_trains(name, sets, tmp_path):
-    flags = [flag.format(sets.animals, sets.things) for flag in OTHERS[name]]
-    assert leaves_the_same(tmp_path, 8, name, flags)
+@pytest.mark.once
+@pytest.mark.parametrize("name", FLAGS)
+def test_two_processes_measure_what_one_does(name, flags_of, tmp_path):
+    rounds = {
+        "classifier_transfer": ["--joint_rounds=2", "--update_rounds=2", "--bound_rounds=2"],
+        "domain_adaptation": ["--rounds=2", "--adaptation_rounds=5"],
+    }.get(name, ["--rounds=2"])
+    found = []
+    for jobs in (1, 2):
+        place = tmp_path / str(jobs)
+        more = [*rounds, "--seeds=2", f"--jobs={jobs}", f"--output_dir={place}"]
+        done = app(name, *flags_of(name), *more)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append(figures(place))
+    assert found[0] == found[1] != []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags, tmp_path, jobs):
+def test_told_to_end_it_writes_a_checkpoint_and_ends_with_143(flags_of, tmp_path, jobs):
     place = tmp_path / "run"
     # Long enough to be met in the midst of it; the only checkpoint is the one on being told.
     more = ["--rounds=100000", "--checkpoint_seconds=3600", f"--jobs={jobs}"]
+    flags = [*flags_of(NAME), *more, f"--output_dir={place}"]
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", f"apps.{NAME}", *flags, *more, f"--output_dir={place}"],
+        [sys.executable, "-u", "-m", f"apps.{NAME}", *flags],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -143,11 +157,17 @@ def run_main(flags, monkeypatch, capsys):
 
 @pytest.mark.once
 def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
-    flags, tmp_path, monkeypatch, capsys
+    flags_of, tmp_path, monkeypatch, capsys
 ):
     file = tmp_path / "things.npz"
     target = f"--target={write_set(file, THINGS, images=(48, 60), seed=1)}"
-    flags = [*flags, target, "--rounds=3", "--no-augment", f"--output_dir={tmp_path / 'run'}"]
+    flags = [
+        *flags_of(NAME),
+        target,
+        "--rounds=3",
+        "--no-augment",
+        f"--output_dir={tmp_path / 'run'}",
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(item_folder.ItemFolder, "save_records", full)
         code, said = run_main([*flags, "--checkpoint_seconds=0.000001"], patch, capsys)
@@ -167,8 +187,8 @@ def test_what_a_full_disk_or_data_that_are_gone_end_keeps_its_checkpoint(
 
 @pytest.mark.once
 @pytest.mark.parametrize("seconds", ["-1", "nan"])
-def test_seconds_that_make_no_sense_are_named(flags, seconds, monkeypatch, capsys):
-    code, said = run_main([*flags, f"--checkpoint_seconds={seconds}"], monkeypatch, capsys)
+def test_seconds_that_make_no_sense_are_named(flags_of, seconds, monkeypatch, capsys):
+    code, said = run_main([*flags_of(NAME), f"--checkpoint_seconds={seconds}"], monkeypatch, capsys)
     assert (code, said) == (
         2,
         f"error: checkpoint_seconds is {seconds}; expected 0 (none) or more\n",

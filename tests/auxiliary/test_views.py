@@ -65,18 +65,6 @@ def test_values_stay_in_range_and_grey_images_grey():
     np.testing.assert_allclose(three, np.repeat(one, 3, axis=-1), atol=1e-2)
 
 
-def test_the_seed_decides_and_evaluation_leaves_the_generator_alone():
-    x = ramps()
-    np.testing.assert_array_equal(views(x, seed=1), views(x, seed=1))
-    assert not np.array_equal(views(x, seed=1), views(x, seed=2))
-    generator = keras.random.SeedGenerator(1)
-    before = np.array(generator.state.value)
-    first, second = (np.array(random_views(x, generator, False, 0.25, True)) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(before, np.array(generator.state.value))
-    assert not np.array_equal(first, np.array(random_views(x, generator, True, 0.25, True)))
-
-
 def test_half_precision_rounds_only_the_result():
     x = ramps()
     half = random_views(

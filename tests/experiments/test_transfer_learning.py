@@ -23,6 +23,7 @@ from keras_compat.experiments.transfer_learning.items import items_of
 from keras_compat.experiments.transfer_learning.presets import PRESETS
 from keras_compat.experiments.transfer_learning.settings import Settings as Config
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
+from tests.training.small import same, weights
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -48,14 +49,6 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def heads(config):
     return build_network(config, 0, load_rotation_data(config), 0, None)[0].auxiliary_heads
-
-
-def weights(model):
-    return [np.asarray(w) for w in model.get_weights()]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.once

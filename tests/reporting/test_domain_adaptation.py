@@ -101,6 +101,13 @@ def test_without_labels_nothing_is_said_of_accuracy():
     assert "## Accuracy" not in text and "40 rounds at 0.0001" in text
 
 
+def test_what_has_no_result_is_named():
+    failure = make_record("failure", 1, step="mnist5k_seed0", seed=0, message="not finite")
+    records = [*run("digits", "mnist5k", 0, dict.fromkeys(_VALUES, 0.5)), failure]
+    text = REPORT.markdown({**PROVENANCE, "results": records})
+    assert "**Without a result**" in text and "- mnist5k_seed0: not finite" in text
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_curves_are_told_apart_by_what_differs(several):
     keys = {"source": "a", "target": "b", "seed": 0, "rounds": 0}

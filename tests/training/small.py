@@ -76,3 +76,18 @@ def assert_close(one, other, rtol=1e-5, atol=1e-6):
     one, other = (x if isinstance(x, list) else weights(x) for x in (one, other))
     for x, y in zip(one, other, strict=True):
         np.testing.assert_allclose(x, y, rtol=rtol, atol=atol)
+
+
+def gradient(function, value):
+    """Returns the gradient of the sum of a function's values."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.array(jax.grad(lambda x: function(x).sum())(value))
+    import tensorflow as tf
+
+    at = tf.constant(value)
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        total = tf.reduce_sum(function(at))
+    return np.array(tape.gradient(total, at))

@@ -15,7 +15,7 @@ from keras_compat.auxiliary import (
 )
 from keras_compat.auxiliary.view_pairs import ViewPairs
 from keras_compat.training import AuxiliaryHead, Task, Trainer
-from tests.training.small import CLASSES, eager, extractor, head, same, weights
+from tests.training.small import CLASSES, extractor, head
 
 COUNT = 32
 
@@ -78,46 +78,11 @@ def test_the_loss_falls_and_the_score_rises_on_what_can_be_learnt(task, least, p
     before = trainer.evaluate(data, batch_size=COUNT, verbose=0, return_dict=True)
     trainer.fit(data, batch_size=COUNT, steps_per_epoch=40, verbose=0)
     after = trainer.evaluate(data, batch_size=COUNT, verbose=0, return_dict=True)
+    assert {str(v.dtype) for v in trainer.trainable_variables} == {"float32"}
     assert after["loss"] < 0.9 * before["loss"]
     assert after[f"a_{task.name}_{task.score_name}"] > least
     if isinstance(task, UnitLengthLoss):
         assert after["a_unit_length_length"] == pytest.approx(1, abs=0.1)
-
-
-def random_states(trainer):
-    return [
-        np.array(auxiliary.seed_generator.state.value)
-        for auxiliary in trainer.auxiliaries
-        if hasattr(auxiliary, "seed_generator")
-    ]
-
-
-def test_evaluation_draws_nothing_and_a_saved_trainer_draws_on(tmp_path):
-    tasks = [JigsawPuzzle(seed=1), Exemplar(outputs=8, seed=2), UnitLengthLoss()]
-    network = extractor("a_extractor", channels=3), head("a_head")
-    trainer = Trainer([Task("a", *network, [held(task) for task in tasks])])
-    eager(trainer, keras.optimizers.SGD(0.01))
-    images, labels = coloured_images()
-    trainer.fit({"a": (images, labels)}, batch_size=16, verbose=0)
-    states, learnt = random_states(trainer), weights(trainer)
-    first, second = (
-        trainer.evaluate({"a": (images, labels)}, batch_size=16, verbose=0, return_dict=True)
-        for _ in range(2)
-    )
-    assert first == second and set(first) >= {"a_accuracy", "a_unit_length_length"}
-    assert len(states) == 2 and same(states, random_states(trainer))
-    assert same(learnt, weights(trainer))
-
-    trainer.save(tmp_path / "trainer.keras")
-    loaded = keras.saving.load_model(tmp_path / "trainer.keras")
-    assert [held.head is None for held in loaded.tasks["a"].auxiliaries] == [False, False, True]
-    for task, again in zip(trainer.auxiliaries, loaded.auxiliaries, strict=True):
-        assert task.get_config() == again.get_config()
-        x = images.astype("float32")
-        np.testing.assert_array_equal(
-            np.array(task.transform(x, labels)[0]), np.array(again.transform(x, labels)[0])
-        )
-    assert not same(states, random_states(trainer))
 
 
 def test_a_head_must_be_what_the_task_needs():

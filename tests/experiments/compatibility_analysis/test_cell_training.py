@@ -19,6 +19,8 @@ from keras_compat.experiments.compatibility_analysis.training import (
 )
 from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import MORE, make_config, write_set
+from tests.training.small import same as same_weights
+from tests.training.small import weights
 
 # What a cell is made of; how its trainer learns on JAX is tested by itself.
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
@@ -46,12 +48,8 @@ def heads_of(made):
     return made.auxiliary_heads(made.networks())
 
 
-def weights(model):
-    return [np.asarray(w) for w in model.get_weights()]
-
-
 def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+    return same_weights(weights(one), weights(other))
 
 
 def test_iiw_starts_all_from_the_same_weights_also_of_the_common_classes(config, group):

@@ -16,6 +16,8 @@ from keras_compat.networks import count_flops
 from keras_compat.studies.cells import Cell
 from tests.experiments.two_sets import make_config
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_path):
     config = make_config(tmp_path)

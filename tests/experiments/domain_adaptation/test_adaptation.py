@@ -34,6 +34,7 @@ from keras_compat.experiments.training import make_optimizer
 from keras_compat.reporting import select
 from keras_compat.training import NonFiniteLoss, Trainer
 from tests.experiments.two_sets import ANIMALS, THINGS, write_set
+from tests.training.small import same, weights
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -86,14 +87,6 @@ def with_a_source(one_way, tmp_path_factory):
 
 def last_step(config):
     return items_of(config, [("animals", "things")])[-1]
-
-
-def weights(model):
-    return [np.asarray(w) for w in model.get_weights()]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def adapted(config, network, images, candidate, tmp_path):
@@ -252,6 +245,11 @@ def test_a_step_depends_on_what_those_before_it_depend_on(config):
             assert fingerprints(config, steps[before]).items() <= fingerprints(config, step).items()
             earlier = EXECUTION.settings(config, steps[before])
             assert earlier.items() <= EXECUTION.settings(config, step).items()
+    # Other ways to adapt need no new source network.
+    other = replace(config, learning_rates=(1e-3,), layers=("normalization",))
+    of = EXECUTION.settings
+    changed = [s.kind for s in steps.values() if of(config, s) != of(other, s)]
+    assert set(changed) == {"adaptation"}
 
 
 @pytest.mark.once
