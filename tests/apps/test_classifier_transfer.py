@@ -174,14 +174,6 @@ def test_the_terminal_shows_phases_bars_and_where_all_lies(from_a_shell):
     assert not (place / "export").exists()
 
 
-@pytest.mark.once
-def test_a_finished_run_is_not_overwritten(finished):
-    before = (finished / "metrics.json").read_bytes()
-    with pytest.raises(InputError, match="holds a finished run"):
-        classifier_transfer.run([*TINY, f"--output_dir={finished}"])
-    assert (finished / "metrics.json").read_bytes() == before
-
-
 def test_export_that_was_asked_for_is_not_left_out(tmp_path, monkeypatch):
     for module in (shipping, optional_dependencies):
         monkeypatch.setattr(module, "installed", lambda package: package != "ai_edge_litert")

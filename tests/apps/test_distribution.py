@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import keras_compat.networks  # noqa: F401 registers what the models hold
+from apps import classifier_transfer
+from keras_compat.errors import InputError
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
-from tests.apps.shell import ROOT, app, says_one_line_and_exits_with_two
+from tests.apps.shell import ROOT
 from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
 
@@ -144,8 +146,7 @@ def test_killed_within_a_training_they_go_on_there_to_the_same_weights(tmp_path)
 
 def test_what_does_not_fit_is_refused_before_anything_is_read(tmp_path):
     wrong = "mirrored" if ON_JAX else "data_parallel"
-    flags = (f"--distribution={wrong}", f"--output_dir={tmp_path / 'run'}")
-    done = app("classifier_transfer", *flags)
     start = f"unknown distribution of the {'JAX' if ON_JAX else 'TensorFlow'} backend {wrong!r}"
-    assert says_one_line_and_exits_with_two(done, start)
+    with pytest.raises(InputError, match=f"^{start}"):
+        classifier_transfer.run([f"--distribution={wrong}", f"--output_dir={tmp_path / 'run'}"])
     assert not list(tmp_path.iterdir())

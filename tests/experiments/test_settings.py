@@ -17,9 +17,8 @@ EXPERIMENTS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+MISFITS = {
+    "classifier_transfer": [
         ({"reference": "resnte"}, "unknown reference.*did you mean 'resnet'"),
         ({"extractors": {"wide_resnet": "resnet8", "a-b": "resnet8"}}, "extractor name 'a-b'"),
         ({"maintain": ("nothing",)}, "unknown value of maintain"),
@@ -29,10 +28,55 @@ EXPERIMENTS = (
         ({"upper_bounds": "some"}, "unknown value of upper_bounds"),
         ({"interface_channels": -1}, "interface_channels is -1"),
     ],
+    "compatibility_analysis": [
+        ({"datasets": ("digits",)}, "expected at least two"),
+        ({"architectures": ("resnet8",) * 3}, "3 architectures for 2 data sets"),
+        ({"methods": ("iiw+rpp",)}, "unknown method"),
+        ({"studies": ("splitz",)}, "unknown study 'splitz'; did you mean 'splits'"),
+        ({"studies": ("splits", "splits")}, "each once"),
+        ({"studies": ("pretrained",)}, "--pretraining_dataset"),
+        ({"rotation_weight": float("nan")}, "rotation_weight is nan"),
+        ({"interface_channels": -1}, "interface_channels is -1"),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
+    ],
+    "domain_adaptation": [
+        ({"source": None}, "source is None and network is None; expected one of them"),
+        ({"network": "a"}, "expected one of them"),
+        ({"layers": ("last",)}, "unknown value of layers 'last'"),
+        ({"layers": ()}, "layers are ''; expected some, each once"),
+        ({"auxiliaries": ("rotation", "rotation")}, "expected some, each once"),
+        ({"auxiliaries": ("jigsaw",), "rotation_init": "digits"}, "rotation is not among"),
+        ({"source": None, "network": "a", "rotation_init": "digits"}, "has its heads already"),
+        ({"choose_by": "luck"}, "unknown value of choose_by 'luck'"),
+        ({"choose_by": "published", "layers": ("normalization",)}, "add 'all', or choose by"),
+        ({"learning_rates": (0.0,)}, "learning_rates have 0.0"),
+        ({"held_out": 1.0}, "held_out is 1.0; expected above 0, below 1"),
+        ({"adaptation": Training(rounds=2), "checkpoints": 3}, "checkpoints is 3; expected 1 to 2"),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
+    ],
+    "transfer_learning": [
+        ({"sources": ()}, "sources are ''; expected some, each once"),
+        ({"targets": ("digits", "digits")}, "targets are 'digits,digits'"),
+        ({"sources": ("digits",), "targets": ("digits",)}, "source and target are both"),
+        ({"methods": ("dcc",)}, "unknown method 'dcc'"),
+        ({"epochs": -1.0}, "epochs is -1.0"),
+        ({"fine_tuning_learning_rate": -1.0}, "fine_tuning_learning_rate is -1.0"),
+        ({"ranking_images": 0}, "ranking_images is 0"),
+    ],
+}
+
+
+def demo(experiment):
+    return import_module(f"keras_compat.experiments.{experiment}.presets").PRESETS["demo"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "changes", "message"),
+    [(name, *misfit) for name, misfits in MISFITS.items() for misfit in misfits],
 )
-def test_what_does_not_fit_is_said(changes, message):
+def test_what_does_not_fit_is_said(experiment, changes, message):
     with pytest.raises(InputError, match=message):
-        replace(PRESETS["demo"], **changes)
+        replace(demo(experiment), **changes)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -51,9 +95,8 @@ def test_what_does_not_fit_is_said(changes, message):
     ],
 )
 def test_every_experiment_refuses_what_all_settings_refuse(experiment, changes, message):
-    presets = import_module(f"keras_compat.experiments.{experiment}.presets").PRESETS
     with pytest.raises(InputError, match=message):
-        replace(presets["demo"], **changes)
+        replace(demo(experiment), **changes)
 
 
 @pytest.mark.parametrize("limit", [1e290, 1e308])

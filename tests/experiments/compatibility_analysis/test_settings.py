@@ -4,7 +4,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from keras_compat.errors import InputError
 from keras_compat.experiments.compatibility_analysis.presets import PRESETS
 from keras_compat.experiments.compatibility_analysis.settings import apply_variant
 from keras_compat.studies.rotation import VARIANTS
@@ -32,22 +31,3 @@ def test_another_pretraining_concerns_the_cells_that_start_from_it(tmp_path):
 def test_a_longer_training_drops_its_rate_at_the_same_parts_of_the_way():
     how = apply_variant(PRESETS["paper"], "three times the rounds").training
     assert (how.rounds, how.drops) == (60_000, (15_000, 30_000, 45_000))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"datasets": ("digits",)}, "expected at least two"),
-        ({"architectures": ("resnet8",) * 3}, "3 architectures for 2 data sets"),
-        ({"methods": ("iiw+rpp",)}, "unknown method"),
-        ({"studies": ("splitz",)}, "unknown study 'splitz'; did you mean 'splits'"),
-        ({"studies": ("splits", "splits")}, "each once"),
-        ({"studies": ("pretrained",)}, "--pretraining_dataset"),
-        ({"rotation_weight": float("nan")}, "rotation_weight is nan"),
-        ({"interface_channels": -1}, "interface_channels is -1"),
-        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(tmp_path, changes, message):
-    with pytest.raises(InputError, match=message):
-        make_config(tmp_path, **changes)

@@ -9,7 +9,6 @@ import pytest
 
 from keras_compat import networks
 from keras_compat.data import Examples, load
-from keras_compat.errors import InputError
 from keras_compat.experiments.domain_adaptation import execute
 from keras_compat.experiments.domain_adaptation.adaptation import (
     Best,
@@ -412,27 +411,3 @@ def test_of_equally_good_ways_the_one_that_adapted_least_is_kept():
         best.offer(Candidate(1e-3, "all"), rounds, score, model)
     assert (best.choice.rounds, best.choice.score) == (5, 0.3)
     assert best.choice.weights[0].item() == 5
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"source": None}, "source is None and network is None; expected one of them"),
-        ({"network": "a"}, "expected one of them"),
-        ({"layers": ("last",)}, "unknown value of layers 'last'"),
-        ({"layers": ()}, "layers are ''; expected some, each once"),
-        ({"auxiliaries": ("rotation", "rotation")}, "expected some, each once"),
-        ({"auxiliaries": ("jigsaw",), "rotation_init": "digits"}, "rotation is not among"),
-        ({"source": None, "network": "a", "rotation_init": "digits"}, "has its heads already"),
-        ({"choose_by": "luck"}, "unknown value of choose_by 'luck'"),
-        ({"choose_by": "published", "layers": ("normalization",)}, "add 'all', or choose by"),
-        ({"learning_rates": (0.0,)}, "learning_rates have 0.0"),
-        ({"held_out": 1.0}, "held_out is 1.0; expected above 0, below 1"),
-        ({"checkpoints": 3}, "checkpoints is 3; expected 1 to 2"),
-        ({"evaluation_batch_size": 0}, "evaluation_batch_size is 0"),
-    ],
-)
-def test_settings_that_make_no_sense_are_named(config, changes, message):
-    with pytest.raises(InputError, match=message):
-        replace(config, **changes)

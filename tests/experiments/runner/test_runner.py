@@ -241,6 +241,8 @@ def test_a_copy_of_a_finished_run_that_was_interrupted_is_made_again(toy, place,
 def test_bad_input_leaves_a_finished_run_alone(toy, place, tmp_path):
     toy(place)
     before = (place / "metrics.json").read_bytes()
+    with pytest.raises(InputError, match="holds a finished run"):
+        toy(place)
 
     def refuse(settings, terminal):
         raise InputError("there is no such data set")
