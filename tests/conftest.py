@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keras_compat.experiments.start_up import spread_operations
+from tests.untraced import untraced
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -20,15 +21,9 @@ spread_operations()
 
 @pytest.fixture(scope="module")
 def eager():
-    """Runs TensorFlow's functions without tracing them, which costs more than a few steps do."""
-    if os.environ["KERAS_BACKEND"] != "tensorflow":
+    """Trains without tracing in all tests of a module."""
+    with untraced():
         yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

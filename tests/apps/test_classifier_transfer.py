@@ -18,6 +18,7 @@ from keras_compat.experiments.classifier_transfer import shipping
 from keras_compat.experiments.runner.run_folder import WRITTEN
 from keras_compat.reporting import load_metrics, select
 from tests.apps.shell import app
+from tests.untraced import untraced
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -37,16 +38,17 @@ FIRST_STAGES = ["--maintain=extractor", "--no-rotation", "--augment", "--upper_b
 
 @pytest.fixture(scope="module")
 def finished(made_once):
-    """A whole run, of both variants and a bound, with files for servers and phones.
+    """A whole run, of both variants and both bounds, with files for servers and phones.
 
     On JAX a shorter one is tested, without TensorFlow, and exporting by itself.
     """
-    flags = [*TINY, "--maintain=rotation,extractor", "--upper_bounds=original"]
-    return made_once(
-        "classifier/run",
-        lambda place: classifier_transfer.run([*flags, f"--output_dir={place}"]),
-        "metrics.json",
-    )
+    flags = [*TINY, "--maintain=rotation,extractor", "--upper_bounds=all"]
+    with untraced():
+        return made_once(
+            "classifier/run",
+            lambda place: classifier_transfer.run([*flags, f"--output_dir={place}"]),
+            "metrics.json",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_metrics_say_what_was_measured_and_where(finished):
     assert metrics["config"]["joint"]["rounds"] == 2
     assert metrics["data"]["digits"]["train"]["sha256"]
     assert metrics["config"]["export"] is True
-    stages = ("initial", "update_extractor", "update_rotation", "bound_original")
+    stages = ("initial", "update_extractor", "update_rotation", "bound_original", "bound_changed")
     assert {f"{stage}_seed0" for stage in stages} <= set(metrics["durations_s"])
     records = metrics["results"]
 
@@ -111,7 +113,8 @@ def test_metrics_say_what_was_measured_and_where(finished):
         assert len(values(metric="recombination_accuracy", variant=variant, extractor="phone")) == 1
         assert len(values(metric="reference_accuracy", variant=variant, extractor="server")) == 1
         assert len(values(metric="accuracy", variant=variant, statistics="moving")) == 6
-    assert len(values(metric="upper_bound", architecture="original")) == 2
+    for architecture in ("original", "changed"):
+        assert len(values(metric="upper_bound", architecture=architecture)) == 2
     assert values(metric="chance") == [0.1]
     assert values(metric="lower_bound")[0] == pytest.approx(0.5, abs=0.02)
     for subset in ("all", "old", "new"):
@@ -155,7 +158,9 @@ def test_the_same_seed_gives_the_same_figures_in_another_process(finished, from_
     compared = 0
     for record in select(other, seed=0):
         keys = {key: value for key, value in record.items() if key != "value"}
-        assert record in select(one, **keys), record
+        (same,) = select(one, **keys)
+        # That process traced its steps, which may turn the answer to one image.
+        assert same["value"] == pytest.approx(record["value"], abs=0.01), record
         compared += 1
     # Two of the data; of each extractor: initial, with the new head (headline, three subsets),
     # and moving statistics.
