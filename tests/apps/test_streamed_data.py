@@ -88,7 +88,7 @@ def test_streamed_data_that_vanish_within_training_end_it_in_one_line_and_it_goe
         *FLAGS,
         f"--data_dir={data_dir}",
         "--memory_limit_gib=0",
-        "--joint_rounds=60",
+        "--joint_rounds=20",
         f"--output_dir={tmp_path / 'run'}",
     ]
     read = JointBatches.__getitem__

@@ -58,6 +58,7 @@ def test_the_matrix_has_every_extractor_with_every_other_head(trained):
     expected = {(e, h): 0.0 if h == "b" else 1.0 for e in NETWORKS for h in NETWORKS if e != h}
     assert by_pair(records) == expected
     assert average(records, "recombination_accuracy") == pytest.approx(4 / 6)
+    assert [r["value"] for r in select(records, metric="chance")] == [0.5]
     own = select(records, metric="own_accuracy", subset="common")
     assert {r["network"]: r["value"] for r in own if "network" in r} == {"a": 1, "b": 0, "c": 1}
     assert average(records, "own_accuracy", subset="all") == pytest.approx(2 / 3)

@@ -7,8 +7,7 @@ from PIL import Image
 
 from keras_compat.errors import InputError
 from keras_compat.methods import FIGURE_2
-from keras_compat.reporting import load_metrics, make_record, write_metrics
-from keras_compat.reporting.__main__ import main
+from keras_compat.reporting import make_record
 from keras_compat.studies import STUDIES
 from keras_compat.studies.analysis import Analysis
 from keras_compat.studies.report import REPORT
@@ -438,22 +437,3 @@ def test_cost_is_in_milliseconds_and_billions():
 def test_records_of_another_experiment_are_refused(tmp_path):
     with pytest.raises(InputError, match="compatibility_analysis"):
         REPORT.draw(metrics([make_record("accuracy", 0.5)]), tmp_path)
-
-
-def test_the_report_is_made_again_from_a_file(tmp_path, capsys):
-    write_metrics(
-        tmp_path / "metrics.json",
-        experiment="compatibility_analysis",
-        config=CONFIG,
-        data={},
-        durations_s={},
-        results=run(studies=("cost",)),
-        versions={},
-        hardware={},
-    )
-    assert main([str(tmp_path / "metrics.json"), f"--output_dir={tmp_path / 'out'}"]) == 0
-    again = tmp_path / "again"
-    REPORT.write(load_metrics(tmp_path / "metrics.json"), again)
-    for path in (again / "report.md", again / "figures/cost.png"):
-        other = tmp_path / "out" / path.relative_to(again)
-        assert path.read_bytes() == other.read_bytes()

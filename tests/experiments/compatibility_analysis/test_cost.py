@@ -3,6 +3,7 @@
 import pytest
 from pytest import approx
 
+from keras_compat.experiments.compatibility_analysis import cost
 from keras_compat.experiments.compatibility_analysis.cost import (
     METHODS,
     PASSES,
@@ -39,7 +40,8 @@ def test_each_methods_step_is_made_of_passes_through_extractors_and_heads(tmp_pa
 
 
 @pytest.mark.once
-def test_methods_take_turns_and_each_is_weighed(tmp_path):
+def test_methods_take_turns_and_each_is_weighed(tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, "_FIRST_ROUNDS", 1)
     config = make_config(tmp_path)
     seconds = _time(config, ["independent", "rp"], count=2, rounds=1, turns=3)
     assert {method: len(found) for method, found in seconds.items()} == {"independent": 3, "rp": 3}

@@ -204,14 +204,6 @@ def test_checkpoints_of_other_networks_are_not_used(folder, monkeypatch):
         assert found_in(folder) == (0, [])
 
 
-def test_a_damaged_one_is_passed_over_for_the_one_before(folder):
-    rounds, _ = found_in(folder)
-    newest = sorted((folder / "01").iterdir())[-1]
-    newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match="damaged"):
-        assert found_in(folder)[0] == rounds - 1
-
-
 def change_state(**changes):
     return lambda arrays, state: (arrays, {**state, **changes})
 

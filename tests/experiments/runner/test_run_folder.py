@@ -135,6 +135,7 @@ def test_an_unfinished_run_of_other_settings_is_replaced_only_on_request(tmp_pat
         {"thesis.tex": "x"},
         {FINISHED: "{}", CONFIG: "{}", "thesis.tex": "x"},
         {FINISHED: "loss: 1", "thesis.tex": "x"},
+        {FINISHED: "{}", "figures/a.png": "figure"},
         {f"{INSIDE}/thesis.tex": "x"},
         {f"{INSIDE}/{LOCK}": "", "thesis.tex": "x"},
         {CONFIG: json.dumps(FIRST), FINISHED: "of a later release"},
@@ -148,13 +149,6 @@ def test_a_folder_of_other_files_is_never_touched(tmp_path, files, overwrite):
     before = tree(tmp_path)
     refuse(tmp_path / "mine", "holds other|holds others", overwrite=overwrite)
     assert tree(tmp_path) == before
-
-
-def test_a_metrics_file_alone_is_no_run(tmp_path):
-    place = make_run(tmp_path / "run")
-    (place / CONFIG).unlink()
-    refuse(place, "holds other files", overwrite=True)
-    assert (place / FINISHED).exists()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
