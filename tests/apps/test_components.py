@@ -18,8 +18,6 @@ from tests.store import made
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 NAMES = ("cat", "dog")
-EXPORT = ("export", "STORE", "animals-head", "x")
-RETRAIN = ("retrain", "STORE", "animals-extractor", "animals-head")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +163,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(store, adapted, tmp_path):
 
 def test_a_head_learns_a_class_more_and_stays_of_the_family(store, tmp_path, capsys):
     images = write_set(tmp_path / "more.npz", ("frog", "dog", "cat"), images=(96, 60))
-    arguments = [store if word == "STORE" else word for word in RETRAIN]
+    arguments = ("retrain", store, "animals-extractor", "animals-head")
     how = ("--rounds=40", "--batch_size=16", "--seed=3")
     said = told(capsys, *arguments, "animals-head@2", f"--data={images}", *how).splitlines()[-1]
     assert said.startswith("published animals-head@2; it knows 3 classes and is right on ")
@@ -380,73 +378,53 @@ def test_what_is_wrong_is_listed_and_ends_with_one(network, tmp_path, capsys):
     assert said.startswith("animals-head/1: weights.safetensors of animals-head@1 has")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["publish", "STORE", "x@1"], "expected --network, or --run, or --component"),
-        (["publish", "STORE", "x@1", "--run=nowhere"], "holds no run of classifier transfer"),
-        (["publish", "STORE", "x@1", "--head=a.keras"], "--architecture is missing"),
-        (["publish", "STORE", "X@1", "--network=a"], "'X' is no name"),
-        (["publish", "STORE", "x@1", "--network=nowhere"], "holds no stored network"),
-        (
-            ["publish", "STORE", "x@1", "--head=no.keras", "--architecture=resnet8"],
-            "is no .keras file",
-        ),
-        (
-            [*("publish", "STORE", "x@1", "--head=a", "--architecture=b"), "--auxiliaries=r@1=on"],
-            "expected shared or frozen",
-        ),
-        (["list", "STORE", "--kind=part"], "--kind is 'part'"),
-        (["list", "nowhere://x"], "cannot be opened"),
-        (["show", "STORE", "nothing"], "has no nothing@latest"),
-        (["check", "STORE", "nothing", "nothing", "--images=digits"], "has no nothing@latest"),
-        (
-            ["check", "STORE", "animals-extractor", "animals-head", "--images=a", "--count=1"],
-            "--count is 1",
-        ),
-        (["evaluate", "STORE", "animals-head", "--data=digits"], "expected a network"),
-        ([*RETRAIN, "animals-head@2", "--data=digits"], "digits has no class 'cat', 'dog', which"),
-        ([*RETRAIN, "animals-head@1", "--data=digits"], "has animals-head@1 already"),
-        ([*RETRAIN, "animals-head@2", "--data=digits", "--rounds=0"], "rounds is 0"),
-        ([*RETRAIN, "animals-head@2", "--data=digits", "--seed=-1"], "seed is -1"),
-        ([*RETRAIN, "animals-head", "--data=digits"], "animals-head@latest names an alias"),
-        (["export", "STORE", "animals-head", "x", "--formats=h5"], "--formats is 'h5'"),
-        (["install", "STORE", "animals-head", "x", "--updates=a"], "has no extractor"),
-        (["install", "STORE", "animals-extractor", "x", "--updates=A"], "'A' is no name"),
-        (
-            ["install", "STORE", "animals-extractor", "x", "--updates=a", "--quantization=int4"],
-            "unknown quantization 'int4'; did you mean 'int8'",
-        ),
-        (
-            ["install", "STORE", "animals-extractor", "x", "--updates=a"],
-            "normalizes by batch statistics; expected images without labels",
-        ),
-        (
-            [*("update", "STORE", "animals-head", "x"), "--devices=no", "--number=1", "--data=a"],
-            "no: device.json cannot be read",
-        ),
-        (["receive", "STORE", "nothing.zip", "x@1"], "'nothing.zip' cannot be read"),
-        ([*EXPORT, "--parts=tail"], "--parts is 'tail'; expected of extractor, head, network"),
-        ([*EXPORT, "--quantization=int4"], "--quantization is 'int4'; expected of float32"),
-        ([*EXPORT, "--quantization=float16,int8"], "--images is None; expected images with int8"),
-        ([*EXPORT, "--images=digits"], "expected images with int8"),
-        ([*EXPORT, "--formats=onnx", "--quantization=dynamic"], "without litert in --formats"),
-        ([*EXPORT, "--uint8_input"], "--uint8_input is given without int8"),
-        ([*EXPORT, "--probabilities", "--formats=saved_model"], "--probabilities is given without"),
-        ([*EXPORT, "--probabilities", "--parts=extractor"], "--probabilities is given without"),
-        (
-            [*EXPORT, "--uint8_input", "--parts=head", "--quantization=int8", "--images=digits"],
-            "or a part that takes images",
-        ),
-        ([*EXPORT, "--quantization=int8", "--images=a", "--count=1"], "--count is 1"),
-        (["alias", "STORE", "animals-head@1", "latest"], "cannot be set as an alias"),
-        (["recombine", "STORE", "animals-head", "animals-head", "x@1"], "expected one with extr"),
-    ],
-)
-def test_bad_input_is_one_line(arguments, message, store):
+BAD = {
+    "publish STORE x@1": "expected --network, or --run, or --component",
+    "publish STORE x@1 --run=nowhere": "holds no run of classifier transfer",
+    "publish STORE x@1 --head=a.keras": "--architecture is missing",
+    "publish STORE X@1 --network=a": "'X' is no name",
+    "publish STORE x@1 --network=nowhere": "holds no stored network",
+    "publish STORE x@1 --head=no.keras --architecture=resnet8": "is no .keras file",
+    "publish STORE x@1 --head=a --architecture=b --auxiliaries=r@1=on": "expected shared or frozen",
+    "list STORE --kind=part": "--kind is 'part'",
+    "list nowhere://x": "cannot be opened",
+    "show STORE nothing": "has no nothing@latest",
+    "check STORE nothing nothing --images=digits": "has no nothing@latest",
+    "check STORE EXTRACTOR HEAD --images=a --count=1": "--count is 1",
+    "evaluate STORE HEAD --data=digits": "expected a network",
+    "retrain STORE EXTRACTOR HEAD HEAD@2 --data=digits": "has no class 'cat', 'dog', which",
+    "retrain STORE EXTRACTOR HEAD HEAD@1 --data=digits": "has animals-head@1 already",
+    "retrain STORE EXTRACTOR HEAD HEAD@2 --data=digits --rounds=0": "rounds is 0",
+    "retrain STORE EXTRACTOR HEAD HEAD@2 --data=digits --seed=-1": "seed is -1",
+    "retrain STORE EXTRACTOR HEAD HEAD --data=digits": "animals-head@latest names an alias",
+    "export STORE HEAD x --formats=h5": "--formats is 'h5'",
+    "install STORE HEAD x --updates=a": "has no extractor",
+    "install STORE EXTRACTOR x --updates=A": "'A' is no name",
+    "install STORE EXTRACTOR x --updates=a --quantization=int4": "'int4'; did you mean 'int8'",
+    "install STORE EXTRACTOR x --updates=a": "batch statistics; expected images without labels",
+    "update STORE HEAD x --devices=no --number=1 --data=a": "no: device.json cannot be read",
+    "receive STORE nothing.zip x@1": "'nothing.zip' cannot be read",
+    "export STORE HEAD x --parts=tail": "--parts is 'tail'; expected of extractor, head, network",
+    "export STORE HEAD x --quantization=int4": "--quantization is 'int4'; expected of float32",
+    "export STORE HEAD x --quantization=float16,int8": "--images is None; expected images",
+    "export STORE HEAD x --images=digits": "expected images with int8",
+    "export STORE HEAD x --formats=onnx --quantization=dynamic": "without litert in --formats",
+    "export STORE HEAD x --uint8_input": "--uint8_input is given without int8",
+    "export STORE HEAD x --probabilities --formats=saved_model": "--probabilities is given without",
+    "export STORE HEAD x --probabilities --parts=extractor": "--probabilities is given without",
+    "export STORE HEAD x --uint8_input --parts=head --quantization=int8 --images=a": "part that takes",
+    "export STORE HEAD x --quantization=int8 --images=a --count=1": "--count is 1",
+    "alias STORE HEAD@1 latest": "cannot be set as an alias",
+    "recombine STORE HEAD HEAD x@1": "expected one with extr",
+}
+
+
+@pytest.mark.parametrize("command", BAD)
+def test_bad_input_is_one_line(command, store):
     before = sorted(path for path in Path(store).rglob("*") if ".staging" not in path.parts)
-    with pytest.raises(InputError, match=message) as caught:
-        components.run([store if word == "STORE" else word for word in arguments])
+    words = command.replace("HEAD", "animals-head").replace("EXTRACTOR", "animals-extractor")
+    with pytest.raises(InputError, match=BAD[command]) as caught:
+        components.run([store if word == "STORE" else word for word in words.split()])
     assert "\n" not in str(caught.value)
     after = sorted(path for path in Path(store).rglob("*") if ".staging" not in path.parts)
     assert before == after
