@@ -16,7 +16,7 @@ from tests.apps.shell import app
 from tests.experiments.two_sets import write_set
 from tests.store import made
 
-pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
+pytestmark = pytest.mark.once
 NAMES = ("cat", "dog")
 
 
@@ -412,7 +412,7 @@ BAD = {
     "export STORE HEAD x --uint8_input": "--uint8_input is given without int8",
     "export STORE HEAD x --probabilities --formats=saved_model": "--probabilities is given without",
     "export STORE HEAD x --probabilities --parts=extractor": "--probabilities is given without",
-    "export STORE HEAD x --uint8_input --parts=head --quantization=int8 --images=a": "part that takes",
+    "export STORE HEAD x --uint8_input --parts=head --quantization=int8 --images=a": "or a part",
     "export STORE HEAD x --quantization=int8 --images=a --count=1": "--count is 1",
     "alias STORE HEAD@1 latest": "cannot be set as an alias",
     "recombine STORE HEAD HEAD x@1": "expected one with extr",

@@ -16,6 +16,7 @@ from keras_compat.errors import InputError
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT
+from tests.apps.small_runs import few_steps
 from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 from tests.training.test_distribution import ON_JAX, free_port, one_of_two, several_devices
 
@@ -61,22 +62,10 @@ def end(processes):
 
 @pytest.mark.slow
 def test_an_app_trains_the_same_networks_on_two_devices(tmp_path):
-    flags = [
-        f"--dataset={write_set(tmp_path / 'animals.npz', ANIMALS)}",
-        "--extractors=a=resnet8:filters=4@stage2",
-        "--head=resnet8:filters=4@stage2",
-        "--reference=a",
-        "--interface_channels=8",
-        "--initial_classes=2",
-        "--recalibration_images=8",
-        "--upper_bounds=none",
-        "--maintain=extractor",
-        "--no-export",
-        "--image_size=8",
-        "--batch_size=16",
-        "--joint_rounds=3",
-        "--update_rounds=2",
-    ]
+    alone = ("--extractors=a=resnet8:filters=4@stage2", "--upper_bounds=none")
+    more = ("--maintain=extractor", "--joint_rounds=3", "--augment")
+    animals = write_set(tmp_path / "animals.npz", ANIMALS)
+    flags = few_steps("classifier_transfer", animals, "", *alone, *more)
     for name in ("none", LOCAL):
         given = [*flags, f"--distribution={name}", f"--output_dir={tmp_path / name}"]
         process = start("classifier_transfer", given, {})
@@ -96,15 +85,7 @@ def test_an_app_trains_the_same_networks_on_two_devices(tmp_path):
 def analysis(folder):
     """Returns flags for a small analysis of two sets, which are written to a folder."""
     sets = (write_set(folder / "a.npz", ANIMALS), write_set(folder / "b.npz", THINGS, seed=1))
-    return [
-        f"--datasets={','.join(sets)}",
-        "--methods=independent",
-        "--image_size=8",
-        "--architectures=resnet8:filters=4@stage2",
-        "--batch_size=16",
-        "--evaluation_batch_size=20",
-        "--no-augment",
-    ]
+    return few_steps(NAME, *sets, "--methods=independent")
 
 
 @pytest.mark.slow

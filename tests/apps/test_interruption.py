@@ -14,64 +14,25 @@ from keras_compat.experiments.runner import item_folder
 from keras_compat.reporting import load_metrics
 from tests.apps.interrupted import differing
 from tests.apps.shell import ROOT, app, exit_code
+from tests.apps.small_runs import few_steps
 from tests.experiments.two_sets import THINGS, write_set
 
 NAME = "transfer_learning"
 
 
-# For runs whose rounds take longer than making their programs, again after each kill.
-FLAGS = {
-    "classifier_transfer": [
-        "--dataset={0}",
-        "--extractors=a=resnet8:filters=4@stage2 b=resnet8:filters=4@stage2",
-        "--head=resnet8:filters=4@stage2",
-        "--reference=a",
-        "--interface_channels=8",
-        "--initial_classes=2",
-        "--recalibration_images=8",
-        "--upper_bounds=original",
-        "--maintain=rotation",
-        "--no-export",
-        "--joint_rounds=1000",
-        "--update_rounds=1000",
-        "--bound_rounds=150",
-    ],
-    "compatibility_analysis": [
-        "--datasets={0},{1}",
-        "--architectures=resnet8:filters=4@stage2",
-        "--methods=independent,iiw+rp",
-        "--evaluation_batch_size=20",
-        "--rounds=1000",
-    ],
-    "domain_adaptation": [
-        "--source={0}",
-        "--target={1}",
-        "--architecture=resnet8:filters=4@stage2",
-        "--evaluation_batch_size=20",
-        "--checkpoints=5",
-        "--held_out=0.3",
-        "--rounds=1000",
-        "--adaptation_rounds=200",
-    ],
-    NAME: [
-        "--rotation_data={0}",
-        "--sources={0}",
-        "--target={1}",
-        "--architecture=resnet8:filters=4@stage2",
-        "--evaluation_batch_size=20",
-        "--ranking_images=20",
-        "--methods=iiw+rp",
-        "--rounds=1500",
-        "--epochs=60",
-    ],
+# Rounds that take longer than making their programs, again after each kill.
+LONG = {
+    "classifier_transfer": ["--joint_rounds=1000", "--update_rounds=1000", "--bound_rounds=150"],
+    "compatibility_analysis": ["--methods=independent,iiw+rp", "--rounds=1000"],
+    "domain_adaptation": ["--rounds=1000", "--adaptation_rounds=200", "--checkpoints=5"],
+    NAME: ["--rounds=1500", "--epochs=60"],
 }
-SMALL = ["--image_size=8", "--batch_size=16"]
 
 
 @pytest.fixture
 def flags_of(sets):
     """Returns a function that gives an app's flags."""
-    return lambda app: [f.format(sets.animals, sets.things) for f in [*FLAGS[app], *SMALL]]
+    return lambda app: few_steps(app, sets.animals, sets.things, "--augment")
 
 
 def figures(run):
@@ -97,23 +58,19 @@ def leaves_the_same(place, kills, name, flags):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads processor time there")
-@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("name", LONG)
 def test_killed_at_random_moments_it_leaves_what_one_that_was_not_does(name, flags_of, tmp_path):
-    assert leaves_the_same(tmp_path, 20 if name == NAME else 8, name, flags_of(name))
+    assert leaves_the_same(tmp_path, 20 if name == NAME else 8, name, flags_of(name) + LONG[name])
 
 
 @pytest.mark.slow
 @pytest.mark.once
-@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("name", LONG)
 def test_two_processes_measure_what_one_does(name, flags_of, tmp_path):
-    rounds = {
-        "classifier_transfer": ["--joint_rounds=2", "--update_rounds=2", "--bound_rounds=2"],
-        "domain_adaptation": ["--rounds=2", "--adaptation_rounds=5"],
-    }.get(name, ["--rounds=2"])
     found = []
     for jobs in (1, 2):
         place = tmp_path / str(jobs)
-        more = [*rounds, "--seeds=2", f"--jobs={jobs}", f"--output_dir={place}"]
+        more = ["--seeds=2", f"--jobs={jobs}", f"--output_dir={place}"]
         done = app(name, *flags_of(name), *more)
         assert (done.returncode, done.stderr) == (0, "")
         found.append(figures(place))

@@ -18,11 +18,11 @@ from keras_compat.experiments.runner.item_folder import MADE_BY, NETWORKS, ItemF
 from keras_compat.experiments.runner.run_folder import MEASURED, WRITTEN, RunFolder
 from keras_compat.experiments.runner.runner import run as run_experiment
 from keras_compat.experiments.settings import Resuming
-from keras_compat.experiments.settings import TrainingSettings as Training
 from keras_compat.reporting.finished import CONFIG
 from keras_compat.studies.cells import Cell
+from tests.apps.small_runs import few_steps
 from tests.experiments.damage import DAMAGES, damaged_copy, files_of, full_disk
-from tests.experiments.two_sets import ANIMALS, THINGS, make_config, write_set
+from tests.experiments.two_sets import ANIMALS, THINGS, write_set
 
 pytestmark = pytest.mark.usefixtures("eager")
 ARCHITECTURE = "resnet8:filters=4@stage2"
@@ -203,81 +203,26 @@ def test_a_link_in_the_place_of_the_lock_reaches_no_other_file(tmp_path):
 
 # Of whole runs ----------------------------------------------------------------------------------
 
-HOW = Training(rounds=2, batch_size=16)
-NETWORK_SETTINGS = {
-    "preset": "test",
-    "image_size": 8,
-    "architecture": ARCHITECTURE,
-    "training": HOW,
-    "augment": False,
-    "evaluation_batch_size": 20,
+ALONE = ["--extractors=a=resnet8:filters=4@stage2", "--upper_bounds=none"]
+CHANGES = {
+    "classifier_transfer": [*ALONE, "--auxiliaries=none", "--maintain=extractor"],
+    "domain_adaptation": ["--no-both"],
 }
 
 
-def configs(folder):
-    """Returns the settings of a run of each app that takes seconds."""
+def settings_of(app, folder):
+    """Returns the settings of a run of an app that takes seconds."""
     animals = write_set(folder / "animals.npz", ANIMALS, images=(48, 60))
     things = write_set(folder / "things.npz", THINGS, images=(48, 60), seed=1)
-    settings = {
-        "classifier_transfer": {
-            "preset": "test",
-            "dataset": animals,
-            "image_size": 8,
-            "initial_classes": "2",
-            "extractors": {"a": ARCHITECTURE},
-            "head": ARCHITECTURE,
-            "reference": "a",
-            "joint": HOW,
-            "update": HOW,
-            "bound": HOW,
-            "interface_channels": 8,
-            "auxiliaries": (),
-            "maintain": ("extractor",),
-            "upper_bounds": "none",
-            "augment": False,
-            "recalibration_images": 8,
-            "export": False,
-        },
-        "domain_adaptation": {
-            **NETWORK_SETTINGS,
-            "source": animals,
-            "target": things,
-            "adaptation": HOW,
-            "rotation_training": HOW,
-            "both": False,
-            "checkpoints": 1,
-            "held_out": 0.3,
-        },
-        "transfer_learning": {
-            **NETWORK_SETTINGS,
-            "rotation_data": animals,
-            "sources": (animals,),
-            "targets": (things,),
-            "fine_tuning_learning_rate": 1e-3,
-            "methods": ("iiw+rp",),
-            "epochs": 1.0,
-            "ranking_images": 20,
-        },
-    }
-    made = {"compatibility_analysis": make_config(folder, methods=("iiw+rp",))}
-    for app, given in settings.items():
-        module = import_module(f"keras_compat.experiments.{app}.settings")
-        made[app] = module.Settings(**given)
-    return made
+    command = import_module(f"apps.{app}").run
+    flags = few_steps(app, animals, things, *CHANGES.get(app, ()))
+    return command.configure(command.make_parser().parse_args(flags))
 
 
 # Of the others making the programs takes longer.
 QUICK = ("classifier_transfer", "domain_adaptation")
 APPS = (*QUICK, "compatibility_analysis", "transfer_learning")
 SOME = [pytest.param(app, marks=[] if app in QUICK else pytest.mark.slow) for app in APPS]
-
-
-def configs_of_no_data():
-    found = {}
-    for app in APPS:
-        module = import_module(f"keras_compat.experiments.{app}.presets")
-        found[app] = module.PRESETS["demo"]
-    return found
 
 
 class Broken(Exception):
@@ -309,7 +254,7 @@ def left(tmp_path_factory):
     def make(app):
         if app not in found:
             folder = tmp_path_factory.mktemp(app)
-            config = configs(folder)[app]
+            config = settings_of(app, folder)
             with pytest.raises(InputError) as ended:
                 run(app, config, folder / "run", broken)
             metrics = json.loads((folder / "run" / MEASURED).read_text())
@@ -335,8 +280,9 @@ def test_a_report_that_cannot_be_written_is_one_line_and_loses_nothing(left, app
 
 @pytest.mark.parametrize("app", APPS)
 def test_a_full_disk_at_the_begin_is_found_out_before_data_are_read(app, tmp_path):
+    demo = import_module(f"keras_compat.experiments.{app}.presets").PRESETS["demo"]
     with full_disk(left=0), pytest.raises(InputError, match="output folder .*File too large"):
-        run(app, configs_of_no_data()[app], tmp_path / "run", broken)
+        run(app, demo, tmp_path / "run", broken)
     assert list(tmp_path.iterdir()) == []
 
 
