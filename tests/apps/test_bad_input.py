@@ -8,6 +8,7 @@ from apps import classifier_transfer, compatibility_analysis, domain_adaptation,
 from keras_compat.data import loading
 from keras_compat.errors import InputError
 from tests.apps.shell import app, exit_code, says_one_line_and_exits_with_two
+from tests.apps.small_runs import few_steps
 
 pytestmark = pytest.mark.once
 
@@ -54,19 +55,8 @@ def test_a_wrong_name_is_refused_before_data_are_read(app, flag, message, tmp_pa
 @pytest.fixture
 def usual(sets):
     """Flags of each app for small data, which others change."""
-    small = ["--image_size=8", "--batch_size=16", "--evaluation_batch_size=20"]
-    domains = [f"--source={sets.animals}", f"--target={sets.things}", "--held_out=0.25"]
-    return {
-        classifier_transfer: [],
-        compatibility_analysis: [*small, f"--datasets={sets.animals},{sets.things}"],
-        domain_adaptation: [*small, *domains],
-        transfer_learning: [
-            *small,
-            f"--rotation_data={sets.animals}",
-            f"--sources={sets.animals},{sets.more}",
-            f"--target={sets.things}",
-        ],
-    }
+    small = {app: few_steps(app.__name__[5:], sets.animals, sets.things) for app in APPS}
+    return {**small, classifier_transfer: []}
 
 
 @pytest.mark.parametrize(

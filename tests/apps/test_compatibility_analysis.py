@@ -14,27 +14,18 @@ from keras_compat.experiments.compatibility_analysis import cost, execute
 from keras_compat.reporting import load_metrics, select
 from keras_compat.studies import STUDIES
 from keras_compat.training import NonFiniteLoss
+from tests.apps.small_runs import few_steps
 from tests.experiments.two_sets import ANIMALS, MORE, THINGS, write_set
 
 # On JAX the parts that train and measure are tested by themselves.
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
 
-TINY = [
-    "--image_size=8",
-    "--architectures=resnet8:filters=4@stage2",
-    "--batch_size=16",
-    "--rounds=2",
-    "--pretraining_rounds=2",
-    "--evaluation_batch_size=20",
-    "--no-augment",  # a step takes seconds to compile, however few rounds it is for
-]
 METHODS = "--methods=independent,iiw+rp+dcc"
-MADE_BY = "cells/independent_seed0/networks/made_by.json"
 
 
 @pytest.fixture(scope="module")
 def flags(sets):
-    return [*TINY, f"--datasets={sets.animals},{sets.things}"]
+    return few_steps("compatibility_analysis", sets.animals, sets.things)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,16 +55,6 @@ def finished(flags, made_once):
 def place(finished, tmp_path):
     """A copy of the finished run, to be changed."""
     return shutil.copytree(finished, tmp_path / "run")
-
-
-def edit(path, *keys, value):
-    """Sets one value in a JSON file."""
-    content = json.loads(path.read_text())
-    inner = content
-    for key in keys[:-1]:
-        inner = inner[key]
-    inner[keys[-1]] = value
-    path.write_text(json.dumps(content))
 
 
 def test_a_run_leaves_metrics_report_figures_and_cells(finished):
@@ -185,7 +166,8 @@ def test_costs_are_measured_once_with_the_same_versions(flags, place, monkeypatc
     assert {r["value"] for r in found} == {2.0}
     assert "cost" in [part for maker in metrics["made_by"] for part in maker["parts"]]
     # On another machine they are measured again.
-    edit(place / "cells" / "cost.json", "hardware", "cpu", value="another")
+    file = place / "cells" / "cost.json"
+    file.write_text(file.read_text().replace('"cpu": "', '"cpu": "another '))
     compatibility_analysis.run([*arguments, "--studies=methods,cost"])
     assert measured == 2 * expected
 
@@ -202,16 +184,10 @@ def test_every_study_runs(tmp_path):
     ]
     place = tmp_path / "run"
     studies = ",".join(name for name in STUDIES if name != "cost")
-    compatibility_analysis.run(
-        [
-            *TINY,
-            METHODS,
-            f"--studies={studies}",
-            f"--datasets={','.join(specs)}",
-            f"--pretraining_dataset={specs[2]}",
-            f"--output_dir={place}",
-        ]
-    )
+    asked = [METHODS, f"--studies={studies}", f"--datasets={','.join(specs)}"]
+    pretrained = [f"--pretraining_dataset={specs[2]}", "--pretraining_rounds=2"]
+    flags = few_steps("compatibility_analysis", *specs[:2], *asked, *pretrained)
+    compatibility_analysis.run([*flags, f"--output_dir={place}"])
     records = load_metrics(place / "metrics.json")["results"]
     assert {r["study"] for r in records if "study" in r} == set(studies.split(","))
     assert os.listdir(place / "figures")

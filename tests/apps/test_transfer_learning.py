@@ -14,30 +14,17 @@ from keras_compat.experiments.stored_network import load_network
 from keras_compat.reporting import load_metrics, select
 from keras_compat.reporting.transfer_learning.ranking import ranking_table
 from keras_compat.store import Store
+from tests.apps.small_runs import few_steps
 
 # On JAX the parts that train are tested by themselves.
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("eager")]
-TINY = [
-    "--image_size=8",
-    "--architecture=resnet8:filters=4@stage2",
-    "--batch_size=16",
-    "--rounds=2",
-    "--epochs=2",
-    "--evaluation_batch_size=20",
-    "--ranking_images=20",
-    "--no-augment",  # a step takes seconds to compile, however few rounds it is for
-]
 METHODS = "--methods=iiw+rp"
 
 
 @pytest.fixture(scope="module")
 def flags(sets):
-    return [
-        *TINY,
-        f"--rotation_data={sets.animals}",
-        f"--sources={sets.animals},{sets.more}",
-        f"--target={sets.things}",
-    ]
+    sources = f"--sources={sets.animals},{sets.more}"
+    return few_steps("transfer_learning", sets.animals, sets.things, sources, "--epochs=2")
 
 
 @pytest.fixture(scope="module")
