@@ -26,7 +26,6 @@ from keras_compat.methods import (
 )
 from keras_compat.registry import Selection
 from keras_compat.studies import STUDIES
-from keras_compat.studies.rotation import VARIANTS
 
 # Settings that change how networks are measured, and not how they are trained.
 EVALUATION = ("restrict", "evaluation_batch_size")
@@ -153,6 +152,9 @@ def apply_variant(config: Settings, name: str | None) -> Settings:
     """Returns the settings with a change of `keras_compat.studies.rotation.VARIANTS`, if any."""
     if name is None:
         return config
+    # Not for `--help`: the study loads what its report needs.
+    from keras_compat.studies.rotation import VARIANTS
+
     change, how = VARIANTS[name], config.training
     training = replace(
         how,
