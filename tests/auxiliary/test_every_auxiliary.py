@@ -99,6 +99,10 @@ def test_the_same_seed_draws_the_same_and_each_step_anew(make):
     equal(first, other.transform(x, labels))
     draws = differ(one.variables, make().variables)
     assert differ(first, one.transform(x, labels)) == draws
+    config = other.get_config()
+    if config.get("seed") is not None:
+        another = type(one).from_config({**config, "seed": config["seed"] + 1})
+        assert differ(first, another.transform(x, labels)) == draws
 
 
 @every_task
