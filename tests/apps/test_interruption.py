@@ -22,7 +22,7 @@ NAME = "transfer_learning"
 
 # Rounds that take longer than making their programs, again after each kill.
 LONG = {
-    "classifier_transfer": ["--joint_rounds=1000", "--update_rounds=1000", "--bound_rounds=150"],
+    "classifier_transfer": ["--joint_rounds=4000", "--update_rounds=4000", "--bound_rounds=150"],
     "compatibility_analysis": ["--methods=independent,iiw+rp", "--rounds=1000"],
     "domain_adaptation": ["--rounds=1000", "--adaptation_rounds=200", "--checkpoints=5"],
     NAME: ["--rounds=1500", "--epochs=60"],
