@@ -40,6 +40,12 @@ _add(
     "a shared head tells in which order the tiles of an image are",
 )
 _add(
+    "relative_patch",
+    "relative_patch:RelativePatchLocation",
+    "relative_patch",
+    "a shared head predicts where a patch was, seen from the middle one",
+)
+_add(
     "colorization",
     "colorization:Colorization",
     "colorization",
