@@ -24,11 +24,6 @@ PARTS = (
     "experiments",
     "jobs",  # former paths
 )
-# Imports that are to go.
-KNOWN = {
-    ("keras_compat.training.backend.jax.distribution", "keras_compat.training.distribution"),
-    ("keras_compat.training.backend.tensorflow.distribution", "keras_compat.training.distribution"),
-}
 
 pytestmark = pytest.mark.once
 
@@ -54,8 +49,7 @@ def imported(file):
 
 
 IMPORTS = {
-    module: {name for name in imported(file) if name in FILES and (module, name) not in KNOWN}
-    - {module, "keras_compat"}
+    module: {name for name in imported(file) if name in FILES} - {module, "keras_compat"}
     for module, file in FILES.items()
 }
 

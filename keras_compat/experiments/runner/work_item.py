@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ RECORDS = "records"
 """Name of the records that an item leaves together with its models."""
 
 
-class WorkItem:
+class WorkItem(ABC):
     """One unit of an experiment's work: usually a training and its measurements.
 
     Attributes:
@@ -41,9 +42,9 @@ class WorkItem:
     measures: Collection[str] = (RECORDS,)
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Name of the item's folder, different for different items."""
-        raise NotImplementedError
 
 
 class Done(NamedTuple):
